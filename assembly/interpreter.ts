@@ -1,0 +1,104 @@
+// Walks a tape. Each kernel is reached through the function table with one signature, (args, ith, nth), never from a
+// switch: a kernel that Binaryen inlined here would stay in the engine's baseline code until the walk returns.
+
+import { Halt, Header, Mode, Op, State, Status, Team } from "./isa";
+import { barrier, waitWhile } from "./team";
+import { kernelOf } from "./table";
+
+/** Runs one instruction's share of rank `ith` of `nth`. */
+function execute(at: usize, ith: u32, nth: u32): void {
+  call_indirect<void>(kernelOf(load<u32>(at)), at + (Header.args << 2), ith, nth);
+}
+
+function halted(at: usize): bool {
+  return load<u32>(at) == Op.guard && load<u32>(load<u32>(at, Header.state << 2), State.halt << 2) != Halt.none;
+}
+
+/** The instructions from `from` up to `to`, on this thread alone. */
+export function run(from: usize, to: usize): Status {
+  for (let at = from; at < to; at += load<u32>(at, Header.words << 2) << 2) {
+    if (halted(at)) return Status.halted;
+    execute(at, 0, 1);
+  }
+  return Status.done;
+}
+
+/** One instruction's share, for tests: rank `ith` of `nth`, with no team. */
+export function runShare(at: usize, ith: u32, nth: u32): void {
+  execute(at, ith, nth);
+}
+
+const enum Pending {
+  nothing, // all ranks are here
+  solo, // rank 0 did something that the others have not waited for
+  team, // every rank did something
+}
+
+/**
+ * One rank's walk. A barrier stands after each team instruction and before each one that follows solo ones; solo
+ * instructions in a row need none between them.
+ */
+function walk(team: usize, from: usize, to: usize, ith: u32, nth: u32): Status {
+  let pending = Pending.nothing;
+  let at = from;
+  while (at < to) {
+    const mode = load<u32>(at, Header.mode << 2);
+    if (pending == Pending.team || (pending == Pending.solo && mode == Mode.team)) {
+      const status = barrier(team, ith, nth);
+      if (status != Status.done) return left(team, at, to, ith, status);
+    }
+    if (halted(at)) {
+      // every rank has read the word before rank 0 may clear it
+      const status = barrier(team, ith, nth);
+      return status == Status.done ? Status.halted : left(team, at, at, ith, status);
+    }
+    if (mode == Mode.team) execute(at, ith, nth);
+    else if (ith == 0) execute(at, 0, 1);
+    pending = mode == Mode.team ? Pending.team : Pending.solo;
+    at += load<u32>(at, Header.words << 2) << 2;
+  }
+  if (pending == Pending.team) {
+    const status = barrier(team, ith, nth);
+    if (status != Status.done) return left(team, to, to, ith, status);
+  }
+  return Status.done;
+}
+
+/** Notes where a stalled leader goes on. */
+function left(team: usize, at: usize, to: usize, ith: u32, status: Status): Status {
+  if (ith == 0) {
+    store<u32>(team, at, Team.resumeAt << 2);
+    store<u32>(team, to, Team.resumeTo << 2);
+  }
+  return status;
+}
+
+/** Rank 0: calls the team to the instructions from `from` up to `to` and does its own share. */
+export function lead(team: usize, from: usize, to: usize, nth: u32): Status {
+  if (ASC_FEATURE_THREADS) {
+    store<u32>(team, from, Team.from << 2);
+    store<u32>(team, to, Team.to << 2);
+    atomic.add<u32>(team + (Team.start << 2), 1);
+    atomic.notify(team + (Team.start << 2), -1);
+    return walk(team, from, to, 0, nth);
+  }
+  return run(from, to);
+}
+
+/** Rank 0 after `stalled`: waits on, then goes on. */
+export function resume(team: usize, nth: u32): Status {
+  const status = waitWhile(team, Team.generation, load<u32>(team, Team.resumeGeneration << 2), 0);
+  if (status != Status.done) return status;
+  const at = load<u32>(team, Team.resumeAt << 2);
+  if (at < load<u32>(team, Team.resumeTo << 2)) return walk(team, at, load<u32>(team, Team.resumeTo << 2), 0, nth);
+  return Status.done;
+}
+
+/** Ranks 1 …: serve the team until it is poisoned. `start`: the value of Team.start that was seen before the worker said it was ready. */
+export function follow(team: usize, ith: u32, nth: u32, start: u32): void {
+  let seen = start;
+  while (waitWhile(team, Team.start, seen, ith) == Status.done) {
+    seen++;
+    if (walk(team, load<u32>(team, Team.from << 2), load<u32>(team, Team.to << 2), ith, nth) == Status.poisoned) return;
+  }
+}

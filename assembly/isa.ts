@@ -1,0 +1,687 @@
+// The instruction set: the one contract between the two halves. assembly/ compiles this file, ts/ imports it.
+//
+// A tape is a list of instructions. An instruction is
+//
+//   | op | words | mode | state | operand 0 | operand 1 | …          (32-bit words)
+//
+// `words` counts the whole instruction, `state` is the address of the state block of the model that runs it.
+// Operands stand in this order: outputs, inputs (both addresses), sizes (u32), reals (f32 bits).
+//
+// An address operand is  offset | base  where base (its two low bits, see Base) names one of four base addresses that
+// lie in the state block: so one tape runs at θ, at θ + noise, at the best snapshot. Base 0 is always address 0; an
+// operand of 0 means "absent".
+
+/** Words that stand before an instruction's operands. */
+export const enum Header {
+  op,
+  words,
+  mode,
+  state,
+  args, // where the operands begin, in words
+}
+
+/** Who runs an instruction: rank 0 alone, or every rank its share. */
+export const enum Mode {
+  solo,
+  team,
+}
+
+/** What an address operand is relative to. */
+export const enum Base {
+  absolute,
+  parameters,
+  statistics,
+  gradients,
+}
+
+/** What `run`, `lead` and `resume` return. */
+export const enum Status {
+  done,
+  stalled, // the leader's patience ended at a barrier: call `resume`
+  poisoned, // a worker died
+  halted, // a Guard stopped the run: see State.halt
+}
+
+/** Values of State.halt. */
+export const enum Halt {
+  none,
+  numeric, // the objective is not finite
+  data, // an input is not finite
+}
+
+/** The state block, in words: all that changes from step to step. Tapes never change. */
+export const enum State {
+  base0, // always 0
+  parameters, // address of the parameter block in force
+  statistics, // address of the moving statistics in force
+  gradients, // address of the gradient block
+  halt, // Halt
+  seed, // Philox key, word 0
+  stream, // Philox key, word 1
+  step, // updates done so far
+  pass, // forward passes within this step
+  epoch, // for the shuffle
+  row, // first row of this pass within the call: random elements count from row · (elements a row)
+  indices, // address of u32 row numbers, or 0: rows firstRow, firstRow + 1, …
+  firstRow, // where this batch begins in `indices` (or in the source)
+  rowCount, // rows of the batch that are real; rows from there on repeat the last one
+  learningRate, // f32
+  penaltyScale, // f32: 1, or 0 where the penalties are in the gradients already
+  denominators, // f32[8], per output: count to divide its loss by, or 0: the batch's own count
+  sources = 24, // u32[32], per data slot: address of the resident rows
+  words = 56,
+}
+
+/** The team block of a shared memory, in words; each group on a cache line of its own. */
+export const enum Team {
+  arrived,
+  generation = 16,
+  start = 32, // counts runs that the team was called to
+  from = 33,
+  to = 34,
+  poison = 48,
+  patience = 49, // milliseconds that the leader waits at a barrier before it returns `stalled`; 0: it only spins
+  resumeAt = 50, // where the leader stalled
+  resumeTo = 51,
+  resumeGeneration = 52,
+  words = 64,
+}
+
+/** How rows lie in a source. */
+export const enum SourceType {
+  float32, // checked: a number that is not finite halts
+  uint8,
+  raw32, // labels and weights: copied as they are
+}
+
+/** What a GEMM does with its tile before it is stored. `aux` is (m, n) like c. */
+export const enum Epilogue {
+  none,
+  relu,
+  reluBackward, // c · [aux > 0]: aux is the ReLU's output
+  tanh,
+  tanhBackward, // c · (1 − aux²)
+  sigmoid,
+  sigmoidBackward, // c · aux · (1 − aux)
+}
+
+/** Rows of labels: class numbers (i32) or one row of f32 an example. */
+export const enum LabelKind {
+  index,
+  rows,
+}
+
+/** How `accuracy` decides. */
+export const enum AccuracyKind {
+  index, // argmax of the prediction against a class number
+  rows, // argmax against argmax of the target row
+  binaryLogits, // elementwise: prediction cut at 0, target at 0.5
+  binaryProbabilities, // elementwise: both cut at 0.5
+}
+
+/** One row of a segment table: how an optimizer treats one parameter of the block. */
+export const enum Segment {
+  offset, // u32, floats from the start of the block
+  length, // u32, floats
+  frozen, // u32, 0 or 1
+  learningRateFactor, // f32
+  l1, // f32: adds l1·sign(w) to the gradient
+  l2, // f32: adds l2·w to the gradient
+  decay, // f32: weight decay, coupled or decoupled as the optimizer has it
+  shrink, // f32: proximal l1: after the step w ← sign(w)·max(|w| − learningRate·shrink, 0)
+  words,
+}
+
+/** Opcodes, in the order of the kernel table (assembly/table.ts). */
+export const enum Op {
+  guard, // stops the run where State.halt is set; the interpreter itself
+  gather,
+  shuffle,
+  fill,
+  copy,
+  accumulate,
+  randomUniform,
+  randomNormal,
+  truncatedNormal,
+  orthogonal,
+  gemm,
+  columnSums,
+  reduceRows,
+  biasAdd,
+  add,
+  subtract,
+  multiply,
+  affine,
+  exp,
+  log,
+  sqrt,
+  abs,
+  sign,
+  sin,
+  cos,
+  erf,
+  relu,
+  reluBackward,
+  leakyRelu,
+  leakyReluBackward,
+  elu,
+  eluBackward,
+  selu,
+  seluBackward,
+  gelu,
+  geluBackward,
+  geluTanh,
+  geluTanhBackward,
+  silu,
+  siluBackward,
+  sigmoid,
+  sigmoidBackward,
+  tanh,
+  tanhBackward,
+  softplus,
+  softplusBackward,
+  prelu,
+  preluBackward,
+  softmax,
+  softmaxBackward,
+  dropout,
+  batchNormMoments,
+  batchNormCombine,
+  batchNormMoving,
+  batchNormForward,
+  batchNormBackwardSums,
+  batchNormBackwardCombine,
+  batchNormBackward,
+  movingAverage,
+  softmaxCrossEntropy,
+  softmaxCrossEntropyBackward,
+  binaryCrossEntropy,
+  binaryCrossEntropyBackward,
+  meanSquaredError,
+  meanSquaredErrorBackward,
+  meanLoss,
+  meanLossBackward,
+  accuracy,
+  activityPenalty,
+  activityPenaltyReduce,
+  activityPenaltyBackward,
+  penaltySums,
+  penaltyGradient,
+  objective,
+  gradientNorm,
+  clipFactor,
+  sgdStep,
+  adagradStep,
+  rmspropStep,
+  adamStep,
+  count,
+}
+
+// Operand slots. "(m, n)" are shapes; f32 unless said otherwise.
+
+/** y[r, :] = source[index(r), :] · scale + offset. Rows at and after State.rowCount repeat row rowCount − 1. */
+export const enum Gather {
+  y, // (rows, rowElements)
+  slot,
+  rows,
+  rowElements,
+  type, // SourceType
+  scale,
+  offset,
+}
+
+/** indices = a random permutation of 0 … n − 1 (Fisher–Yates; key (seed, stream), counter (i/4, op, State.epoch, 0)). */
+export const enum Shuffle {
+  indices, // u32 (n)
+  n,
+  op,
+}
+
+/** y[…] = value. */
+export const enum Fill {
+  y, // (n)
+  n,
+  value,
+}
+
+/** y = x. */
+export const enum Copy {
+  y, // (n)
+  x, // (n)
+  n,
+}
+
+/** y = y + x. */
+export const enum Accumulate {
+  y, // (n)
+  x, // (n)
+  n,
+}
+
+/** randomUniform: y in [a, b). randomNormal: mean a, standard deviation b. truncatedNormal: the same, |z| ≤ 2. */
+export const enum Random {
+  y, // (n)
+  n,
+  op,
+  a,
+  b,
+}
+
+/** y = gain · Q of a QR of a normal (rows, columns), signs made unique (diag R > 0); rows or columns orthonormal. */
+export const enum Orthogonal {
+  y, // (rows, columns)
+  workspace, // f32 (rows · columns)
+  rows,
+  columns,
+  op,
+  gain,
+}
+
+/** c = epilogue(op(a) · op(b) + bias), or c += … where accumulate. See kernels/gemm.ts. */
+export const enum Gemm {
+  c, // (batch, m, n), leading dimension ldc
+  workspace, // workspaceBytes a thread
+  a, // (m, k); transposed a: (k, m)
+  b, // (k, n); transposed b: (n, k)
+  bias, // (n) or absent
+  aux, // (m, n) with ldc, or absent
+  m,
+  n,
+  k,
+  lda,
+  ldb,
+  ldc,
+  transA,
+  transB,
+  batch,
+  strideA,
+  strideB,
+  strideC,
+  accumulate,
+  epilogue,
+  workspaceBytes,
+}
+
+/** partials[chunk, :] = column sums of chunk `chunk` of rows of x. Split over chunks. */
+export const enum ColumnSums {
+  partials, // (chunks, n)
+  x, // (m, n)
+  m,
+  n,
+  chunkRows,
+}
+
+/** y[j] = Σ over chunks, in chunk order, of partials[chunk, j]. Split over j. */
+export const enum ReduceRows {
+  y, // (n)
+  partials, // (chunks, n)
+  chunks,
+  n,
+}
+
+/** y[i, j] = x[i, j] + b[j]. */
+export const enum BiasAdd {
+  y, // (m, n)
+  x, // (m, n)
+  b, // (n)
+  m,
+  n,
+}
+
+/** y = a ∘ b, elementwise. */
+export const enum Binary {
+  y, // (n)
+  a, // (n)
+  b, // (n)
+  n,
+}
+
+/** y = f(x), elementwise. */
+export const enum Unary {
+  y, // (n)
+  x, // (n)
+  n,
+  alpha, // negativeSlope, ELU's alpha, affine's scale
+  beta, // affine's offset
+}
+
+/** dx = dy · f′, elementwise; v is f's output where f′ can be had from it (relu leakyRelu elu selu sigmoid tanh softplus), else its input. */
+export const enum UnaryBackward {
+  dx, // (n)
+  dy, // (n)
+  v, // (n)
+  n,
+  alpha,
+}
+
+/** y = x > 0 ? x : alpha[channel] · x. */
+export const enum Prelu {
+  y, // (rows, channels)
+  x, // (rows, channels)
+  alpha, // (channels)
+  rows,
+  channels,
+}
+
+/** dx = dy · (x > 0 ? 1 : alpha); partials[chunk, c] = Σ over the chunk's rows of dy · min(x, 0). Split over chunks. */
+export const enum PreluBackward {
+  dx, // (rows, channels)
+  partials, // (chunks, channels)
+  dy,
+  x,
+  alpha,
+  rows,
+  channels,
+  chunkRows,
+}
+
+/** Row-wise softmax, the row's maximum taken off first. */
+export const enum Softmax {
+  y, // (rows, n)
+  x, // (rows, n)
+  rows,
+  n,
+}
+
+/** dx = y · (dy − Σ dy·y). */
+export const enum SoftmaxBackward {
+  dx, // (rows, n)
+  dy,
+  y,
+  rows,
+  n,
+}
+
+/** y = x · mask / (1 − rate); the same instruction takes dy to dx. Mask: key (seed, stream), see kernels/dropout.ts. */
+export const enum Dropout {
+  y, // (n)
+  x, // (n)
+  n,
+  rowElements, // elements a row: the first element's number is State.row · rowElements
+  op,
+  rate,
+}
+
+/** partials[chunk] = (mean, M2) of each channel over the chunk's rows, M2 = Σ (x − mean)². Split over chunks. */
+export const enum BatchNormMoments {
+  partials, // (chunks, 2, channels)
+  x, // (rows, channels)
+  rows,
+  channels,
+  chunkRows,
+}
+
+/** Chan's formula over the chunks in order: mean, biased variance, inverseStd = 1/√(variance + epsilon). */
+export const enum BatchNormCombine {
+  mean, // (channels)
+  variance, // (channels)
+  inverseStd, // (channels)
+  partials, // (chunks, 2, channels)
+  rows,
+  channels,
+  chunkRows,
+  epsilon,
+}
+
+/** inverseStd = 1/√(variance + epsilon), from moving statistics. */
+export const enum BatchNormMoving {
+  inverseStd, // (channels)
+  variance, // (channels)
+  channels,
+  epsilon,
+}
+
+/** y = relu?(gamma · (x − mean) · inverseStd + beta). */
+export const enum BatchNormForward {
+  y, // (rows, channels)
+  x, // (rows, channels)
+  mean,
+  inverseStd,
+  gamma,
+  beta,
+  rows,
+  channels,
+  relu, // 0 or 1
+}
+
+/** partials[chunk] = (Σ g·x̂, Σ g), g = dy, or where relu, dy · [γx̂ + β > 0]. Split over chunks. */
+export const enum BatchNormBackwardSums {
+  partials, // (chunks, 2, channels)
+  dy, // (rows, channels)
+  x, // (rows, channels)
+  mean,
+  inverseStd,
+  gamma,
+  beta,
+  rows,
+  channels,
+  chunkRows,
+  relu,
+}
+
+/** dgamma = Σ over chunks of partials[·, 0], dbeta = Σ of partials[·, 1]. */
+export const enum BatchNormBackwardCombine {
+  dgamma, // (channels)
+  dbeta, // (channels)
+  partials, // (chunks, 2, channels)
+  chunks,
+  channels,
+}
+
+/** dx = γ · inverseStd · (g − (dbeta + x̂ · dgamma)/rows); where frozen (moving statistics), dx = γ · inverseStd · g. */
+export const enum BatchNormBackward {
+  dx, // (rows, channels)
+  dy, // (rows, channels)
+  x, // (rows, channels)
+  mean,
+  inverseStd,
+  gamma,
+  beta,
+  dgamma,
+  dbeta,
+  rows,
+  channels,
+  relu,
+  frozen,
+}
+
+/** moving = momentum · moving + (1 − momentum) · value. */
+export const enum MovingAverage {
+  moving, // (n)
+  value, // (n)
+  n,
+  momentum,
+}
+
+/** rowLoss = w · L, rowCount = 1; both 0 where the row has no label (−1, NaN). rowLogSum = log Σ exp(logits). */
+export const enum SoftmaxCrossEntropy {
+  rowLoss, // (rows)
+  rowCount, // (rows)
+  rowLogSum, // (rows)
+  logits, // (rows, classes)
+  labels, // i32 (rows) or f32 (rows, classes)
+  weights, // (rows) or absent
+  rows,
+  classes,
+  kind, // LabelKind
+  smoothing,
+}
+
+/** dlogits = dRow · w · (softmax(logits) · Σt − t), 0 where there is no label. */
+export const enum SoftmaxCrossEntropyBackward {
+  dlogits, // (rows, classes)
+  dRow, // (rows)
+  logits,
+  labels,
+  weights,
+  rowLogSum,
+  rows,
+  classes,
+  kind,
+  smoothing,
+}
+
+/** Elementwise losses: rowLoss = w · Σⱼ loss(prediction, target), rowCount = labelled elements (target not NaN). */
+export const enum ElementLoss {
+  rowLoss, // (rows)
+  rowCount, // (rows)
+  prediction, // (rows, n)
+  target, // (rows, n)
+  weights, // (rows) or absent
+  rows,
+  n,
+  option, // binaryCrossEntropy: 1 from logits, 0 from probabilities
+}
+
+/** dprediction = dRow · w · ∂loss/∂prediction, 0 where there is no label. */
+export const enum ElementLossBackward {
+  dprediction, // (rows, n)
+  dRow, // (rows)
+  prediction,
+  target,
+  weights,
+  rows,
+  n,
+  option,
+}
+
+/** result = [Σ rowLoss / count, Σ rowLoss, Σ rowCount, left as it is], count = State.denominators[output] or Σ rowCount; 0/0 = 0. */
+export const enum MeanLoss {
+  result, // (4)
+  rowLoss, // (rows)
+  rowCount, // (rows)
+  rows,
+  output, // which denominator; a number ≥ 8: none
+}
+
+/** dRow[…] = result[3] (the loss weight) / count; 0 where count is 0. */
+export const enum MeanLossBackward {
+  dRow, // (rows)
+  result, // (4)
+  rows,
+  output,
+}
+
+/** rowCorrect = w · [prediction right], rowWeight = w; elementwise kinds: sums over the row's labelled elements. 0, 0 where not labelled. */
+export const enum Accuracy {
+  rowCorrect, // (rows)
+  rowWeight, // (rows)
+  prediction, // (rows, n)
+  labels, // i32 (rows) or f32 (rows, n)
+  weights, // (rows) or absent
+  rows,
+  n,
+  kind, // AccuracyKind
+}
+
+/** partials[chunk] = Σ over the chunk of l1·|h| + l2·½h². Split over chunks of REDUCE_CHUNK floats. */
+export const enum ActivityPenalty {
+  partials, // f64 (chunks)
+  h, // (n)
+  n,
+  l1,
+  l2,
+}
+
+/** result = [Σ partials / rows, Σ partials, rows, left as it is]. */
+export const enum ActivityPenaltyReduce {
+  result, // (4)
+  partials, // f64 (chunks)
+  chunks,
+  rows,
+}
+
+/** dh = dy + (l1·sign(h) + l2·h)/rows. */
+export const enum ActivityPenaltyBackward {
+  dh, // (n)
+  dy, // (n)
+  h, // (n)
+  n,
+  rows,
+  l1,
+  l2,
+}
+
+/** partials[chunk] = Σ over the chunk of the block of l1·|w| + shrink·|w| + ½·l2·w². Chunks of REDUCE_CHUNK floats. */
+export const enum PenaltySums {
+  partials, // f64 (chunks)
+  parameters,
+  segments, // (segmentCount, Segment.words)
+  segmentCount,
+  floats, // of the block
+}
+
+/** gradients += l1·sign(w) + l2·w (what the optimizer steps fold in; for `gradients()`). */
+export const enum PenaltyGradient {
+  gradients,
+  parameters,
+  segments,
+  segmentCount,
+  floats,
+}
+
+/** result = [loss, dataLoss, penalty, 0]: dataLoss = Σ weight·mean over `losses`, penalty = Σ partials + Σ means of `activities`; State.halt where loss is not finite. */
+export const enum Objective {
+  result, // (4)
+  losses, // (lossCount, 4), each [mean, sum, count, weight]
+  activities, // (activityCount, 4) or absent
+  partials, // f64 (chunks) or absent
+  lossCount,
+  activityCount,
+  chunks,
+}
+
+/** partials[chunk] = Σ g² over the chunk, g = gradient + penalty, cut to ±clipValue where it is > 0; frozen segments left out. */
+export const enum GradientNorm {
+  partials, // f64 (chunks)
+  gradients,
+  parameters,
+  segments,
+  segmentCount,
+  floats,
+  clipValue,
+}
+
+/** factor = [min(1, clipNorm / (norm + 1e-6)), norm]. */
+export const enum ClipFactor {
+  factor, // (2)
+  partials, // f64 (chunks)
+  chunks,
+  clipNorm,
+}
+
+/**
+ * Optimizer steps: one pass over the block. g = gradient + State.penaltyScale·(l1·sign(w) + l2·w), cut to ±clipValue
+ * where clipValue > 0, times factor[0] where present; then weight decay, the update with State.learningRate, shrink.
+ */
+export const enum OptimizerStep {
+  parameters,
+  slot0,
+  slot1,
+  slot2,
+  gradients,
+  segments,
+  factor, // (2) or absent
+  segmentCount,
+  floats,
+  flags, // OptimizerFlag bits
+  clipValue,
+  a, // sgd: momentum; rmsprop: rho; adam: beta1
+  b, // sgd: dampening; rmsprop: momentum; adam: beta2
+  epsilon,
+}
+
+/** Bits of OptimizerStep.flags. */
+export const enum OptimizerFlag {
+  nesterov = 1,
+  centered = 2,
+  momentum = 4,
+  amsgrad = 8,
+  decoupled = 16,
+}
+
+/** Floats in a chunk of a reduction over a block: borders depend on this alone, so sums have the same bits on any number of threads. */
+export const REDUCE_CHUNK = 4096;
+
+/** Elements that a chunk of rows aims at in row-chunked reductions: chunkRows = max(1, ROW_CHUNK / columns). */
+export const ROW_CHUNK = 8192;
