@@ -1,0 +1,47 @@
+// One error class; its text names who, what was expected and what came.
+
+/** Why a call failed: see the table in the README's "Errors". */
+export type ErrorCode = "argument" | "shape" | "data" | "format" | "state" | "memory" | "numeric" | "worker";
+
+/**
+ * The error of every failure that is downhill's to report. `code` tells the kind; the text names the layer or argument,
+ * what was expected and what came. A bad call changes nothing.
+ */
+export class DownhillError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "DownhillError";
+    this.code = code;
+  }
+}
+
+/** A value as it would be written: `-1`, `NaN`, `"half"`, `[8, 4]`, `a function`. */
+export function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}…` : value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function") return value.name ? `the function ${value.name}` : "a function";
+  if (typeof value === "symbol") return "a symbol";
+  if (typeof value !== "object" || value === null) return String(value);
+  if (Array.isArray(value)) {
+    const items = value.slice(0, 8).map(show).join(", ");
+    return value.length > 8 ? `[${items}, …] (${value.length} items)` : `[${items}]`;
+  }
+  if (ArrayBuffer.isView(value)) return `a ${value.constructor.name} of ${(value as Uint8Array).length ?? value.byteLength}`;
+  const type = (value as { type?: unknown }).type;
+  if (typeof type === "string") return `${type}()`;
+  const name = value.constructor?.name;
+  return name && name !== "Object" ? `a ${name}` : `an object with keys ${show(Object.keys(value))}`;
+}
+
+/** `expected …, got …` under the name of who complains. */
+export function argumentError(who: string, expected: string, got: unknown): DownhillError {
+  return new DownhillError("argument", `${who}: expected ${expected}, got ${show(got)}`);
+}
+
+/** A wrong shape: prints both as `[8, 4]`. */
+export function shapeError(who: string, what: string, expected: string | readonly unknown[], got: readonly unknown[]) {
+  const wanted = typeof expected === "string" ? expected : `[${expected.join(", ")}]`;
+  return new DownhillError("shape", `${who}: expected ${what} of shape ${wanted}, got [${got.join(", ")}]`);
+}
