@@ -8,7 +8,7 @@
 // Operands stand in this order: outputs, inputs (both addresses), sizes (u32), reals (f32 bits).
 //
 // An address operand is  offset | base  where base (its two low bits, see Base) names one of four base addresses that
-// lie in the state block: so one tape runs at θ, at θ + noise, at the best snapshot. Base 0 is always address 0; an
+// lie in the state block: so one tape runs at θ, at θ + noise, at the best snapshot, and the arena may move. Base 0 is always address 0; an
 // operand of 0 means "absent".
 
 /** Words that stand before an instruction's operands. */
@@ -31,7 +31,7 @@ export const enum Base {
   absolute,
   parameters,
   statistics,
-  gradients,
+  arena,
 }
 
 /** What `run`, `lead` and `resume` return. */
@@ -54,7 +54,7 @@ export const enum State {
   base0, // always 0
   parameters, // address of the parameter block in force
   statistics, // address of the moving statistics in force
-  gradients, // address of the gradient block
+  arena, // address of the activation arena in force
   halt, // Halt
   seed, // Philox key, word 0
   stream, // Philox key, word 1
@@ -591,7 +591,7 @@ export const enum ActivityPenaltyReduce {
   rows,
 }
 
-/** dh = dy + (l1·sign(h) + l2·h)/rows. */
+/** dh = dy + (l1·sign(h) + l2·h)/rows; where dy is absent, without it. */
 export const enum ActivityPenaltyBackward {
   dh, // (n)
   dy, // (n)

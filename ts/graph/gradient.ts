@@ -1,0 +1,52 @@
+// Reverse-mode differentiation: walks the nodes backwards and asks each op for its inputs' gradients.
+
+import { add } from "../ops/elementwise";
+import type { Graph, Node, Tensor } from "./graph";
+
+/**
+ * Appends to `graph` the nodes that compute the gradients of a scalar objective.
+ *
+ * @param seeds pairs of a tensor and the objective's own gradient with respect to it
+ * @param targets tensors whose gradients are wanted
+ * @returns the gradient of each target that the objective depends on
+ */
+export function gradient(
+  graph: Graph,
+  seeds: readonly (readonly [Tensor, Tensor])[],
+  targets: Iterable<Tensor>,
+): Map<Tensor, Tensor> {
+  const forward = [...graph.nodes];
+  const wanted = new Set(targets);
+  for (const node of forward) {
+    if (node.op.gradient && node.inputs.some((t) => t && wanted.has(t))) wanted.add(node.outputs[0]!);
+  }
+  const gradients = new Map<Tensor, Tensor>();
+  const contribute = (t: Tensor | null | undefined, g: Tensor | null | undefined) => {
+    if (!t || !g || !wanted.has(t)) return;
+    const before = gradients.get(t);
+    gradients.set(t, before ? add([before, g], {}) : g);
+  };
+  for (const [t, g] of seeds) contribute(t, g);
+  for (const node of forward.reverse()) {
+    const dy = gradients.get(node.outputs[0]!);
+    if (!dy || !node.op.gradient) continue;
+    graph.layer = node.layer;
+    const inputs = node.op.gradient(dy, node);
+    node.inputs.forEach((t, i) => {
+      contribute(t, inputs[i]);
+    });
+  }
+  return new Map([...wanted].flatMap((t) => (gradients.has(t) ? [[t, gradients.get(t)!]] : [])));
+}
+
+/** Drops the nodes whose outputs nobody needs. */
+export function prune(graph: Graph): void {
+  const needed = new Set<Tensor>(graph.kept);
+  const kept: Node[] = [];
+  for (const node of [...graph.nodes].reverse()) {
+    if (!node.op.effect && !node.outputs.some((t) => needed.has(t))) continue;
+    for (const t of node.inputs) if (t) needed.add(t);
+    kept.push(node);
+  }
+  graph.nodes = kept.reverse();
+}

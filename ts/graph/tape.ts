@@ -1,0 +1,135 @@
+// Lowering: the nodes' instructions as words (assembly/isa.ts has the format), in four spans.
+
+import { Base, Header, Mode, Op } from "../../assembly/isa";
+import type { Graph, Node, Place, Span, Tensor } from "./graph";
+import type { Plan } from "./plan";
+
+/** An instruction that runs for less than this on one thread stays on rank 0, in nanoseconds: a barrier costs about 200. */
+const TEAM_FROM = 3000;
+
+/** A part of a tensor or workspace, as an instruction's operand. */
+export interface Part {
+  name: string;
+  place: Place;
+  bytes: number;
+  /** The tensor that the part belongs to; none for workspaces. */
+  tensor?: Tensor;
+}
+
+export type Operand = Tensor | Part | null;
+
+/** What one instruction is, for `explain`, the verifier and the slices of `fit`. */
+export interface Instruction {
+  node: Node;
+  opcode: number;
+  /** In words from the tape's start. */
+  at: number;
+  outputs: (Part | null)[];
+  inputs: (Part | null)[];
+  sizes: readonly number[];
+  reals: readonly number[];
+  /** Estimated time on one thread, in nanoseconds. */
+  work: number;
+  team: boolean;
+}
+
+/** A lowered graph, its operands still relative to their bases. */
+export interface Tape {
+  words: Uint32Array;
+  instructions: Instruction[];
+  arenaBytes: number;
+}
+
+/** Collects instructions. */
+export class TapeWriter {
+  readonly instructions: Instruction[] = [];
+  readonly #words: number[] = [];
+  #node!: Node;
+  readonly #real = new Float32Array(1);
+  readonly #bits = new Uint32Array(this.#real.buffer);
+
+  constructor(
+    readonly threads: number,
+    readonly statePointer: number,
+    readonly plan: Plan,
+  ) {}
+
+  /** Lowers one node. */
+  lower(node: Node): void {
+    this.#node = node;
+    node.op.lower(this, node);
+  }
+
+  /** The node's scratch memory, or a part of it. */
+  workspace(offset: number, bytes: number): Part {
+    const at = this.plan.workspaces.get(this.#node)!;
+    return { name: "workspace", place: { base: Base.arena, offset: at + offset }, bytes };
+  }
+
+  /** `bytes` of a tensor from byte `offset` on. */
+  part(tensor: Tensor, offset: number, bytes: number): Part {
+    const { base, offset: start } = tensor.place!;
+    return { name: tensor.name, place: { base, offset: start + offset }, bytes, tensor };
+  }
+
+  /**
+   * Appends an instruction: its operands in the order of its slots. `work` is its time on one thread, in nanoseconds; a
+   * small one, or one whose `team` is false, runs on rank 0 alone.
+   */
+  push(
+    opcode: Op,
+    outputs: readonly Operand[],
+    inputs: readonly Operand[],
+    sizes: readonly number[],
+    reals: readonly number[],
+    work: number,
+    team = true,
+  ): void {
+    const part = (o: Operand) =>
+      o && "graph" in o ? { name: o.name, place: o.place!, bytes: o.bytes, tensor: o as Tensor } : o;
+    const instruction: Instruction = {
+      node: this.#node,
+      opcode,
+      at: this.#words.length,
+      outputs: outputs.map(part),
+      inputs: inputs.map(part),
+      sizes,
+      reals,
+      work,
+      team: team && this.threads > 1 && work >= TEAM_FROM,
+    };
+    const operands = outputs.length + inputs.length + sizes.length + reals.length;
+    this.#words.push(opcode, Header.args + operands, instruction.team ? Mode.team : Mode.solo, this.statePointer);
+    for (const p of [...instruction.outputs, ...instruction.inputs]) this.#words.push(p ? p.place.offset | p.place.base : 0);
+    for (const size of sizes) this.#words.push(size);
+    for (const real of reals) {
+      this.#real[0] = real;
+      this.#words.push(this.#bits[0]!);
+    }
+    this.instructions.push(instruction);
+  }
+
+  /** All words so far. */
+  finish(): Tape {
+    const words = Uint32Array.from(this.#words);
+    // a guard must be met by all ranks, or by rank 0 alone where no other instruction calls the team
+    if (this.instructions.some((i) => i.team))
+      for (const i of this.instructions.filter((i) => i.opcode === Op.guard)) {
+        i.team = true;
+        words[i.at + Header.mode] = Mode.team;
+      }
+    return { words, instructions: this.instructions, arenaBytes: this.plan.bytes };
+  }
+}
+
+/** Lowers a planned graph. Its nodes are in the order of their spans. */
+export function lower(graph: Graph, plan: Plan, threads: number, statePointer: number): Tape {
+  const tape = new TapeWriter(threads, statePointer, plan);
+  let span: Span = 0;
+  for (const node of graph.nodes) {
+    if (node.span < span) throw new Error(`lower: ${node.op.name} of span ${node.span} after span ${span}`);
+    span = node.span;
+    tape.lower(node);
+  }
+  return tape.finish();
+}

@@ -1,0 +1,106 @@
+// Activations as layers, and by name.
+
+import { show } from "../errors";
+import type { Tensor } from "../graph/graph";
+import { boolean, type Field, finite, nonNegative, or } from "../options";
+import * as ops from "../ops/activations";
+import { type Layer, type LayerOptions, layerFactory } from "./layer";
+
+/** Activations that have a name: those without parameters, with their defaults. */
+export type ActivationName =
+  | "linear"
+  | "relu"
+  | "leakyRelu"
+  | "elu"
+  | "selu"
+  | "gelu"
+  | "silu"
+  | "sigmoid"
+  | "tanh"
+  | "softplus"
+  | "softmax";
+
+const byName = (): Record<ActivationName, (x: Tensor) => Tensor> => ({
+  linear: (x) => x,
+  relu: (x) => ops.relu([x], {}),
+  leakyRelu: (x) => ops.leakyRelu([x], { alpha: 0.01 }),
+  elu: (x) => ops.elu([x], { alpha: 1 }),
+  selu: (x) => ops.selu([x], {}),
+  gelu: (x) => ops.gelu([x], {}),
+  silu: (x) => ops.silu([x], {}),
+  sigmoid: (x) => ops.sigmoid([x], {}),
+  tanh: (x) => ops.tanh([x], {}),
+  softplus: (x) => ops.softplus([x], {}),
+  softmax: (x) => ops.softmax([x], {}),
+});
+
+/** An option that takes an activation's name. */
+export const activationName = (): Field<ActivationName> => ({
+  expected: `the name of an activation (${Object.keys(byName()).map(show).join(", ")})`,
+  accepts: (value) => typeof value === "string" && Object.hasOwn(byName(), value),
+});
+
+/** The activation of that name, applied. */
+export function applyActivation(name: ActivationName | undefined, x: Tensor): Tensor {
+  return name === undefined ? x : byName()[name](x);
+}
+
+type Plain = (options?: LayerOptions) => Layer;
+
+const plain = (type: string, call: (x: Tensor) => Tensor): Plain =>
+  layerFactory({ type, options: () => ({}), call: ([x]) => call(x!) });
+
+/**
+ * The activation of that name as a layer.
+ *
+ * @param name `"linear"` or the name of an activation layer without parameters
+ */
+export const activation: (name: ActivationName, options?: LayerOptions) => Layer = /* @__PURE__ */ layerFactory({
+  type: "activation",
+  positional: ["activation"],
+  options: () => ({ activation: activationName() }),
+  call: ([x], { config }) => applyActivation(config.activation, x!),
+});
+
+/** y = max(0, x), elementwise. Gradient 0 at 0. (Nair & Hinton 2010) */
+export const relu: Plain = /* @__PURE__ */ plain("relu", (x) => ops.relu([x], {}));
+
+/** y = x where x > 0, else negativeSlope·x. Default slope 0.01. (Maas, Hannun & Ng 2013) */
+export const leakyRelu: (options?: LayerOptions & { negativeSlope?: number }) => Layer = /* @__PURE__ */ layerFactory({
+  type: "leakyRelu",
+  options: () => ({ negativeSlope: or(nonNegative(), 0.01) }),
+  call: ([x], { config }) => ops.leakyRelu([x!], { alpha: config.negativeSlope }),
+});
+
+/** y = x where x > 0, else alpha·(eˣ − 1). Default alpha 1. (Clevert, Unterthiner & Hochreiter 2015) */
+export const elu: (options?: LayerOptions & { alpha?: number }) => Layer = /* @__PURE__ */ layerFactory({
+  type: "elu",
+  options: () => ({ alpha: or(finite(), 1) }),
+  call: ([x], { config }) => ops.elu([x!], { alpha: config.alpha }),
+});
+
+/** y = 1.0507·(x where x > 0, else 1.6733·(eˣ − 1)). (Klambauer et al. 2017) */
+export const selu: Plain = /* @__PURE__ */ plain("selu", (x) => ops.selu([x], {}));
+
+/** y = x·Φ(x), Φ the normal distribution function; `approximate`: its tanh form. (Hendrycks & Gimpel 2016) */
+export const gelu: (options?: LayerOptions & { approximate?: boolean }) => Layer = /* @__PURE__ */ layerFactory({
+  type: "gelu",
+  options: () => ({ approximate: or(boolean(), false) }),
+  call: ([x], { config }) => (config.approximate ? ops.geluTanh : ops.gelu)([x!], {}),
+});
+
+/** y = x·σ(x). (Elfwing, Uchibe & Doya 2018) */
+export const silu: Plain = /* @__PURE__ */ plain("silu", (x) => ops.silu([x], {}));
+
+/** y = 1/(1 + e⁻ˣ). */
+export const sigmoid: Plain = /* @__PURE__ */ plain("sigmoid", (x) => ops.sigmoid([x], {}));
+
+/** y = tanh x. */
+export const tanh: Plain = /* @__PURE__ */ plain("tanh", (x) => ops.tanh([x], {}));
+
+/** y = log(1 + eˣ). */
+export const softplus: Plain = /* @__PURE__ */ plain("softplus", (x) => ops.softplus([x], {}));
+
+/** y = exp(xᵢ)/Σⱼ exp(xⱼ) along the last axis. */
+export const softmax: Plain = /* @__PURE__ */ plain("softmax", (x) => ops.softmax([x], {}));
+

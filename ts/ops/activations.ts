@@ -1,0 +1,98 @@
+// Activations, each beside its derivative. `v` is what the derivative is had from: the activation's output where that
+// is enough (so that its input need not outlive it), else its input.
+
+import { Op } from "../../assembly/isa";
+import { defineOp, type Fused, type Node, type Op as OpOf, type Shape } from "../graph/graph";
+import { streaming, transcendental } from "./work";
+
+export interface ActivationAttributes {
+  alpha?: number;
+}
+
+/** A ReLU that batch normalization has absorbed is undone by batch normalization's own backward pass. */
+function joinBatchNorm({ op, inputs: [dy, y] }: Node, consumer: Node): Fused | undefined {
+  const forward = y?.node;
+  if (op.name !== "reluBackward" || consumer.op.name !== "batchNormBackward") return undefined;
+  if (!forward?.attributes.relu || forward.inputs[0] !== consumer.inputs[1]) return undefined;
+  const inputs = [dy!, ...consumer.inputs.slice(1)];
+  return { op: consumer.op, inputs, attributes: { ...consumer.attributes, relu: true } };
+}
+
+/** y = f(x) and dx = dy · f′, as two ops. */
+function activation(name: string, forward: Op, backward: Op, from: "output" | "input", work = transcendental) {
+  const backwardOp = /* @__PURE__ */ defineOp<ActivationAttributes>({
+    name: `${name}Backward`,
+    shape: ([dy]) => [dy!],
+    gradient: null,
+    inPlace: [0],
+    absorb: joinBatchNorm,
+    lower(tape, { inputs, outputs: [dx], attributes: { alpha = 0 } }) {
+      tape.push(backward, [dx!], inputs, [dx!.size], [alpha], work(dx!.size));
+    },
+  });
+  return defineOp<ActivationAttributes>({
+    name,
+    shape: ([x]) => [x!],
+    gradient: (dy, { inputs, outputs, attributes }) => [
+      backwardOp([dy, from === "output" ? outputs[0]! : inputs[0]!], attributes),
+    ],
+    inPlace: [0],
+    lower(tape, { inputs, outputs: [y], attributes: { alpha = 0 } }) {
+      tape.push(forward, [y!], inputs, [y!.size], [alpha, 0], work(y!.size));
+    },
+  });
+}
+
+const moving = (n: number) => streaming(3 * n);
+
+/** max(0, x) */
+export const relu = /* @__PURE__ */ activation("relu", Op.relu, Op.reluBackward, "output", moving);
+/** x > 0 ? x : alpha·x */
+export const leakyRelu = /* @__PURE__ */ activation(
+  "leakyRelu",
+  Op.leakyRelu,
+  Op.leakyReluBackward,
+  "output",
+  moving,
+);
+/** x > 0 ? x : alpha·(eˣ − 1) */
+export const elu = /* @__PURE__ */ activation("elu", Op.elu, Op.eluBackward, "output");
+/** 1.0507·(x > 0 ? x : 1.6733·(eˣ − 1)) */
+export const selu = /* @__PURE__ */ activation("selu", Op.selu, Op.seluBackward, "output");
+/** x·Φ(x) */
+export const gelu = /* @__PURE__ */ activation("gelu", Op.gelu, Op.geluBackward, "input");
+/** 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))) */
+export const geluTanh = /* @__PURE__ */ activation("geluTanh", Op.geluTanh, Op.geluTanhBackward, "input");
+/** x·σ(x) */
+export const silu = /* @__PURE__ */ activation("silu", Op.silu, Op.siluBackward, "input");
+/** 1/(1 + e⁻ˣ) */
+export const sigmoid = /* @__PURE__ */ activation("sigmoid", Op.sigmoid, Op.sigmoidBackward, "output");
+/** tanh x */
+export const tanh = /* @__PURE__ */ activation("tanh", Op.tanh, Op.tanhBackward, "output");
+/** log(1 + eˣ) */
+export const softplus = /* @__PURE__ */ activation("softplus", Op.softplus, Op.softplusBackward, "output");
+
+type None = Record<never, never>;
+const rows = (x: Shape) => x.slice(0, -1).reduce((p, d) => p * d, 1);
+
+const softmaxBackward: OpOf<None> = /* @__PURE__ */ defineOp<None>({
+  name: "softmaxBackward",
+  shape: ([dy]) => [dy!],
+  gradient: null,
+  inPlace: [0],
+  lower(tape, { inputs, outputs: [dx] }) {
+    const n = dx!.shape.at(-1)!;
+    tape.push(Op.softmaxBackward, [dx!], inputs, [rows(dx!.shape), n], [], streaming(4 * dx!.size));
+  },
+});
+
+/** exp(xᵢ)/Σ exp(xⱼ) along the last axis. */
+export const softmax: OpOf<None> = /* @__PURE__ */ defineOp<None>({
+  name: "softmax",
+  shape: ([x]) => [x!],
+  gradient: (dy, { outputs }) => [softmaxBackward([dy, outputs[0]!], {})],
+  inPlace: [0],
+  lower(tape, { inputs, outputs: [y] }) {
+    tape.push(Op.softmax, [y!], inputs, [rows(y!.shape), y!.shape.at(-1)!], [], transcendental(y!.size));
+  },
+});

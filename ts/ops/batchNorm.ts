@@ -1,0 +1,143 @@
+// Batch normalization over all axes but the last: y = γ·(x − μ)/√(σ² + ε) + β, σ² biased (Ioffe & Szegedy 2015).
+
+import { Op } from "../../assembly/isa";
+import { shapeError } from "../errors";
+import { defineOp, type Op as OpOf, type Shape, type Tensor } from "../graph/graph";
+import { chunkRowsOf } from "./bias";
+import { streaming } from "./work";
+
+export interface BatchNormAttributes {
+  epsilon: number;
+  relu?: boolean;
+}
+
+function checkShapes([x, gamma]: Shape[], who: string): Shape {
+  const n = x!.at(-1)!;
+  if (gamma!.length !== 1 || gamma![0] !== n) throw shapeError(who, "gamma", [n], gamma!);
+  return x!;
+}
+
+function geometry(x: Tensor) {
+  const channels = x.shape.at(-1)!;
+  const rows = x.size / channels;
+  const chunkRows = chunkRowsOf(channels);
+  const chunks = Math.ceil(rows / chunkRows);
+  return { channels, rows, chunkRows, chunks, partialBytes: chunks * 2 * channels * 4 };
+}
+
+/** Inputs dy, x, gamma, beta, mean, inverseStd; outputs dx, dgamma, dbeta. `frozen`: the statistics are constants. */
+const batchNormBackward: OpOf<{ relu?: boolean; frozen?: boolean }> = /* @__PURE__ */ defineOp<{
+  relu?: boolean;
+  frozen?: boolean;
+}>({
+  name: "batchNormBackward",
+  shape: ([dy, , gamma, beta]) => [dy!, gamma!, beta!],
+  gradient: null,
+  inPlace: [0],
+  workspace: ({ inputs: [dy] }) => geometry(dy!).partialBytes,
+  lower(tape, { inputs, outputs, attributes: { relu, frozen } }) {
+    const [dy, x, gamma, beta, mean, inverseStd] = inputs as Tensor[];
+    const [dx, dgamma, dbeta] = outputs as [Tensor, Tensor, Tensor];
+    const { channels, rows, chunkRows, chunks, partialBytes } = geometry(x!);
+    const partials = tape.workspace(0, partialBytes);
+    const inner = [dy!, x!, mean!, inverseStd!, gamma!, beta!];
+    tape.push(Op.batchNormBackwardSums, [partials], inner, [rows, channels, chunkRows, +!!relu], [], streaming(2 * x!.size));
+    tape.push(
+      Op.batchNormBackwardCombine,
+      [dgamma, dbeta],
+      [partials],
+      [chunks, channels],
+      [],
+      streaming(2 * chunks * channels),
+    );
+    tape.push(
+      Op.batchNormBackward,
+      [dx],
+      [...inner, dgamma, dbeta],
+      [rows, channels, +!!relu, +!!frozen],
+      [],
+      streaming(3 * x!.size),
+    );
+  },
+});
+
+/** ReLU joins the normalization before it. Its other outputs stay. */
+const absorbRelu: NonNullable<OpOf<BatchNormAttributes>["absorb"]> = ({ op, inputs, outputs, attributes }, consumer) =>
+  consumer.op.name === "relu" && !attributes.relu
+    ? { op, inputs, attributes: { ...attributes, relu: true }, outputs: outputs.slice(1) }
+    : undefined;
+
+/** With the minibatch's own statistics. Inputs x (…, n), gamma (n), beta (n); outputs y, mean, variance, inverseStd. */
+export const batchNorm: OpOf<BatchNormAttributes> = /* @__PURE__ */ defineOp<BatchNormAttributes>({
+  name: "batchNorm",
+  shape(inputs, _, who) {
+    const x = checkShapes(inputs, who);
+    const n = [x.at(-1)!];
+    return [x, n, n, n];
+  },
+  gradient(dy, { inputs: [x, gamma, beta], outputs: [, mean, , inverseStd] }) {
+    return batchNormBackward.all([dy, x!, gamma!, beta!, mean!, inverseStd!], {});
+  },
+  absorb: absorbRelu,
+  workspace: ({ inputs: [x] }) => geometry(x!).partialBytes,
+  lower(tape, { inputs: [x, gamma, beta], outputs, attributes: { epsilon, relu } }) {
+    const [y, mean, variance, inverseStd] = outputs as [Tensor, Tensor, Tensor, Tensor];
+    const { channels, rows, chunkRows, chunks, partialBytes } = geometry(x!);
+    const partials = tape.workspace(0, partialBytes);
+    tape.push(Op.batchNormMoments, [partials], [x!], [rows, channels, chunkRows], [], streaming(1.5 * x!.size));
+    tape.push(
+      Op.batchNormCombine,
+      [mean, variance, inverseStd],
+      [partials],
+      [rows, channels, chunkRows],
+      [epsilon],
+      streaming(4 * chunks * channels),
+    );
+    tape.push(
+      Op.batchNormForward,
+      [y],
+      [x!, mean, inverseStd, gamma!, beta!],
+      [rows, channels, +!!relu],
+      [],
+      streaming(2 * x!.size),
+    );
+  },
+});
+
+/** With moving statistics. Inputs x, gamma, beta, movingMean, movingVariance; outputs y, inverseStd. */
+export const batchNormInference: OpOf<BatchNormAttributes> = /* @__PURE__ */ defineOp<BatchNormAttributes>({
+  name: "batchNormInference",
+  shape(inputs, _, who) {
+    const x = checkShapes(inputs, who);
+    return [x, [x.at(-1)!]];
+  },
+  gradient(dy, { inputs: [x, gamma, beta, mean], outputs: [, inverseStd] }) {
+    return batchNormBackward.all([dy, x!, gamma!, beta!, mean!, inverseStd!], { frozen: true });
+  },
+  absorb: absorbRelu,
+  lower(tape, { inputs, outputs, attributes: { epsilon, relu } }) {
+    const [x, gamma, beta, mean, variance] = inputs as Tensor[];
+    const [y, inverseStd] = outputs as [Tensor, Tensor];
+    const { channels, rows } = geometry(x!);
+    tape.push(Op.batchNormMoving, [inverseStd], [variance!], [channels], [epsilon], channels);
+    tape.push(
+      Op.batchNormForward,
+      [y],
+      [x!, mean!, inverseStd, gamma!, beta!],
+      [rows, channels, +!!relu],
+      [],
+      streaming(2 * x!.size),
+    );
+  },
+});
+
+/** moving ← momentum·moving + (1 − momentum)·value, in place. Inputs moving, value. */
+export const movingAverage: OpOf<{ momentum: number }> = /* @__PURE__ */ defineOp<{ momentum: number }>({
+  name: "movingAverage",
+  effect: true,
+  shape: () => [],
+  gradient: null,
+  lower(tape, { inputs: [moving, value], attributes: { momentum } }) {
+    tape.push(Op.movingAverage, [moving!], [value!], [value!.size], [momentum], streaming(3 * value!.size));
+  },
+});

@@ -1,0 +1,76 @@
+// c = op(a) · op(b), matrices. Bias, activation and an activation's derivative join as the product's epilogue.
+
+import { Epilogue, Op } from "../../assembly/isa";
+import { shapeError } from "../errors";
+import { defineOp, type Fused, type Node, type Op as OpOf, type Tensor } from "../graph/graph";
+import { gemmWorkspaceBytes } from "./gemmWorkspace";
+import { multiplyAdds } from "./work";
+
+export interface GemmAttributes {
+  transA?: boolean;
+  transB?: boolean;
+  epilogue?: Epilogue;
+}
+
+/** Consumers that become an epilogue: those with a second input read it as `aux`. */
+const EPILOGUES: Record<string, Epilogue> = {
+  relu: Epilogue.relu,
+  reluBackward: Epilogue.reluBackward,
+  tanhBackward: Epilogue.tanhBackward,
+  sigmoidBackward: Epilogue.sigmoidBackward,
+};
+
+function sizes({ inputs: [a, b], attributes: { transA, transB } }: Node<GemmAttributes>) {
+  const [m, k] = transA ? [a!.shape[1]!, a!.shape[0]!] : [a!.shape[0]!, a!.shape[1]!];
+  return { m, k, n: transB ? b!.shape[0]! : b!.shape[1]! };
+}
+
+/** Inputs: a (m, k) or transposed (k, m); b (k, n) or transposed (n, k); bias (n) or null; aux (m, n) or null. */
+export const gemm: OpOf<GemmAttributes> = /* @__PURE__ */ defineOp<GemmAttributes>({
+  name: "gemm",
+  shape([a, b], { transA, transB }, who) {
+    const [m, k] = transA ? [a![1]!, a![0]!] : [a![0]!, a![1]!];
+    const [kb, n] = transB ? [b![1]!, b![0]!] : [b![0]!, b![1]!];
+    if (a!.length !== 2 || b!.length !== 2 || k !== kb) throw shapeError(who, "a matrix", `[${m}, ${kb}]`, a!);
+    return [[m!, n!]];
+  },
+  gradient(dy, { inputs: [a, b], attributes: { transA, transB } }) {
+    if (transA) return [matmul(b!, dy, { transB: true }), matmul(a!, dy)];
+    if (transB) return [matmul(dy, b!), matmul(dy, a!, { transA: true })];
+    return [matmul(dy, b!, { transB: true }), matmul(a!, dy, { transA: true })];
+  },
+  workspace(node, threads) {
+    const { m, n, k } = sizes(node);
+    const { transA, transB } = node.attributes;
+    return threads * gemmWorkspaceBytes(m, n, k, !!transA, !!transB);
+  },
+  absorb({ op, inputs: [a, b, bias], attributes }, consumer): Fused | undefined {
+    if (attributes.epilogue) return undefined;
+    if (consumer.op.name === "biasAdd" && !bias) return { op, inputs: [a!, b!, consumer.inputs[1]!, null], attributes };
+    const epilogue = EPILOGUES[consumer.op.name];
+    const aux = consumer.inputs[1] ?? null;
+    if (epilogue === undefined || (aux && bias)) return undefined;
+    return { op, inputs: [a!, b!, bias!, aux], attributes: { ...attributes, epilogue } };
+  },
+  lower(tape, node) {
+    const { inputs, outputs, attributes } = node;
+    const [a, b, bias, aux] = inputs;
+    const { m, n, k } = sizes(node);
+    const { transA, transB, epilogue = Epilogue.none } = attributes;
+    const perThread = gemmWorkspaceBytes(m, n, k, !!transA, !!transB);
+    const workspace = perThread ? tape.workspace(0, perThread * tape.threads) : null;
+    tape.push(
+      Op.gemm,
+      [outputs[0]!, workspace],
+      [a!, b!, bias!, aux!],
+      [m, n, k, transA ? m : k, transB ? k : n, n, +!!transA, +!!transB, 1, 0, 0, 0, 0, epilogue, perThread],
+      [],
+      multiplyAdds(m * n * k),
+    );
+  },
+});
+
+/** op(a) · op(b). */
+export function matmul(a: Tensor, b: Tensor, { transA = false, transB = false } = {}): Tensor {
+  return gemm([a, b, null, null], { transA, transB });
+}

@@ -1,0 +1,139 @@
+// Losses: one number a row first, then the mean over what is labelled. Labels of −1 and NaN are left out.
+
+import { LabelKind, Op } from "../../assembly/isa";
+import { shapeError } from "../errors";
+import { defineOp, type Node, type Op as OpOf, type Shape, type Tensor } from "../graph/graph";
+import type { TapeWriter } from "../graph/tape";
+import { streaming, transcendental } from "./work";
+
+
+export interface CrossEntropyAttributes {
+  kind: LabelKind;
+  smoothing: number;
+}
+
+function crossEntropySizes(logits: Tensor, { kind, smoothing }: CrossEntropyAttributes) {
+  const classes = logits.shape[1]!;
+  const rows = logits.shape[0]!;
+  return { sizes: [rows, classes, kind], reals: [smoothing], work: transcendental(rows * Math.max(8, classes)) };
+}
+
+const softmaxCrossEntropyBackward: OpOf<CrossEntropyAttributes> =
+  /* @__PURE__ */ defineOp<CrossEntropyAttributes>({
+    name: "softmaxCrossEntropyBackward",
+    shape: ([, logits]) => [logits!],
+    gradient: null,
+    lower(tape, { inputs, outputs: [dlogits], attributes }) {
+      const { sizes, reals, work } = crossEntropySizes(dlogits!, attributes);
+      tape.push(Op.softmaxCrossEntropyBackward, [dlogits!], inputs, sizes, reals, work);
+    },
+  });
+
+/** Inputs logits (n, classes), labels (n) or (n, classes), weights (n) or null; outputs rowLoss, rowCount, rowLogSum. */
+export const softmaxCrossEntropy: OpOf<CrossEntropyAttributes> = /* @__PURE__ */ defineOp<CrossEntropyAttributes>({
+  name: "softmaxCrossEntropy",
+  shape([logits, labels], { kind }, who) {
+    const [n] = logits!;
+    if (logits!.length !== 2) throw shapeError(who, "logits", "[n, classes]", ["n", ...logits!.slice(1)]);
+    if (kind === LabelKind.rows && labels![1] !== logits![1])
+      throw shapeError(who, "labels", ["n", logits![1]], ["n", ...labels!.slice(1)]);
+    return [[n!], [n!], [n!]];
+  },
+  gradient(dRow, { inputs: [logits, labels, weights], outputs: [, , rowLogSum], attributes }) {
+    return [softmaxCrossEntropyBackward([dRow, logits!, labels!, weights!, rowLogSum!], attributes), null, null];
+  },
+  lower(tape, { inputs, outputs, attributes }) {
+    const { sizes, reals, work } = crossEntropySizes(inputs[0]!, attributes);
+    tape.push(Op.softmaxCrossEntropy, outputs, inputs, sizes, reals, work);
+  },
+});
+
+export interface ElementLossAttributes {
+  option: number;
+}
+
+/** A loss that is a sum over elements: inputs prediction (n, …), target (n, …), weights (n) or null; outputs rowLoss, rowCount. */
+function elementLoss(name: string, forward: Op, backward: Op) {
+  const push = (tape: TapeWriter, { inputs, outputs, attributes }: Node<ElementLossAttributes>, op: Op, x: Tensor) => {
+    const rows = x.shape[0]!;
+    tape.push(op, outputs, inputs, [rows, x.size / rows, attributes.option], [], transcendental(x.size));
+  };
+  const backwardOp: OpOf<ElementLossAttributes> = /* @__PURE__ */ defineOp<ElementLossAttributes>({
+    name: `${name}Backward`,
+    shape: ([, prediction]) => [prediction!],
+    gradient: null,
+    lower: (tape, node) => push(tape, node, backward, node.outputs[0]!),
+  });
+  return defineOp<ElementLossAttributes>({
+    name,
+    shape([prediction, target], _, who) {
+      if (prediction!.join() !== target!.join())
+        throw shapeError(who, "targets", ["n", ...prediction!.slice(1)], ["n", ...target!.slice(1)]);
+      return [[prediction![0]!], [prediction![0]!]];
+    },
+    gradient: (dRow, { inputs: [prediction, target, weights], attributes }) => [
+      backwardOp([dRow, prediction!, target!, weights!], attributes),
+      null,
+      null,
+    ],
+    lower: (tape, node) => push(tape, node, forward, node.inputs[0]!),
+  });
+}
+
+/** `option` 1: the prediction is a logit; 0: a probability. */
+export const binaryCrossEntropy = /* @__PURE__ */ elementLoss(
+  "binaryCrossEntropy",
+  Op.binaryCrossEntropy,
+  Op.binaryCrossEntropyBackward,
+);
+export const meanSquaredError = /* @__PURE__ */ elementLoss(
+  "meanSquaredError",
+  Op.meanSquaredError,
+  Op.meanSquaredErrorBackward,
+);
+
+export interface MeanAttributes {
+  /** Which of the state block's denominators divides; −1: none, the batch's own count does. */
+  output: number;
+}
+
+const NO_DENOMINATOR = 8;
+const slotOf = (output: number) => (output < 0 ? NO_DENOMINATOR : output);
+const reportShape = (): Shape[] => [];
+
+/** Inputs rowLoss, rowCount and the entry of the report that takes [mean, Σ loss, Σ count]. */
+export const meanLoss: OpOf<MeanAttributes> = /* @__PURE__ */ defineOp<MeanAttributes>({
+  name: "meanLoss",
+  effect: true,
+  shape: reportShape,
+  gradient: null,
+  lower(tape, { inputs: [rowLoss, rowCount, result], attributes: { output } }) {
+    tape.push(Op.meanLoss, [result!], [rowLoss!, rowCount!], [rowLoss!.size, slotOf(output)], [], rowLoss!.size, false);
+  },
+});
+
+/** The gradient of weight · mean with respect to each row's loss. Inputs the report's entry and rowLoss (for its shape). */
+export const meanLossBackward: OpOf<MeanAttributes> = /* @__PURE__ */ defineOp<MeanAttributes>({
+  name: "meanLossBackward",
+  shape: ([, rowLoss]) => [rowLoss!],
+  gradient: null,
+  lower(tape, { inputs: [result], outputs: [dRow], attributes: { output } }) {
+    tape.push(Op.meanLossBackward, [dRow!], [result!], [dRow!.size, slotOf(output)], [], streaming(dRow!.size), false);
+  },
+});
+
+export interface AccuracyAttributes {
+  kind: number;
+}
+
+/** Inputs prediction, labels, weights or null; outputs rowCorrect, rowWeight. */
+export const accuracy: OpOf<AccuracyAttributes> = /* @__PURE__ */ defineOp<AccuracyAttributes>({
+  name: "accuracy",
+  shape: ([prediction]) => [[prediction![0]!], [prediction![0]!]],
+  gradient: null,
+  lower(tape, { inputs, outputs, attributes: { kind } }) {
+    const [x] = inputs;
+    const rows = x!.shape[0]!;
+    tape.push(Op.accuracy, outputs, inputs, [rows, x!.size / rows, kind], [], streaming(x!.size));
+  },
+});

@@ -1,0 +1,46 @@
+// y = x > 0 ? x : alpha[channel]·x, alpha learned.
+
+import { Op } from "../../assembly/isa";
+import { shapeError } from "../errors";
+import { defineOp, type Op as OpOf } from "../graph/graph";
+import { chunkRowsOf } from "./bias";
+import { streaming } from "./work";
+
+type None = Record<never, never>;
+
+/** Inputs dy, x (…, n), alpha (n); outputs dx and dalpha. */
+const preluBackward: OpOf<None> = /* @__PURE__ */ defineOp<None>({
+  name: "preluBackward",
+  shape: ([dy, , alpha]) => [dy!, alpha!],
+  gradient: null,
+  workspace({ inputs: [dy, , alpha] }) {
+    const n = alpha!.size;
+    return Math.ceil(dy!.size / n / chunkRowsOf(n)) * n * 4;
+  },
+  lower(tape, { inputs, outputs: [dx, dalpha] }) {
+    const n = dalpha!.size;
+    const rows = dx!.size / n;
+    const chunkRows = chunkRowsOf(n);
+    const chunks = Math.ceil(rows / chunkRows);
+    const partials = tape.workspace(0, chunks * n * 4);
+    tape.push(Op.preluBackward, [dx!, partials], inputs, [rows, n, chunkRows], [], streaming(4 * dx!.size));
+    tape.push(Op.reduceRows, [dalpha!], [partials], [chunks, n], [], streaming(chunks * n));
+  },
+});
+
+/** Inputs x (…, n) and alpha (n). */
+export const prelu: OpOf<None> = /* @__PURE__ */ defineOp<None>({
+  name: "prelu",
+  shape([x, alpha], _, who) {
+    if (alpha!.length !== 1 || alpha![0] !== x!.at(-1)) throw shapeError(who, "alpha", [x!.at(-1)!], alpha!);
+    return [x!];
+  },
+  gradient(dy, { inputs: [x, alpha] }) {
+    const [dx, dalpha] = preluBackward.all([dy, x!, alpha!], {});
+    return [dx!, dalpha!];
+  },
+  lower(tape, { inputs, outputs: [y] }) {
+    const n = y!.shape.at(-1)!;
+    tape.push(Op.prelu, [y!], inputs, [y!.size / n, n], [], streaming(2 * y!.size));
+  },
+});

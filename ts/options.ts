@@ -1,0 +1,107 @@
+// Options of factories and calls: checked when they are given, under the name of who was called.
+
+import { argumentError, DownhillError, show } from "./errors";
+
+/** What one option takes. `T` is the type it has once read. */
+export interface Field<T> {
+  expected: string;
+  accepts(value: unknown): boolean;
+  /** Used where the option is absent; without one the option is required, unless `optional`. */
+  fallback?: () => T;
+  optional?: boolean;
+}
+
+export type Schema = Record<string, Field<unknown>>;
+
+/** The options of a schema, once read. */
+export type Read<S extends Schema> = { [K in keyof S]: S[K] extends Field<infer T> ? T : never };
+
+const field = <T>(expected: string, accepts: (value: unknown) => boolean): Field<T> => ({ expected, accepts });
+const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
+
+export const finite = () => field<number>("a finite number", isNumber);
+export const nonNegative = () => field<number>("a number ≥ 0", (v) => isNumber(v) && v >= 0);
+export const positive = () => field<number>("a number > 0", (v) => isNumber(v) && v > 0);
+/** [0, 1) */
+export const fraction = () => field<number>("a number in [0, 1)", (v) => isNumber(v) && v >= 0 && v < 1);
+/** [0, 1] */
+export const unit = () => field<number>("a number in [0, 1]", (v) => isNumber(v) && v >= 0 && v <= 1);
+export const count = () => field<number>("a positive integer", (v) => Number.isSafeInteger(v) && (v as number) > 0);
+export const natural = () => field<number>("an integer ≥ 0", (v) => Number.isSafeInteger(v) && (v as number) >= 0);
+export const boolean = () => field<boolean>("true or false", (v) => typeof v === "boolean");
+export const text = () => field<string>("a string", (v) => typeof v === "string");
+export const name = () =>
+  field<string>('a non-empty string without "/"', (v) => typeof v === "string" && v !== "" && !v.includes("/"));
+export const oneOf = <const T extends string>(...values: T[]) =>
+  field<T>(values.map(show).join(" or "), (v) => values.includes(v as T));
+export const shape = () =>
+  field<readonly number[]>(
+    "a list of positive integers",
+    (v) => Array.isArray(v) && v.every((d) => Number.isSafeInteger(d) && d > 0),
+  );
+export const listOf = <T>(item: Field<T>) =>
+  field<T[]>(`a list, each ${item.expected}`, (v) => Array.isArray(v) && v.every(item.accepts));
+export const either = <A, B>(a: Field<A>, b: Field<B>) =>
+  field<A | B>(`${a.expected} or ${b.expected}`, (v) => a.accepts(v) || b.accepts(v));
+
+/** The same field with a value for where it is absent. */
+export const or = <T>(f: Field<T>, fallback: T | (() => T)): Field<T> => ({
+  ...f,
+  fallback: typeof fallback === "function" ? (fallback as () => T) : () => fallback,
+});
+/** The same field, absent where it is not given. */
+export const optional = <T>(f: Field<T>): Field<T | undefined> => ({ ...f, optional: true });
+
+/** Checks one value. */
+export function check<T>(who: string, what: string, f: Field<T>, value: unknown): T {
+  if (!f.accepts(value)) throw argumentError(who, `${what} to be ${f.expected}`, value);
+  return value as T;
+}
+
+/** Reads an options object: unknown names are errors, `undefined` counts as absent, the object may be frozen. */
+export function readOptions<S extends Schema>(who: string, given: unknown, schema: S): Read<S> {
+  if (given !== undefined && (typeof given !== "object" || given === null || Array.isArray(given)))
+    throw argumentError(who, "options as an object", given);
+  const options = (given ?? {}) as Record<string, unknown>;
+  for (const key of Object.keys(options)) {
+    if (options[key] !== undefined && !Object.hasOwn(schema, key)) throw unknownOption(who, key, Object.keys(schema));
+  }
+  const read: Record<string, unknown> = {};
+  for (const [key, f] of Object.entries(schema)) {
+    const value = Object.hasOwn(options, key) ? options[key] : undefined;
+    if (value !== undefined) read[key] = check(who, key, f, value);
+    else if (f.fallback) read[key] = f.fallback();
+    else if (!f.optional) throw argumentError(who, `${key} to be ${f.expected}`, undefined);
+  }
+  return read as Read<S>;
+}
+
+function unknownOption(who: string, key: string, known: string[]): DownhillError {
+  const near = nearest(key, known);
+  const hint = near ? `; did you mean ${near}?` : known.length ? `; the options are ${known.join(", ")}` : "";
+  return new DownhillError("argument", `${who}: unknown option ${show(key)}${hint}`);
+}
+
+/** The candidate within two edits (or a third of the length), if any. */
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const within = Math.max(2, Math.floor(word.length / 3));
+  let best: string | undefined;
+  let least = within + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < least) [best, least] = [candidate, distance];
+  }
+  return best;
+}
+
+/** Levenshtein's distance. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++)
+      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
+    row = next;
+  }
+  return row[b.length]!;
+}

@@ -1,0 +1,93 @@
+// Behaviour by type. A factory's result is plain data, `{ type, ...options }`; what the type does is found here. A
+// factory registers its definition when it is called, so a bundle carries only the types that it names; `loadModel`
+// alone knows them all.
+
+import { argumentError, DownhillError, show } from "./errors";
+import { check, type Field, nearest, readOptions, type Schema } from "./options";
+
+/** The families of factories. */
+export type Family = "layer" | "loss" | "metric" | "optimizer" | "schedule" | "initializer" | "regularizer" | "constraint";
+
+/** What a factory returns. */
+export interface Built {
+  readonly type: string;
+  readonly [option: string]: unknown;
+}
+
+/** The least that a definition has: a type, what its options are, and which of them come first, by position. */
+export interface Definition {
+  readonly type: string;
+  readonly options: () => Schema;
+  readonly positional?: readonly string[];
+  /** Rules between options; throws. */
+  check?(config: never): void;
+}
+
+const definitions = /* @__PURE__ */ new Map<string, Definition>();
+
+export function register(family: Family, definition: Definition): void {
+  definitions.set(`${family}/${definition.type}`, definition);
+}
+
+/** Whether `value` was built by a factory of `family`. */
+export function isBuilt(family: Family, value: unknown): value is Built {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const type = (value as Built).type;
+  return typeof type === "string" && definitions.has(`${family}/${type}`);
+}
+
+/** An option that takes what a factory of `family` made. */
+export const built = (family: Family, example: string): Field<Built> => ({
+  expected: `${/^[aeiou]/.test(family) ? "an" : "a"} ${family} such as ${example}`,
+  accepts: (value) => isBuilt(family, value),
+});
+
+/** The definition behind a built value of `family`. */
+export function definitionOf<D extends Definition>(family: Family, value: Built): D {
+  const definition = definitions.get(`${family}/${value?.type}`);
+  if (!definition) {
+    const known = [...definitions.keys()].filter((key) => key.startsWith(`${family}/`)).map((k) => k.split("/")[1]!);
+    const near = nearest(String(value?.type), known);
+    throw new DownhillError(
+      "argument",
+      `unknown ${family} ${show(value?.type)}${near ? `; did you mean ${near}?` : ""} (its factory was not called here)`,
+    );
+  }
+  return definition as D;
+}
+
+/** Reads a factory's arguments into its config. */
+export function configure(definition: Definition, args: readonly unknown[]): Built {
+  const { type, positional = [] } = definition;
+  const schema = definition.options();
+  if (args.length > positional.length + 1)
+    throw argumentError(type, `at most ${positional.length + 1} arguments`, args.length);
+  const config: Record<string, unknown> = { type };
+  positional.forEach((key, i) => {
+    config[key] = check(type, key, schema[key]!, args[i]);
+    delete schema[key];
+  });
+  Object.assign(config, readOptions(type, args[positional.length], schema));
+  definition.check?.(config as never);
+  return config as unknown as Built;
+}
+
+/** A factory of plain configs, for families whose results have no behaviour of their own. */
+export function factory<Args extends unknown[], D extends Definition = Definition>(
+  families: readonly Family[],
+  definition: D,
+): (...args: Args) => Built {
+  return (...args) => {
+    for (const family of families) register(family, definition);
+    return configure(definition, args);
+  };
+}
+
+/** Checks a config that came as data (from a file, a worker) as its factory would have. */
+export function reconfigure(definition: Definition, config: Built): Built {
+  const { type: _, ...rest } = config;
+  const positional = definition.positional ?? [];
+  const args = positional.map((key) => rest[key]);
+  const options = Object.fromEntries(Object.entries(rest).filter(([key]) => !positional.includes(key)));
+  return configure(definition, [...args, options]);
+}

@@ -1,0 +1,58 @@
+// Instantiation of the core: the one place that touches @assemblyscript/loader and the compiled bytes.
+
+import { instantiateSync } from "@assemblyscript/loader";
+import strict from "#core/strict.js";
+import type { Status } from "../../assembly/isa";
+
+/** The core's exports. Addresses come and go as unsigned numbers. */
+export interface Core {
+  readonly heapBase: WebAssembly.Global;
+  run(from: number, to: number): Status;
+  lead(team: number, from: number, to: number, nth: number): Status;
+  resume(team: number, nth: number): Status;
+  follow(team: number, ith: number, nth: number, start: number): void;
+  philox4x32(out: number, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void;
+  exp64(x: number): number;
+  log64(x: number): number;
+  pow64(x: number, y: number): number;
+  sin64(x: number): number;
+  cos64(x: number): number;
+}
+
+/** Which of the four builds. */
+export interface CoreBuild {
+  fastMath: boolean;
+  shared: boolean;
+}
+
+/** The bytes behind a base64 text. */
+export function decodeBase64(base64: string): Uint8Array<ArrayBuffer> {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+let embedded: WebAssembly.Module | undefined;
+
+/** The strict single-threaded build, which every bundle holds; compiled once. */
+export function embeddedModule(): WebAssembly.Module {
+  embedded ??= new WebAssembly.Module(decodeBase64(strict));
+  return embedded;
+}
+
+/** Any of the four builds; the three others are loaded when they are first asked for. */
+export async function loadModule({ fastMath, shared }: CoreBuild): Promise<WebAssembly.Module> {
+  if (!fastMath && !shared) return embeddedModule();
+  const { default: base64 } = await (fastMath
+    ? shared
+      ? import("#core/fastMathShared.js")
+      : import("#core/fastMath.js")
+    : import("#core/strictShared.js"));
+  return WebAssembly.compile(decodeBase64(base64));
+}
+
+/** An instance over `memory`. */
+export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Core {
+  return instantiateSync(module, { env: { memory } }).exports as unknown as Core;
+}

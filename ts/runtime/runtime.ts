@@ -1,0 +1,226 @@
+// A runtime: one core over one memory, perhaps with a thread team.
+
+import { cores, mayBlock } from "#platform";
+import { Status } from "../../assembly/isa";
+import { argumentError, DownhillError } from "../errors";
+import { boolean, count, either, natural, oneOf, optional, or, readOptions, text } from "../options";
+import { type Core, embeddedModule, instantiate, loadModule } from "./core";
+import { ADDRESS_SPACE, Memory } from "./memory";
+import { Team } from "./team";
+
+/** What the platform offers. */
+export interface Features {
+  simd: boolean;
+  relaxedSimd: boolean;
+  threads: boolean;
+  crossOriginIsolated: boolean;
+}
+
+/** Options of `init`. */
+export interface InitOptions {
+  /** Threads of the team, the calling one included; `"auto"` takes the machine's cores. Default 1. */
+  threads?: number | "auto";
+  /** Fused multiply-add (relaxed SIMD): faster; bits may differ between CPUs. Default false. */
+  fastMath?: boolean;
+  /** Bytes that the linear memory may grow to. Default 1 GiB. */
+  maxMemory?: number;
+  /** As `setSeed`. */
+  seed?: number;
+  /** Where a page whose Content-Security-Policy forbids `blob:` workers finds the worker's script. */
+  workerUrl?: string;
+}
+
+const DEFAULT_MAX_MEMORY = 2 ** 30;
+const PAGE = 65536;
+const INITIAL_PAGES = 16;
+
+/** A part of a tape. */
+export interface Range {
+  from: number;
+  to: number;
+  /** Whether any instruction in it wants the team. */
+  team: boolean;
+  /** Estimated time on one thread, in nanoseconds. */
+  work: number;
+}
+
+/** What owns regions of a runtime's memory and goes when it goes. */
+export interface Disposable {
+  dispose(): void;
+}
+
+/** One core, one memory, perhaps a thread team. Made by `init`, or with defaults by the first model. */
+export class Runtime {
+  readonly fastMath: boolean;
+  readonly features: Features;
+  /** @internal */ readonly core: Core;
+  /** @internal */ readonly heap: Memory;
+  /** @internal */ readonly residents = new Set<WeakRef<Disposable>>();
+  readonly #team: Team | undefined;
+  #disposed = false;
+
+  /** @internal */
+  constructor(core: Core, heap: Memory, fastMath: boolean, features: Features, team?: Team) {
+    this.core = core;
+    this.heap = heap;
+    this.fastMath = fastMath;
+    this.features = features;
+    this.#team = team;
+  }
+
+  /** Threads that a training step runs on. */
+  get threads(): number {
+    return this.#team?.threads ?? 1;
+  }
+
+  /** Bytes in use, taken from the host, and allowed. */
+  memory(): { used: number; reserved: number; max: number } {
+    return { used: this.heap.used, reserved: this.heap.reserved, max: this.heap.max };
+  }
+
+  /** @internal Throws where nothing can run any more. */
+  check(): void {
+    if (this.#disposed) throw new DownhillError("state", "the runtime has been disposed");
+    if (this.#team?.failure) throw this.#team.failure;
+  }
+
+  /** @internal Runs a range to its end. */
+  run(range: Range): Status {
+    if (range.from === range.to) return Status.done;
+    // a page's main thread may not wait: it runs alone there, with the same bits
+    if (!range.team || !this.#team || !mayBlock) return this.core.run(range.from, range.to);
+    return this.#team.run(range.from, range.to, range.work / 1e5);
+  }
+
+  /** @internal Runs a range; returns a promise only where a team runs it. */
+  runAsync(range: Range): Status | Promise<Status> {
+    if (range.from === range.to) return Status.done;
+    if (!range.team || !this.#team) return this.core.run(range.from, range.to);
+    return this.#team.runAsync(range.from, range.to);
+  }
+
+  /** Frees the memory and stops the workers; the runtime's models are disposed too. A second call does nothing. */
+  dispose(): void {
+    if (this.#disposed) return;
+    for (const resident of this.residents) resident.deref()?.dispose();
+    this.residents.clear();
+    this.#disposed = true;
+    this.#team?.end();
+    if (current === this) current = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** A module that only validates where relaxed SIMD is on: i8x16.relaxed_swizzle. */
+const RELAXED = [
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253,
+  128, 2, 11,
+];
+
+function detectFeatures(): Features {
+  const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated;
+  return {
+    simd: true, // the embedded core does not compile without
+    relaxedSimd: WebAssembly.validate(new Uint8Array(RELAXED)),
+    threads: typeof SharedArrayBuffer === "function" && isolated !== false,
+    crossOriginIsolated: isolated ?? true,
+  };
+}
+
+function makeMemory(max: number, shared: boolean): WebAssembly.Memory {
+  for (let maximum = Math.min(max, ADDRESS_SPACE) / PAGE; ; maximum = Math.ceil(maximum / 2)) {
+    try {
+      return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: Math.max(INITIAL_PAGES, Math.floor(maximum)), shared });
+    } catch (cause) {
+      // some browsers refuse shared memories with a large maximum
+      if (maximum <= 256) throw new DownhillError("memory", `init: no memory of ${max} bytes can be had`, { cause });
+    }
+  }
+}
+
+function build(module: WebAssembly.Module, maxMemory: number, fastMath: boolean, shared: boolean) {
+  const raw = makeMemory(maxMemory, shared);
+  const core = instantiate(module, raw);
+  return { core, heap: new Memory(raw, core.heapBase.value as number, maxMemory), fastMath };
+}
+
+let current: Runtime | undefined;
+
+/** @internal The runtime of models that name none. */
+export function defaultRuntime(): Runtime {
+  if (!current) {
+    const { core, heap } = build(embeddedModule(), DEFAULT_MAX_MEMORY, false, false);
+    current = new Runtime(core, heap, false, detectFeatures());
+  }
+  return current;
+}
+
+let seed = 0;
+let streams = 0;
+
+/**
+ * The seed of models built from now on; the default is 0. Their streams count from 0 again, so the same calls give the
+ * same weights, masks and shuffles.
+ */
+export function setSeed(n: number): void {
+  if (!natural().accepts(n)) throw argumentError("setSeed", "an integer ≥ 0", n);
+  seed = n;
+  streams = 0;
+}
+
+/** @internal The seed and a stream of its own for a model that is being built. */
+export function nextStream(): { seed: number; stream: number } {
+  return { seed, stream: streams++ };
+}
+
+/**
+ * Makes a runtime and makes it the default of models built afterwards. Optional: without it the first model makes a
+ * single-threaded one. What the platform lacks is given up with one warning; the runtime's fields tell what is in force.
+ *
+ * @throws DownhillError `argument` for a bad option, `memory` where no memory can be had
+ */
+export async function init(options?: InitOptions): Promise<Runtime> {
+  const read = readOptions("init", options, {
+    threads: or(either(count(), oneOf("auto")), 1 as number | "auto"),
+    fastMath: or(boolean(), false),
+    maxMemory: or(count(), DEFAULT_MAX_MEMORY),
+    seed: optional(natural()),
+    workerUrl: optional(text()),
+  });
+  const features = detectFeatures();
+  const lacks: string[] = [];
+  let threads = read.threads === "auto" ? cores() : read.threads;
+  if (threads > 1 && !features.threads) {
+    lacks.push(`threads (${features.crossOriginIsolated ? "no shared memory" : "the page is not cross-origin isolated"})`);
+    threads = 1;
+  }
+  let fastMath = read.fastMath;
+  if (fastMath && !features.relaxedSimd) {
+    lacks.push("fastMath (no relaxed SIMD)");
+    fastMath = false;
+  }
+  const maxMemory = Math.max(INITIAL_PAGES * PAGE, Math.min(read.maxMemory, ADDRESS_SPACE));
+  let made: Runtime | undefined;
+  if (threads > 1) {
+    try {
+      const module = await loadModule({ fastMath, shared: true });
+      const { core, heap } = build(module, maxMemory, fastMath, true);
+      const team = await Team.start(threads, module, core, heap, read.workerUrl);
+      made = new Runtime(core, heap, fastMath, features, team);
+    } catch (error) {
+      if (error instanceof DownhillError && error.code === "memory") throw error;
+      lacks.push(`threads (${(error as Error).message})`);
+    }
+  }
+  if (!made) {
+    const { core, heap } = build(await loadModule({ fastMath, shared: false }), maxMemory, fastMath, false);
+    made = new Runtime(core, heap, fastMath, features);
+  }
+  if (lacks.length) console.warn(`downhill: going on without ${lacks.join(" and ")}`);
+  if (read.seed !== undefined) setSeed(read.seed);
+  current = made;
+  return made;
+}

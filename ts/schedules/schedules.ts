@@ -1,0 +1,135 @@
+// Learning-rate schedules: the rate at update k = 0, 1, …. Powers and cosines come from the core, so that they have the
+// same bits in every engine.
+
+import { boolean, count, nonNegative, or, positive, unit } from "../options";
+import type { Core } from "../runtime/core";
+import { type Built, built, type Definition, definitionOf, factory } from "../registry";
+
+/** The core's scalar functions. */
+export type Scalars = Pick<Core, "exp64" | "pow64" | "cos64">;
+
+// biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
+interface ScheduleDefinition<C = any> extends Definition {
+  rate(config: C, k: number, scalars: Scalars): number;
+}
+
+const schedule = <Args extends unknown[]>(definition: ScheduleDefinition) =>
+  factory<Args, ScheduleDefinition>(["schedule"], definition);
+
+/** @internal The rate at update k. */
+export function rateAt(config: Built | number, k: number, scalars: Scalars): number {
+  if (typeof config === "number") return config;
+  return definitionOf<ScheduleDefinition>("schedule", config).rate(config, k, scalars);
+}
+
+const rate = nonNegative;
+
+/** εₖ = (1 − k/τ)·ε₀ + (k/τ)·ε_τ for k < τ = steps, then ε_τ. (Goodfellow, Bengio & Courville 2016, 8.14) */
+export const linearDecay: (options: { initial: number; final: number; steps: number }) => Built =
+  /* @__PURE__ */ schedule({
+    type: "linearDecay",
+    options: () => ({ initial: rate(), final: rate(), steps: count() }),
+    rate({ initial, final, steps }, k) {
+      const part = Math.min(1, k / steps);
+      return (1 - part) * initial + part * final;
+    },
+  });
+
+type Decay = { initial: number; decayRate: number; decaySteps: number; staircase?: boolean };
+
+const decayOptions = () => ({ initial: rate(), decayRate: nonNegative(), decaySteps: count(), staircase: or(boolean(), false) });
+const decayPart = ({ decaySteps, staircase }: Decay, k: number) =>
+  staircase ? Math.floor(k / decaySteps) : k / decaySteps;
+
+/** initial · decayRate^(k/decaySteps); `staircase` takes the whole part of the exponent. */
+export const exponentialDecay: (options: Decay) => Built = /* @__PURE__ */ schedule({
+  type: "exponentialDecay",
+  options: decayOptions,
+  rate: (config, k, { pow64 }) => config.initial * pow64(config.decayRate, decayPart(config, k)),
+});
+
+/** initial / (1 + decayRate · k/decaySteps); `staircase` takes the whole part of k/decaySteps. */
+export const inverseTimeDecay: (options: Decay) => Built = /* @__PURE__ */ schedule({
+  type: "inverseTimeDecay",
+  options: decayOptions,
+  rate: (config, k) => config.initial / (1 + config.decayRate * decayPart(config, k)),
+});
+
+/** initial · factor^⌊k/every⌋. */
+export const stepDecay: (options: { initial: number; factor: number; every: number }) => Built =
+  /* @__PURE__ */ schedule({
+    type: "stepDecay",
+    options: () => ({ initial: rate(), factor: nonNegative(), every: count() }),
+    rate: ({ initial, factor, every }, k, { pow64 }) => initial * pow64(factor, Math.floor(k / every)),
+  });
+
+/** (initial − final)·(1 − min(1, k/steps))^power + final. */
+export const polynomialDecay: (options: {
+  initial: number;
+  final: number;
+  power: number;
+  steps: number;
+}) => Built = /* @__PURE__ */ schedule({
+  type: "polynomialDecay",
+  options: () => ({ initial: rate(), final: rate(), power: positive(), steps: count() }),
+  rate: ({ initial, final, power, steps }, k, { pow64 }) =>
+    (initial - final) * pow64(1 - Math.min(1, k / steps), power) + final,
+});
+
+/** final + ½·(initial − final)·(1 + cos(π·min(1, k/steps))); final = 0. (Loshchilov & Hutter 2016, without restarts) */
+export const cosineDecay: (options: { initial: number; final?: number; steps: number }) => Built =
+  /* @__PURE__ */ schedule({
+    type: "cosineDecay",
+    options: () => ({ initial: rate(), final: or(rate(), 0), steps: count() }),
+    rate: ({ initial, final, steps }, k, scalars) => anneal(initial, final, Math.min(1, k / steps), scalars),
+  });
+
+function anneal(from: number, to: number, part: number, { cos64 }: Scalars): number {
+  return to + 0.5 * (from - to) * (1 + cos64(Math.PI * part));
+}
+
+/** then(0)·(k + 1)/steps while k < steps, after that then(k − steps). `then` is a rate or a schedule. */
+export const warmup: (options: { steps: number; then: number | Built }) => Built = /* @__PURE__ */ schedule({
+  type: "warmup",
+  options: () => ({ steps: count(), then: rateOrSchedule() }),
+  rate: ({ steps, then }, k, scalars) =>
+    k < steps ? (rateAt(then, 0, scalars) * (k + 1)) / steps : rateAt(then, k - steps, scalars),
+});
+
+/** An option that takes a rate or a schedule. */
+export function rateOrSchedule() {
+  const scheduleField = built("schedule", "cosineDecay({ initial: 0.1, steps: 1000 })");
+  return {
+    expected: `a number ≥ 0 or ${scheduleField.expected}`,
+    accepts: (v: unknown) => rate().accepts(v) || scheduleField.accepts(v),
+  } as { expected: string; accepts(v: unknown): boolean; fallback?: () => number | Built };
+}
+
+/**
+ * One cycle, as PyTorch's OneCycleLR: from max/25 by cosine up to max in the first 30 % of the steps, then by cosine down
+ * to max/25/10⁴. (Smith & Topin 2017)
+ */
+export const oneCycle: (options: {
+  max: number;
+  steps: number;
+  warmupFraction?: number;
+  initialDivisor?: number;
+  finalDivisor?: number;
+}) => Built = /* @__PURE__ */ schedule({
+  type: "oneCycle",
+  options: () => ({
+    max: rate(),
+    steps: count(),
+    warmupFraction: or(unit(), 0.3),
+    initialDivisor: or(positive(), 25),
+    finalDivisor: or(positive(), 1e4),
+  }),
+  rate({ max, steps, warmupFraction, initialDivisor, finalDivisor }, k, scalars) {
+    const initial = max / initialDivisor;
+    const peak = warmupFraction * steps - 1;
+    const at = Math.min(k, steps - 1);
+    if (at <= peak) return anneal(initial, max, peak > 0 ? at / peak : 1, scalars);
+    return anneal(max, initial / finalDivisor, Math.min(1, (at - peak) / (steps - 1 - peak)), scalars);
+  },
+});
+
