@@ -52,9 +52,15 @@ export const or = <T>(f: Field<T>, fallback: T | (() => T)): Field<T> => ({
 /** The same field, absent where it is not given. */
 export const optional = <T>(f: Field<T>): Field<T | undefined> => ({ ...f, optional: true });
 
+/** `compile: optimizer must be an optimizer such as adam(), got the string "adam"` */
+export function mustBe(who: string, what: string, expected: string, got: unknown): DownhillError {
+  const came = `${typeof got === "string" ? "the string " : ""}${show(got)}`;
+  return new DownhillError("argument", `${who}: ${what} must be ${expected}, got ${came}`);
+}
+
 /** Checks one value. */
 export function check<T>(who: string, what: string, f: Field<T>, value: unknown): T {
-  if (!f.accepts(value)) throw argumentError(who, `${what} to be ${f.expected}`, value);
+  if (!f.accepts(value)) throw mustBe(who, what, f.expected, value);
   return value as T;
 }
 
@@ -71,7 +77,7 @@ export function readOptions<S extends Schema>(who: string, given: unknown, schem
     const value = Object.hasOwn(options, key) ? options[key] : undefined;
     if (value !== undefined) read[key] = check(who, key, f, value);
     else if (f.fallback) read[key] = f.fallback();
-    else if (!f.optional) throw argumentError(who, `${key} to be ${f.expected}`, undefined);
+    else if (!f.optional) throw mustBe(who, key, f.expected, undefined);
   }
   return read as Read<S>;
 }

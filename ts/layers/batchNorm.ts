@@ -25,6 +25,7 @@ export interface BatchNormOptions extends LayerOptions {
  */
 export const batchNorm: (options?: BatchNormOptions) => Layer = /* @__PURE__ */ layerFactory({
   type: "batchNorm",
+  frozenIsInference: true,
   options: () => ({
     epsilon: or(positive(), 1e-5),
     momentum: or(unit(), 0.9),

@@ -33,6 +33,8 @@ export interface CallContext<C> {
 export interface LayerDefinition<C = any> extends Definition {
   /** How many inputs a call takes; default 1, Infinity: a list. */
   arity?: number;
+  /** Its `training` is off while it is not trainable (batch normalization, as in Keras). */
+  frozenIsInference?: boolean;
   parameters?(inputs: Shape[], config: C, who: string): Record<string, ParameterSpec>;
   /** Builds the layer's ops; the first axis is the batch. */
   call(inputs: Tensor[], context: CallContext<C>, who: string): Tensor;

@@ -55,7 +55,7 @@ export class Runtime {
   readonly features: Features;
   /** @internal */ readonly core: Core;
   /** @internal */ readonly heap: Memory;
-  /** @internal */ readonly residents = new Set<WeakRef<Disposable>>();
+  /** @internal */ readonly residents = new Set<Disposable>();
   readonly #team: Team | undefined;
   #disposed = false;
 
@@ -102,7 +102,7 @@ export class Runtime {
   /** Frees the memory and stops the workers; the runtime's models are disposed too. A second call does nothing. */
   dispose(): void {
     if (this.#disposed) return;
-    for (const resident of this.residents) resident.deref()?.dispose();
+    for (const resident of [...this.residents]) resident.dispose();
     this.residents.clear();
     this.#disposed = true;
     this.#team?.end();

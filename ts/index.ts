@@ -1,0 +1,61 @@
+// The public API: re-exports, nothing else.
+
+export { digits } from "./data/digits";
+export { DownhillError, type ErrorCode } from "./errors";
+export { explain } from "./explain";
+export {
+  constant,
+  glorotNormal,
+  glorotUniform,
+  heNormal,
+  heUniform,
+  lecunNormal,
+  lecunUniform,
+  ones,
+  orthogonal,
+  randomNormal,
+  randomUniform,
+  truncatedNormal,
+  varianceScaling,
+  zeros,
+} from "./initializers/initializers";
+export {
+  activation,
+  elu,
+  gelu,
+  leakyRelu,
+  relu,
+  selu,
+  sigmoid,
+  silu,
+  softmax,
+  softplus,
+  tanh,
+} from "./layers/activation";
+export { batchNorm } from "./layers/batchNorm";
+export { dense } from "./layers/dense";
+export { dropout } from "./layers/dropout";
+export { input, type Layer, Symbolic } from "./layers/layer";
+export { prelu } from "./layers/prelu";
+export { flatten, rescaling } from "./layers/shape";
+export { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "./losses/losses";
+export { accuracy } from "./metrics/metrics";
+export type { ArrayLike, NDArray } from "./ndarray";
+export { adagrad, adam, adamw, rmsprop, sgd } from "./optimizers/optimizers";
+export { l1, l1l2, l2 } from "./regularizers/regularizers";
+export { init, type InitOptions, type Runtime, setSeed } from "./runtime/runtime";
+export {
+  cosineDecay,
+  exponentialDecay,
+  inverseTimeDecay,
+  linearDecay,
+  oneCycle,
+  polynomialDecay,
+  stepDecay,
+  warmup,
+} from "./schedules/schedules";
+export type { Callback } from "./training/callbacks";
+export type { CompileOptions } from "./training/compile";
+export type { FitOptions, History } from "./training/fit";
+export type { Logs } from "./training/logs";
+export { functional, type Model, sequential } from "./training/model";

@@ -1,0 +1,272 @@
+// Examples on their way into a lane: read and checked once, then put in memory, whole or batch by batch.
+
+import { LabelKind, SourceType, State } from "../../assembly/isa";
+import {
+  anyLabel,
+  checkFinite,
+  type CoreArray,
+  countLabels,
+  readClasses,
+  readElements,
+  readRows,
+  readWeights,
+  type Targets,
+  toCore,
+  weighClasses,
+} from "../data/arrays";
+import { argumentError, DownhillError } from "../errors";
+import { sizeOf } from "../graph/graph";
+import type { Lane } from "./lane";
+import { type TargetSpec, targetSlot } from "./program";
+import type { Compiled, ModelState } from "./state";
+import type { Form, Port } from "./structure";
+
+/** One array of examples and the source slot that it feeds. */
+interface Column {
+  slot: number;
+  data: CoreArray | Int32Array;
+  /** Elements a row. */
+  size: number;
+}
+
+/** Examples, read and checked. */
+export interface Examples {
+  rows: number;
+  columns: Column[];
+  inputs: SourceType[];
+  targets: TargetSpec[];
+  labels: Targets[];
+}
+
+/** What may be given beside x and y. */
+export interface ReadOptions {
+  sampleWeight?: unknown;
+  classWeight?: Readonly<Record<string, number>> | undefined;
+  /** Look for numbers that are not finite; otherwise the gather does. */
+  finite?: boolean;
+  /** An output without one label is an error. */
+  labelled?: boolean;
+}
+
+/** One value for each port, from what its form says. */
+export function splitPorts(who: string, ports: readonly Port[], form: Form, given: unknown): unknown[] {
+  if (form === "one" || (ports.length === 1 && form === "list" && !isList(given))) return [given];
+  if (form === "list") {
+    if (!isList(given) || given.length !== ports.length)
+      throw argumentError(who, `a list of ${ports.length} arrays`, given);
+    return [...given];
+  }
+  if (typeof given !== "object" || given === null || ArrayBuffer.isView(given) || Array.isArray(given))
+    throw argumentError(who, `a record with ${ports.map((p) => p.name).join(", ")}`, given);
+  const record = given as Record<string, unknown>;
+  for (const key of Object.keys(record))
+    if (!ports.some((p) => p.name === key)) throw argumentError(who, `a record with ${ports.map((p) => p.name).join(", ")}`, given);
+  return ports.map(({ name }) => {
+    if (record[name] === undefined) throw argumentError(who, `an array for ${name}`, undefined);
+    return record[name];
+  });
+}
+
+const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
+
+/** The inputs alone. */
+export function readInputs(who: string, state: ModelState, x: unknown, finite = false): Examples {
+  const { inputs, inputForm } = state.structure;
+  const columns: Column[] = [];
+  let rows = -1;
+  splitPorts(`${who}: x`, inputs, inputForm, x).forEach((value, slot) => {
+    const { name, value: port } = inputs[slot]!;
+    const label = firstLayer(state, slot) ?? name;
+    const read = readRows(label, value, port.shape);
+    const size = sizeOf(port.shape);
+    if (finite) checkFinite(`${who}: x`, read.data, size);
+    if (rows >= 0 && read.rows !== rows)
+      throw new DownhillError("shape", `${who}: expected ${rows} examples in ${name}, got ${read.rows}`);
+    rows = read.rows;
+    columns.push({ slot, data: toCore(read.data), size });
+  });
+  const types = columns.map(({ data }) => (data instanceof Uint8Array ? SourceType.uint8 : SourceType.float32));
+  return { rows, columns, inputs: types, targets: [], labels: [] };
+}
+
+/** The name of the layer that reads an input, for errors. */
+function firstLayer({ structure }: ModelState, input: number): string | undefined {
+  const { value } = structure.inputs[input]!;
+  return structure.calls.find(({ call }) => call.inputs.includes(value))?.layer.name;
+}
+
+/** Inputs, targets and weights. */
+export function readExamples(
+  who: string,
+  state: ModelState,
+  compiled: Compiled,
+  x: unknown,
+  y: unknown,
+  { sampleWeight, classWeight, finite = false, labelled = false }: ReadOptions,
+): Examples {
+  const { inputs, outputs, outputForm } = state.structure;
+  const examples = readInputs(who, state, x, finite);
+  const { rows, columns, targets, labels } = examples;
+  const given = splitPorts(`${who}: y`, outputs, outputForm, y);
+  const weights = weightsPerOutput(who, state, sampleWeight);
+  if (classWeight && outputs.length > 1) throw argumentError(who, "classWeight with one output only", classWeight);
+  given.forEach((value, output) => {
+    const { name, value: port } = outputs[output]!;
+    const label = `${who}: y${outputs.length > 1 ? `.${name}` : ""}`;
+    const { definition } = compiled.losses[output]!;
+    const classes = port.shape.at(-1) ?? 1;
+    const target =
+      definition.targets === "class"
+        ? readClasses(label, value, classes)
+        : readElements(label, value, port.shape, definition.range);
+    if (target.rows !== rows)
+      throw new DownhillError("shape", `${label}: expected ${rows} targets, one for each example, got ${target.rows}`);
+    if (labelled && !anyLabel(target)) throw new DownhillError("data", `${label}: expected at least one label, got none`);
+    let weight = weights[output] === undefined ? undefined : readWeights(`${who}: sampleWeight`, weights[output], rows);
+    if (classWeight) {
+      const count = definition.targets === "class" ? classes : Math.max(2, classes);
+      weight = weighClasses(`${who}: classWeight`, classWeight, target, weight, count);
+    }
+    const slot = targetSlot(inputs.length, output);
+    columns.push({ slot, data: target.data, size: sizeOf(target.shape) });
+    if (weight) columns.push({ slot: slot + 1, data: weight, size: 1 });
+    targets.push({
+      kind: target.index ? LabelKind.index : LabelKind.rows,
+      shape: target.shape,
+      weighted: weight !== undefined,
+    });
+    labels.push(target);
+  });
+  return examples;
+}
+
+/** The first `rows` examples, and the others. */
+export function splitExamples(examples: Examples, rows: number): [Examples, Examples] {
+  const part = (from: number, to: number): Examples => ({
+    ...examples,
+    rows: to - from,
+    columns: examples.columns.map((c) => ({ ...c, data: c.data.subarray(from * c.size, to * c.size) })),
+    labels: examples.labels.map((l) => {
+      const size = sizeOf(l.shape);
+      return { ...l, rows: to - from, data: l.data.subarray(from * size, to * size) };
+    }),
+  });
+  return [part(0, rows), part(rows, examples.rows)];
+}
+
+function weightsPerOutput(who: string, state: ModelState, given: unknown): unknown[] {
+  const { outputs, outputForm } = state.structure;
+  if (given === undefined) return outputs.map(() => undefined);
+  const perOutput = typeof given === "object" && given !== null && !ArrayBuffer.isView(given) && !("data" in given);
+  if (outputs.length > 1 && perOutput && outputForm === "record" && !Array.isArray(given)) {
+    const record = given as Record<string, unknown>;
+    for (const key of Object.keys(record))
+      if (!outputs.some((o) => o.name === key)) throw argumentError(`${who}: sampleWeight`, "outputs' names", key);
+    return outputs.map(({ name }) => record[name]);
+  }
+  return outputs.map(() => given);
+}
+
+const bytesOf = ({ data }: Column) => data.BYTES_PER_ELEMENT;
+const aligned = (bytes: number) => (bytes + 63) & ~63;
+
+/** Copies rows [first, first + count) into the lane's staging place and points its sources there. */
+export function stage(lane: Lane, { columns }: Examples, first: number, count: number): void {
+  let bytes = 0;
+  for (const column of columns) bytes += aligned(count * column.size * bytesOf(column));
+  let at = lane.stage(bytes);
+  for (const column of columns) {
+    const { slot, data, size } = column;
+    const part = first === 0 && count * size === data.length ? data : data.subarray(first * size, (first + count) * size);
+    put(lane, part, at);
+    lane.set(State.sources + slot, at);
+    at += aligned(count * size * bytesOf(column));
+  }
+  lane.set(State.indices, 0);
+  lane.set(State.firstRow, 0);
+  lane.set(State.rowCount, count);
+}
+
+function put(lane: Lane, data: CoreArray | Int32Array, at: number): void {
+  const { heap } = lane.runtime;
+  if (data instanceof Uint8Array) heap.u8.set(data, at);
+  else if (data instanceof Float32Array) heap.f32.set(data, at >>> 2);
+  else heap.i32.set(data, at >>> 2);
+}
+
+/** The whole set of a `fit`, read in an order that changes from epoch to epoch. */
+export class TrainingSet {
+  readonly rows: number;
+  /** Address of the row numbers, where they are shuffled. */
+  readonly order: number | undefined;
+  readonly #regions: number[] = [];
+  readonly #resident: boolean;
+
+  /** Takes the examples into memory where they fit in half of what it may be; else they come batch by batch. */
+  constructor(
+    readonly lane: Lane,
+    readonly examples: Examples,
+    shuffled: boolean,
+  ) {
+    const { heap } = lane.runtime;
+    this.rows = examples.rows;
+    this.order = shuffled ? this.#take(this.rows * 4) : undefined;
+    let bytes = 0;
+    for (const column of examples.columns) bytes += aligned(column.data.byteLength);
+    this.#resident = bytes <= heap.max / 2 - heap.used;
+    if (!this.#resident) return;
+    for (const { slot, data } of examples.columns) {
+      const at = this.#take(data.byteLength);
+      put(lane, data, at);
+      lane.set(State.sources + slot, at);
+    }
+  }
+
+  #take(bytes: number): number {
+    const at = this.lane.runtime.heap.allocate(bytes, `${this.lane.name}: dataset`);
+    this.#regions.push(at);
+    return at;
+  }
+
+  /** Points the lane at `count` rows of the order, from `first` on. */
+  load(first: number, count: number): void {
+    const { lane, examples } = this;
+    lane.set(State.rowCount, count);
+    if (this.#resident) {
+      lane.set(State.indices, this.order ?? 0);
+      lane.set(State.firstRow, first);
+      return;
+    }
+    const order = this.indices();
+    let bytes = 0;
+    for (const column of examples.columns) bytes += aligned(count * column.size * bytesOf(column));
+    let at = lane.stage(bytes);
+    for (const column of examples.columns) {
+      const { slot, data, size } = column;
+      const rowBytes = size * bytesOf(column);
+      for (let r = 0; r < count; r++) {
+        const row = order ? order[first + r]! : first + r;
+        put(lane, data.subarray(row * size, (row + 1) * size), at + r * rowBytes);
+      }
+      lane.set(State.sources + slot, at);
+      at += aligned(count * rowBytes);
+    }
+    lane.set(State.indices, 0);
+    lane.set(State.firstRow, 0);
+  }
+
+  /** A view of the order; not to be kept. */
+  indices(): Uint32Array | undefined {
+    if (this.order === undefined) return undefined;
+    return this.lane.runtime.heap.u32.subarray(this.order >>> 2, (this.order >>> 2) + this.rows);
+  }
+
+  /** Labels that count for output `output` among `count` rows of the order from `first` on. */
+  labels(output: number, first: number, count: number): number {
+    return countLabels(this.examples.labels[output]!, this.indices(), first, count);
+  }
+
+  free(): void {
+    for (const at of this.#regions) this.lane.runtime.heap.free(at);
+  }
+}

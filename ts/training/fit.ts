@@ -1,0 +1,399 @@
+// The training loop.
+
+import { State, Status } from "../../assembly/isa";
+import { countLabels } from "../data/arrays";
+import { argumentError, DownhillError } from "../errors";
+import { boolean, count, either, fraction, natural, oneOf, optional, or, readOptions } from "../options";
+import { turn } from "../runtime/turn";
+import { type Examples, readExamples, splitExamples, stage, TrainingSet } from "./batch";
+import { type Callback, type FitPlan, makeCallbacks } from "./callbacks";
+import { evaluateExamples } from "./evaluate";
+import { Accumulator, batchLogs, type Logs, logNames, validationName } from "./logs";
+import type { Model } from "./model";
+import type { Program } from "./program";
+import type { ModelState } from "./state";
+import { beginUpdate, outcome, Pace, programFor } from "./step";
+import { type Batch, type BatchSource, isBatchSource, readFitData } from "./sources";
+
+/** Rows in a slice of batch gradient descent. */
+const FULL_SLICE = 1024;
+
+/** What `fit` resolves to. */
+export interface History {
+  /** The logs of each epoch, in order. */
+  epochs: Logs[];
+}
+
+/** Options of `fit`. */
+export interface FitOptions {
+  /** Where training ends, counted from 0. Default 1. */
+  epochs?: number;
+  /** Examples a batch, or `"full"`: batch gradient descent. Default 32. */
+  batchSize?: number | "full";
+  /** A new order each epoch. Default true. */
+  shuffle?: boolean;
+  /** Examples that are only evaluated, after each epoch. */
+  validationData?: unknown;
+  /** The share of the examples, taken from the end before shuffling, that are only evaluated. In [0, 1). */
+  validationSplit?: number;
+  /** From class to factor ≥ 0. */
+  classWeight?: Readonly<Record<string, number>>;
+  /** Batches an update. Default 1. */
+  accumulate?: number;
+  /** Updates an epoch; default: all examples once. */
+  stepsPerEpoch?: number;
+  callbacks?: readonly unknown[];
+  signal?: AbortSignal;
+  /** The first epoch's number. Default 0. */
+  initialEpoch?: number;
+}
+
+const isSignal = (v: unknown) => typeof v === "object" && v !== null && "aborted" in v && "addEventListener" in v;
+
+function readFitOptions(options: unknown) {
+  return readOptions("fit", options, {
+    epochs: or(natural(), 1),
+    batchSize: or(either(count(), oneOf("full")), 32 as number | "full"),
+    shuffle: or(boolean(), true),
+    validationData: optional({ expected: "data", accepts: (v: unknown) => typeof v === "object" && v !== null }),
+    validationSplit: or(fraction(), 0),
+    classWeight: optional({
+      expected: "a record from class to factor",
+      accepts: (v: unknown) => typeof v === "object" && v !== null,
+    }) as { expected: string; accepts(v: unknown): boolean; optional: true; fallback?: () => Record<string, number> | undefined },
+    accumulate: or(count(), 1),
+    stepsPerEpoch: optional(count()),
+    callbacks: optional({ expected: "a list", accepts: Array.isArray }) as {
+      expected: string;
+      accepts(v: unknown): boolean;
+      optional: true;
+      fallback?: () => unknown[] | undefined;
+    },
+    signal: optional({ expected: "an AbortSignal", accepts: isSignal }) as {
+      expected: string;
+      accepts(v: unknown): boolean;
+      optional: true;
+      fallback?: () => AbortSignal | undefined;
+    },
+    initialEpoch: or(natural(), 0),
+  });
+}
+
+/** Trains; see Model.fit. */
+export async function fit(model: Model, state: ModelState, data: unknown, options: unknown): Promise<History> {
+  const read = readFitOptions(options);
+  const compiled = state.need("fit");
+  state.needIdle("fit");
+  const { epochs, initialEpoch, signal, accumulate, stepsPerEpoch, classWeight } = read;
+  const validationSplit = read.validationSplit;
+  signal?.throwIfAborted();
+
+  const source = readFitData("fit", data);
+  let examples: Examples | undefined;
+  let validation: Examples | undefined;
+  const check = { finite: true, labelled: true };
+  if (isBatchSource(source)) {
+    if (validationSplit > 0) throw argumentError("fit", "validationSplit with arrays only", validationSplit);
+    if (read.batchSize === "full") throw argumentError("fit", "batchSize: \"full\" with arrays only", "full");
+  } else {
+    const all = (options: { classWeight?: typeof classWeight }) =>
+      readExamples("fit", state, compiled, source.x, source.y, {
+        ...check,
+        sampleWeight: source.sampleWeight,
+        ...options,
+      });
+    examples = all({ classWeight });
+    const held = Math.floor(examples.rows * validationSplit);
+    if (held > 0) {
+      validation = splitExamples(classWeight ? all({}) : examples, examples.rows - held)[1];
+      examples = splitExamples(examples, examples.rows - held)[0];
+    }
+  }
+  if (read.validationData !== undefined) {
+    const given = readFitData("fit: validationData", read.validationData);
+    if (isBatchSource(given)) throw argumentError("fit", "validationData as arrays", read.validationData);
+    validation = readExamples("fit: validationData", state, compiled, given.x, given.y, {
+      finite: true,
+      sampleWeight: given.sampleWeight,
+    });
+  }
+
+  const rows = examples?.rows;
+  const full = read.batchSize === "full";
+  const sliced = full && rows !== undefined && rows > FULL_SLICE && !usesBatchStatistics(state);
+  const batchSize = full ? (sliced ? FULL_SLICE : (rows ?? 1)) : Math.min(read.batchSize as number, rows ?? Infinity);
+  const group = sliced ? Math.ceil(rows! / FULL_SLICE) : accumulate;
+  const allSteps = rows === undefined ? undefined : Math.ceil(Math.ceil(rows / batchSize) / group);
+  const steps = allSteps === undefined ? stepsPerEpoch : Math.min(allSteps, stepsPerEpoch ?? allSteps);
+  const names = logNames(compiled);
+  const plan: FitPlan = {
+    epochs,
+    initialEpoch,
+    steps,
+    batchSize: rows === undefined ? undefined : Math.min(batchSize * group, rows),
+    monitors: [...names, ...(validation ? names.map(validationName) : [])],
+  };
+  const made = makeCallbacks(read.callbacks, plan, model);
+  const resumed = initialEpoch > 0 ? state.callbackStates : [];
+  made.forEach(({ type, callback }, i) => {
+    const saved = resumed[i];
+    if (saved && saved.type === type && callback.setState) callback.setState(saved.state);
+  });
+  const callbacks = made.map(({ callback }) => callback);
+
+  state.fitting = true;
+  state.stopTraining = false;
+  const loop = new Loop(model, state, callbacks, signal);
+  try {
+    if (examples) loop.open(examples, read.shuffle, batchSize, group);
+    else loop.openStream(source as BatchSource, accumulate, classWeight);
+    return await loop.train(initialEpoch, epochs, steps, validation, made);
+  } finally {
+    loop.close();
+    state.fitting = false;
+  }
+}
+
+/** Whether batch normalization makes a batch more than the sum of its parts. */
+function usesBatchStatistics({ structure, activities }: ModelState): boolean {
+  return structure.statistics.length > 0 || activities > 0;
+}
+
+class Loop {
+  readonly #lane;
+  readonly #compiled;
+  readonly #accumulator: Accumulator;
+  readonly #pace = new Pace(turn);
+  #dataset: TrainingSet | undefined;
+  #shuffle: Program | undefined;
+  #batchSize = 0;
+  #group = 1;
+  #stream: BatchSource | undefined;
+  #classWeight: Readonly<Record<string, number>> | undefined;
+  readonly #onBatchBegin: Callback[];
+  readonly #onBatchEnd: Callback[];
+
+  constructor(
+    readonly model: Model,
+    readonly state: ModelState,
+    readonly callbacks: (Callback & { endsOnNaN?: boolean })[],
+    readonly signal: AbortSignal | undefined,
+  ) {
+    this.#compiled = state.compiled!;
+    this.#lane = state.lane("training");
+    this.#accumulator = new Accumulator(this.#compiled, state.activities);
+    this.#onBatchBegin = callbacks.filter((c) => c.onBatchBegin);
+    this.#onBatchEnd = callbacks.filter((c) => c.onBatchEnd);
+  }
+
+  /** Trains on arrays. */
+  open(examples: Examples, shuffle: boolean, batchSize: number, group: number): void {
+    this.#dataset = new TrainingSet(this.#lane, examples, shuffle);
+    this.#batchSize = batchSize;
+    this.#group = group;
+    const { order, rows } = this.#dataset;
+    if (order === undefined) return;
+    this.#shuffle = this.state.program(this.#lane, {
+      kind: "shuffle",
+      rows,
+      inputs: [],
+      targets: [],
+      training: false,
+      accumulate: false,
+      order,
+    });
+  }
+
+  /** Trains on batches as they come. */
+  openStream(source: BatchSource, group: number, classWeight: Readonly<Record<string, number>> | undefined): void {
+    this.#stream = source;
+    this.#group = group;
+    this.#classWeight = classWeight;
+  }
+
+  close(): void {
+    this.#dataset?.free();
+  }
+
+  async train(
+    first: number,
+    epochs: number,
+    steps: number | undefined,
+    validation: Examples | undefined,
+    made: { type: string; callback: { getState?(): unknown } }[],
+  ): Promise<History> {
+    const { callbacks, model, state } = this;
+    const history: History = { epochs: [] };
+    for (const c of callbacks) await c.onTrainBegin?.({}, model);
+    let last: Logs | undefined;
+    for (let epoch = first; epoch < epochs && !state.stopTraining; epoch++) {
+      for (const c of callbacks) await c.onEpochBegin?.(epoch, {}, model);
+      this.#accumulator.reset();
+      const ended = await (this.#dataset ? this.#arrays(epoch, steps!) : this.#batches(epoch, steps));
+      const logs = this.#accumulator.logs();
+      if (!ended) {
+        // the loss was not finite and a callback ends training for that: the figures say so
+        logs.loss = logs.dataLoss = Number.NaN;
+        state.stopTraining = true;
+      }
+      if (validation) {
+        const found = await evaluateExamples(state, validation, 256, this.signal);
+        for (const [name, value] of Object.entries(found)) logs[validationName(name)] = value;
+      }
+      state.epoch = epoch + 1;
+      last = logs;
+      history.epochs.push(logs);
+      for (const [i, c] of callbacks.entries()) {
+        await c.onEpochEnd?.(epoch, logs, model);
+        state.callbackStates[i] = { type: made[i]!.type, state: made[i]!.callback.getState?.() };
+      }
+      this.#check();
+    }
+    for (const c of callbacks) await c.onTrainEnd?.(last ?? {}, model);
+    return history;
+  }
+
+  #check(): void {
+    this.state.check();
+    this.signal?.throwIfAborted();
+  }
+
+  /** An epoch over arrays; false where the loss was not finite and that ends training. */
+  async #arrays(epoch: number, steps: number): Promise<boolean> {
+    const { state } = this;
+    const lane = this.#lane;
+    const dataset = this.#dataset!;
+    if (this.#shuffle) {
+      lane.set(State.epoch, epoch);
+      state.prepare(lane);
+      state.runtime.run(this.#shuffle.all);
+    }
+    const batch = this.#batchSize;
+    const group = this.#group;
+    let row = 0;
+    for (let step = 0; step < steps; step++) {
+      for (const c of this.#onBatchBegin) await c.onBatchBegin!(step, {}, this.model);
+      beginUpdate(state, lane);
+      const start = row;
+      const end = Math.min(dataset.rows, start + batch * group);
+      if (group > 1) this.#beginGroup(dataset, start, end - start);
+      while (row < end) {
+        const count = Math.min(batch, end - row);
+        dataset.load(row, count);
+        lane.set(State.row, row - start);
+        row += count;
+        const program = programFor(state, lane, "train", dataset.examples, count, true, group > 1);
+        const ok = await this.#run(program, row === end, epoch, step, dataset.examples);
+        if (!ok) return false;
+        this.#accumulator.add(lane, count);
+      }
+      await this.#updated(step);
+      if (state.stopTraining) break;
+    }
+    return true;
+  }
+
+  /** Gradients of a group add up to those of one batch: each slice divides by the labels of all. */
+  #beginGroup(dataset: TrainingSet, first: number, count: number): void {
+    const lane = this.#lane;
+    this.#clearGradients();
+    for (let output = 0; output < this.#compiled.losses.length; output++)
+      lane.setReal(State.denominators + output, dataset.labels(output, first, count));
+  }
+
+  #clearGradients(): void {
+    const { structure, runtime } = this.state;
+    runtime.heap.clear(this.#compiled.gradients, structure.parameterFloats * 4);
+  }
+
+  /** Runs a batch: all of its spans but `update` where more batches of the group follow. */
+  async #run(program: Program, last: boolean, epoch: number, step: number, examples: Examples): Promise<boolean> {
+    const { state } = this;
+    const { runtime } = state;
+    const lane = this.#lane;
+    let status = Status.done;
+    if (last && program.slices.length === 1) {
+      const ran = runtime.runAsync(program.all);
+      status = typeof ran === "number" ? ran : await ran;
+    } else {
+      const ranges = last ? program.slices : program.spans.slice(0, 3);
+      for (const range of ranges) {
+        const ran = runtime.runAsync(range);
+        status = typeof ran === "number" ? ran : await ran;
+        if (status !== Status.done) break;
+        const pause = this.#pace.pause();
+        if (pause && range !== ranges.at(-1)) {
+          await pause;
+          this.#check();
+        }
+      }
+    }
+    const who = `fit: epoch ${epoch}, batch ${step}`;
+    if (outcome(lane, status, who, examples) === "done") return true;
+    if (this.callbacks.some((c) => c.endsOnNaN)) return false;
+    throw new DownhillError("numeric", `${who}: the loss is ${lane.reported(0)}; the weights are those of the step before`);
+  }
+
+  /** After an update. */
+  async #updated(step: number): Promise<void> {
+    this.state.step++;
+    if (this.#onBatchEnd.length) {
+      const logs = batchLogs(this.#lane, this.#compiled, this.state.activities);
+      for (const c of this.#onBatchEnd) await c.onBatchEnd!(step, logs, this.model);
+    }
+    const pause = this.#pace.pause();
+    if (pause) await pause;
+    this.#check();
+  }
+
+  /** An epoch over batches as they come. */
+  async #batches(epoch: number, steps: number | undefined): Promise<boolean> {
+    const { state } = this;
+    const lane = this.#lane;
+    const read = (batch: Batch) =>
+      readExamples("fit", state, this.#compiled, batch.x, batch.y, {
+        sampleWeight: batch.sampleWeight,
+        classWeight: this.#classWeight,
+        finite: true,
+      });
+    let group: Examples[] = [];
+    let step = 0;
+    const update = async (): Promise<boolean> => {
+      for (const c of this.#onBatchBegin) await c.onBatchBegin!(step, {}, this.model);
+      beginUpdate(state, lane);
+      const many = group.length > 1;
+      if (many) {
+        this.#clearGradients();
+        for (let output = 0; output < this.#compiled.losses.length; output++)
+          lane.setReal(
+            State.denominators + output,
+            group.reduce((sum, e) => sum + labelsOf(e, output), 0),
+          );
+      }
+      let row = 0;
+      for (const [i, examples] of group.entries()) {
+        lane.set(State.row, row);
+        row += examples.rows;
+        stage(lane, examples, 0, examples.rows);
+        const program = programFor(state, lane, "train", examples, examples.rows, true, many);
+        if (!(await this.#run(program, i === group.length - 1, epoch, step, examples))) return false;
+        this.#accumulator.add(lane, examples.rows);
+      }
+      group = [];
+      await this.#updated(step++);
+      return true;
+    };
+    for await (const batch of this.#stream!.batches(epoch)) {
+      group.push(read(batch));
+      if (group.length === this.#group && !(await update())) return false;
+      if (state.stopTraining || (steps !== undefined && step >= steps)) return true;
+    }
+    if (group.length && !(await update())) return false;
+    if (step === 0) throw new DownhillError("data", `fit: epoch ${epoch}: expected at least one batch, got none`);
+    return true;
+  }
+}
+
+function labelsOf({ labels, rows }: Examples, output: number): number {
+  return countLabels(labels[output]!, undefined, 0, rows);
+}

@@ -1,0 +1,110 @@
+// A lane: what one kind of work of a model runs on. It has a state block, a report, an activation arena and a place where
+// batches are put; training, evaluation and prediction have one each, so that they may take turns.
+
+import { State } from "../../assembly/isa";
+import type { Runtime } from "../runtime/runtime";
+import { roundUp } from "../runtime/memory";
+import type { Program } from "./program";
+
+/** Programs that a lane keeps; the least recently used goes. */
+const PROGRAMS = 8;
+
+/** Floats of the report: the objective's head, then four for each loss, activity penalty and metric. */
+export const REPORT_HEAD = 4;
+
+export class Lane {
+  readonly state: number;
+  readonly report: number;
+  #arena = 0;
+  #arenaBytes = 0;
+  #staging = 0;
+  #stagingBytes = 0;
+  readonly #programs = new Map<string, Program>();
+
+  constructor(
+    readonly runtime: Runtime,
+    readonly name: string,
+    reportEntries: number,
+  ) {
+    const { heap } = runtime;
+    const stateBytes = roundUp(State.words * 4);
+    const reportBytes = (REPORT_HEAD + reportEntries * 4) * 4;
+    this.state = heap.allocate(stateBytes + reportBytes, name);
+    this.report = this.state + stateBytes;
+    heap.clear(this.state, stateBytes + reportBytes);
+  }
+
+  /** Sets a word of the state block. */
+  set(word: State, value: number): void {
+    this.runtime.heap.u32[(this.state >>> 2) + word] = value;
+  }
+
+  /** Sets a real of the state block. */
+  setReal(word: State, value: number): void {
+    this.runtime.heap.f32[(this.state >>> 2) + word] = value;
+  }
+
+  get(word: State): number {
+    return this.runtime.heap.u32[(this.state >>> 2) + word]!;
+  }
+
+  /** A float of the report. */
+  reported(index: number): number {
+    return this.runtime.heap.f32[(this.report >>> 2) + index]!;
+  }
+
+  get arenaBytes(): number {
+    return this.#arenaBytes;
+  }
+
+  /** Makes the arena at least that large. Its content does not outlive a run. */
+  reserve(bytes: number): void {
+    if (bytes <= this.#arenaBytes) return;
+    const { heap } = this.runtime;
+    heap.free(this.#arena);
+    this.#arenaBytes = 0;
+    this.#arena = heap.allocate(bytes, this.name);
+    this.#arenaBytes = bytes;
+    this.set(State.arena, this.#arena);
+  }
+
+  /** A place of at least that many bytes for batches on their way in. */
+  stage(bytes: number): number {
+    if (bytes > this.#stagingBytes) {
+      const { heap } = this.runtime;
+      heap.free(this.#staging);
+      this.#stagingBytes = 0;
+      this.#staging = heap.allocate(bytes, this.name);
+      this.#stagingBytes = bytes;
+    }
+    return this.#staging;
+  }
+
+  /** The program of that key, made if it is not there. */
+  program(key: string, make: () => Program): Program {
+    let program = this.#programs.get(key);
+    if (program) this.#programs.delete(key);
+    else {
+      program = make();
+      for (const [old, { tape }] of this.#programs) {
+        if (this.#programs.size < PROGRAMS) break;
+        this.runtime.heap.free(tape);
+        this.#programs.delete(old);
+      }
+    }
+    this.#programs.set(key, program);
+    this.reserve(program.arenaBytes);
+    return program;
+  }
+
+  /** Forgets its programs: what they were built for has changed. */
+  forget(): void {
+    for (const { tape } of this.#programs.values()) this.runtime.heap.free(tape);
+    this.#programs.clear();
+  }
+
+  free(): void {
+    this.forget();
+    for (const region of [this.#arena, this.#staging, this.state]) this.runtime.heap.free(region);
+  }
+}

@@ -1,0 +1,418 @@
+// The model as users see it.
+
+import { State } from "../../assembly/isa";
+import { argumentError, DownhillError } from "../errors";
+import type { Layer } from "../layers/layer";
+import { isLayer, layerDefinition, Symbolic, input } from "../layers/layer";
+import type { NDArray } from "../ndarray";
+import { boolean, name as nameField, optional, or, readOptions } from "../options";
+import type { Built } from "../registry";
+import { defaultRuntime, nextStream, Runtime } from "../runtime/runtime";
+import { type Examples, readExamples } from "./batch";
+import { compile, type CompileOptions, readCompileOptions, writeSegments } from "./compile";
+import { addressOf, evaluate, predict } from "./evaluate";
+import { fit, type FitOptions, type History } from "./fit";
+import { batchLogs, type Logs } from "./logs";
+import type { Arrays, Batch } from "./sources";
+import { ModelState } from "./state";
+import { beginUpdate, learningRate, numericError, outcome, programFor, runStaged } from "./step";
+import { type Entry, type Form, type ModelLayer, type Port, type Ports, structureOf } from "./structure";
+import { summaryOf } from "./summary";
+import { readNumbers } from "../data/arrays";
+import { sizeOf, type Shape } from "../graph/graph";
+import { nonNegative, mustBe } from "../options";
+
+/** What a model predicts: an array, or for several outputs a list or record of them. */
+export type Prediction = NDArray | NDArray[] | Record<string, NDArray>;
+
+/** The output type that goes with how outputs were given. */
+export type PredictionOf<Outputs> = Outputs extends Symbolic
+  ? NDArray
+  : Outputs extends readonly unknown[]
+    ? NDArray[]
+    : { [K in keyof Outputs]: NDArray };
+
+const finalizers = /* @__PURE__ */ new FinalizationRegistry<ModelState>((state) => state.dispose());
+
+/** A network of layers that trains and predicts. Made by `sequential` or `functional`. */
+export class Model<P extends Prediction = Prediction> {
+  /** @internal Made when the model is first needed. */
+  #state: ModelState | undefined;
+  readonly #make: () => ModelState;
+
+  /** @internal */
+  constructor(make: () => ModelState) {
+    this.#make = make;
+  }
+
+  /** @internal */
+  get state(): ModelState {
+    if (!this.#state) {
+      this.#state = this.#make();
+      finalizers.register(this, this.#state, this);
+    }
+    return this.#state;
+  }
+
+  /** @internal Whether layers may still be added. */
+  get open(): boolean {
+    return this.#state === undefined;
+  }
+
+  /** Adds a layer to a sequential model, until the first call that needs the model. */
+  add(_layer: Layer): this {
+    throw new DownhillError("state", "add: expected a sequential model, got a functional one");
+  }
+
+  get name(): string {
+    return this.state.name;
+  }
+
+  get layers(): readonly ModelLayer[] {
+    return this.state.structure.layers;
+  }
+
+  /** @throws DownhillError `argument` where no layer has that name */
+  getLayer(name: string): ModelLayer {
+    const layer = this.layers.find((l) => l.name === name);
+    if (!layer) throw argumentError("getLayer", `one of ${this.layers.map((l) => l.name).join(", ")}`, name);
+    return layer;
+  }
+
+  /** The learning rate of the next update; setting it ends a schedule. */
+  get learningRate(): number {
+    this.state.need("learningRate");
+    return learningRate(this.state);
+  }
+
+  set learningRate(rate: number) {
+    this.state.need("learningRate");
+    if (!nonNegative().accepts(rate)) throw mustBe("learningRate", "it", nonNegative().expected, rate);
+    this.state.learningRate = rate;
+  }
+
+  /** Set by callbacks: `fit` ends after this update. */
+  get stopTraining(): boolean {
+    return this.state.stopTraining;
+  }
+
+  set stopTraining(stop: boolean) {
+    this.state.stopTraining = stop;
+  }
+
+  /**
+   * Sets the optimizer, the losses and the metrics. Training begins anew: update 0, empty slots.
+   *
+   * @throws DownhillError `argument`; then the earlier configuration stays in force
+   */
+  compile(options: CompileOptions): void {
+    const { state } = this;
+    const config = readCompileOptions(state, options);
+    state.needIdle("compile");
+    compile(state, config);
+  }
+
+  /**
+   * Trains for `epochs` − `initialEpoch` epochs, in slices between which the event loop runs.
+   *
+   * @returns a promise of the epochs' logs; it rejects with `signal`'s reason when aborted, with `numeric` where a loss is
+   * not finite, and the weights are then those of the last finished step
+   */
+  async fit(data: Batch | { arrays(): unknown } | Iterable<Batch> | AsyncIterable<Batch>, options?: FitOptions): Promise<History> {
+    return fit(this as unknown as Model, this.state, data, options);
+  }
+
+  /** Means of loss and metrics over all examples, with moving statistics and without random masks. */
+  async evaluate(
+    data: Batch | { arrays(): unknown } | Iterable<Batch> | AsyncIterable<Batch>,
+    options?: { batchSize?: number; signal?: AbortSignal },
+  ): Promise<Logs> {
+    return evaluate(this.state, data, options);
+  }
+
+  /** The outputs for x. `training`: with random masks and batch statistics. */
+  predict(x: Arrays, options?: { batchSize?: number; training?: boolean }): P {
+    const { state } = this;
+    return join(predict(state, x, options), state.structure.outputs, state.structure.outputForm) as P;
+  }
+
+  /** One update on one batch; returns its logs. */
+  trainOnBatch(x: Arrays, y: Arrays, options?: { sampleWeight?: Arrays }): Logs {
+    const { state } = this;
+    const examples = this.#readBatch("trainOnBatch", x, y, options);
+    state.needIdle("trainOnBatch");
+    const lane = state.lane("training");
+    beginUpdate(state, lane);
+    const program = programFor(state, lane, "train", examples, examples.rows, true);
+    const status = runStaged(state, lane, program, examples);
+    if (outcome(lane, status, "trainOnBatch", examples) === "numeric") throw numericError("trainOnBatch", lane);
+    state.step++;
+    return batchLogs(lane, state.compiled!, state.activities);
+  }
+
+  /** The logs of one batch, as `evaluate` would have them; changes nothing. */
+  testOnBatch(x: Arrays, y: Arrays, options?: { sampleWeight?: Arrays }): Logs {
+    const { state } = this;
+    const examples = this.#readBatch("testOnBatch", x, y, options);
+    const lane = state.lane("evaluation");
+    state.prepare(lane);
+    const program = programFor(state, lane, "evaluate", examples, examples.rows, false);
+    outcome(lane, runStaged(state, lane, program, examples), "testOnBatch", examples);
+    return batchLogs(lane, state.compiled!, state.activities);
+  }
+
+  #readBatch(who: string, x: unknown, y: unknown, options: { sampleWeight?: unknown } | undefined): Examples {
+    const { sampleWeight } = options === undefined ? {} : readOptions(who, options, { sampleWeight: optional(given) });
+    return readExamples(who, this.state, this.state.need(who), x, y, { sampleWeight });
+  }
+
+  /**
+   * The gradients of the whole objective (data loss, penalties, activity penalties) on one batch; changes nothing.
+   * `training` (default true): with batch statistics and random masks.
+   */
+  gradients(
+    x: Arrays,
+    y: Arrays,
+    options?: { training?: boolean },
+  ): { loss: number; parameters: Record<string, NDArray>; inputs: Prediction } {
+    const { state } = this;
+    const { training } = readOptions("gradients", options, { training: or(boolean(), true) });
+    const examples = this.#readBatch("gradients", x, y, undefined);
+    state.needIdle("gradients");
+    const { structure, runtime, compiled } = state;
+    const lane = state.lane("training");
+    beginUpdate(state, lane);
+    const program = programFor(state, lane, "gradients", examples, examples.rows, training);
+    outcome(lane, runStaged(state, lane, program, examples), "gradients", examples);
+    const inputs = program.inputGradients.map((g, i) => {
+      const shape = [examples.rows, ...structure.inputs[i]!.value.shape];
+      const data = g ? runtime.heap.readFloats(addressOf(lane, g.place!), g.size) : new Float32Array(sizeOf(shape));
+      return { data, shape };
+    });
+    const parameters = structure.parameters.map((entry) => [
+      entry.key,
+      { data: runtime.heap.readFloats(compiled!.gradients + entry.offset * 4, entry.size), shape: [...entry.shape] },
+    ]);
+    return {
+      loss: lane.reported(0),
+      parameters: Object.fromEntries(parameters),
+      inputs: join(inputs, structure.inputs, structure.inputForm),
+    };
+  }
+
+  /**
+   * One update with the given gradients, penalties already in them: clipping, weight decay, the optimizer's step.
+   * Parameters left out stay as they are.
+   */
+  applyGradients(gradients: Record<string, NDArray>): void {
+    const { state } = this;
+    const compiled = state.need("applyGradients");
+    const { structure, runtime } = state;
+    const read = readRecord("applyGradients", gradients, structure.parameters, false);
+    state.needIdle("applyGradients");
+    const lane = state.lane("training");
+    beginUpdate(state, lane);
+    lane.setReal(State.penaltyScale, 0);
+    runtime.heap.clear(compiled.gradients, structure.parameterFloats * 4);
+    for (const [entry, data] of read) runtime.heap.f32.set(data, (compiled.gradients >>> 2) + entry.offset);
+    writeSegments(state, new Set(read.map(([entry]) => entry.key)));
+    const spec = { kind: "apply", rows: 1, inputs: [], targets: [], training: true, accumulate: false } as const;
+    runtime.run(state.program(lane, spec).all);
+    state.forgetTrainable();
+    state.step++;
+  }
+
+  /** Copies of all parameters and moving statistics, by `layer/parameter`. */
+  getWeights(): Record<string, NDArray> {
+    const { state } = this;
+    state.check();
+    const { structure, runtime } = state;
+    const weights: Record<string, NDArray> = {};
+    for (const layer of structure.layers)
+      for (const entry of layer.entries)
+        weights[entry.key] = { data: runtime.heap.readFloats(addressIn(state, entry), entry.size), shape: [...entry.shape] };
+    return weights;
+  }
+
+  /** Sets all parameters and moving statistics; takes exactly the model's keys, all or nothing. */
+  setWeights(weights: Record<string, NDArray>): void {
+    const { state } = this;
+    state.check();
+    const { structure, runtime } = state;
+    const entries = [...structure.parameters, ...structure.statistics];
+    const read = readRecord("setWeights", weights, entries, true);
+    state.needIdle("setWeights");
+    for (const [entry, data] of read) runtime.heap.f32.set(data, addressIn(state, entry) >>> 2);
+  }
+
+  /** The number of parameters, moving statistics included. */
+  countParams(): number {
+    const { parameters, statistics } = this.state.structure;
+    return [...parameters, ...statistics].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** A table of the layers, their shapes and parameters, and the bytes planned. */
+  summary(): string {
+    this.state.check();
+    return summaryOf(this.state);
+  }
+
+  /** The architecture as plain data: what a file keeps and a worker is sent. */
+  get config(): ModelConfig {
+    return configOf(this.state);
+  }
+
+  /** Frees the model's memory; a pending `fit` rejects. A second call does nothing. */
+  dispose(): void {
+    finalizers.unregister(this);
+    this.state.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+const given = { expected: "an array", accepts: () => true };
+
+/** An array for each port, in the form in which they were given. */
+function join(arrays: NDArray[], ports: Port[], form: Form): Prediction {
+  if (form === "one") return arrays[0]!;
+  if (form === "list") return arrays;
+  return Object.fromEntries(ports.map(({ name }, i) => [name, arrays[i]!]));
+}
+
+/** @internal Where an entry lies in memory. */
+export function addressIn(state: ModelState, entry: Entry): number {
+  return (entry.spec.statistic ? state.statistics : state.parameters) + entry.offset * 4;
+}
+
+/** Arrays by key, checked against the entries. */
+function readRecord(who: string, record: unknown, entries: Entry[], all: boolean): [Entry, Float32Array][] {
+  if (typeof record !== "object" || record === null || Array.isArray(record))
+    throw argumentError(who, "a record from layer/parameter to array", record);
+  const given = record as Record<string, unknown>;
+  for (const key of Object.keys(given))
+    if (!entries.some((e) => e.key === key))
+      throw argumentError(who, `keys of the model (${entries.map((e) => e.key).join(", ")})`, key);
+  const read: [Entry, Float32Array][] = [];
+  for (const entry of entries) {
+    if (!Object.hasOwn(given, entry.key)) {
+      if (all) throw argumentError(who, `an array for ${entry.key}`, undefined);
+      continue;
+    }
+    read.push([entry, readNumbers(`${who}: ${entry.key}`, given[entry.key], entry.shape)]);
+  }
+  return read;
+}
+
+/** A model's architecture as plain data. */
+export interface ModelConfig {
+  name: string;
+  inputs: { name: string; shape: Shape }[];
+  inputForm: Form;
+  outputForm: Form;
+  layers: { name: string; config: Built }[];
+  /** Which layer is called on which values; values are numbered, inputs first. */
+  calls: { layer: number; inputs: number[] }[];
+  outputs: { name: string; value: number }[];
+}
+
+function configOf({ name, structure }: ModelState): ModelConfig {
+  const { inputs, outputs, layers, calls, inputForm, outputForm } = structure;
+  const values = new Map<Symbolic, number>();
+  for (const { value } of inputs) values.set(value, values.size);
+  for (const { call } of calls) values.set(call.output, values.size);
+  return {
+    name,
+    inputs: inputs.map(({ name, value }) => ({ name, shape: [...value.shape] })),
+    inputForm,
+    outputForm,
+    layers: layers.map((layer) => ({
+      name: layer.name,
+      config: { ...layer.config, ...(layer.trainable ? {} : { trainable: false }) },
+    })),
+    calls: calls.map(({ call, layer }) => ({
+      layer: layers.indexOf(layer),
+      inputs: call.inputs.map((x) => values.get(x)!),
+    })),
+    outputs: outputs.map(({ name, value }) => ({ name, value: values.get(value)! })),
+  };
+}
+
+/** Options of `sequential` and `functional`. */
+export interface ModelOptions {
+  name?: string;
+  runtime?: Runtime;
+}
+
+const modelOptions = {
+  name: optional(nameField()),
+  runtime: optional({
+    expected: "what init() resolved to",
+    accepts: (v: unknown) => v instanceof Runtime,
+  } as { expected: string; accepts(v: unknown): boolean; fallback?: () => Runtime }),
+};
+
+/**
+ * A stack of layers.
+ *
+ * @param layers the first one needs `inputShape`
+ * @example sequential([dense(64, { inputShape: [784], activation: "relu" }), dense(10)])
+ * @throws DownhillError `argument`, `shape`, `memory`
+ */
+export function sequential(layers: readonly Layer[] = [], options?: ModelOptions): Model<NDArray> {
+  const { name = "sequential", runtime = defaultRuntime() } = readOptions("sequential", options, modelOptions);
+  if (!Array.isArray(layers)) throw argumentError("sequential", "a list of layers", layers);
+  return new Sequential(layers, name, runtime);
+}
+
+class Sequential extends Model<NDArray> {
+  #input: Symbolic | undefined;
+  #output: Symbolic | undefined;
+
+  constructor(layers: readonly Layer[], name: string, runtime: Runtime) {
+    const position = nextStream();
+    super(() => {
+      if (!this.#output) throw new DownhillError("state", `${name}: expected at least one layer, got none`);
+      return new ModelState(name, structureOf({ inputs: this.#input!, outputs: this.#output }), runtime, position);
+    });
+    for (const layer of layers) this.#append(layer);
+    if (layers.length > 0) structureOf({ inputs: this.#input!, outputs: this.#output! });
+  }
+
+  #append(layer: unknown): void {
+    if (!isLayer(layer)) throw argumentError("sequential", "layers such as dense(10)", layer);
+    if (!this.#output) {
+      const shape = layer.config["inputShape"] as Shape | undefined;
+      if (!shape) throw argumentError(layer.config["name"] as string ?? layer.config.type, "inputShape on the first layer of sequential", undefined);
+      this.#input = this.#output = input(shape);
+    }
+    this.#output = layer(layerDefinition(layer).arity === Infinity ? [this.#output] : this.#output);
+  }
+
+  override add(layer: Layer): this {
+    if (!this.open) throw new DownhillError("state", "add: expected a model that has not been used yet");
+    this.#append(layer);
+    return this;
+  }
+}
+
+/**
+ * A model from symbolic inputs to symbolic outputs, each one, a list or a named record.
+ *
+ * @example const x = input([784]); functional({ inputs: x, outputs: dense(10)(dense(64)(x)) })
+ */
+export function functional<const O extends Ports>(
+  graph: { inputs: Ports; outputs: O },
+  options?: ModelOptions,
+): Model<PredictionOf<O>> {
+  const { name = "functional", runtime = defaultRuntime() } = readOptions("functional", options, modelOptions);
+  if (typeof graph !== "object" || graph === null) throw argumentError("functional", "{ inputs, outputs }", graph);
+  for (const key of Object.keys(graph))
+    if (key !== "inputs" && key !== "outputs") throw argumentError("functional", "{ inputs, outputs }", graph);
+  const structure = structureOf(graph);
+  const position = nextStream();
+  return new Model(() => new ModelState(name, structure, runtime, position)) as never;
+}
+

@@ -1,0 +1,48 @@
+// The forms in which examples are given to `fit` and `evaluate`.
+
+import { argumentError } from "../errors";
+import type { ArrayLike } from "../ndarray";
+
+/** Arrays of examples, or for several inputs or outputs lists or records of them. */
+export type Arrays = ArrayLike | readonly ArrayLike[] | Readonly<Record<string, ArrayLike>>;
+
+/** One batch of an iterable; or a whole set of examples. */
+export interface Batch {
+  x: unknown;
+  y: unknown;
+  sampleWeight?: unknown;
+}
+
+/** Batches as they come. */
+export interface BatchSource {
+  batches(epoch: number): Iterable<Batch> | AsyncIterable<Batch>;
+}
+
+export const isBatchSource = (source: Batch | BatchSource): source is BatchSource => "batches" in source;
+
+const KEYS = ["x", "y", "sampleWeight"];
+
+/** Arrays, a dataset or an iterable of batches. */
+export function readFitData(who: string, data: unknown): Batch | BatchSource {
+  if (typeof data !== "object" || data === null)
+    throw argumentError(who, "data as { x, y }, a dataset or an iterable of batches", data);
+  if ("arrays" in data && typeof data.arrays === "function") return data.arrays() as Batch | BatchSource;
+  if (Symbol.iterator in data || Symbol.asyncIterator in data) {
+    const iterable = data as AsyncIterable<unknown> | Iterable<unknown>;
+    return { batches: () => checked(who, iterable) };
+  }
+  return readBatch(who, data);
+}
+
+function readBatch(who: string, data: unknown): Batch {
+  if (typeof data !== "object" || data === null || !("x" in data) || !("y" in data))
+    throw argumentError(who, "data as { x, y }, a dataset or an iterable of batches", data);
+  for (const key of Object.keys(data))
+    if (!KEYS.includes(key)) throw argumentError(who, "data with x, y and perhaps sampleWeight", data);
+  const { x, y, sampleWeight } = data as Batch;
+  return { x, y, sampleWeight };
+}
+
+async function* checked(who: string, iterable: AsyncIterable<unknown> | Iterable<unknown>): AsyncIterable<Batch> {
+  for await (const batch of iterable) yield readBatch(`${who}: a batch`, batch);
+}

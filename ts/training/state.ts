@@ -1,0 +1,215 @@
+// What a model is inside: its structure, its blocks of memory, its lanes, and what it was compiled with.
+
+import { State } from "../../assembly/isa";
+import { DownhillError } from "../errors";
+import type { LossDefinition } from "../losses/losses";
+import type { MetricDefinition } from "../metrics/metrics";
+import type { OptimizerPlan } from "../optimizers/optimizers";
+import type { Built } from "../registry";
+import { type Disposable, nextStream, type Runtime } from "../runtime/runtime";
+import { Lane } from "./lane";
+import { buildProgram, keyOf, type Program, type ProgramSpec } from "./program";
+import type { Structure } from "./structure";
+
+/** A compiled model's optimizer, losses and metrics, and the memory that they need. */
+export interface Compiled {
+  /** As `compile` was given it, made complete: what a file keeps. */
+  config: CompileConfig;
+  optimizer: { config: Built; plan: OptimizerPlan };
+  losses: { name: string; config: Built; definition: LossDefinition; weight: number }[];
+  metrics: { name: string; output: number; config: Built; definition: MetricDefinition }[];
+  clipNorm: number | undefined;
+  clipValue: number | undefined;
+  /** Whether any parameter has a penalty. */
+  penalised: boolean;
+  /** Addresses. */
+  gradients: number;
+  slots: (number | undefined)[];
+  segments: number;
+  segmentCount: number;
+}
+
+export interface CompileConfig {
+  optimizer: Built;
+  loss: Built[];
+  lossWeights: number[];
+  metrics: { output: number; metric: Built }[];
+  clipNorm?: number | undefined;
+  clipValue?: number | undefined;
+}
+
+export type LaneName = "training" | "evaluation" | "prediction";
+
+/** Outputs whose losses may have a denominator of their own. */
+const OUTPUTS = 8;
+
+export class ModelState implements Disposable {
+  readonly seed: number;
+  readonly stream: number;
+  parameters = 0;
+  statistics = 0;
+  compiled: Compiled | undefined;
+  /** Updates done. */
+  step = 0;
+  /** Epochs done. */
+  epoch = 0;
+  learningRate: number | Built = 0;
+  /** A `fit` under way. */
+  fitting = false;
+  stopTraining = false;
+  /** What the callbacks of the last fit want kept, by their place in the list. */
+  callbackStates: { type: string; state: unknown }[] = [];
+  disposed = false;
+  readonly activities: number;
+  readonly #trainable: boolean[] = [];
+  readonly #lanes = new Map<LaneName, Lane>();
+
+  constructor(
+    readonly name: string,
+    readonly structure: Structure,
+    readonly runtime: Runtime,
+    position: { seed: number; stream: number } = nextStream(),
+  ) {
+    runtime.check();
+    this.seed = position.seed;
+    this.stream = position.stream;
+    this.activities = structure.calls.filter(({ layer }) => layer.config["activityRegularizer"]).length;
+    const { heap } = runtime;
+    const { parameterFloats, statisticFloats } = structure;
+    try {
+      this.parameters = heap.allocate(parameterFloats * 4, this.#largest());
+      this.statistics = heap.allocate(statisticFloats * 4, name);
+      heap.clear(this.parameters, parameterFloats * 4);
+      heap.clear(this.statistics, statisticFloats * 4);
+      this.#run({ kind: "initialize", rows: 1, inputs: [], targets: [], training: false, accumulate: false });
+    } catch (error) {
+      this.dispose();
+      throw error;
+    }
+    runtime.residents.add(this);
+  }
+
+  /** For errors of memory: the layer with the most parameters. */
+  #largest(): string {
+    let largest = this.structure.parameters[0];
+    for (const entry of this.structure.parameters) if (entry.size > (largest?.size ?? 0)) largest = entry;
+    return largest ? largest.layer.name : this.name;
+  }
+
+  #run(spec: ProgramSpec): void {
+    const lane = this.lane("training");
+    this.prepare(lane);
+    this.runtime.run(this.program(lane, spec).all);
+    lane.forget();
+  }
+
+  /** Throws where the model can do nothing any more. */
+  check(): void {
+    if (this.disposed) throw new DownhillError("state", `${this.name}: the model has been disposed`);
+    this.runtime.check();
+  }
+
+  /** The compiled parts, or an error that says what was tried. */
+  need(what: string): Compiled {
+    this.check();
+    if (!this.compiled) throw new DownhillError("state", `${what}: the model is not compiled; call compile() first`);
+    return this.compiled;
+  }
+
+  /** Throws `state` while a `fit` is under way. */
+  needIdle(what: string): void {
+    this.check();
+    if (this.fitting) throw new DownhillError("state", `${what}: a fit is under way on this model`);
+  }
+
+  lane(name: LaneName): Lane {
+    let lane = this.#lanes.get(name);
+    if (!lane) {
+      const entries = this.compiled
+        ? this.compiled.losses.length + this.activities + this.compiled.metrics.length
+        : 0;
+      lane = new Lane(this.runtime, `${this.name} (${name})`, entries);
+      lane.set(State.seed, this.seed >>> 0);
+      // a seed beyond 32 bits takes its high word into the stream's
+      const high = Math.floor(this.seed / 2 ** 32);
+      lane.set(State.stream, (this.stream ^ Math.imul(high, 0x9e3779b9)) >>> 0);
+      lane.set(State.parameters, this.parameters);
+      lane.set(State.statistics, this.statistics);
+      this.compiled?.losses.forEach(({ weight }, i) => {
+        this.runtime.heap.f32[(lane!.report >>> 2) + 4 + 4 * i + 3] = weight;
+      });
+      this.#lanes.set(name, lane);
+    }
+    return lane;
+  }
+
+  /** Lanes whose programs and reports no longer fit what is compiled go. */
+  resetLanes(): void {
+    for (const lane of this.#lanes.values()) lane.free();
+    this.#lanes.clear();
+  }
+
+  /** The activation arenas so far, in bytes. */
+  plannedBytes(): [string, number][] {
+    return [...this.#lanes].map(([name, lane]) => [name, lane.arenaBytes]);
+  }
+
+  /** Which layers are frozen, for keys. */
+  #frozen(): string {
+    let text = "";
+    for (const layer of this.structure.layers) if (layer.definition.frozenIsInference) text += +layer.trainable;
+    return text;
+  }
+
+  program(lane: Lane, spec: ProgramSpec): Program {
+    return lane.program(keyOf(spec, this.#frozen()), () => buildProgram(this, lane, spec));
+  }
+
+  /** Whether a layer was frozen or freed since the last time, or nothing was written yet. */
+  trainableChanged(): boolean {
+    const { layers } = this.structure;
+    let changed = this.#trainable.length !== layers.length;
+    for (let i = 0; i < layers.length; i++) {
+      if (this.#trainable[i] !== layers[i]!.trainable) changed = true;
+      this.#trainable[i] = layers[i]!.trainable;
+    }
+    return changed;
+  }
+
+  /** The segment table is not what it was: write it before the next step. */
+  forgetTrainable(): void {
+    this.#trainable.length = 0;
+  }
+
+  /** Sets the words of the state block that a pass begins with. */
+  prepare(lane: Lane): void {
+    lane.set(State.halt, 0);
+    lane.set(State.step, this.step);
+    lane.set(State.pass, 0);
+    lane.set(State.row, 0);
+    lane.set(State.indices, 0);
+    lane.set(State.firstRow, 0);
+    lane.setReal(State.penaltyScale, 1);
+    for (let output = 0; output < OUTPUTS; output++) lane.set(State.denominators + output, 0);
+  }
+
+  dispose(): void {
+    if (this.disposed) return;
+    this.disposed = true;
+    const { heap } = this.runtime;
+    this.runtime.residents.delete(this);
+    this.resetLanes();
+    this.freeCompiled();
+    heap.free(this.parameters);
+    heap.free(this.statistics);
+  }
+
+  freeCompiled(): void {
+    const { heap } = this.runtime;
+    if (!this.compiled) return;
+    const { gradients, slots, segments } = this.compiled;
+    for (const at of [gradients, segments, ...slots]) if (at) heap.free(at);
+    this.forgetTrainable();
+    this.compiled = undefined;
+  }
+}

@@ -1,0 +1,183 @@
+// A model's structure: which layers are called in which order, what they are named, and where each parameter lies in
+// the block.
+
+import { argumentError, DownhillError } from "../errors";
+import { type Shape, sizeOf } from "../graph/graph";
+import { type Call, type Layer, type LayerDefinition, layerDefinition, type ParameterSpec, Symbolic } from "../layers/layer";
+
+/** Parameters begin on cache lines. */
+const ALIGN_FLOATS = 16;
+
+/** How inputs or outputs are given: one, a list, or by name. */
+export type Form = "one" | "list" | "record";
+
+/** An input or output of a model. */
+export interface Port {
+  name: string;
+  value: Symbolic;
+}
+
+/** A layer of a model. */
+export class ModelLayer {
+  /** Whether training changes its parameters; counts from the next step. */
+  trainable: boolean;
+  readonly calls: Call[] = [];
+  /** @internal */ readonly entries: Entry[] = [];
+
+  /** @internal */
+  constructor(
+    readonly name: string,
+    /** @internal */ readonly layer: Layer,
+    /** @internal */ readonly definition: LayerDefinition,
+  ) {
+    this.trainable = layer.config["trainable"] !== false;
+  }
+
+  /** The factory's name. */
+  get type(): string {
+    return this.layer.config.type;
+  }
+
+  /** What the factory was given, defaults filled in. */
+  get config() {
+    return this.layer.config;
+  }
+}
+
+/** A parameter or statistic and its place in its block. */
+export interface Entry {
+  /** `layer/parameter`, as in getWeights. */
+  key: string;
+  shape: Shape;
+  size: number;
+  /** In floats, from the start of the block. */
+  offset: number;
+  spec: ParameterSpec;
+  layer: ModelLayer;
+}
+
+export interface Structure {
+  inputs: Port[];
+  outputs: Port[];
+  inputForm: Form;
+  outputForm: Form;
+  layers: ModelLayer[];
+  /** In the order in which they are computed. */
+  calls: { call: Call; layer: ModelLayer }[];
+  parameters: Entry[];
+  statistics: Entry[];
+  parameterFloats: number;
+  statisticFloats: number;
+}
+
+export type Ports = Symbolic | readonly Symbolic[] | Readonly<Record<string, Symbolic>>;
+
+function readPorts(what: string, given: Ports): { form: Form; ports: [string, Symbolic][] } {
+  const form: Form = given instanceof Symbolic ? "one" : Array.isArray(given) ? "list" : "record";
+  if (typeof given !== "object" || given === null)
+    throw argumentError("functional", `${what} to be what input() or a layer returned, a list or a record of them`, given);
+  const ports: [string, Symbolic][] =
+    form === "one"
+      ? [["", given as Symbolic]]
+      : form === "list"
+        ? (given as Symbolic[]).map((value) => ["", value])
+        : Object.entries(given as Record<string, Symbolic>);
+  if (ports.length === 0) throw argumentError("functional", `at least one of ${what}`, given);
+  for (const [key, value] of ports)
+    if (!(value instanceof Symbolic))
+      throw argumentError("functional", `${what}${key && `.${key}`} to be what input() or a layer returned`, value);
+  return { form, ports };
+}
+
+/** Finds the layers between inputs and outputs, names them, and lays their parameters out. */
+export function structureOf(given: { inputs: Ports; outputs: Ports }): Structure {
+  const inputs = readPorts("inputs", given.inputs);
+  const outputs = readPorts("outputs", given.outputs);
+  const sources = new Set(inputs.ports.map(([, value]) => value));
+  for (const [, value] of inputs.ports)
+    if (value.inputName === undefined) throw argumentError("functional", "inputs to come from input()", "a layer's output");
+  if (sources.size < inputs.ports.length) throw argumentError("functional", "inputs to differ", "one of them twice");
+
+  const calls = collectCalls(
+    outputs.ports.map(([, value]) => value),
+    sources,
+  );
+  const layers = nameLayers(calls);
+  const byLayer = new Map(layers.map((l) => [l.layer, l]));
+  for (const call of calls) byLayer.get(call.layer)!.calls.push(call);
+  const structure: Structure = {
+    inputs: namePorts("input", inputs.ports, (value) => value.inputName || undefined),
+    outputs: namePorts("output", outputs.ports, (value) => value.call && byLayer.get(value.call.layer)!.name),
+    inputForm: inputs.form,
+    outputForm: outputs.form,
+    layers,
+    calls: calls.map((call) => ({ call, layer: byLayer.get(call.layer)! })),
+    parameters: [],
+    statistics: [],
+    parameterFloats: 0,
+    statisticFloats: 0,
+  };
+  for (const layer of layers) layOut(structure, layer);
+  return structure;
+}
+
+/** The calls that the outputs need, in the order in which they were made: inputs of a call come before it. */
+function collectCalls(outputs: Symbolic[], sources: Set<Symbolic>): Call[] {
+  const calls = new Set<Call>();
+  const open = [...outputs];
+  for (let value = open.pop(); value; value = open.pop()) {
+    if (sources.has(value)) continue;
+    if (!value.call)
+      throw argumentError("functional", "outputs that depend on the listed inputs only", `another input of shape [${value.shape}]`);
+    if (calls.has(value.call)) continue;
+    calls.add(value.call);
+    open.push(...value.call.inputs);
+  }
+  return [...calls].sort((a, b) => a.sequence - b.sequence);
+}
+
+function nameLayers(calls: Call[]): ModelLayer[] {
+  const layers = [...new Set(calls.map((call) => call.layer))];
+  const taken = new Set<string>();
+  for (const { config } of layers) {
+    const own = config["name"] as string | undefined;
+    if (own === undefined) continue;
+    if (taken.has(own)) throw new DownhillError("argument", `${own}: expected layer names to be unique in a model, got it twice`);
+    taken.add(own);
+  }
+  const counts = new Map<string, number>();
+  return layers.map((layer) => {
+    let name = layer.config["name"] as string | undefined;
+    while (name === undefined) {
+      const number = (counts.get(layer.config.type) ?? 0) + 1;
+      counts.set(layer.config.type, number);
+      if (!taken.has(`${layer.config.type}_${number}`)) name = `${layer.config.type}_${number}`;
+    }
+    taken.add(name);
+    return new ModelLayer(name, layer, layerDefinition(layer));
+  });
+}
+
+function namePorts(kind: string, ports: [string, Symbolic][], natural: (value: Symbolic) => string | undefined): Port[] {
+  const taken = new Set<string>();
+  return ports.map(([key, value], i) => {
+    let name = key || natural(value) || `${kind}_${i + 1}`;
+    if (taken.has(name)) name = `${kind}_${i + 1}`;
+    taken.add(name);
+    return { name, value };
+  });
+}
+
+function layOut(structure: Structure, layer: ModelLayer): void {
+  const { definition, calls } = layer;
+  const shapes = calls[0]!.inputs.map((x) => x.shape);
+  const specs = definition.parameters?.(shapes, layer.config, layer.name) ?? {};
+  for (const [parameter, spec] of Object.entries(specs)) {
+    const size = sizeOf(spec.shape);
+    const block = spec.statistic ? "statisticFloats" : "parameterFloats";
+    const entry = { key: `${layer.name}/${parameter}`, shape: spec.shape, size, offset: structure[block], spec, layer };
+    structure[block] += Math.ceil(size / ALIGN_FLOATS) * ALIGN_FLOATS;
+    layer.entries.push(entry);
+    (spec.statistic ? structure.statistics : structure.parameters).push(entry);
+  }
+}
