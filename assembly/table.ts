@@ -1,6 +1,11 @@
 // The kernels, in the order of Op (isa.ts). The build checks the table's length against the enum.
 
+import { relu, reluBackward } from "./kernels/activations";
+import { biasAdd, columnSums, reduceRows } from "./kernels/bias";
+import { accumulate, add, affine, copy, multiply, subtract } from "./kernels/elementwise";
 import { fill } from "./kernels/fill";
+import { softmax, softmaxBackward } from "./kernels/softmax";
+import { exp } from "./kernels/unary";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
 
@@ -12,21 +17,21 @@ const KERNELS: StaticArray<Kernel> = [
   none, // gather
   none, // shuffle
   fill, // fill
-  none, // copy
-  none, // accumulate
+  copy, // copy
+  accumulate, // accumulate
   none, // randomUniform
   none, // randomNormal
   none, // truncatedNormal
   none, // orthogonal
   none, // gemm
-  none, // columnSums
-  none, // reduceRows
-  none, // biasAdd
-  none, // add
-  none, // subtract
-  none, // multiply
-  none, // affine
-  none, // exp
+  columnSums, // columnSums
+  reduceRows, // reduceRows
+  biasAdd, // biasAdd
+  add, // add
+  subtract, // subtract
+  multiply, // multiply
+  affine, // affine
+  exp, // exp
   none, // log
   none, // sqrt
   none, // abs
@@ -34,8 +39,8 @@ const KERNELS: StaticArray<Kernel> = [
   none, // sin
   none, // cos
   none, // erf
-  none, // relu
-  none, // reluBackward
+  relu, // relu
+  reluBackward, // reluBackward
   none, // leakyRelu
   none, // leakyReluBackward
   none, // elu
@@ -56,8 +61,8 @@ const KERNELS: StaticArray<Kernel> = [
   none, // softplusBackward
   none, // prelu
   none, // preluBackward
-  none, // softmax
-  none, // softmaxBackward
+  softmax, // softmax
+  softmaxBackward, // softmaxBackward
   none, // dropout
   none, // batchNormMoments
   none, // batchNormCombine
@@ -95,5 +100,5 @@ export const kernelCount: i32 = KERNELS.length;
 
 /** The function-table index of opcode `op`'s kernel. */
 export function kernelOf(op: u32): u32 {
-  return load<u32>(load<usize>(changetype<usize>(KERNELS) + (<usize>op << 2)));
+  return load<u32>(load<usize>(changetype<usize>(KERNELS) + ((<usize>op) << 2)));
 }
