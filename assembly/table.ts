@@ -1,11 +1,34 @@
 // The kernels, in the order of Op (isa.ts). The build checks the table's length against the enum.
 
-import { relu, reluBackward } from "./kernels/activations";
+import {
+  elu,
+  eluBackward,
+  gelu,
+  geluBackward,
+  geluTanh,
+  geluTanhBackward,
+  leakyRelu,
+  leakyReluBackward,
+  prelu,
+  preluBackward,
+  relu,
+  reluBackward,
+  selu,
+  seluBackward,
+  sigmoid,
+  sigmoidBackward,
+  silu,
+  siluBackward,
+  softplus,
+  softplusBackward,
+  tanh,
+  tanhBackward,
+} from "./kernels/activations";
 import { biasAdd, columnSums, reduceRows } from "./kernels/bias";
 import { accumulate, add, affine, copy, multiply, subtract } from "./kernels/elementwise";
 import { fill } from "./kernels/fill";
 import { softmax, softmaxBackward } from "./kernels/softmax";
-import { exp } from "./kernels/unary";
+import { abs, cos, erf, exp, log, sign, sin, sqrt } from "./kernels/unary";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
 
@@ -32,35 +55,35 @@ const KERNELS: StaticArray<Kernel> = [
   multiply, // multiply
   affine, // affine
   exp, // exp
-  none, // log
-  none, // sqrt
-  none, // abs
-  none, // sign
-  none, // sin
-  none, // cos
-  none, // erf
+  log, // log
+  sqrt, // sqrt
+  abs, // abs
+  sign, // sign
+  sin, // sin
+  cos, // cos
+  erf, // erf
   relu, // relu
   reluBackward, // reluBackward
-  none, // leakyRelu
-  none, // leakyReluBackward
-  none, // elu
-  none, // eluBackward
-  none, // selu
-  none, // seluBackward
-  none, // gelu
-  none, // geluBackward
-  none, // geluTanh
-  none, // geluTanhBackward
-  none, // silu
-  none, // siluBackward
-  none, // sigmoid
-  none, // sigmoidBackward
-  none, // tanh
-  none, // tanhBackward
-  none, // softplus
-  none, // softplusBackward
-  none, // prelu
-  none, // preluBackward
+  leakyRelu, // leakyRelu
+  leakyReluBackward, // leakyReluBackward
+  elu, // elu
+  eluBackward, // eluBackward
+  selu, // selu
+  seluBackward, // seluBackward
+  gelu, // gelu
+  geluBackward, // geluBackward
+  geluTanh, // geluTanh
+  geluTanhBackward, // geluTanhBackward
+  silu, // silu
+  siluBackward, // siluBackward
+  sigmoid, // sigmoid
+  sigmoidBackward, // sigmoidBackward
+  tanh, // tanh
+  tanhBackward, // tanhBackward
+  softplus, // softplus
+  softplusBackward, // softplusBackward
+  prelu, // prelu
+  preluBackward, // preluBackward
   softmax, // softmax
   softmaxBackward, // softmaxBackward
   none, // dropout

@@ -126,6 +126,15 @@ class Prelu extends Lanes {
   }
 }
 
+/** a·(b > 0 ? 1 : alpha). */
+class LeakyReluBackward extends Lanes {
+  // @ts-ignore: decorator
+  @inline
+  of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
+    return v128.bitselect(a, f32x4.mul(a, alpha), f32x4.gt(b, f32x4.splat(0)));
+  }
+}
+
 /** y = a + b. */
 export function addBlock(y: usize, a: usize, b: usize, bytes: usize, alpha: f32, beta: f32): void {
   wideBinary<Add>(y, a, b, bytes, alpha, beta);
@@ -164,4 +173,9 @@ export function preluBlock(y: usize, a: usize, b: usize, bytes: usize, alpha: f3
 /** y = a > 0 ? a : alpha·a. */
 export function leakyReluBlock(y: usize, a: usize, _: usize, bytes: usize, alpha: f32, beta: f32): void {
   wideUnary<LeakyRelu>(y, a, bytes, alpha, beta);
+}
+
+/** y = a·(b > 0 ? 1 : alpha). */
+export function leakyReluBackwardBlock(y: usize, a: usize, b: usize, bytes: usize, alpha: f32, beta: f32): void {
+  wideBinary<LeakyReluBackward>(y, a, b, bytes, alpha, beta);
 }
