@@ -1,6 +1,34 @@
 // The kernels, in the order of Op (isa.ts). The build checks the table's length against the enum.
 
+import {
+  elu,
+  eluBackward,
+  gelu,
+  geluBackward,
+  geluTanh,
+  geluTanhBackward,
+  leakyRelu,
+  leakyReluBackward,
+  prelu,
+  preluBackward,
+  relu,
+  reluBackward,
+  selu,
+  seluBackward,
+  sigmoid,
+  sigmoidBackward,
+  silu,
+  siluBackward,
+  softplus,
+  softplusBackward,
+  tanh,
+  tanhBackward,
+} from "./kernels/activations";
+import { biasAdd, columnSums, reduceRows } from "./kernels/bias";
+import { accumulate, add, affine, copy, multiply, subtract } from "./kernels/elementwise";
 import { fill } from "./kernels/fill";
+import { softmax, softmaxBackward } from "./kernels/softmax";
+import { abs, cos, erf, exp, log, sign, sin, sqrt } from "./kernels/unary";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
 
@@ -12,52 +40,52 @@ const KERNELS: StaticArray<Kernel> = [
   none, // gather
   none, // shuffle
   fill, // fill
-  none, // copy
-  none, // accumulate
+  copy, // copy
+  accumulate, // accumulate
   none, // randomUniform
   none, // randomNormal
   none, // truncatedNormal
   none, // orthogonal
   none, // gemm
-  none, // columnSums
-  none, // reduceRows
-  none, // biasAdd
-  none, // add
-  none, // subtract
-  none, // multiply
-  none, // affine
-  none, // exp
-  none, // log
-  none, // sqrt
-  none, // abs
-  none, // sign
-  none, // sin
-  none, // cos
-  none, // erf
-  none, // relu
-  none, // reluBackward
-  none, // leakyRelu
-  none, // leakyReluBackward
-  none, // elu
-  none, // eluBackward
-  none, // selu
-  none, // seluBackward
-  none, // gelu
-  none, // geluBackward
-  none, // geluTanh
-  none, // geluTanhBackward
-  none, // silu
-  none, // siluBackward
-  none, // sigmoid
-  none, // sigmoidBackward
-  none, // tanh
-  none, // tanhBackward
-  none, // softplus
-  none, // softplusBackward
-  none, // prelu
-  none, // preluBackward
-  none, // softmax
-  none, // softmaxBackward
+  columnSums, // columnSums
+  reduceRows, // reduceRows
+  biasAdd, // biasAdd
+  add, // add
+  subtract, // subtract
+  multiply, // multiply
+  affine, // affine
+  exp, // exp
+  log, // log
+  sqrt, // sqrt
+  abs, // abs
+  sign, // sign
+  sin, // sin
+  cos, // cos
+  erf, // erf
+  relu, // relu
+  reluBackward, // reluBackward
+  leakyRelu, // leakyRelu
+  leakyReluBackward, // leakyReluBackward
+  elu, // elu
+  eluBackward, // eluBackward
+  selu, // selu
+  seluBackward, // seluBackward
+  gelu, // gelu
+  geluBackward, // geluBackward
+  geluTanh, // geluTanh
+  geluTanhBackward, // geluTanhBackward
+  silu, // silu
+  siluBackward, // siluBackward
+  sigmoid, // sigmoid
+  sigmoidBackward, // sigmoidBackward
+  tanh, // tanh
+  tanhBackward, // tanhBackward
+  softplus, // softplus
+  softplusBackward, // softplusBackward
+  prelu, // prelu
+  preluBackward, // preluBackward
+  softmax, // softmax
+  softmaxBackward, // softmaxBackward
   none, // dropout
   none, // batchNormMoments
   none, // batchNormCombine
@@ -95,5 +123,5 @@ export const kernelCount: i32 = KERNELS.length;
 
 /** The function-table index of opcode `op`'s kernel. */
 export function kernelOf(op: u32): u32 {
-  return load<u32>(load<usize>(changetype<usize>(KERNELS) + (<usize>op << 2)));
+  return load<u32>(load<usize>(changetype<usize>(KERNELS) + ((<usize>op) << 2)));
 }

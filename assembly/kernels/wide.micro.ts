@@ -1,0 +1,181 @@
+// Loops bound by bandwidth: 64 bytes a step, then vector by vector to the end (PERFORMANCE.md). T holds the function of
+// the lanes: no T is ever made, its method is found at compile time and inlined.
+
+import { load4, store4 } from "../math/lanes.micro";
+
+/** A function of two vectors and two splatted reals. */
+abstract class Lanes {
+  abstract of(a: v128, b: v128, alpha: v128, beta: v128): v128;
+}
+
+/** y = T(a, b). */
+// @ts-ignore: decorator
+@inline
+function wideBinary<T extends Lanes>(y: usize, a: usize, b: usize, bytes: usize, alpha: f32, beta: f32): void {
+  const f = changetype<T>(0);
+  const s = f32x4.splat(alpha);
+  const t = f32x4.splat(beta);
+  for (; bytes >= 64; bytes -= 64) {
+    v128.store(y, f.of(v128.load(a), v128.load(b), s, t));
+    v128.store(y, f.of(v128.load(a, 16), v128.load(b, 16), s, t), 16);
+    v128.store(y, f.of(v128.load(a, 32), v128.load(b, 32), s, t), 32);
+    v128.store(y, f.of(v128.load(a, 48), v128.load(b, 48), s, t), 48);
+    y += 64;
+    a += 64;
+    b += 64;
+  }
+  for (const end = y + bytes; y < end; y += 16) {
+    store4(y, f.of(load4(a, end - y), load4(b, end - y), s, t), end - y);
+    a += 16;
+    b += 16;
+  }
+}
+
+/** y = T(a, a). */
+// @ts-ignore: decorator
+@inline
+function wideUnary<T extends Lanes>(y: usize, a: usize, bytes: usize, alpha: f32, beta: f32): void {
+  const f = changetype<T>(0);
+  const s = f32x4.splat(alpha);
+  const t = f32x4.splat(beta);
+  for (; bytes >= 64; bytes -= 64) {
+    const v0 = v128.load(a);
+    const v1 = v128.load(a, 16);
+    const v2 = v128.load(a, 32);
+    const v3 = v128.load(a, 48);
+    v128.store(y, f.of(v0, v0, s, t));
+    v128.store(y, f.of(v1, v1, s, t), 16);
+    v128.store(y, f.of(v2, v2, s, t), 32);
+    v128.store(y, f.of(v3, v3, s, t), 48);
+    y += 64;
+    a += 64;
+  }
+  for (const end = y + bytes; y < end; y += 16) {
+    const v = load4(a, end - y);
+    store4(y, f.of(v, v, s, t), end - y);
+    a += 16;
+  }
+}
+
+class Add extends Lanes {
+  // @ts-ignore: decorator
+  @inline
+  of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
+    return f32x4.add(a, b);
+  }
+}
+
+class Subtract extends Lanes {
+  // @ts-ignore: decorator
+  @inline
+  of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
+    return f32x4.sub(a, b);
+  }
+}
+
+class Multiply extends Lanes {
+  // @ts-ignore: decorator
+  @inline
+  of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
+    return f32x4.mul(a, b);
+  }
+}
+
+/** alpha·a + beta, rounded twice in both builds. */
+class Affine extends Lanes {
+  // @ts-ignore: decorator
+  @inline
+  of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
+    return f32x4.add(f32x4.mul(a, alpha), beta);
+  }
+}
+
+/** max(a, 0); NaN and −0 stay. */
+class Relu extends Lanes {
+  // @ts-ignore: decorator
+  @inline
+  of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
+    return f32x4.pmax(a, f32x4.splat(0));
+  }
+}
+
+/** a where b > 0, else 0; a where b is NaN, so that a NaN comes through. */
+class ReluBackward extends Lanes {
+  // @ts-ignore: decorator
+  @inline
+  of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
+    return v128.andnot(a, f32x4.le(b, f32x4.splat(0)));
+  }
+}
+
+/** a > 0 ? a : alpha·a. */
+class LeakyRelu extends Lanes {
+  // @ts-ignore: decorator
+  @inline
+  of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
+    return v128.bitselect(a, f32x4.mul(a, alpha), f32x4.gt(a, f32x4.splat(0)));
+  }
+}
+
+/** a > 0 ? a : b·a. */
+class Prelu extends Lanes {
+  // @ts-ignore: decorator
+  @inline
+  of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
+    return v128.bitselect(a, f32x4.mul(a, b), f32x4.gt(a, f32x4.splat(0)));
+  }
+}
+
+/** a·(b > 0 ? 1 : alpha). */
+class LeakyReluBackward extends Lanes {
+  // @ts-ignore: decorator
+  @inline
+  of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
+    return v128.bitselect(a, f32x4.mul(a, alpha), f32x4.gt(b, f32x4.splat(0)));
+  }
+}
+
+/** y = a + b. */
+export function addBlock(y: usize, a: usize, b: usize, bytes: usize, alpha: f32, beta: f32): void {
+  wideBinary<Add>(y, a, b, bytes, alpha, beta);
+}
+
+/** y = a − b. */
+export function subtractBlock(y: usize, a: usize, b: usize, bytes: usize, alpha: f32, beta: f32): void {
+  wideBinary<Subtract>(y, a, b, bytes, alpha, beta);
+}
+
+/** y = a·b. */
+export function multiplyBlock(y: usize, a: usize, b: usize, bytes: usize, alpha: f32, beta: f32): void {
+  wideBinary<Multiply>(y, a, b, bytes, alpha, beta);
+}
+
+/** y = alpha·a + beta. */
+export function affineBlock(y: usize, a: usize, _: usize, bytes: usize, alpha: f32, beta: f32): void {
+  wideUnary<Affine>(y, a, bytes, alpha, beta);
+}
+
+/** y = max(a, 0). */
+export function reluBlock(y: usize, a: usize, _: usize, bytes: usize, alpha: f32, beta: f32): void {
+  wideUnary<Relu>(y, a, bytes, alpha, beta);
+}
+
+/** y = a · [b > 0]. */
+export function reluBackwardBlock(y: usize, a: usize, b: usize, bytes: usize, alpha: f32, beta: f32): void {
+  wideBinary<ReluBackward>(y, a, b, bytes, alpha, beta);
+}
+
+/** y = a > 0 ? a : b·a. */
+export function preluBlock(y: usize, a: usize, b: usize, bytes: usize, alpha: f32, beta: f32): void {
+  wideBinary<Prelu>(y, a, b, bytes, alpha, beta);
+}
+
+/** y = a > 0 ? a : alpha·a. */
+export function leakyReluBlock(y: usize, a: usize, _: usize, bytes: usize, alpha: f32, beta: f32): void {
+  wideUnary<LeakyRelu>(y, a, bytes, alpha, beta);
+}
+
+/** y = a·(b > 0 ? 1 : alpha). */
+export function leakyReluBackwardBlock(y: usize, a: usize, b: usize, bytes: usize, alpha: f32, beta: f32): void {
+  wideBinary<LeakyReluBackward>(y, a, b, bytes, alpha, beta);
+}
