@@ -1,6 +1,19 @@
 // The kernels, in the order of Op (isa.ts). The build checks the table's length against the enum.
 
+import { dropout } from "./kernels/dropout";
 import { fill } from "./kernels/fill";
+import { gather } from "./kernels/gather";
+import {
+  binaryCrossEntropy,
+  binaryCrossEntropyBackward,
+  meanLoss,
+  meanLossBackward,
+  meanSquaredError,
+  meanSquaredErrorBackward,
+  softmaxCrossEntropy,
+  softmaxCrossEntropyBackward,
+} from "./kernels/losses";
+import { randomNormal, randomUniform, shuffle, truncatedNormal } from "./kernels/random";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
 
@@ -9,14 +22,14 @@ function none(args: usize, ith: u32, nth: u32): void {}
 
 const KERNELS: StaticArray<Kernel> = [
   none, // guard
-  none, // gather
-  none, // shuffle
+  gather, // gather
+  shuffle, // shuffle
   fill, // fill
   none, // copy
   none, // accumulate
-  none, // randomUniform
-  none, // randomNormal
-  none, // truncatedNormal
+  randomUniform, // randomUniform
+  randomNormal, // randomNormal
+  truncatedNormal, // truncatedNormal
   none, // orthogonal
   none, // gemm
   none, // columnSums
@@ -58,7 +71,7 @@ const KERNELS: StaticArray<Kernel> = [
   none, // preluBackward
   none, // softmax
   none, // softmaxBackward
-  none, // dropout
+  dropout, // dropout
   none, // batchNormMoments
   none, // batchNormCombine
   none, // batchNormMoving
@@ -67,14 +80,14 @@ const KERNELS: StaticArray<Kernel> = [
   none, // batchNormBackwardCombine
   none, // batchNormBackward
   none, // movingAverage
-  none, // softmaxCrossEntropy
-  none, // softmaxCrossEntropyBackward
-  none, // binaryCrossEntropy
-  none, // binaryCrossEntropyBackward
-  none, // meanSquaredError
-  none, // meanSquaredErrorBackward
-  none, // meanLoss
-  none, // meanLossBackward
+  softmaxCrossEntropy, // softmaxCrossEntropy
+  softmaxCrossEntropyBackward, // softmaxCrossEntropyBackward
+  binaryCrossEntropy, // binaryCrossEntropy
+  binaryCrossEntropyBackward, // binaryCrossEntropyBackward
+  meanSquaredError, // meanSquaredError
+  meanSquaredErrorBackward, // meanSquaredErrorBackward
+  meanLoss, // meanLoss
+  meanLossBackward, // meanLossBackward
   none, // accuracy
   none, // activityPenalty
   none, // activityPenaltyReduce
@@ -95,5 +108,5 @@ export const kernelCount: i32 = KERNELS.length;
 
 /** The function-table index of opcode `op`'s kernel. */
 export function kernelOf(op: u32): u32 {
-  return load<u32>(load<usize>(changetype<usize>(KERNELS) + (<usize>op << 2)));
+  return load<u32>(load<usize>(changetype<usize>(KERNELS) + ((<usize>op) << 2)));
 }
