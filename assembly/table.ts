@@ -1,6 +1,9 @@
 // The kernels, in the order of Op (isa.ts). The build checks the table's length against the enum.
 
 import { dropout } from "./kernels/dropout";
+import { accuracy } from "./kernels/accuracy";
+import { activityPenalty, activityPenaltyBackward, activityPenaltyReduce } from "./kernels/activityPenalty";
+import { orthogonal } from "./kernels/orthogonal";
 import { fill } from "./kernels/fill";
 import { gather } from "./kernels/gather";
 import {
@@ -30,7 +33,7 @@ const KERNELS: StaticArray<Kernel> = [
   randomUniform, // randomUniform
   randomNormal, // randomNormal
   truncatedNormal, // truncatedNormal
-  none, // orthogonal
+  orthogonal, // orthogonal
   none, // gemm
   none, // columnSums
   none, // reduceRows
@@ -88,10 +91,10 @@ const KERNELS: StaticArray<Kernel> = [
   meanSquaredErrorBackward, // meanSquaredErrorBackward
   meanLoss, // meanLoss
   meanLossBackward, // meanLossBackward
-  none, // accuracy
-  none, // activityPenalty
-  none, // activityPenaltyReduce
-  none, // activityPenaltyBackward
+  accuracy, // accuracy
+  activityPenalty, // activityPenalty
+  activityPenaltyReduce, // activityPenaltyReduce
+  activityPenaltyBackward, // activityPenaltyBackward
   none, // penaltySums
   none, // penaltyGradient
   none, // objective
