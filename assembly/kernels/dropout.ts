@@ -6,18 +6,19 @@
 // fewest of 1, 2, 4, 8, 16 for which rate · 2ᵇ is whole, else 16: so one Philox block serves 128/b elements. The rate is
 // rounded to q/2ᵇ (q < 2ᵇ) and the scale is 1/(1 − q/2ᵇ) of that, so the expectation of y is x exactly.
 //
-// Four blocks at a time make a group of 512/b elements: with counters (4g + lane, op, step, pass), key (seed, stream),
+// Eight blocks at a time make a group of 1024/b elements: with counters (8g + 0 … 7, op, step, pass), key (seed, stream),
 //
-//   element 512/b · g + 16 · field + 4 · word + lane   is kept where the field-th b bits of that word, from above, are ≥ q
+//   element 1024/b · g + 32 · field + 4 · v + lane   is kept where the field-th b bits, from above, of word
+//   2 · (lane >> 1) + (v & 1) of block 8g + 2 · (v >> 1) + (lane & 1) are ≥ q
 //
 // Split over groups.
 
 import { Dropout, State } from "../isa";
 import { ceilDiv, pointer, real, share, size, stateWord } from "../operands";
-import { highWords, keyStep0, keyStep1, lowWords, multiplier0, multiplier1, ROUNDS } from "../random/philox.micro";
+import { keySteps, multipliers, nextEven, nextOdd, products0, products1, ROUNDS } from "../random/philox.micro";
 
 /** Base-2 logarithm of the elements in a group of one bit an element. */
-const GROUP_SHIFT: u32 = 9;
+const GROUP_SHIFT: u32 = 10;
 
 export function dropout(args: usize, ith: u32, nth: u32): void {
   const n = size(args, Dropout.n);
@@ -64,54 +65,85 @@ function dropGroups(
   const bits: u32 = 1 << log;
   const least = i32x4.splat(threshold);
   const s = f32x4.splat(scale);
-  const lanes = i32x4(0, 1, 2, 3);
-  const m0 = multiplier0();
-  const m1 = multiplier1();
-  const step0 = keyStep0();
-  const step1 = keyStep1();
+  const m = multipliers();
+  const step = keySteps();
   for (let g = from; g < to; g++) {
-    let c0 = i32x4.add(i32x4.splat((<i32>(firstGroup + g)) << 2), lanes);
-    let c1 = i32x4.splat(<i32>size(args, Dropout.op));
-    let c2 = i32x4.splat(stateWord(args, State.step));
-    let c3 = i32x4.splat(stateWord(args, State.pass));
-    let k0 = i32x4.splat(stateWord(args, State.seed));
-    let k1 = i32x4.splat(stateWord(args, State.stream));
+    const block = i32x4.splat((<i32>(firstGroup + g)) << 3);
+    const counter = v128.shuffle<i32>(block, i32x4.splat(stateWord(args, State.step)), 0, 1, 4, 5);
+    let a0 = i32x4.add(counter, i32x4(0, 1, 0, 0));
+    let b0 = i32x4.add(counter, i32x4(2, 3, 0, 0));
+    let c0 = i32x4.add(counter, i32x4(4, 5, 0, 0));
+    let d0 = i32x4.add(counter, i32x4(6, 7, 0, 0));
+    let a1 = v128.shuffle<i32>(
+      i32x4.splat(<i32>size(args, Dropout.op)),
+      i32x4.splat(stateWord(args, State.pass)),
+      0,
+      1,
+      4,
+      5,
+    );
+    let b1 = a1;
+    let c1 = a1;
+    let d1 = a1;
+    let key = v128.shuffle<i32>(
+      i32x4.splat(stateWord(args, State.seed)),
+      i32x4.splat(stateWord(args, State.stream)),
+      0,
+      1,
+      4,
+      5,
+    );
     for (let r = 0; r < ROUNDS; r++) {
-      const p01 = i64x2.extmul_low_i32x4_u(c0, m0);
-      const p23 = i64x2.extmul_high_i32x4_u(c0, m0);
-      const q01 = i64x2.extmul_low_i32x4_u(c2, m1);
-      const q23 = i64x2.extmul_high_i32x4_u(c2, m1);
-      c0 = v128.xor(v128.xor(highWords(q01, q23), c1), k0);
-      c1 = lowWords(q01, q23);
-      c2 = v128.xor(v128.xor(highWords(p01, p23), c3), k1);
-      c3 = lowWords(p01, p23);
-      k0 = i32x4.add(k0, step0);
-      k1 = i32x4.add(k1, step1);
+      const ap = products0(a0, m);
+      const aq = products1(a0, m);
+      a0 = nextEven(ap, aq, a1, key);
+      a1 = nextOdd(ap, aq);
+      const bp = products0(b0, m);
+      const bq = products1(b0, m);
+      b0 = nextEven(bp, bq, b1, key);
+      b1 = nextOdd(bp, bq);
+      const cp = products0(c0, m);
+      const cq = products1(c0, m);
+      c0 = nextEven(cp, cq, c1, key);
+      c1 = nextOdd(cp, cq);
+      const dp = products0(d0, m);
+      const dq = products1(d0, m);
+      d0 = nextEven(dp, dq, d1, key);
+      d1 = nextOdd(dp, dq);
+      key = i32x4.add(key, step);
     }
     let i = start + <isize>(g << (GROUP_SHIFT - log));
     for (let field: u32 = 0; field < 32; field += bits) {
-      const keep0 = i32x4.ge_u(c0, least);
-      const keep1 = i32x4.ge_u(c1, least);
-      const keep2 = i32x4.ge_u(c2, least);
-      const keep3 = i32x4.ge_u(c3, least);
-      if (i >= 0 && <usize>i + 16 <= n) {
+      if (i >= 0 && <usize>i + 32 <= n) {
         const from = x + (i << 2);
         const to = y + (i << 2);
-        v128.store(to, v128.and(f32x4.mul(v128.load(from), s), keep0));
-        v128.store(to, v128.and(f32x4.mul(v128.load(from, 16), s), keep1), 16);
-        v128.store(to, v128.and(f32x4.mul(v128.load(from, 32), s), keep2), 32);
-        v128.store(to, v128.and(f32x4.mul(v128.load(from, 48), s), keep3), 48);
+        v128.store(to, v128.and(f32x4.mul(v128.load(from), s), i32x4.ge_u(a0, least)));
+        v128.store(to, v128.and(f32x4.mul(v128.load(from, 16), s), i32x4.ge_u(a1, least)), 16);
+        v128.store(to, v128.and(f32x4.mul(v128.load(from, 32), s), i32x4.ge_u(b0, least)), 32);
+        v128.store(to, v128.and(f32x4.mul(v128.load(from, 48), s), i32x4.ge_u(b1, least)), 48);
+        v128.store(to, v128.and(f32x4.mul(v128.load(from, 64), s), i32x4.ge_u(c0, least)), 64);
+        v128.store(to, v128.and(f32x4.mul(v128.load(from, 80), s), i32x4.ge_u(c1, least)), 80);
+        v128.store(to, v128.and(f32x4.mul(v128.load(from, 96), s), i32x4.ge_u(d0, least)), 96);
+        v128.store(to, v128.and(f32x4.mul(v128.load(from, 112), s), i32x4.ge_u(d1, least)), 112);
       } else {
-        dropLanes(y, x, i, n, keep0, scale);
-        dropLanes(y, x, i + 4, n, keep1, scale);
-        dropLanes(y, x, i + 8, n, keep2, scale);
-        dropLanes(y, x, i + 12, n, keep3, scale);
+        dropLanes(y, x, i, n, i32x4.ge_u(a0, least), scale);
+        dropLanes(y, x, i + 4, n, i32x4.ge_u(a1, least), scale);
+        dropLanes(y, x, i + 8, n, i32x4.ge_u(b0, least), scale);
+        dropLanes(y, x, i + 12, n, i32x4.ge_u(b1, least), scale);
+        dropLanes(y, x, i + 16, n, i32x4.ge_u(c0, least), scale);
+        dropLanes(y, x, i + 20, n, i32x4.ge_u(c1, least), scale);
+        dropLanes(y, x, i + 24, n, i32x4.ge_u(d0, least), scale);
+        dropLanes(y, x, i + 28, n, i32x4.ge_u(d1, least), scale);
       }
+      a0 = i32x4.shl(a0, bits);
+      a1 = i32x4.shl(a1, bits);
+      b0 = i32x4.shl(b0, bits);
+      b1 = i32x4.shl(b1, bits);
       c0 = i32x4.shl(c0, bits);
       c1 = i32x4.shl(c1, bits);
-      c2 = i32x4.shl(c2, bits);
-      c3 = i32x4.shl(c3, bits);
-      i += 16;
+      d0 = i32x4.shl(d0, bits);
+      d1 = i32x4.shl(d1, bits);
+      i += 32;
     }
   }
 }

@@ -3,7 +3,7 @@ import { keySteps, multipliers, ROUNDS, round } from "./philox.micro";
 /** The block of one counter (c0, c1, c2, c3) under key (k0, k1). */
 function philox(counter: v128, k0: u32, k1: u32): v128 {
   const m = multipliers();
-  const step = keySteps();
+  const step = v128.and(keySteps(), i64x2.splat(0xffffffff)); // (W0, 0, W1, 0)
   let key = i64x2(k0, k1);
   for (let r = 0; r < ROUNDS; r++) {
     counter = round(counter, m, key);

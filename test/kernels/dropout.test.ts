@@ -41,10 +41,11 @@ function quantised(rate: number): { bits: number; q: number; rate: number } {
 
 function kept(element: number, rate: number, { seed = 7, stream = 1, step = 2, pass = 0 }: Call = {}): boolean {
   const { bits, q } = quantised(rate);
-  const groupSize = 512 / bits;
+  const groupSize = 1024 / bits;
   const group = Math.floor(element / groupSize);
-  const [field, word, lane] = [Math.floor((element % groupSize) / 16), Math.floor((element % 16) / 4), element % 4];
-  const number = philox([group * 4 + lane, OP, step, pass], [seed, stream])[word]!;
+  const [field, v, lane] = [Math.floor((element % groupSize) / 32), Math.floor((element % 32) / 4), element % 4];
+  const block = philox([8 * group + 2 * (v >> 1) + (lane & 1), OP, step, pass], [seed, stream]);
+  const number = block[2 * (lane >> 1) + (v & 1)]!;
   return Math.floor(number / 2 ** (32 - bits * (field + 1))) % 2 ** bits >= q;
 }
 
