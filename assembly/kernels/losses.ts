@@ -20,7 +20,9 @@ import {
   State,
 } from "../isa";
 import { load4, store4 } from "../math/lanes.micro";
-import { exp4, log4 } from "../math/standin";
+import { log1pUnit4, log4 } from "../math/log.micro";
+import { expNegative4, negativeAbs4, sigmoid4 } from "../math/exp.micro";
+import { loadPart } from "../math/lanes";
 import { pointer, real, share, size, stateReal } from "../operands";
 
 /** (l0 + l1) + (l2 + l3) */
@@ -38,20 +40,30 @@ function log1(x: f32): f32 {
   return f32x4.extract_lane(log4(f32x4.splat(x)), 0);
 }
 
+/** The end of a row, fewer than four floats; −∞ in the other lanes. */
+function logitsEnd(x: usize, bytes: usize): v128 {
+  return v128.bitselect(loadPart(x, bytes), f32x4.splat(-Infinity), lanesWithin(bytes));
+}
+
 /** The greatest of a row's numbers, in all lanes. NaN may be passed over: the row's sum of exponentials is then NaN. */
 function greatest(x: usize, bytes: usize): v128 {
   let m = f32x4.splat(-Infinity);
-  for (const end = x + bytes; x < end; x += 16)
-    m = f32x4.pmax(m, v128.bitselect(load4(x, end - x), m, lanesWithin(end - x)));
+  for (; bytes >= 16; bytes -= 16) {
+    m = f32x4.pmax(m, v128.load(x));
+    x += 16;
+  }
+  if (bytes) m = f32x4.pmax(m, logitsEnd(x, bytes));
   m = f32x4.pmax(m, v128.shuffle<i32>(m, m, 2, 3, 0, 1));
   return f32x4.pmax(m, v128.shuffle<i32>(m, m, 1, 0, 3, 2));
 }
 
-/** Σ exp(x − m) over a row. */
+/** Σ exp(x − m) over a row, m its greatest number. */
 function sumOfExponentials(x: usize, bytes: usize, m: v128): f32 {
   let sum = f32x4.splat(0);
-  for (const end = x + bytes; x < end; x += 16)
-    sum = f32x4.add(sum, v128.and(exp4(f32x4.sub(load4(x, end - x), m)), lanesWithin(end - x)));
+  for (const end = x + bytes; x < end; x += 16) {
+    const v = end - x >= 16 ? v128.load(x) : logitsEnd(x, end - x);
+    sum = f32x4.add(sum, expNegative4(f32x4.sub(v, m)));
+  }
   return sumOfLanes(sum);
 }
 
@@ -175,7 +187,7 @@ function softmaxLess(
   const log = f32x4.splat(logSum);
   const end = x + bytes;
   while (x < end) {
-    const softmax = exp4(f32x4.sub(f32x4.sub(load4(x, end - x), m), log));
+    const softmax = expNegative4(f32x4.sub(f32x4.sub(load4(x, end - x), m), log));
     let target = f32x4.splat(shift);
     if (t) {
       target = f32x4.add(f32x4.mul(load4(t, end - x), f32x4.splat(factor)), target);
@@ -195,13 +207,6 @@ enum Kind {
   probabilities,
 }
 
-/** log(1 + e) of −1 ≤ e, exact to rounding for small e too; NaN at −1. */
-function log1p4(e: v128): v128 {
-  const one = f32x4.splat(1);
-  const u = f32x4.add(one, e);
-  return f32x4.sub(log4(u), f32x4.div(f32x4.sub(f32x4.sub(u, one), e), u));
-}
-
 /** l of four elements. */
 function elementLoss(x: v128, t: v128, kind: Kind): v128 {
   if (kind == Kind.squared) {
@@ -209,26 +214,22 @@ function elementLoss(x: v128, t: v128, kind: Kind): v128 {
     return f32x4.mul(d, d);
   }
   if (kind == Kind.logits) {
-    const log = log1p4(exp4(f32x4.neg(f32x4.abs(x))));
-    return f32x4.add(f32x4.sub(f32x4.pmax(x, f32x4.splat(0)), f32x4.mul(x, t)), log);
+    const linear = f32x4.sub(f32x4.pmax(x, f32x4.splat(0)), f32x4.mul(x, t));
+    return f32x4.add(linear, log1pUnit4(expNegative4(negativeAbs4(x))));
   }
   const floor = f32x4.splat(-100);
-  const hit = f32x4.pmax(log4(x), floor); // NaN stays
-  const miss = f32x4.pmax(floor, log1p4(f32x4.neg(x))); // NaN, where x = 1, becomes −100
-  return f32x4.sub(f32x4.mul(f32x4.sub(t, f32x4.splat(1)), miss), f32x4.mul(t, hit));
+  const one = f32x4.splat(1);
+  const hit = f32x4.mul(t, f32x4.pmax(log4(x), floor));
+  return f32x4.sub(f32x4.mul(f32x4.sub(t, one), f32x4.pmax(log4(f32x4.sub(one, x)), floor)), hit);
 }
 
 /** ∂l/∂x of four elements. */
 function elementGradient(x: v128, t: v128, kind: Kind): v128 {
-  const one = f32x4.splat(1);
-  if (kind == Kind.logits) {
-    const e = exp4(f32x4.neg(f32x4.abs(x)));
-    x = f32x4.div(v128.bitselect(e, one, f32x4.lt(x, f32x4.splat(0))), f32x4.add(one, e));
-  }
-  const d = f32x4.sub(x, t);
+  const p = kind == Kind.logits ? sigmoid4(x) : x;
+  const d = f32x4.sub(p, t);
   if (kind == Kind.logits) return d;
   if (kind == Kind.squared) return f32x4.add(d, d);
-  return f32x4.div(d, f32x4.pmax(f32x4.mul(x, f32x4.sub(one, x)), f32x4.splat(1e-12)));
+  return f32x4.div(d, f32x4.pmax(f32x4.mul(x, f32x4.sub(f32x4.splat(1), x)), f32x4.splat(1e-12)));
 }
 
 function elementLosses(args: usize, ith: u32, nth: u32, kind: Kind): void {

@@ -7,7 +7,7 @@
 
 import { Random, Shuffle, State } from "../isa";
 import { store4 } from "../math/lanes.micro";
-import { log4 } from "../math/standin";
+import { log4 } from "../math/log.micro";
 import { pointer, real, shareOf, size, stateWord } from "../operands";
 import { philox } from "../random/philox";
 

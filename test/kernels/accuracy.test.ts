@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { AccuracyKind, Op } from "../../assembly/isa";
-import { type Build, Core } from "../support/core";
+import { BUILDS } from "../support/builds";
+import { Core } from "../support/core";
 
-describe.each<Build>(["strict", "fastMath"])("accuracy, %s", (build) => {
+describe.each(BUILDS)("accuracy, %s", (build) => {
   const core = new Core(build);
 
   /** [rowCorrect, rowWeight], the same on 1, 2 and 3 workers. */

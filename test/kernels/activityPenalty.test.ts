@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { Op, REDUCE_CHUNK } from "../../assembly/isa";
-import { type Build, Core } from "../support/core";
+import { BUILDS } from "../support/builds";
+import { Core } from "../support/core";
 
-describe.each<Build>(["strict", "fastMath"])("activityPenalty, %s", (build) => {
+describe.each(BUILDS)("activityPenalty, %s", (build) => {
   const core = new Core(build);
   const [l1, l2] = [0.25, 0.5];
 

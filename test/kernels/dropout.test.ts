@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Op, State } from "../../assembly/isa";
-import { type Build, Core } from "../support/core";
+import { BUILDS } from "../support/builds";
+import { Core } from "../support/core";
 import { philox } from "../support/philox";
 
 const OP = 5;
@@ -17,9 +18,8 @@ interface Call {
   inPlace?: boolean;
 }
 
-function dropout(build: Build, x: ArrayLike<number>, rate: number, call: Call = {}): Float32Array {
+function dropout(core: Core, x: ArrayLike<number>, rate: number, call: Call = {}): Float32Array {
   const { seed = 7, stream = 1, step = 2, pass = 0, row = 0, rowElements = 1, workers = 1, inPlace = false } = call;
-  const core = new Core(build);
   core.state.u32[State.seed] = seed;
   core.state.u32[State.stream] = stream;
   core.state.u32[State.step] = step;
@@ -52,14 +52,16 @@ function kept(element: number, rate: number, { seed = 7, stream = 1, step = 2, p
 const ramp = (n: number) => Float32Array.from({ length: n }, (_, i) => 1 + (i % 97) / 8);
 const RATES = [0.5, 0.25, 0.75, 0.125, 3 / 256, 0.1, 0.3, 0.9];
 
-describe.each<Build>(["strict", "fastMath"])("dropout, %s", (build) => {
+describe.each(BUILDS)("dropout, %s", (build) => {
+  const core = new Core(build);
+
   test.each(RATES)("rate %d: y = x/(1 − rate) where the element's bits say so, else 0", (rate) => {
     const scale = f32(1 / (1 - quantised(rate).rate));
     for (const n of [1, 3, 5, 7, 17, 63, 65, 1025]) {
       const x = ramp(n);
       const expected = x.map((v, i) => (kept(i, rate) ? v * scale : 0));
-      for (const workers of [1, 2, 3]) expect(dropout(build, x, rate, { workers })).toEqual(expected);
-      expect(dropout(build, x, rate, { inPlace: true, workers: 2 })).toEqual(expected);
+      for (const workers of [1, 2, 3]) expect(dropout(core, x, rate, { workers })).toEqual(expected);
+      expect(dropout(core, x, rate, { inPlace: true, workers: 2 })).toEqual(expected);
     }
   });
 
@@ -67,11 +69,11 @@ describe.each<Build>(["strict", "fastMath"])("dropout, %s", (build) => {
     for (const rowElements of [1, 7, 16, 33, 512]) {
       const rows = 1040;
       const x = ramp(Math.min(rows * rowElements, 20000));
-      const whole = dropout(build, x, rate, { rowElements });
+      const whole = dropout(core, x, rate, { rowElements });
       for (const row of [1, 2, 16, 37]) {
         const from = row * rowElements;
         const length = Math.min(333, x.length - from);
-        const part = dropout(build, x.subarray(from, from + length), rate, { rowElements, row, workers: 3 });
+        const part = dropout(core, x.subarray(from, from + length), rate, { rowElements, row, workers: 3 });
         expect(part).toEqual(whole.slice(from, from + length));
       }
     }
@@ -79,23 +81,23 @@ describe.each<Build>(["strict", "fastMath"])("dropout, %s", (build) => {
 
   test("elements are counted past 2³²", () => {
     const x = ramp(70);
-    const y = dropout(build, x, 0.1, { row: 3_000_000_000, rowElements: 5 });
+    const y = dropout(core, x, 0.1, { row: 3_000_000_000, rowElements: 5 });
     const expected = x.map((v, i) => (kept(15_000_000_000 + i, 0.1) ? v * f32(65536 / (65536 - 6554)) : 0));
     expect(y).toEqual(expected);
   });
 
   test("the mask changes with seed, stream, step and pass", () => {
     const x = ramp(512);
-    const base = dropout(build, x, 0.5);
-    expect(dropout(build, x, 0.5)).toEqual(base);
+    const base = dropout(core, x, 0.5);
+    expect(dropout(core, x, 0.5)).toEqual(base);
     for (const other of [{ seed: 8 }, { stream: 2 }, { step: 3 }, { pass: 1 }])
-      expect(dropout(build, x, 0.5, other)).not.toEqual(base);
+      expect(dropout(core, x, 0.5, other)).not.toEqual(base);
   });
 
   test("dropped elements are exactly +0 whatever they were; NaN and ∞ stay in kept ones", () => {
     const n = 533;
     for (const value of [NaN, Infinity, -Infinity, -1]) {
-      const y = dropout(build, new Array(n).fill(value), 0.5);
+      const y = dropout(core, new Array(n).fill(value), 0.5);
       const scaled = value * 2;
       for (let i = 0; i < n; i++) expect(y[i]).toBe(kept(i, 0.5) ? scaled : 0);
     }
@@ -103,13 +105,13 @@ describe.each<Build>(["strict", "fastMath"])("dropout, %s", (build) => {
 
   test("rate 0 is the identity", () => {
     const x = ramp(1025);
-    expect(dropout(build, x, 0)).toEqual(x);
+    expect(dropout(core, x, 0)).toEqual(x);
   });
 
   // Kept elements of n are binomial: |z| < 3.29 holds with p = 0.999 for one fair draw; seeds are fixed.
   test.each(RATES)("rate %d: the fraction dropped is the rate (|z| < 3.29, p = 0.001, n = 2²⁰)", (rate) => {
     const n = 1 << 20;
-    const y = dropout(build, new Float32Array(n).fill(1), rate, { seed: 2024 });
+    const y = dropout(core, new Float32Array(n).fill(1), rate, { seed: 2024 });
     const dropped = y.reduce((count, v) => count + (v === 0 ? 1 : 0), 0);
     expect(Math.abs(dropped - n * rate) / Math.sqrt(n * rate * (1 - rate))).toBeLessThan(3.29);
   });
@@ -117,7 +119,7 @@ describe.each<Build>(["strict", "fastMath"])("dropout, %s", (build) => {
   // Pearson's χ² over the 2⁸ patterns of eight neighbouring elements, 255 degrees of freedom: below 330.5 with p = 0.999.
   test("rate 0.5: neighbours are independent (χ² over 256 patterns < 330.5, p = 0.001)", () => {
     const n = 1 << 20;
-    const y = dropout(build, new Float32Array(n).fill(1), 0.5, { seed: 2024 });
+    const y = dropout(core, new Float32Array(n).fill(1), 0.5, { seed: 2024 });
     const counts = new Float64Array(256);
     for (let i = 0; i < n; i += 8) {
       let pattern = 0;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { LabelKind, Op, State } from "../../assembly/isa";
-import { type Build, Core } from "../support/core";
+import { BUILDS } from "../support/builds";
+import { Core } from "../support/core";
 
 const SIZES = [1, 2, 3, 5, 7, 17, 63, 65, 1025];
 const ROWS = 5;
@@ -113,7 +114,7 @@ function onWorkers(run: (workers: number) => Loss): Loss {
   return one;
 }
 
-describe.each<Build>(["strict", "fastMath"])("%s", (build) => {
+describe.each(BUILDS)("%s", (build) => {
   const core = new Core(build);
   const weights = [1, 0.5, 2, 0, 3];
   const dRow = [1, -2, 0.25, 1, 0.1];
@@ -292,8 +293,6 @@ describe.each<Build>(["strict", "fastMath"])("%s", (build) => {
     const out = elementLoss(Op.binaryCrossEntropy, 0, p, t, 6);
     expect([...out.rowLoss]).toEqual([0, 100, 100, 0, 50, 50]);
     expectClose(out.dx, [0, -1e12, 1e12, 0, -5e11, 5e11], 1e-6);
-    const small = elementLoss(Op.binaryCrossEntropy, 0, Float32Array.of(1e-10), [0], 1);
-    expect(Math.abs(small.rowLoss[0]! / 1e-10 - 1)).toBeLessThan(1e-6);
   });
 
   // Means

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type Build, Core } from "../support/core";
+import { BUILDS } from "../support/builds";
+import { Core } from "../support/core";
 import { philox } from "../support/philox";
 
 // Random123 1.14, tests/kat_vectors, philox4x32 with 10 rounds: counter, key, numbers
@@ -21,7 +22,7 @@ const KNOWN_ANSWERS = [
   ],
 ] as const;
 
-describe.each<Build>(["strict", "fastMath"])("%s", (build) => {
+describe.each(BUILDS)("%s", (build) => {
   const core = new Core(build);
   const out = core.buffer(4);
   const philox4x32 = core.exports["philox4x32"] as (...operands: number[]) => void;

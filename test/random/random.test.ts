@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { Op, State } from "../../assembly/isa";
-import { type Build, Core } from "../support/core";
+import { BUILDS } from "../support/builds";
+import { Core } from "../support/core";
 import { philox } from "../support/philox";
 
 const OP = 9;
 const SIZES = [1, 2, 3, 5, 7, 17, 63, 65, 1025];
 
-function seeded(build: Build, { seed = 11, stream = 3, epoch = 0, step = 0 } = {}): Core {
-  const core = new Core(build);
+function seeded(core: Core, { seed = 11, stream = 3, epoch = 0, step = 0 } = {}): Core {
   core.state.u32[State.seed] = seed;
   core.state.u32[State.stream] = stream;
   core.state.u32[State.epoch] = epoch;
@@ -57,25 +57,27 @@ function moments(x: Float32Array): { mean: number; variance: number; lag: number
 const N = 1 << 20;
 const Z = 3.29; // |z| of a fair draw is below with p = 0.999
 
-describe.each<Build>(["strict", "fastMath"])("%s", (build) => {
+describe.each(BUILDS)("%s", (build) => {
+  const core = new Core(build);
+
   describe.each([
     { name: "randomUniform", op: Op.randomUniform, a: -0.25, b: 1.5 },
     { name: "randomNormal", op: Op.randomNormal, a: 0.5, b: 2 },
     { name: "truncatedNormal", op: Op.truncatedNormal, a: 0.5, b: 2 },
   ])("$name", ({ op, a, b }) => {
     test("element i is the same for every n and every number of workers", () => {
-      const core = seeded(build);
+      seeded(core);
       const whole = draw(core, op, 2000, a, b);
       for (const n of SIZES)
         for (const workers of [1, 2, 3]) expect(draw(core, op, n, a, b, { workers })).toEqual(whole.slice(0, n));
     });
 
     test("changes with seed, stream and op, and not with step and epoch", () => {
-      const base = draw(seeded(build), op, 8, a, b);
-      expect(draw(seeded(build, { step: 4, epoch: 2 }), op, 8, a, b)).toEqual(base);
-      expect(draw(seeded(build, { seed: 12 }), op, 8, a, b)).not.toEqual(base);
-      expect(draw(seeded(build, { stream: 4 }), op, 8, a, b)).not.toEqual(base);
-      expect(draw(seeded(build), op, 8, a, b, { id: 10 })).not.toEqual(base);
+      const base = draw(seeded(core), op, 8, a, b);
+      expect(draw(seeded(core, { step: 4, epoch: 2 }), op, 8, a, b)).toEqual(base);
+      expect(draw(seeded(core, { seed: 12 }), op, 8, a, b)).not.toEqual(base);
+      expect(draw(seeded(core, { stream: 4 }), op, 8, a, b)).not.toEqual(base);
+      expect(draw(seeded(core), op, 8, a, b, { id: 10 })).not.toEqual(base);
     });
   });
 
@@ -83,12 +85,12 @@ describe.each<Build>(["strict", "fastMath"])("%s", (build) => {
   const word = (i: number) => philox([i >> 2, OP, 0, 0xffffffff], [11, 3])[i % 4]!;
 
   test("randomUniform: a + (b − a)·u with the upper 24 bits of the element's word", () => {
-    const y = draw(seeded(build), Op.randomUniform, 17, -1, 3);
+    const y = draw(seeded(core), Op.randomUniform, 17, -1, 3);
     for (let i = 0; i < 17; i++) expect(y[i]).toBe(Math.fround(-1 + 4 * Math.fround((word(i) >>> 8) / 2 ** 24)));
   });
 
   test("randomUniform lies in [a, b), also where the float32s between are few; a = b gives a", () => {
-    const core = seeded(build);
+    seeded(core);
     const [a, b] = [1, 1 + 2 ** -22];
     const y = draw(core, Op.randomUniform, 4096, a, b);
     expect(new Set(y)).toEqual(new Set([0, 1, 2, 3].map((i) => a + i * 2 ** -23).filter((v) => v < b)));
@@ -96,7 +98,7 @@ describe.each<Build>(["strict", "fastMath"])("%s", (build) => {
   });
 
   test("randomUniform: mean, variance, autocorrelation (each |z| < 3.29, p = 0.001), Kolmogorov–Smirnov (p = 0.001), n = 2²⁰", () => {
-    const y = draw(seeded(build), Op.randomUniform, N, 0, 1);
+    const y = draw(seeded(core), Op.randomUniform, N, 0, 1);
     const { mean, variance, lag } = moments(y);
     expect((Math.abs(mean - 1 / 2) * Math.sqrt(N)) / Math.sqrt(1 / 12)).toBeLessThan(Z);
     expect((Math.abs(variance - 1 / 12) * Math.sqrt(N)) / Math.sqrt(1 / 180)).toBeLessThan(Z);
@@ -105,7 +107,7 @@ describe.each<Build>(["strict", "fastMath"])("%s", (build) => {
   });
 
   test("randomNormal: mean, variance, skewness, kurtosis, autocorrelation (each |z| < 3.29, p = 0.001), Kolmogorov–Smirnov (p = 0.001), n = 2²⁰", () => {
-    const y = draw(seeded(build), Op.randomNormal, N, 0, 1);
+    const y = draw(seeded(core), Op.randomNormal, N, 0, 1);
     const { mean, variance, lag } = moments(y);
     expect(Math.abs(mean) * Math.sqrt(N)).toBeLessThan(Z);
     expect(Math.abs(variance - 1) * Math.sqrt(N / 2)).toBeLessThan(Z);
@@ -117,7 +119,7 @@ describe.each<Build>(["strict", "fastMath"])("%s", (build) => {
 
   test("randomNormal: the word's sign, and the quantile of its other 31 bits to 1e-6 relative", () => {
     const n = 1 << 16;
-    const y = draw(seeded(build), Op.randomNormal, n, 0, 1);
+    const y = draw(seeded(core), Op.randomNormal, n, 0, 1);
     for (let i = 0; i < n; i += 7) {
       const w = word(i);
       const p = (((w & 0x7fffffff) >>> 0) + 0.5) / 2 ** 32; // of the lower tail
@@ -129,7 +131,7 @@ describe.each<Build>(["strict", "fastMath"])("%s", (build) => {
 
   // Tail counts are Poisson to good precision: |count − λ| < 3.29·√λ.
   test("randomNormal: both tails beyond 3, 4, 4.5 and 5 σ hold what they should (n = 2²⁴, |z| < 3.5)", () => {
-    const core = seeded(build);
+    seeded(core);
     const n = 1 << 22;
     const y = core.buffer(n);
     const at = [3, 4, 4.5, 5];
@@ -146,7 +148,7 @@ describe.each<Build>(["strict", "fastMath"])("%s", (build) => {
   });
 
   test("truncatedNormal: |z| ≤ 2; mean, variance (each |z| < 3.29, p = 0.001), Kolmogorov–Smirnov (p = 0.001), n = 2²⁰", () => {
-    const y = draw(seeded(build), Op.truncatedNormal, N, 0, 1);
+    const y = draw(seeded(core), Op.truncatedNormal, N, 0, 1);
     let [least, greatest] = [0, 0];
     for (const v of y) {
       least = Math.min(least, v);
@@ -176,7 +178,7 @@ describe.each<Build>(["strict", "fastMath"])("%s", (build) => {
     }
 
     test("is Fisher–Yates with word i % 4 of block (i/4, op, epoch, 0) for element i", () => {
-      const core = seeded(build);
+      seeded(core);
       for (const n of [...SIZES, 1024]) {
         const expected = Uint32Array.from({ length: n }, (_, i) => i);
         for (let i = n - 1; i > 0; i--) {
@@ -189,7 +191,7 @@ describe.each<Build>(["strict", "fastMath"])("%s", (build) => {
     });
 
     test("is a permutation, another one each epoch", () => {
-      const core = seeded(build);
+      seeded(core);
       const first = shuffle(core, 1797);
       expect([...first].sort((a, b) => a - b)).toEqual(Array.from({ length: 1797 }, (_, i) => i));
       expect(shuffle(core, 1797, { epoch: 1 })).not.toEqual(first);
@@ -199,7 +201,7 @@ describe.each<Build>(["strict", "fastMath"])("%s", (build) => {
 
     // Pearson's χ² over the 120 permutations of 5, 119 degrees of freedom: below 173.6 with p = 0.999.
     test("all permutations of 5 are equally frequent (χ² < 173.6, p = 0.001, 60,000 shuffles)", () => {
-      const core = seeded(build);
+      seeded(core);
       const indices = core.buffer(5);
       const at = core.instruction(Op.shuffle, [indices], [5, OP]);
       const counts = new Map<string, number>();
@@ -218,7 +220,7 @@ describe.each<Build>(["strict", "fastMath"])("%s", (build) => {
 
   describe("orthogonal", () => {
     function orthogonal(rows: number, columns: number, gain = 1, workers = 1): Float32Array {
-      const core = seeded(build);
+      seeded(core);
       const [y, workspace] = [core.buffer(rows * columns, 1), core.buffer(rows * columns, 1)];
       core.runShares(core.instruction(Op.orthogonal, [y, workspace], [rows, columns, OP], [gain]), workers);
       core.checkGuards();
@@ -262,7 +264,7 @@ describe.each<Build>(["strict", "fastMath"])("%s", (build) => {
     test("is the Q of the normal matrix it is drawn from: R is upper triangular with a positive diagonal; wide ones are transposed", () => {
       const [m, n] = [9, 6];
       const q = orthogonal(m, n);
-      const a = draw(seeded(build), Op.randomNormal, m * n, 0, 1); // column after column
+      const a = draw(seeded(core), Op.randomNormal, m * n, 0, 1); // column after column
       for (let j = 0; j < n; j++) {
         for (let k = 0; k < n; k++) {
           let r = 0;
