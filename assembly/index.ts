@@ -1,6 +1,8 @@
 // What the host sees of the core.
 
-export { run, runShare, lead, resume, follow } from "./interpreter";
+export { follow, lead, resume, run, runShare } from "./interpreter";
+
+export { philox4x32 } from "./random/philox";
 
 export { kernelCount } from "./table";
 

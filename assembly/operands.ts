@@ -9,28 +9,28 @@ export function state(args: usize): usize {
 
 /** The address in slot `slot`: offset plus the base its two low bits name (isa.ts). 0 stays 0. */
 export function pointer(args: usize, slot: i32): usize {
-  const operand = <usize>load<u32>(args + (<usize>slot << 2));
+  const operand = <usize>load<u32>(args + ((<usize>slot) << 2));
   return (operand & ~3) + load<u32>(state(args) + ((operand & 3) << 2));
 }
 
 /** The count in slot `slot`. */
 export function size(args: usize, slot: i32): usize {
-  return load<u32>(args + (<usize>slot << 2));
+  return load<u32>(args + ((<usize>slot) << 2));
 }
 
 /** The real number in slot `slot`. */
 export function real(args: usize, slot: i32): f32 {
-  return load<f32>(args + (<usize>slot << 2));
+  return load<f32>(args + ((<usize>slot) << 2));
 }
 
 /** A word of the state block. */
 export function stateWord(args: usize, word: i32): u32 {
-  return load<u32>(state(args) + (<usize>word << 2));
+  return load<u32>(state(args) + ((<usize>word) << 2));
 }
 
 /** A real number of the state block. */
 export function stateReal(args: usize, word: i32): f32 {
-  return load<f32>(state(args) + (<usize>word << 2));
+  return load<f32>(state(args) + ((<usize>word) << 2));
 }
 
 /** Where rank `ith` of `nth` begins in `items` items: rank i does items share(items, i, nth) … share(items, i + 1, nth) − 1. */

@@ -1,5 +1,6 @@
 // The kernels, in the order of Op (isa.ts). The build checks the table's length against the enum.
 
+import { accuracy } from "./kernels/accuracy";
 import {
   elu,
   eluBackward,
@@ -24,9 +25,24 @@ import {
   tanh,
   tanhBackward,
 } from "./kernels/activations";
+import { activityPenalty, activityPenaltyBackward, activityPenaltyReduce } from "./kernels/activityPenalty";
 import { biasAdd, columnSums, reduceRows } from "./kernels/bias";
+import { dropout } from "./kernels/dropout";
 import { accumulate, add, affine, copy, multiply, subtract } from "./kernels/elementwise";
 import { fill } from "./kernels/fill";
+import { gather } from "./kernels/gather";
+import {
+  binaryCrossEntropy,
+  binaryCrossEntropyBackward,
+  meanLoss,
+  meanLossBackward,
+  meanSquaredError,
+  meanSquaredErrorBackward,
+  softmaxCrossEntropy,
+  softmaxCrossEntropyBackward,
+} from "./kernels/losses";
+import { orthogonal } from "./kernels/orthogonal";
+import { randomNormal, randomUniform, shuffle, truncatedNormal } from "./kernels/random";
 import { softmax, softmaxBackward } from "./kernels/softmax";
 import { abs, cos, erf, exp, log, sign, sin, sqrt } from "./kernels/unary";
 
@@ -37,15 +53,15 @@ function none(args: usize, ith: u32, nth: u32): void {}
 
 const KERNELS: StaticArray<Kernel> = [
   none, // guard
-  none, // gather
-  none, // shuffle
+  gather, // gather
+  shuffle, // shuffle
   fill, // fill
   copy, // copy
   accumulate, // accumulate
-  none, // randomUniform
-  none, // randomNormal
-  none, // truncatedNormal
-  none, // orthogonal
+  randomUniform, // randomUniform
+  randomNormal, // randomNormal
+  truncatedNormal, // truncatedNormal
+  orthogonal, // orthogonal
   none, // gemm
   columnSums, // columnSums
   reduceRows, // reduceRows
@@ -86,7 +102,7 @@ const KERNELS: StaticArray<Kernel> = [
   preluBackward, // preluBackward
   softmax, // softmax
   softmaxBackward, // softmaxBackward
-  none, // dropout
+  dropout, // dropout
   none, // batchNormMoments
   none, // batchNormCombine
   none, // batchNormMoving
@@ -95,18 +111,18 @@ const KERNELS: StaticArray<Kernel> = [
   none, // batchNormBackwardCombine
   none, // batchNormBackward
   none, // movingAverage
-  none, // softmaxCrossEntropy
-  none, // softmaxCrossEntropyBackward
-  none, // binaryCrossEntropy
-  none, // binaryCrossEntropyBackward
-  none, // meanSquaredError
-  none, // meanSquaredErrorBackward
-  none, // meanLoss
-  none, // meanLossBackward
-  none, // accuracy
-  none, // activityPenalty
-  none, // activityPenaltyReduce
-  none, // activityPenaltyBackward
+  softmaxCrossEntropy, // softmaxCrossEntropy
+  softmaxCrossEntropyBackward, // softmaxCrossEntropyBackward
+  binaryCrossEntropy, // binaryCrossEntropy
+  binaryCrossEntropyBackward, // binaryCrossEntropyBackward
+  meanSquaredError, // meanSquaredError
+  meanSquaredErrorBackward, // meanSquaredErrorBackward
+  meanLoss, // meanLoss
+  meanLossBackward, // meanLossBackward
+  accuracy, // accuracy
+  activityPenalty, // activityPenalty
+  activityPenaltyReduce, // activityPenaltyReduce
+  activityPenaltyBackward, // activityPenaltyBackward
   none, // penaltySums
   none, // penaltyGradient
   none, // objective

@@ -24,7 +24,7 @@ const sleepThroughTable: (address: usize, value: u32, nanoseconds: i64) => void 
 /** Waits until the word `word` of the team block is not `value`. A leader gives up after its patience: `stalled`. */
 export function waitWhile(team: usize, word: i32, value: u32, ith: u32): Status {
   if (ASC_FEATURE_THREADS) {
-    const address = team + (<usize>word << 2);
+    const address = team + ((<usize>word) << 2);
     for (let i: u32 = 0; i < SPIN; i++) {
       if (atomic.load<u32>(address) != value) return Status.done;
     }

@@ -1,0 +1,153 @@
+// Numbers for shuffles and initializers. All are pure functions of (seed, stream, op) and the element's number:
+//
+//   initializers   element i is a function of word i % 4 of block (i/4, op, 0, 0xFFFFFFFF); split over elements
+//   shuffle        swap i is drawn from word i % 4 of block (i/4, op, State.epoch, 0); on rank 0
+//
+// A pass number of 0xFFFFFFFF is never reached by a step, so initializers share no block with dropout.
+
+import { Random, Shuffle, State } from "../isa";
+import { store4 } from "../math/lanes.micro";
+import { log4 } from "../math/log.micro";
+import { pointer, real, shareOf, size, stateWord } from "../operands";
+import { philox } from "../random/philox";
+
+const INITIALIZER: u32 = 0xffffffff;
+
+/** Exchanges element i with one of elements 0 … i, chosen by the 32 bits of `random`. */
+function swap(indices: usize, i: usize, n: usize, random: u32): void {
+  if (i >= n) return;
+  const p = indices + (i << 2);
+  const q = indices + ((<usize>((<u64>random * (<u64>i + 1)) >> 32)) << 2);
+  const value = load<u32>(p);
+  store<u32>(p, load<u32>(q));
+  store<u32>(q, value);
+}
+
+/** Fisher–Yates, from the last element down. The range is reduced by a multiplication: bias below n · 2⁻³². */
+export function shuffle(args: usize, ith: u32, nth: u32): void {
+  if (ith != 0) return;
+  const indices = pointer(args, Shuffle.indices);
+  const n = size(args, Shuffle.n);
+  const op = <u32>size(args, Shuffle.op);
+  const epoch = stateWord(args, State.epoch);
+  const seed = stateWord(args, State.seed);
+  const stream = stateWord(args, State.stream);
+  for (let i: usize = 0; i < n; i++) store<u32>(indices + (i << 2), <u32>i);
+  for (let block = (n + 3) >> 2; block-- > 0; ) {
+    const random = philox(i32x4(<i32>block, op, epoch, 0), seed, stream);
+    swap(indices, (block << 2) + 3, n, i32x4.extract_lane(random, 3));
+    swap(indices, (block << 2) + 2, n, i32x4.extract_lane(random, 2));
+    swap(indices, (block << 2) + 1, n, i32x4.extract_lane(random, 1));
+    swap(indices, block << 2, n, i32x4.extract_lane(random, 0));
+  }
+}
+
+/** Four numbers of a distribution from the four words of a block. */
+type Transform = (words: v128, a: v128, b: v128) => v128;
+
+function draw(args: usize, ith: u32, nth: u32, transform: Transform): void {
+  const n = size(args, Random.n);
+  fillRandom(
+    args,
+    pointer(args, Random.y),
+    shareOf(n, 16, ith, nth),
+    shareOf(n, 16, ith + 1, nth),
+    <u32>size(args, Random.op),
+    f32x4.splat(real(args, Random.a)),
+    f32x4.splat(real(args, Random.b)),
+    transform,
+  );
+}
+
+/** y[i] for from ≤ i < to; `from` is a multiple of 4. */
+function fillRandom(
+  args: usize,
+  y: usize,
+  from: usize,
+  to: usize,
+  op: u32,
+  a: v128,
+  b: v128,
+  transform: Transform,
+): void {
+  const seed = stateWord(args, State.seed);
+  const stream = stateWord(args, State.stream);
+  for (let i = from; i < to; i += 4) {
+    const words = philox(i32x4(<i32>(i >> 2), op, 0, INITIALIZER), seed, stream);
+    store4(y + (i << 2), call_indirect<v128>(transform.index, words, a, b), (to - i) << 2);
+  }
+}
+
+/** a + (b − a)·u, u the upper 24 bits over 2²⁴; where that rounds up to b, a. */
+function uniform(words: v128, a: v128, b: v128): v128 {
+  const u = f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_u(words, 8)), f32x4.splat(5.9604644775390625e-8));
+  const y = f32x4.add(a, f32x4.mul(f32x4.sub(b, a), u));
+  return v128.bitselect(a, y, f32x4.ge(y, b));
+}
+
+/**
+ * (lower 31 bits + ½) · 2⁻³¹ in (0, 1]: what the two normal distributions make a tail probability of. The upper bit is
+ * the sign.
+ */
+function fraction(words: v128): v128 {
+  const low = f32x4.convert_i32x4_s(v128.and(words, i32x4.splat(0x7fffffff)));
+  return f32x4.mul(f32x4.add(low, f32x4.splat(0.5)), f32x4.splat(4.656612873077393e-10));
+}
+
+// AS241, PPND7 (Wichura 1988): the quantile of the normal distribution to 7 digits, as two quotients of polynomials.
+
+/** p0 + p1·x + p2·x² + p3·x³ */
+function cubic(x: v128, p0: f32, p1: f32, p2: f32, p3: f32): v128 {
+  let y = f32x4.add(f32x4.mul(f32x4.splat(p3), x), f32x4.splat(p2));
+  y = f32x4.add(f32x4.mul(y, x), f32x4.splat(p1));
+  return f32x4.add(f32x4.mul(y, x), f32x4.splat(p0));
+}
+
+/** −Φ⁻¹(p) ≥ 0, for 2⁻³³ ≤ p ≤ ½. */
+function upperQuantile(p: v128): v128 {
+  const q = f32x4.sub(f32x4.splat(0.5), p);
+  const r = f32x4.sub(f32x4.splat(0.180625), f32x4.mul(q, q));
+  const center = f32x4.div(
+    f32x4.mul(q, cubic(r, 3.3871327179, 50.434271938, 159.29113202, 59.10937472)),
+    cubic(r, 1, 17.895169469, 78.757757664, 67.1875636),
+  );
+  const s = f32x4.sub(f32x4.sqrt(f32x4.neg(log4(p))), f32x4.splat(1.6));
+  const tail = f32x4.div(
+    cubic(s, 1.4234372777, 2.75681539, 1.3067284816, 0.17023821103),
+    cubic(s, 1, 0.7370016425, 0.12021132975, 0),
+  );
+  return v128.bitselect(center, tail, f32x4.le(q, f32x4.splat(0.425)));
+}
+
+/** a + b·z, z with the sign of the words' upper bits. */
+function scaled(z: v128, words: v128, a: v128, b: v128): v128 {
+  const signed = v128.xor(z, v128.and(words, i32x4.splat(0x80000000)));
+  return f32x4.add(a, f32x4.mul(b, signed));
+}
+
+/** Mean a, standard deviation b; |z| reaches 6.3. */
+function normal(words: v128, a: v128, b: v128): v128 {
+  return scaled(upperQuantile(f32x4.mul(fraction(words), f32x4.splat(0.5))), words, a, b);
+}
+
+/** The same under |z| ≤ 2, by inversion: tail probabilities between Φ(−2) and ½. */
+function truncated(words: v128, a: v128, b: v128): v128 {
+  const least: f32 = 0.022750131948179;
+  const p = f32x4.add(f32x4.splat(least), f32x4.mul(fraction(words), f32x4.splat(0.5 - least)));
+  return scaled(f32x4.pmin(f32x4.splat(2), upperQuantile(p)), words, a, b);
+}
+
+export function randomUniform(args: usize, ith: u32, nth: u32): void {
+  draw(args, ith, nth, uniform);
+}
+
+export function randomNormal(args: usize, ith: u32, nth: u32): void {
+  draw(args, ith, nth, normal);
+}
+
+export function truncatedNormal(args: usize, ith: u32, nth: u32): void {
+  draw(args, ith, nth, truncated);
+}
+
+// In a list of its own: asc warns of exported functions that take a v128, though only other files here call them.
+export { fillRandom, normal };
