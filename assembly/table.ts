@@ -1,6 +1,7 @@
 // The kernels, in the order of Op (isa.ts). The build checks the table's length against the enum.
 
 import { fill } from "./kernels/fill";
+import { gemm } from "./kernels/gemm";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
 
@@ -18,7 +19,7 @@ const KERNELS: StaticArray<Kernel> = [
   none, // randomNormal
   none, // truncatedNormal
   none, // orthogonal
-  none, // gemm
+  gemm, // gemm
   none, // columnSums
   none, // reduceRows
   none, // biasAdd
@@ -95,5 +96,5 @@ export const kernelCount: i32 = KERNELS.length;
 
 /** The function-table index of opcode `op`'s kernel. */
 export function kernelOf(op: u32): u32 {
-  return load<u32>(load<usize>(changetype<usize>(KERNELS) + (<usize>op << 2)));
+  return load<u32>(load<usize>(changetype<usize>(KERNELS) + ((<usize>op) << 2)));
 }

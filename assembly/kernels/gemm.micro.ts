@@ -1,0 +1,150 @@
+// The micro-kernels of gemm.ts: one tile of C in registers.
+//
+//   C[i, j] (+)= Σₚ A[i, p] · B[p, j],   0 ≤ i ≤ last,  0 ≤ j < 8 (or 4)
+//
+//   A[i, p] at a + i·aRow + p·aStep      any strides: a row-major A, a transposed one and a packed panel are one case
+//   B[p, j] at b + p·bStep + j·4         a row-major B or a packed panel
+//   C[i, j] at c + i·cRow + j·4          all strides in bytes
+//
+// Rows after `last` repeat row `last` (its pointers are clamped): they compute and store the same bits again, so a short
+// tile needs neither branches nor padding. Each element is the chain c ← c + a·b over ascending p, from 0 or from C.
+//
+// V8 has 15 vector registers: 6×8 with relaxed_madd (12 sums, 2 of B, 1 of A), 5×8 without (the product needs one more).
+// One step of p a block: unrolled, V8 regroups the sums and spills.
+
+/** Rows of the tall tile. */
+// @ts-ignore: decorator
+@inline export const MR: usize = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
+
+/** c + a·b: fused where the build has relaxed SIMD. */
+// @ts-ignore: decorator
+@inline
+export function madd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(c, f32x4.mul(a, b));
+}
+
+// @ts-ignore: decorator
+@inline
+function row(p: usize, stride: usize, i: usize, last: usize): usize {
+  return p + stride * (i < last ? i : last);
+}
+
+/** A tile of MR × 8. */
+export function tileTall(k: usize, a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, cRow: usize, last: usize, from: bool): void {
+  const y1 = row(c, cRow, 1, last), y2 = row(c, cRow, 2, last), y3 = row(c, cRow, 3, last);
+  const y4 = row(c, cRow, 4, last), y5 = row(c, cRow, 5, last);
+  let a1 = row(a, aRow, 1, last), a2 = row(a, aRow, 2, last), a3 = row(a, aRow, 3, last);
+  let a4 = row(a, aRow, 4, last), a5 = row(a, aRow, 5, last);
+  let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
+  let c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
+  if (from) {
+    c00 = v128.load(c); c01 = v128.load(c, 16);
+    c10 = v128.load(y1); c11 = v128.load(y1, 16);
+    c20 = v128.load(y2); c21 = v128.load(y2, 16);
+    c30 = v128.load(y3); c31 = v128.load(y3, 16);
+    c40 = v128.load(y4); c41 = v128.load(y4, 16);
+    if (MR == 6) { c50 = v128.load(y5); c51 = v128.load(y5, 16); }
+  }
+  while (k != 0) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16);
+    const x0 = v128.load32_splat(a);
+    a += aStep;
+    c00 = madd(x0, b0, c00); c01 = madd(x0, b1, c01);
+    const x1 = v128.load32_splat(a1);
+    a1 += aStep;
+    c10 = madd(x1, b0, c10); c11 = madd(x1, b1, c11);
+    const x2 = v128.load32_splat(a2);
+    a2 += aStep;
+    c20 = madd(x2, b0, c20); c21 = madd(x2, b1, c21);
+    const x3 = v128.load32_splat(a3);
+    a3 += aStep;
+    c30 = madd(x3, b0, c30); c31 = madd(x3, b1, c31);
+    const x4 = v128.load32_splat(a4);
+    a4 += aStep;
+    c40 = madd(x4, b0, c40); c41 = madd(x4, b1, c41);
+    if (MR == 6) {
+      const x5 = v128.load32_splat(a5);
+      a5 += aStep;
+      c50 = madd(x5, b0, c50); c51 = madd(x5, b1, c51);
+    }
+    b += bStep;
+    k--;
+  }
+  v128.store(c, c00); v128.store(c, c01, 16);
+  v128.store(y1, c10); v128.store(y1, c11, 16);
+  v128.store(y2, c20); v128.store(y2, c21, 16);
+  v128.store(y3, c30); v128.store(y3, c31, 16);
+  v128.store(y4, c40); v128.store(y4, c41, 16);
+  if (MR == 6) { v128.store(y5, c50); v128.store(y5, c51, 16); }
+}
+
+/** A tile of 4 × 8, for what MR leaves over. */
+export function tileShort(k: usize, a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, cRow: usize, last: usize, from: bool): void {
+  const y1 = row(c, cRow, 1, last), y2 = row(c, cRow, 2, last), y3 = row(c, cRow, 3, last);
+  let a1 = row(a, aRow, 1, last), a2 = row(a, aRow, 2, last), a3 = row(a, aRow, 3, last);
+  let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00;
+  if (from) {
+    c00 = v128.load(c); c01 = v128.load(c, 16);
+    c10 = v128.load(y1); c11 = v128.load(y1, 16);
+    c20 = v128.load(y2); c21 = v128.load(y2, 16);
+    c30 = v128.load(y3); c31 = v128.load(y3, 16);
+  }
+  while (k != 0) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16);
+    const x0 = v128.load32_splat(a);
+    a += aStep;
+    c00 = madd(x0, b0, c00); c01 = madd(x0, b1, c01);
+    const x1 = v128.load32_splat(a1);
+    a1 += aStep;
+    c10 = madd(x1, b0, c10); c11 = madd(x1, b1, c11);
+    const x2 = v128.load32_splat(a2);
+    a2 += aStep;
+    c20 = madd(x2, b0, c20); c21 = madd(x2, b1, c21);
+    const x3 = v128.load32_splat(a3);
+    a3 += aStep;
+    c30 = madd(x3, b0, c30); c31 = madd(x3, b1, c31);
+    b += bStep;
+    k--;
+  }
+  v128.store(c, c00); v128.store(c, c01, 16);
+  v128.store(y1, c10); v128.store(y1, c11, 16);
+  v128.store(y2, c20); v128.store(y2, c21, 16);
+  v128.store(y3, c30); v128.store(y3, c31, 16);
+}
+
+/** A tile of 8 × 4, for the last 1 … 4 columns. */
+export function tileNarrow(k: usize, a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, cRow: usize, last: usize, from: bool): void {
+  const y1 = row(c, cRow, 1, last), y2 = row(c, cRow, 2, last), y3 = row(c, cRow, 3, last);
+  const y4 = row(c, cRow, 4, last), y5 = row(c, cRow, 5, last), y6 = row(c, cRow, 6, last), y7 = row(c, cRow, 7, last);
+  let a1 = row(a, aRow, 1, last), a2 = row(a, aRow, 2, last), a3 = row(a, aRow, 3, last);
+  let a4 = row(a, aRow, 4, last), a5 = row(a, aRow, 5, last), a6 = row(a, aRow, 6, last), a7 = row(a, aRow, 7, last);
+  let c0 = f32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
+  if (from) {
+    c0 = v128.load(c); c1 = v128.load(y1); c2 = v128.load(y2); c3 = v128.load(y3);
+    c4 = v128.load(y4); c5 = v128.load(y5); c6 = v128.load(y6); c7 = v128.load(y7);
+  }
+  while (k != 0) {
+    const b0 = v128.load(b);
+    c0 = madd(v128.load32_splat(a), b0, c0);
+    a += aStep;
+    c1 = madd(v128.load32_splat(a1), b0, c1);
+    a1 += aStep;
+    c2 = madd(v128.load32_splat(a2), b0, c2);
+    a2 += aStep;
+    c3 = madd(v128.load32_splat(a3), b0, c3);
+    a3 += aStep;
+    c4 = madd(v128.load32_splat(a4), b0, c4);
+    a4 += aStep;
+    c5 = madd(v128.load32_splat(a5), b0, c5);
+    a5 += aStep;
+    c6 = madd(v128.load32_splat(a6), b0, c6);
+    a6 += aStep;
+    c7 = madd(v128.load32_splat(a7), b0, c7);
+    a7 += aStep;
+    b += bStep;
+    k--;
+  }
+  v128.store(c, c0); v128.store(y1, c1); v128.store(y2, c2); v128.store(y3, c3);
+  v128.store(y4, c4); v128.store(y5, c5); v128.store(y6, c6); v128.store(y7, c7);
+}
