@@ -30,22 +30,20 @@ function row(p: usize, stride: usize, i: usize, last: usize): usize {
   return p + stride * (i < last ? i : last);
 }
 
-/** A tile of MR × 8. */
-export function tileTall(k: usize, a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, cRow: usize, last: usize, from: bool): void {
-  const y1 = row(c, cRow, 1, last), y2 = row(c, cRow, 2, last), y3 = row(c, cRow, 3, last);
-  const y4 = row(c, cRow, 4, last), y5 = row(c, cRow, 5, last);
-  let a1 = row(a, aRow, 1, last), a2 = row(a, aRow, 2, last), a3 = row(a, aRow, 3, last);
-  let a4 = row(a, aRow, 4, last), a5 = row(a, aRow, 5, last);
+/** A tile of MR × 8: all its rows. */
+export function tileTall(k: usize, a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, cRow: usize, from: bool): void {
   let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
   let c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
   if (from) {
-    c00 = v128.load(c); c01 = v128.load(c, 16);
-    c10 = v128.load(y1); c11 = v128.load(y1, 16);
-    c20 = v128.load(y2); c21 = v128.load(y2, 16);
-    c30 = v128.load(y3); c31 = v128.load(y3, 16);
-    c40 = v128.load(y4); c41 = v128.load(y4, 16);
-    if (MR == 6) { c50 = v128.load(y5); c51 = v128.load(y5, 16); }
+    let y = c;
+    c00 = v128.load(y); c01 = v128.load(y, 16); y += cRow;
+    c10 = v128.load(y); c11 = v128.load(y, 16); y += cRow;
+    c20 = v128.load(y); c21 = v128.load(y, 16); y += cRow;
+    c30 = v128.load(y); c31 = v128.load(y, 16); y += cRow;
+    c40 = v128.load(y); c41 = v128.load(y, 16); y += cRow;
+    if (MR == 6) { c50 = v128.load(y); c51 = v128.load(y, 16); }
   }
+  let a1 = a + aRow, a2 = a1 + aRow, a3 = a2 + aRow, a4 = a3 + aRow, a5 = a4 + aRow;
   while (k != 0) {
     const b0 = v128.load(b), b1 = v128.load(b, 16);
     const x0 = v128.load32_splat(a);
@@ -71,12 +69,12 @@ export function tileTall(k: usize, a: usize, aRow: usize, aStep: usize, b: usize
     b += bStep;
     k--;
   }
-  v128.store(c, c00); v128.store(c, c01, 16);
-  v128.store(y1, c10); v128.store(y1, c11, 16);
-  v128.store(y2, c20); v128.store(y2, c21, 16);
-  v128.store(y3, c30); v128.store(y3, c31, 16);
-  v128.store(y4, c40); v128.store(y4, c41, 16);
-  if (MR == 6) { v128.store(y5, c50); v128.store(y5, c51, 16); }
+  v128.store(c, c00); v128.store(c, c01, 16); c += cRow;
+  v128.store(c, c10); v128.store(c, c11, 16); c += cRow;
+  v128.store(c, c20); v128.store(c, c21, 16); c += cRow;
+  v128.store(c, c30); v128.store(c, c31, 16); c += cRow;
+  v128.store(c, c40); v128.store(c, c41, 16); c += cRow;
+  if (MR == 6) { v128.store(c, c50); v128.store(c, c51, 16); }
 }
 
 /** A tile of 4 × 8, for what MR leaves over. */

@@ -23,12 +23,12 @@ import { Epilogue, GEMM_IN_PLACE, GEMM_KC, GEMM_MC, GEMM_NC, GEMM_TILE, Gemm } f
 import { ceilDiv, pointer, share, shareOf, size } from "../operands";
 import { MR, madd, tileNarrow, tileShort, tileTall } from "./gemm.micro";
 
-/** Rows left for which the next tile is tall (bit r: r rows left): fewest rows computed twice. */
-const TALL: u32 = MR == 6 ? 0b11111111111111111111111001100000 : 0b11111111111111101110011000100000;
-
-/** The rows of the next tile, of `rows` left. */
-function tileHeight(rows: usize): usize {
-  return rows > 31 || (TALL >> <u32>rows) & 1 ? MR : 4;
+/** Tiles of MR rows in `rows` rows: what they leave over goes to tiles of 4, so that few rows are computed twice. */
+function tallTiles(rows: usize): usize {
+  const tiles = rows / MR;
+  const left = rows % MR;
+  const given: usize = MR == 5 ? (left ? 4 - left : 0) : left < 3 ? min<usize>(left, 1) : left == 5 ? 1 : 0;
+  return tiles >= given ? tiles - given : 0;
 }
 
 /** dst (k, width) = the first `columns` columns of op(b); columns from there on are 0. */
@@ -117,19 +117,30 @@ function strip(
   tile: usize,
   from: bool,
 ): void {
-  const narrow = columns <= 4;
-  const width: usize = narrow ? 4 : 8;
+  if (columns == 8) {
+    for (let tiles = tallTiles(m); tiles != 0; tiles--) {
+      tileTall(k, a, aRow, aStep, b, bStep, c, cRow, from);
+      a += MR * aRow;
+      c += MR * cRow;
+      m -= MR;
+    }
+    while (m != 0) {
+      const rows = min<usize>(m, 4);
+      tileShort(k, a, aRow, aStep, b, bStep, c, cRow, rows - 1, from);
+      a += rows * aRow;
+      c += rows * cRow;
+      m -= rows;
+    }
+    return;
+  }
   while (m != 0) {
-    const height: usize = narrow ? 8 : tileHeight(m);
-    const rows = min(height, m);
-    const whole = columns == width;
-    const to = whole ? c : tile;
-    const toRow = whole ? cRow : width << 2;
-    if (from && !whole) copyTile(tile, toRow, c, cRow, rows, columns);
-    if (narrow) tileNarrow(k, a, aRow, aStep, b, bStep, to, toRow, rows - 1, from);
-    else if (height == 4) tileShort(k, a, aRow, aStep, b, bStep, to, toRow, rows - 1, from);
-    else tileTall(k, a, aRow, aStep, b, bStep, to, toRow, rows - 1, from);
-    if (!whole) copyTile(c, cRow, tile, toRow, rows, columns);
+    const narrow = columns <= 4;
+    const rows = min<usize>(m, narrow ? 8 : 4);
+    const tileRow: usize = narrow ? 16 : 32;
+    if (from) copyTile(tile, tileRow, c, cRow, rows, columns);
+    if (narrow) tileNarrow(k, a, aRow, aStep, b, bStep, tile, tileRow, rows - 1, from);
+    else tileShort(k, a, aRow, aStep, b, bStep, tile, tileRow, rows - 1, from);
+    copyTile(c, cRow, tile, tileRow, rows, columns);
     a += rows * aRow;
     c += rows * cRow;
     m -= rows;
