@@ -146,3 +146,101 @@ export function tileNarrow(k: usize, a: usize, aRow: usize, aStep: usize, b: usi
   v128.store(c, c0); v128.store(y1, c1); v128.store(y2, c2); v128.store(y3, c3);
   v128.store(y4, c4); v128.store(y5, c5); v128.store(y6, c6); v128.store(y7, c7);
 }
+
+// @ts-ignore: decorator
+@inline
+function storeLanes(p: usize, v: v128, whole: bool): void {
+  if (whole) v128.store(p, v);
+  else v128.store_lane<f32>(p, v, 0);
+}
+
+// @ts-ignore: decorator
+@inline
+function loadLanes(p: usize, whole: bool): v128 {
+  return whole ? v128.load(p) : v128.load32_zero(p);
+}
+
+/** c[j] += a[0]·b[0, j] + … + a[3]·b[3, j], in this order, 0 ≤ j < n. */
+export function axpy4(n: usize, a: usize, aStep: usize, b: usize, bStep: usize, c: usize): void {
+  const x0 = v128.load32_splat(a), x1 = v128.load32_splat(a + aStep);
+  const x2 = v128.load32_splat(a + 2 * aStep), x3 = v128.load32_splat(a + 3 * aStep);
+  let b1 = b + bStep, b2 = b1 + bStep, b3 = b2 + bStep;
+  const end = c + (n << 2);
+  const pairs = c + ((n & ~7) << 2);
+  while (c < pairs) {
+    let v = v128.load(c), w = v128.load(c, 16);
+    v = madd(x0, v128.load(b), v); w = madd(x0, v128.load(b, 16), w);
+    b += 32;
+    v = madd(x1, v128.load(b1), v); w = madd(x1, v128.load(b1, 16), w);
+    b1 += 32;
+    v = madd(x2, v128.load(b2), v); w = madd(x2, v128.load(b2, 16), w);
+    b2 += 32;
+    v = madd(x3, v128.load(b3), v); w = madd(x3, v128.load(b3, 16), w);
+    b3 += 32;
+    v128.store(c, v); v128.store(c, w, 16);
+    c += 32;
+  }
+  while (c < end) {
+    const whole = end - c >= 16;
+    let v = loadLanes(c, whole);
+    v = madd(x0, loadLanes(b, whole), v);
+    v = madd(x1, loadLanes(b1, whole), v);
+    v = madd(x2, loadLanes(b2, whole), v);
+    v = madd(x3, loadLanes(b3, whole), v);
+    storeLanes(c, v, whole);
+    const step: usize = whole ? 16 : 4;
+    b += step; b1 += step; b2 += step; b3 += step; c += step;
+  }
+}
+
+/** c[j] += a·b[j], 0 ≤ j < n. */
+export function axpy1(n: usize, a: usize, b: usize, bColumn: usize, c: usize): void {
+  const x = v128.load32_splat(a);
+  const end = c + (n << 2);
+  while (c < end) {
+    const whole = bColumn == 4 && end - c >= 16;
+    storeLanes(c, madd(x, loadLanes(b, whole), loadLanes(c, whole)), whole);
+    b += whole ? 16 : bColumn;
+    c += whole ? 16 : 4;
+  }
+}
+
+/** sum + a[0 … 3]·(4 columns of b, whose elements p … p + 3 follow one another). */
+// @ts-ignore: decorator
+@inline
+function dot4(sum: v128, x0: v128, x1: v128, x2: v128, x3: v128, p: usize, stride: usize, stride2: usize, stride3: usize): v128 {
+  const r0 = v128.load(p), r1 = v128.load(p + stride), r2 = v128.load(p + stride2), r3 = v128.load(p + stride3);
+  const low01 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5), low23 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5);
+  const high01 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7), high23 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
+  sum = madd(x0, v128.shuffle<i64>(low01, low23, 0, 2), sum);
+  sum = madd(x1, v128.shuffle<i64>(low01, low23, 1, 3), sum);
+  sum = madd(x2, v128.shuffle<i64>(high01, high23, 0, 2), sum);
+  return madd(x3, v128.shuffle<i64>(high01, high23, 1, 3), sum);
+}
+
+/** c[j] += Σₚ a[p]·b[p, j] over the first k & ~3 elements, 0 ≤ j < 16; a column of b is contiguous, columns are bColumn apart. */
+export function dot16(k: usize, a: usize, aStep: usize, b: usize, bColumn: usize, c: usize): void {
+  const stride2 = bColumn * 2, stride3 = bColumn * 3;
+  let b1 = b + bColumn * 4, b2 = b1 + bColumn * 4, b3 = b2 + bColumn * 4;
+  let v0 = v128.load(c), v1 = v128.load(c, 16), v2 = v128.load(c, 32), v3 = v128.load(c, 48);
+  const end = b + ((k & ~3) << 2);
+  while (b < end) {
+    const x0 = v128.load32_splat(a);
+    a += aStep;
+    const x1 = v128.load32_splat(a);
+    a += aStep;
+    const x2 = v128.load32_splat(a);
+    a += aStep;
+    const x3 = v128.load32_splat(a);
+    a += aStep;
+    v0 = dot4(v0, x0, x1, x2, x3, b, bColumn, stride2, stride3);
+    b += 16;
+    v1 = dot4(v1, x0, x1, x2, x3, b1, bColumn, stride2, stride3);
+    b1 += 16;
+    v2 = dot4(v2, x0, x1, x2, x3, b2, bColumn, stride2, stride3);
+    b2 += 16;
+    v3 = dot4(v3, x0, x1, x2, x3, b3, bColumn, stride2, stride3);
+    b3 += 16;
+  }
+  v128.store(c, v0); v128.store(c, v1, 16); v128.store(c, v2, 32); v128.store(c, v3, 48);
+}

@@ -21,7 +21,7 @@
 
 import { Epilogue, GEMM_IN_PLACE, GEMM_KC, GEMM_MC, GEMM_NC, GEMM_TILE, Gemm } from "../isa";
 import { ceilDiv, pointer, share, shareOf, size } from "../operands";
-import { MR, madd, tileNarrow, tileShort, tileTall } from "./gemm.micro";
+import { axpy1, axpy4, dot16, MR, tileNarrow, tileShort, tileTall } from "./gemm.micro";
 
 /** Tiles of MR rows in `rows` rows: what they leave over goes to tiles of 4, so that few rows are computed twice. */
 function tallTiles(rows: usize): usize {
@@ -208,6 +208,7 @@ function panels(
   cRow: usize,
   from: bool,
   bias: usize,
+  biasStep: usize,
   aux: usize,
   epilogue: u32,
   workspace: usize,
@@ -258,8 +259,8 @@ function panels(
             mc,
             nc,
             cRow,
-            bias ? bias + (jc << 2) : 0,
-            4,
+            bias ? bias + jc * biasStep : 0,
+            biasStep,
             aux + ic * cRow + (jc << 2),
             epilogue,
           );
@@ -268,57 +269,149 @@ function panels(
   }
 }
 
+/** One to three rows, b row-major: c += four (then single) rows of b at a time, each walked once for all rows of c. */
+function thinRows(
+  m: usize,
+  n: usize,
+  k: usize,
+  a: usize,
+  aRow: usize,
+  aStep: usize,
+  b: usize,
+  bStep: usize,
+  c: usize,
+  cRow: usize,
+): void {
+  for (; k >= 4; k -= 4) {
+    for (let i: usize = 0; i < m; i++) axpy4(n, a + i * aRow, aStep, b, bStep, c + i * cRow);
+    a += aStep << 2;
+    b += bStep << 2;
+  }
+  for (; k != 0; k--) {
+    for (let i: usize = 0; i < m; i++) axpy1(n, a + i * aRow, b, 4, c + i * cRow);
+    a += aStep;
+    b += bStep;
+  }
+}
+
+/** One row, b transposed: 16 dot products at a time. n is a multiple of 16. */
+function thinDots(n: usize, k: usize, a: usize, aStep: usize, b: usize, bColumn: usize, c: usize): void {
+  for (; n != 0; n -= 16) {
+    dot16(k, a, aStep, b, bColumn, c);
+    for (let p = k & ~3; p < k; p++) axpy1(16, a + p * aStep, b + (p << 2), bColumn, c);
+    b += bColumn << 4;
+    c += 64;
+  }
+}
+
+/** rows × columns of c = 0. */
+function clear(c: usize, m: usize, n: usize, cRow: usize): void {
+  for (; m != 0; m--) {
+    for (let p = c; p < c + (n << 2); p += 4) store<f32>(p, 0);
+    c += cRow;
+  }
+}
+
 export function gemm(args: usize, ith: u32, nth: u32): void {
-  const m = size(args, Gemm.m);
-  const n = size(args, Gemm.n);
   const k = size(args, Gemm.k);
-  const lda = size(args, Gemm.lda) << 2;
-  const ldb = size(args, Gemm.ldb) << 2;
   const ldc = size(args, Gemm.ldc) << 2;
-  const transA = size(args, Gemm.transA) != 0;
-  const transB = size(args, Gemm.transB) != 0;
   const batch = size(args, Gemm.batch);
+  const accumulate = size(args, Gemm.accumulate) != 0;
   const epilogue = <u32>size(args, Gemm.epilogue);
-  const bias = pointer(args, Gemm.bias);
-  const aux = pointer(args, Gemm.aux);
   const workspace = pointer(args, Gemm.workspace) + <usize>ith * size(args, Gemm.workspaceBytes);
+  let m = size(args, Gemm.m);
+  let n = size(args, Gemm.n);
+  let a = pointer(args, Gemm.a);
+  let b = pointer(args, Gemm.b);
+  let aBatch = size(args, Gemm.strideA) << 2;
+  let bBatch = size(args, Gemm.strideB) << 2;
+  let aRow = size(args, Gemm.lda) << 2;
+  let aStep: usize = 4;
+  let bStep = size(args, Gemm.ldb) << 2;
+  let bColumn: usize = 4;
+  let biasStep: usize = 4;
+  if (size(args, Gemm.transA)) {
+    aStep = aRow;
+    aRow = 4;
+  }
+  if (size(args, Gemm.transB)) {
+    bColumn = bStep;
+    bStep = 4;
+  }
+  if (n == 1 && ldc == 4) {
+    // one column: cᵀ = bᵀ·aᵀ is one row
+    n = m;
+    m = 1;
+    let swap = a;
+    a = b;
+    b = swap;
+    swap = aBatch;
+    aBatch = bBatch;
+    bBatch = swap;
+    swap = aStep;
+    aStep = bStep;
+    bStep = swap;
+    bColumn = aRow;
+    biasStep = 0;
+  }
+  const rowMajor = bColumn == 4;
+  const thin = rowMajor ? m < 4 : m == 1 && bStep == 4;
 
   // whose work: whole products, columns in strips, or rows
   const byBatch = batch >= nth;
-  const byColumns = !byBatch && ceilDiv(ceilDiv(n, 8), nth) * 8 * m <= (ceilDiv(m, nth) + 4) * n;
+  const byColumns = !byBatch && (thin || ceilDiv(ceilDiv(n, 16), nth) * 16 * m <= (ceilDiv(m, nth) + 4) * n);
   const byRows = !byBatch && !byColumns;
   const first = byBatch ? share(batch, ith, nth) : 0;
   const end = byBatch ? share(batch, ith + 1, nth) : batch;
   const i0 = byRows ? share(m, ith, nth) : 0;
-  const i1 = byRows ? share(m, ith + 1, nth) : m;
-  const j0 = byColumns ? shareOf(n, 8, ith, nth) : 0;
-  const j1 = byColumns ? shareOf(n, 8, ith + 1, nth) : n;
+  const rows = byRows ? share(m, ith + 1, nth) - i0 : m;
+  const j0 = byColumns ? shareOf(n, 16, ith, nth) : 0;
+  const columns = byColumns ? shareOf(n, 16, ith + 1, nth) - j0 : n;
 
-  const aRow: usize = transA ? 4 : lda;
-  const aStep: usize = transA ? lda : 4;
-  const bStep: usize = transB ? 4 : ldb;
-  const bColumn: usize = transB ? ldb : 4;
-  const inPlace = !transB && m <= <usize>GEMM_IN_PLACE;
+  const inPlace = rowMajor && m <= <usize>GEMM_IN_PLACE;
+  a += first * aBatch + i0 * aRow;
+  b += first * bBatch + j0 * bColumn;
+  const offset = i0 * ldc + (j0 << 2);
+  let c = pointer(args, Gemm.c) + offset;
+  let aux = pointer(args, Gemm.aux) + offset;
+  let bias = pointer(args, Gemm.bias);
+  if (bias) bias += j0 * biasStep;
+  const cBatch = size(args, Gemm.strideC) << 2;
+  c += first * cBatch;
+  aux += first * cBatch;
   for (let e = first; e < end; e++) {
-    const offset = e * (size(args, Gemm.strideC) << 2) + i0 * ldc + (j0 << 2);
-    panels(
-      i1 - i0,
-      j1 - j0,
-      k,
-      pointer(args, Gemm.a) + e * (size(args, Gemm.strideA) << 2) + i0 * aRow,
-      aRow,
-      aStep,
-      pointer(args, Gemm.b) + e * (size(args, Gemm.strideB) << 2) + j0 * bColumn,
-      bStep,
-      bColumn,
-      inPlace,
-      pointer(args, Gemm.c) + offset,
-      ldc,
-      size(args, Gemm.accumulate) != 0,
-      bias ? bias + (j0 << 2) : 0,
-      aux + offset,
-      epilogue,
-      workspace,
-    );
+    let done: usize = 0;
+    if (thin) {
+      done = rowMajor ? columns : columns & ~15;
+      if (!accumulate) clear(c, rows, done, ldc);
+      if (rowMajor) thinRows(rows, columns, k, a, aRow, aStep, b, bStep, c, ldc);
+      else thinDots(done, k, a, aStep, b, bColumn, c);
+      if (bias || epilogue) finish(c, rows, done, ldc, bias, biasStep, aux, epilogue);
+    }
+    if (done != columns)
+      panels(
+        rows,
+        columns - done,
+        k,
+        a,
+        aRow,
+        aStep,
+        b + done * bColumn,
+        bStep,
+        bColumn,
+        inPlace,
+        c + (done << 2),
+        ldc,
+        accumulate,
+        bias ? bias + done * biasStep : 0,
+        biasStep,
+        aux + (done << 2),
+        epilogue,
+        workspace,
+      );
+    a += aBatch;
+    b += bBatch;
+    c += cBatch;
+    aux += cBatch;
   }
 }
