@@ -160,36 +160,47 @@ function loadLanes(p: usize, whole: bool): v128 {
   return whole ? v128.load(p) : v128.load32_zero(p);
 }
 
-/** c[j] += a[0]·b[0, j] + … + a[3]·b[3, j], in this order, 0 ≤ j < n. */
-export function axpy4(n: usize, a: usize, aStep: usize, b: usize, bStep: usize, c: usize): void {
-  const x0 = v128.load32_splat(a), x1 = v128.load32_splat(a + aStep);
-  const x2 = v128.load32_splat(a + 2 * aStep), x3 = v128.load32_splat(a + 3 * aStep);
-  let b1 = b + bStep, b2 = b1 + bStep, b3 = b2 + bStep;
+/** c[j] += Σₚ a[p]·b[p, j] over the first k & ~3 rows of b, 0 ≤ j < n: four rows of b at a time, c stays in L1. */
+export function axpy4(n: usize, k: usize, a: usize, aStep: usize, b: usize, bStep: usize, c: usize): void {
   const end = c + (n << 2);
   const pairs = c + ((n & ~7) << 2);
-  while (c < pairs) {
-    let v = v128.load(c), w = v128.load(c, 16);
-    v = madd(x0, v128.load(b), v); w = madd(x0, v128.load(b, 16), w);
-    b += 32;
-    v = madd(x1, v128.load(b1), v); w = madd(x1, v128.load(b1, 16), w);
-    b1 += 32;
-    v = madd(x2, v128.load(b2), v); w = madd(x2, v128.load(b2, 16), w);
-    b2 += 32;
-    v = madd(x3, v128.load(b3), v); w = madd(x3, v128.load(b3, 16), w);
-    b3 += 32;
-    v128.store(c, v); v128.store(c, w, 16);
-    c += 32;
-  }
-  while (c < end) {
-    const whole = end - c >= 16;
-    let v = loadLanes(c, whole);
-    v = madd(x0, loadLanes(b, whole), v);
-    v = madd(x1, loadLanes(b1, whole), v);
-    v = madd(x2, loadLanes(b2, whole), v);
-    v = madd(x3, loadLanes(b3, whole), v);
-    storeLanes(c, v, whole);
-    const step: usize = whole ? 16 : 4;
-    b += step; b1 += step; b2 += step; b3 += step; c += step;
+  while (k >= 4) {
+    const x0 = v128.load32_splat(a);
+    a += aStep;
+    const x1 = v128.load32_splat(a);
+    a += aStep;
+    const x2 = v128.load32_splat(a);
+    a += aStep;
+    const x3 = v128.load32_splat(a);
+    a += aStep;
+    let y = c;
+    let b0 = b, b1 = b + bStep, b2 = b1 + bStep, b3 = b2 + bStep;
+    b = b3 + bStep;
+    while (y < pairs) {
+      let v = v128.load(y), w = v128.load(y, 16);
+      v = madd(x0, v128.load(b0), v); w = madd(x0, v128.load(b0, 16), w);
+      b0 += 32;
+      v = madd(x1, v128.load(b1), v); w = madd(x1, v128.load(b1, 16), w);
+      b1 += 32;
+      v = madd(x2, v128.load(b2), v); w = madd(x2, v128.load(b2, 16), w);
+      b2 += 32;
+      v = madd(x3, v128.load(b3), v); w = madd(x3, v128.load(b3, 16), w);
+      b3 += 32;
+      v128.store(y, v); v128.store(y, w, 16);
+      y += 32;
+    }
+    while (y < end) {
+      const whole = end - y >= 16;
+      let v = loadLanes(y, whole);
+      v = madd(x0, loadLanes(b0, whole), v);
+      v = madd(x1, loadLanes(b1, whole), v);
+      v = madd(x2, loadLanes(b2, whole), v);
+      v = madd(x3, loadLanes(b3, whole), v);
+      storeLanes(y, v, whole);
+      const step: usize = whole ? 16 : 4;
+      b0 += step; b1 += step; b2 += step; b3 += step; y += step;
+    }
+    k -= 4;
   }
 }
 

@@ -269,7 +269,10 @@ function panels(
   }
 }
 
-/** One to three rows, b row-major: c += four (then single) rows of b at a time, each walked once for all rows of c. */
+/** Rows of b that thin products of several rows take at a time: what all rows of c can have from L1 or L2. */
+const THIN_DEPTH: usize = 32;
+
+/** One to three rows, b row-major: c += four (then single) rows of b at a time. */
 function thinRows(
   m: usize,
   n: usize,
@@ -282,15 +285,15 @@ function thinRows(
   c: usize,
   cRow: usize,
 ): void {
-  for (; k >= 4; k -= 4) {
-    for (let i: usize = 0; i < m; i++) axpy4(n, a + i * aRow, aStep, b, bStep, c + i * cRow);
-    a += aStep << 2;
-    b += bStep << 2;
-  }
-  for (; k != 0; k--) {
-    for (let i: usize = 0; i < m; i++) axpy1(n, a + i * aRow, b, 4, c + i * cRow);
-    a += aStep;
-    b += bStep;
+  while (k != 0) {
+    const depth = m == 1 ? k : min(k, THIN_DEPTH);
+    for (let i: usize = 0; i < m; i++) {
+      axpy4(n, depth, a + i * aRow, aStep, b, bStep, c + i * cRow);
+      for (let p = depth & ~3; p < depth; p++) axpy1(n, a + i * aRow + p * aStep, b + p * bStep, 4, c + i * cRow);
+    }
+    a += depth * aStep;
+    b += depth * bStep;
+    k -= depth;
   }
 }
 
