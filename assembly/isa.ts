@@ -694,5 +694,5 @@ export const GEMM_NC = 512;
 /** Up to this many rows B is read where it lies, when it is not transposed. */
 export const GEMM_IN_PLACE = 64;
 
-/** Floats of the tile that stands in for one that reaches past C's last column. */
-export const GEMM_TILE = 48;
+/** Floats of workspace beside the packed panel: a tile that stands in for one that reaches past c's last column, and 4 that may be read past a panel. */
+export const GEMM_TILE = 52;

@@ -111,40 +111,40 @@ export function tileShort(k: usize, a: usize, aRow: usize, aStep: usize, b: usiz
   v128.store(y3, c30); v128.store(y3, c31, 16);
 }
 
-/** A tile of 8 × 4, for the last 1 … 4 columns. */
-export function tileNarrow(k: usize, a: usize, aRow: usize, aStep: usize, b: usize, bStep: usize, c: usize, cRow: usize, last: usize, from: bool): void {
-  const y1 = row(c, cRow, 1, last), y2 = row(c, cRow, 2, last), y3 = row(c, cRow, 3, last);
-  const y4 = row(c, cRow, 4, last), y5 = row(c, cRow, 5, last), y6 = row(c, cRow, 6, last), y7 = row(c, cRow, 7, last);
-  let a1 = row(a, aRow, 1, last), a2 = row(a, aRow, 2, last), a3 = row(a, aRow, 3, last);
-  let a4 = row(a, aRow, 4, last), a5 = row(a, aRow, 5, last), a6 = row(a, aRow, 6, last), a7 = row(a, aRow, 7, last);
-  let c0 = f32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
+/** A tile of 12 × 4, all its rows, for the last 1 … 4 columns; b is packed, c a tile. Three pointers to a: V8 has no registers for twelve. */
+export function tileNarrow(k: usize, a: usize, aRow: usize, aStep: usize, b: usize, c: usize, from: bool): void {
+  const aRow2 = aRow + aRow, aRow3 = aRow2 + aRow;
+  let c0 = f32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0;
+  let c6 = c0, c7 = c0, c8 = c0, c9 = c0, c10 = c0, c11 = c0;
   if (from) {
-    c0 = v128.load(c); c1 = v128.load(y1); c2 = v128.load(y2); c3 = v128.load(y3);
-    c4 = v128.load(y4); c5 = v128.load(y5); c6 = v128.load(y6); c7 = v128.load(y7);
+    c0 = v128.load(c); c1 = v128.load(c, 16); c2 = v128.load(c, 32); c3 = v128.load(c, 48);
+    c4 = v128.load(c, 64); c5 = v128.load(c, 80); c6 = v128.load(c, 96); c7 = v128.load(c, 112);
+    c8 = v128.load(c, 128); c9 = v128.load(c, 144); c10 = v128.load(c, 160); c11 = v128.load(c, 176);
   }
+  let a4 = a + aRow2 + aRow2, a8 = a4 + aRow2 + aRow2;
   while (k != 0) {
     const b0 = v128.load(b);
     c0 = madd(v128.load32_splat(a), b0, c0);
+    c1 = madd(v128.load32_splat(a + aRow), b0, c1);
+    c2 = madd(v128.load32_splat(a + aRow2), b0, c2);
+    c3 = madd(v128.load32_splat(a + aRow3), b0, c3);
     a += aStep;
-    c1 = madd(v128.load32_splat(a1), b0, c1);
-    a1 += aStep;
-    c2 = madd(v128.load32_splat(a2), b0, c2);
-    a2 += aStep;
-    c3 = madd(v128.load32_splat(a3), b0, c3);
-    a3 += aStep;
     c4 = madd(v128.load32_splat(a4), b0, c4);
+    c5 = madd(v128.load32_splat(a4 + aRow), b0, c5);
+    c6 = madd(v128.load32_splat(a4 + aRow2), b0, c6);
+    c7 = madd(v128.load32_splat(a4 + aRow3), b0, c7);
     a4 += aStep;
-    c5 = madd(v128.load32_splat(a5), b0, c5);
-    a5 += aStep;
-    c6 = madd(v128.load32_splat(a6), b0, c6);
-    a6 += aStep;
-    c7 = madd(v128.load32_splat(a7), b0, c7);
-    a7 += aStep;
-    b += bStep;
+    c8 = madd(v128.load32_splat(a8), b0, c8);
+    c9 = madd(v128.load32_splat(a8 + aRow), b0, c9);
+    c10 = madd(v128.load32_splat(a8 + aRow2), b0, c10);
+    c11 = madd(v128.load32_splat(a8 + aRow3), b0, c11);
+    a8 += aStep;
+    b += 16;
     k--;
   }
-  v128.store(c, c0); v128.store(y1, c1); v128.store(y2, c2); v128.store(y3, c3);
-  v128.store(y4, c4); v128.store(y5, c5); v128.store(y6, c6); v128.store(y7, c7);
+  v128.store(c, c0); v128.store(c, c1, 16); v128.store(c, c2, 32); v128.store(c, c3, 48);
+  v128.store(c, c4, 64); v128.store(c, c5, 80); v128.store(c, c6, 96); v128.store(c, c7, 112);
+  v128.store(c, c8, 128); v128.store(c, c9, 144); v128.store(c, c10, 160); v128.store(c, c11, 176);
 }
 
 // @ts-ignore: decorator

@@ -23,6 +23,9 @@ import { Epilogue, GEMM_IN_PLACE, GEMM_KC, GEMM_MC, GEMM_NC, GEMM_TILE, Gemm } f
 import { ceilDiv, pointer, share, shareOf, size } from "../operands";
 import { axpy1, axpy4, dot16, MR, tileNarrow, tileShort, tileTall } from "./gemm.micro";
 
+/** Floats of the tile that stands in for one that reaches past c's last column; the packed panel follows. */
+const TILE: usize = 48;
+
 /** Tiles of MR rows in `rows` rows: what they leave over goes to tiles of 4, so that few rows are computed twice. */
 function tallTiles(rows: usize): usize {
   const tiles = rows / MR;
@@ -41,13 +44,19 @@ function packColumns(
   k: usize,
   columns: usize,
 ): void {
-  for (let p: usize = 0; p < k; p++) {
-    let from = src + p * kStep;
-    for (let j: usize = 0; j < width; j++) {
-      store<f32>(dst, j < columns ? load<f32>(from) : 0);
-      from += columnStep;
-      dst += 4;
-    }
+  const rowBytes = width << 2;
+  const bytes = k * rowBytes;
+  for (let j: usize = 0; j < width; j++) {
+    const end = dst + bytes;
+    if (j < columns) {
+      let from = src;
+      for (let p = dst; p < end; p += rowBytes) {
+        store<f32>(p, load<f32>(from));
+        from += kStep;
+      }
+    } else for (let p = dst; p < end; p += rowBytes) store<f32>(p, 0);
+    src += columnStep;
+    dst += 4;
   }
 }
 
@@ -133,14 +142,15 @@ function strip(
     }
     return;
   }
+  // through a tile of its own; four rows may read a panel 4 wide as if it were 8 wide: what it makes of that is not copied
   while (m != 0) {
-    const narrow = columns <= 4;
-    const rows = min<usize>(m, narrow ? 8 : 4);
-    const tileRow: usize = narrow ? 16 : 32;
-    if (from) copyTile(tile, tileRow, c, cRow, rows, columns);
-    if (narrow) tileNarrow(k, a, aRow, aStep, b, bStep, tile, tileRow, rows - 1, from);
-    else tileShort(k, a, aRow, aStep, b, bStep, tile, tileRow, rows - 1, from);
-    copyTile(c, cRow, tile, tileRow, rows, columns);
+    const narrow = columns <= 4 && m >= 12;
+    const rows: usize = narrow ? 12 : min<usize>(m, 4);
+    const toRow: usize = narrow ? 16 : 32;
+    if (from) copyTile(tile, toRow, c, cRow, rows, columns);
+    if (narrow) tileNarrow(k, a, aRow, aStep, b, tile, from);
+    else tileShort(k, a, aRow, aStep, b, bStep, tile, toRow, rows - 1, from);
+    copyTile(c, cRow, tile, toRow, rows, columns);
     a += rows * aRow;
     c += rows * cRow;
     m -= rows;
@@ -213,7 +223,7 @@ function panels(
   epilogue: u32,
   workspace: usize,
 ): void {
-  const packed = workspace + (GEMM_TILE << 2);
+  const packed = workspace + (TILE << 2);
   const depths = max(1, ceilDiv(k, GEMM_KC));
   for (let jc: usize = 0; jc < n; jc += GEMM_NC) {
     const nc = min<usize>(GEMM_NC, n - jc);
