@@ -685,3 +685,14 @@ export const REDUCE_CHUNK = 4096;
 
 /** Elements that a chunk of rows aims at in row-chunked reductions: chunkRows = max(1, ROW_CHUNK / columns). */
 export const ROW_CHUNK = 8192;
+
+/** GEMM blocking (kernels/gemm.ts, ts/ops/gemmWorkspace.ts): rows, depth and columns of a block. */
+export const GEMM_MC = 240;
+export const GEMM_KC = 392;
+export const GEMM_NC = 512;
+
+/** Up to this many rows B is read where it lies, when it is not transposed. */
+export const GEMM_IN_PLACE = 64;
+
+/** Floats of workspace beside the packed panel: a tile that stands in for one that reaches past c's last column, and 4 that may be read past a panel. */
+export const GEMM_TILE = 52;

@@ -31,6 +31,7 @@ import { dropout } from "./kernels/dropout";
 import { accumulate, add, affine, copy, multiply, subtract } from "./kernels/elementwise";
 import { fill } from "./kernels/fill";
 import { gather } from "./kernels/gather";
+import { gemm } from "./kernels/gemm";
 import {
   binaryCrossEntropy,
   binaryCrossEntropyBackward,
@@ -62,7 +63,7 @@ const KERNELS: StaticArray<Kernel> = [
   randomNormal, // randomNormal
   truncatedNormal, // truncatedNormal
   orthogonal, // orthogonal
-  none, // gemm
+  gemm, // gemm
   columnSums, // columnSums
   reduceRows, // reduceRows
   biasAdd, // biasAdd

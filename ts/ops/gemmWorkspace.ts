@@ -1,4 +1,18 @@
-/** Placeholder until the kernel's own. */
-export function gemmWorkspaceBytes(_m: number, _n: number, _k: number, _transA: boolean, _transB: boolean): number {
-  return 4 << 20;
+import { GEMM_IN_PLACE, GEMM_KC, GEMM_NC, GEMM_TILE } from "../../assembly/isa";
+
+/**
+ * Bytes of workspace that each thread needs for a GEMM of these sizes (assembly/kernels/gemm.ts), in any build: a tile,
+ * and one panel of b, packed: its columns in strips of 8. Where b is read as it lies only the last strip is packed;
+ * where there is one row or column, what is left of it after strips of 16.
+ */
+export function gemmWorkspaceBytes(m: number, n: number, k: number, _transA: boolean, transB: boolean): number {
+  const strips = (columns: number) => Math.ceil(columns / 8) * 8;
+  const depth = Math.min(k, GEMM_KC);
+  const columns =
+    m === 1 || n === 1
+      ? Math.min(16, strips(Math.max(m, n)))
+      : !transB && m <= GEMM_IN_PLACE
+        ? 8
+        : Math.min(GEMM_NC, strips(n));
+  return 4 * (GEMM_TILE + depth * columns);
 }

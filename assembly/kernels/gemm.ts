@@ -1,0 +1,430 @@
+// Matrix products.
+//
+//   c = epilogue(op(a)·op(b) + bias)      or, where accumulate,   c = epilogue(c + op(a)·op(b) + bias)
+//
+// op(a) is (m, k), op(b) is (k, n), c and aux are (m, n); `batch` such products, strideA/B/C apart.
+//
+// Each element is one chain c ← c + a·b over ascending k, on every path (fused where the build has relaxed SIMD): panels
+// of k go on from the c that was stored. So neither the path nor the number of workers changes a bit.
+//
+// Blocks, after BLIS; b is packed once per panel of k and shared by all rows, a is read where it lies (transposed: packed):
+//
+//           jr      8
+//       ┌───┬───┬───┬─┐                      packed b: ┌ kc×8 ┐┌ kc×8 ┐…  the last one 8 or 4 wide, filled up with zeros
+//    kc │   │ B │   │ │        ┌──kc──┐
+//       └───┴───┴───┴─┘        │  A   │ mc in tiles of MR and 4 rows
+//            NC                └──────┘
+//
+// Thin products go their own ways: one row by axpy or dot products over the rows of b, one column as such a row.
+//
+// Work is split over batch elements where there are enough, else over columns or rows, whichever is more even.
+
+import { Epilogue, GEMM_IN_PLACE, GEMM_KC, GEMM_MC, GEMM_NC, GEMM_TILE, Gemm } from "../isa";
+import { ceilDiv, pointer, share, shareOf, size } from "../operands";
+import { axpy1, axpy4, dot16, MR, tileNarrow, tileShort, tileTall } from "./gemm.micro";
+
+/** Floats of the tile that stands in for one that reaches past c's last column; the packed panel follows. */
+const TILE: usize = 48;
+
+/** Tiles of MR rows in `rows` rows: what they leave over goes to tiles of 4, so that few rows are computed twice. */
+function tallTiles(rows: usize): usize {
+  const tiles = rows / MR;
+  const left = rows % MR;
+  const given: usize = MR == 5 ? (left ? 4 - left : 0) : left < 3 ? min<usize>(left, 1) : left == 5 ? 1 : 0;
+  return tiles >= given ? tiles - given : 0;
+}
+
+/** dst (k, width) = the first `columns` columns of op(b); columns from there on are 0. */
+function packColumns(
+  dst: usize,
+  width: usize,
+  src: usize,
+  kStep: usize,
+  columnStep: usize,
+  k: usize,
+  columns: usize,
+): void {
+  const rowBytes = width << 2;
+  const bytes = k * rowBytes;
+  for (let j: usize = 0; j < width; j++) {
+    const end = dst + bytes;
+    if (j < columns) {
+      let from = src;
+      for (let p = dst; p < end; p += rowBytes) {
+        store<f32>(p, load<f32>(from));
+        from += kStep;
+      }
+    } else for (let p = dst; p < end; p += rowBytes) store<f32>(p, 0);
+    src += columnStep;
+    dst += 4;
+  }
+}
+
+/** dst (k, 8) = 8 columns of a row-major b. */
+function packRows8(dst: usize, src: usize, ldbBytes: usize, k: usize): void {
+  while (k != 0) {
+    v128.store(dst, v128.load(src));
+    v128.store(dst, v128.load(src, 16), 16);
+    dst += 32;
+    src += ldbBytes;
+    k--;
+  }
+}
+
+/** dst (k, 8), four columns of it = 4 rows of a transposed b. */
+function packTransposed4(dst: usize, src: usize, ldbBytes: usize, k: usize): void {
+  const src1 = src + ldbBytes;
+  const src2 = src1 + ldbBytes;
+  const src3 = src2 + ldbBytes;
+  const end = (k & ~3) << 2;
+  let p: usize = 0;
+  for (; p < end; p += 16) {
+    const r0 = v128.load(src + p);
+    const r1 = v128.load(src1 + p);
+    const r2 = v128.load(src2 + p);
+    const r3 = v128.load(src3 + p);
+    const low01 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5);
+    const low23 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5);
+    const high01 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7);
+    const high23 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
+    v128.store(dst, v128.shuffle<i64>(low01, low23, 0, 2));
+    v128.store(dst, v128.shuffle<i64>(low01, low23, 1, 3), 32);
+    v128.store(dst, v128.shuffle<i64>(high01, high23, 0, 2), 64);
+    v128.store(dst, v128.shuffle<i64>(high01, high23, 1, 3), 96);
+    dst += 128;
+  }
+  for (; p < k << 2; p += 4) {
+    store<f32>(dst, load<f32>(src + p));
+    store<f32>(dst, load<f32>(src1 + p), 4);
+    store<f32>(dst, load<f32>(src2 + p), 8);
+    store<f32>(dst, load<f32>(src3 + p), 12);
+    dst += 32;
+  }
+}
+
+/** c's rows × columns that a tile of `width` columns reaches past: through a tile of its own. */
+function copyTile(dst: usize, dstRow: usize, src: usize, srcRow: usize, rows: usize, columns: usize): void {
+  for (let i: usize = 0; i < rows; i++) {
+    for (let j: usize = 0; j < columns << 2; j += 4) store<f32>(dst + j, load<f32>(src + j));
+    dst += dstRow;
+    src += srcRow;
+  }
+}
+
+/** One strip of at most 8 columns: all its tiles. */
+function strip(
+  m: usize,
+  columns: usize,
+  k: usize,
+  a: usize,
+  aRow: usize,
+  aStep: usize,
+  b: usize,
+  bStep: usize,
+  c: usize,
+  cRow: usize,
+  tile: usize,
+  from: bool,
+): void {
+  if (columns == 8) {
+    for (let tiles = tallTiles(m); tiles != 0; tiles--) {
+      tileTall(k, a, aRow, aStep, b, bStep, c, cRow, from);
+      a += MR * aRow;
+      c += MR * cRow;
+      m -= MR;
+    }
+    while (m != 0) {
+      const rows = min<usize>(m, 4);
+      tileShort(k, a, aRow, aStep, b, bStep, c, cRow, rows - 1, from);
+      a += rows * aRow;
+      c += rows * cRow;
+      m -= rows;
+    }
+    return;
+  }
+  // through a tile of its own; four rows may read a panel 4 wide as if it were 8 wide: what it makes of that is not copied
+  while (m != 0) {
+    const narrow = columns <= 4 && m >= 12;
+    const rows: usize = narrow ? 12 : min<usize>(m, 4);
+    const toRow: usize = narrow ? 16 : 32;
+    if (from) copyTile(tile, toRow, c, cRow, rows, columns);
+    if (narrow) tileNarrow(k, a, aRow, aStep, b, tile, from);
+    else tileShort(k, a, aRow, aStep, b, bStep, tile, toRow, rows - 1, from);
+    copyTile(c, cRow, tile, toRow, rows, columns);
+    a += rows * aRow;
+    c += rows * cRow;
+    m -= rows;
+  }
+}
+
+/** Rows [0, m) × columns [0, n) of c through bias and epilogue. */
+function finish(
+  c: usize,
+  m: usize,
+  n: usize,
+  cRow: usize,
+  bias: usize,
+  biasStep: usize,
+  aux: usize,
+  epilogue: u32,
+): void {
+  const zero = f32x4.splat(0);
+  for (let i: usize = 0; i < m; i++) {
+    let p = c;
+    let q = aux;
+    let r = bias;
+    let left = n;
+    while (left != 0) {
+      // single lanes after the last whole vector
+      const whole = left >= 4;
+      let v = whole ? v128.load(p) : v128.load32_zero(p);
+      if (bias) {
+        v = f32x4.add(v, whole && biasStep ? v128.load(r) : v128.load32_splat(r));
+      }
+      if (epilogue == Epilogue.relu) v = f32x4.pmax(v, zero);
+      else if (epilogue != Epilogue.none) {
+        const y = whole ? v128.load(q) : v128.load32_zero(q);
+        const rest = f32x4.sub(f32x4.splat(1), epilogue == Epilogue.tanhBackward ? f32x4.mul(y, y) : y);
+        if (epilogue == Epilogue.reluBackward) v = v128.and(v, f32x4.gt(y, zero));
+        else if (epilogue == Epilogue.tanhBackward) v = f32x4.mul(v, rest);
+        else v = f32x4.mul(f32x4.mul(v, y), rest);
+      }
+      if (whole) v128.store(p, v);
+      else v128.store_lane<f32>(p, v, 0);
+      const step: usize = whole ? 4 : 1;
+      p += step << 2;
+      q += step << 2;
+      r += step * biasStep;
+      left -= step;
+    }
+    c += cRow;
+    aux += cRow;
+  }
+}
+
+/** c = op(a)·op(b) (+ c where `from`) by packed panels, rows × columns as given; then bias and epilogue. */
+function panels(
+  m: usize,
+  n: usize,
+  k: usize,
+  a: usize,
+  aRow: usize,
+  aStep: usize,
+  b: usize,
+  bStep: usize,
+  bColumn: usize,
+  inPlace: bool,
+  c: usize,
+  cRow: usize,
+  from: bool,
+  bias: usize,
+  biasStep: usize,
+  aux: usize,
+  epilogue: u32,
+  workspace: usize,
+): void {
+  const packed = workspace + (TILE << 2);
+  const depths = max(1, ceilDiv(k, GEMM_KC));
+  for (let jc: usize = 0; jc < n; jc += GEMM_NC) {
+    const nc = min<usize>(GEMM_NC, n - jc);
+    for (let d: usize = 0; d < depths; d++) {
+      const pc = (d * k) / depths;
+      const kc = ((d + 1) * k) / depths - pc;
+      const continued = from || d != 0;
+      for (let jr: usize = 0; jr < nc; jr += 8) {
+        const columns = min<usize>(8, nc - jr);
+        const source = b + pc * bStep + (jc + jr) * bColumn;
+        const panel = inPlace ? packed : packed + jr * (kc << 2);
+        if (columns < 8) packColumns(panel, columns > 4 ? 8 : 4, source, bStep, bColumn, kc, columns);
+        else if (bColumn == 4) {
+          if (!inPlace) packRows8(panel, source, bStep, kc);
+        } else {
+          packTransposed4(panel, source, bColumn, kc);
+          packTransposed4(panel + 16, source + (bColumn << 2), bColumn, kc);
+        }
+      }
+      for (let ic: usize = 0; ic < m; ic += GEMM_MC) {
+        const mc = min<usize>(GEMM_MC, m - ic);
+        for (let jr: usize = 0; jr < nc; jr += 8) {
+          const columns = min<usize>(8, nc - jr);
+          const direct = inPlace && columns == 8;
+          strip(
+            mc,
+            columns,
+            kc,
+            a + ic * aRow + pc * aStep,
+            aRow,
+            aStep,
+            direct ? b + pc * bStep + ((jc + jr) << 2) : inPlace ? packed : packed + jr * (kc << 2),
+            direct ? bStep : columns > 4 ? 32 : 16,
+            c + ic * cRow + ((jc + jr) << 2),
+            cRow,
+            workspace,
+            continued,
+          );
+        }
+        if (d == depths - 1 && (bias || epilogue))
+          finish(
+            c + ic * cRow + (jc << 2),
+            mc,
+            nc,
+            cRow,
+            bias ? bias + jc * biasStep : 0,
+            biasStep,
+            aux + ic * cRow + (jc << 2),
+            epilogue,
+          );
+      }
+    }
+  }
+}
+
+/** Rows of b that thin products of several rows take at a time: what all rows of c can have from L1 or L2. */
+const THIN_DEPTH: usize = 32;
+
+/** One to three rows, b row-major: c += four (then single) rows of b at a time. */
+function thinRows(
+  m: usize,
+  n: usize,
+  k: usize,
+  a: usize,
+  aRow: usize,
+  aStep: usize,
+  b: usize,
+  bStep: usize,
+  c: usize,
+  cRow: usize,
+): void {
+  while (k != 0) {
+    const depth = m == 1 ? k : min(k, THIN_DEPTH);
+    for (let i: usize = 0; i < m; i++) {
+      axpy4(n, depth, a + i * aRow, aStep, b, bStep, c + i * cRow);
+      for (let p = depth & ~3; p < depth; p++) axpy1(n, a + i * aRow + p * aStep, b + p * bStep, 4, c + i * cRow);
+    }
+    a += depth * aStep;
+    b += depth * bStep;
+    k -= depth;
+  }
+}
+
+/** One row, b transposed: 16 dot products at a time. n is a multiple of 16. */
+function thinDots(n: usize, k: usize, a: usize, aStep: usize, b: usize, bColumn: usize, c: usize): void {
+  for (; n != 0; n -= 16) {
+    dot16(k, a, aStep, b, bColumn, c);
+    for (let p = k & ~3; p < k; p++) axpy1(16, a + p * aStep, b + (p << 2), bColumn, c);
+    b += bColumn << 4;
+    c += 64;
+  }
+}
+
+/** rows × columns of c = 0. */
+function clear(c: usize, m: usize, n: usize, cRow: usize): void {
+  for (; m != 0; m--) {
+    for (let p = c; p < c + (n << 2); p += 4) store<f32>(p, 0);
+    c += cRow;
+  }
+}
+
+export function gemm(args: usize, ith: u32, nth: u32): void {
+  const k = size(args, Gemm.k);
+  const ldc = size(args, Gemm.ldc) << 2;
+  const batch = size(args, Gemm.batch);
+  const accumulate = size(args, Gemm.accumulate) != 0;
+  const epilogue = <u32>size(args, Gemm.epilogue);
+  const workspace = pointer(args, Gemm.workspace) + <usize>ith * size(args, Gemm.workspaceBytes);
+  let m = size(args, Gemm.m);
+  let n = size(args, Gemm.n);
+  let a = pointer(args, Gemm.a);
+  let b = pointer(args, Gemm.b);
+  let aBatch = size(args, Gemm.strideA) << 2;
+  let bBatch = size(args, Gemm.strideB) << 2;
+  let aRow = size(args, Gemm.lda) << 2;
+  let aStep: usize = 4;
+  let bStep = size(args, Gemm.ldb) << 2;
+  let bColumn: usize = 4;
+  let biasStep: usize = 4;
+  if (size(args, Gemm.transA)) {
+    aStep = aRow;
+    aRow = 4;
+  }
+  if (size(args, Gemm.transB)) {
+    bColumn = bStep;
+    bStep = 4;
+  }
+  if (n == 1 && ldc == 4) {
+    // one column: cᵀ = bᵀ·aᵀ is one row
+    n = m;
+    m = 1;
+    let swap = a;
+    a = b;
+    b = swap;
+    swap = aBatch;
+    aBatch = bBatch;
+    bBatch = swap;
+    swap = aStep;
+    aStep = bStep;
+    bStep = swap;
+    bColumn = aRow;
+    biasStep = 0;
+  }
+  const rowMajor = bColumn == 4;
+  const thin = rowMajor ? m < 4 : m == 1 && bStep == 4;
+
+  // whose work: whole products, columns in strips, or rows
+  const byBatch = batch >= nth;
+  const byColumns = !byBatch && (thin || ceilDiv(ceilDiv(n, 16), nth) * 16 * m <= (ceilDiv(m, nth) + 4) * n);
+  const byRows = !byBatch && !byColumns;
+  const first = byBatch ? share(batch, ith, nth) : 0;
+  const end = byBatch ? share(batch, ith + 1, nth) : batch;
+  const i0 = byRows ? share(m, ith, nth) : 0;
+  const rows = byRows ? share(m, ith + 1, nth) - i0 : m;
+  const j0 = byColumns ? shareOf(n, 16, ith, nth) : 0;
+  const columns = byColumns ? shareOf(n, 16, ith + 1, nth) - j0 : n;
+
+  const inPlace = rowMajor && m <= <usize>GEMM_IN_PLACE;
+  a += first * aBatch + i0 * aRow;
+  b += first * bBatch + j0 * bColumn;
+  const offset = i0 * ldc + (j0 << 2);
+  let c = pointer(args, Gemm.c) + offset;
+  let aux = pointer(args, Gemm.aux) + offset;
+  let bias = pointer(args, Gemm.bias);
+  if (bias) bias += j0 * biasStep;
+  const cBatch = size(args, Gemm.strideC) << 2;
+  c += first * cBatch;
+  aux += first * cBatch;
+  for (let e = first; e < end; e++) {
+    let done: usize = 0;
+    if (thin) {
+      done = rowMajor ? columns : columns & ~15;
+      if (!accumulate) clear(c, rows, done, ldc);
+      if (rowMajor) thinRows(rows, columns, k, a, aRow, aStep, b, bStep, c, ldc);
+      else thinDots(done, k, a, aStep, b, bColumn, c);
+      if (bias || epilogue) finish(c, rows, done, ldc, bias, biasStep, aux, epilogue);
+    }
+    if (done != columns)
+      panels(
+        rows,
+        columns - done,
+        k,
+        a,
+        aRow,
+        aStep,
+        b + done * bColumn,
+        bStep,
+        bColumn,
+        inPlace,
+        c + (done << 2),
+        ldc,
+        accumulate,
+        bias ? bias + done * biasStep : 0,
+        biasStep,
+        aux + (done << 2),
+        epilogue,
+        workspace,
+      );
+    a += aBatch;
+    b += bBatch;
+    c += cBatch;
+    aux += cBatch;
+  }
+}
