@@ -12,7 +12,7 @@
 // operand of 0 means "absent".
 
 /** Words that stand before an instruction's operands. */
-export const enum Header {
+export enum Header {
   op,
   words,
   mode,
@@ -21,13 +21,13 @@ export const enum Header {
 }
 
 /** Who runs an instruction: rank 0 alone, or every rank its share. */
-export const enum Mode {
+export enum Mode {
   solo,
   team,
 }
 
 /** What an address operand is relative to. */
-export const enum Base {
+export enum Base {
   absolute,
   parameters,
   statistics,
@@ -35,7 +35,7 @@ export const enum Base {
 }
 
 /** What `run`, `lead` and `resume` return. */
-export const enum Status {
+export enum Status {
   done,
   stalled, // the leader's patience ended at a barrier: call `resume`
   poisoned, // a worker died
@@ -43,14 +43,14 @@ export const enum Status {
 }
 
 /** Values of State.halt. */
-export const enum Halt {
+export enum Halt {
   none,
   numeric, // the objective is not finite
   data, // an input is not finite
 }
 
 /** The state block, in words: all that changes from step to step. Tapes never change. */
-export const enum State {
+export enum State {
   base0, // always 0
   parameters, // address of the parameter block in force
   statistics, // address of the moving statistics in force
@@ -73,7 +73,7 @@ export const enum State {
 }
 
 /** The team block of a shared memory, in words; each group on a cache line of its own. */
-export const enum Team {
+export enum Team {
   arrived,
   generation = 16,
   start = 32, // counts runs that the team was called to
@@ -88,14 +88,14 @@ export const enum Team {
 }
 
 /** How rows lie in a source. */
-export const enum SourceType {
+export enum SourceType {
   float32, // checked: a number that is not finite halts
   uint8,
   raw32, // labels and weights: copied as they are
 }
 
 /** What a GEMM does with its tile before it is stored. `aux` is (m, n) like c. */
-export const enum Epilogue {
+export enum Epilogue {
   none,
   relu,
   reluBackward, // c · [aux > 0]: aux is the ReLU's output
@@ -106,13 +106,13 @@ export const enum Epilogue {
 }
 
 /** Rows of labels: class numbers (i32) or one row of f32 an example. */
-export const enum LabelKind {
+export enum LabelKind {
   index,
   rows,
 }
 
 /** How `accuracy` decides. */
-export const enum AccuracyKind {
+export enum AccuracyKind {
   index, // argmax of the prediction against a class number
   rows, // argmax against argmax of the target row
   binaryLogits, // elementwise: prediction cut at 0, target at 0.5
@@ -120,7 +120,7 @@ export const enum AccuracyKind {
 }
 
 /** One row of a segment table: how an optimizer treats one parameter of the block. */
-export const enum Segment {
+export enum Segment {
   offset, // u32, floats from the start of the block
   length, // u32, floats
   frozen, // u32, 0 or 1
@@ -133,7 +133,7 @@ export const enum Segment {
 }
 
 /** Opcodes, in the order of the kernel table (assembly/table.ts). */
-export const enum Op {
+export enum Op {
   guard, // stops the run where State.halt is set; the interpreter itself
   gather,
   shuffle,
@@ -220,7 +220,7 @@ export const enum Op {
 // Operand slots. "(m, n)" are shapes; f32 unless said otherwise.
 
 /** y[r, :] = source[index(r), :] · scale + offset. Rows at and after State.rowCount repeat row rowCount − 1. */
-export const enum Gather {
+export enum Gather {
   y, // (rows, rowElements)
   slot,
   rows,
@@ -231,35 +231,35 @@ export const enum Gather {
 }
 
 /** indices = a random permutation of 0 … n − 1 (Fisher–Yates; key (seed, stream), counter (i/4, op, State.epoch, 0)). */
-export const enum Shuffle {
+export enum Shuffle {
   indices, // u32 (n)
   n,
   op,
 }
 
 /** y[…] = value. */
-export const enum Fill {
+export enum Fill {
   y, // (n)
   n,
   value,
 }
 
 /** y = x. */
-export const enum Copy {
+export enum Copy {
   y, // (n)
   x, // (n)
   n,
 }
 
 /** y = y + x. */
-export const enum Accumulate {
+export enum Accumulate {
   y, // (n)
   x, // (n)
   n,
 }
 
 /** randomUniform: y in [a, b). randomNormal: mean a, standard deviation b. truncatedNormal: the same, |z| ≤ 2. */
-export const enum Random {
+export enum Random {
   y, // (n)
   n,
   op,
@@ -268,7 +268,7 @@ export const enum Random {
 }
 
 /** y = gain · Q of a QR of a normal (rows, columns), signs made unique (diag R > 0); rows or columns orthonormal. */
-export const enum Orthogonal {
+export enum Orthogonal {
   y, // (rows, columns)
   workspace, // f32 (rows · columns)
   rows,
@@ -278,7 +278,7 @@ export const enum Orthogonal {
 }
 
 /** c = epilogue(op(a) · op(b) + bias), or c += … where accumulate. See kernels/gemm.ts. */
-export const enum Gemm {
+export enum Gemm {
   c, // (batch, m, n), leading dimension ldc
   workspace, // workspaceBytes a thread
   a, // (m, k); transposed a: (k, m)
@@ -303,7 +303,7 @@ export const enum Gemm {
 }
 
 /** partials[chunk, :] = column sums of chunk `chunk` of rows of x. Split over chunks. */
-export const enum ColumnSums {
+export enum ColumnSums {
   partials, // (chunks, n)
   x, // (m, n)
   m,
@@ -312,7 +312,7 @@ export const enum ColumnSums {
 }
 
 /** y[j] = Σ over chunks, in chunk order, of partials[chunk, j]. Split over j. */
-export const enum ReduceRows {
+export enum ReduceRows {
   y, // (n)
   partials, // (chunks, n)
   chunks,
@@ -320,7 +320,7 @@ export const enum ReduceRows {
 }
 
 /** y[i, j] = x[i, j] + b[j]. */
-export const enum BiasAdd {
+export enum BiasAdd {
   y, // (m, n)
   x, // (m, n)
   b, // (n)
@@ -329,7 +329,7 @@ export const enum BiasAdd {
 }
 
 /** y = a ∘ b, elementwise. */
-export const enum Binary {
+export enum Binary {
   y, // (n)
   a, // (n)
   b, // (n)
@@ -337,7 +337,7 @@ export const enum Binary {
 }
 
 /** y = f(x), elementwise. */
-export const enum Unary {
+export enum Unary {
   y, // (n)
   x, // (n)
   n,
@@ -346,7 +346,7 @@ export const enum Unary {
 }
 
 /** dx = dy · f′, elementwise; v is f's output where f′ can be had from it (relu leakyRelu elu selu sigmoid tanh softplus), else its input. */
-export const enum UnaryBackward {
+export enum UnaryBackward {
   dx, // (n)
   dy, // (n)
   v, // (n)
@@ -355,7 +355,7 @@ export const enum UnaryBackward {
 }
 
 /** y = x > 0 ? x : alpha[channel] · x. */
-export const enum Prelu {
+export enum Prelu {
   y, // (rows, channels)
   x, // (rows, channels)
   alpha, // (channels)
@@ -364,7 +364,7 @@ export const enum Prelu {
 }
 
 /** dx = dy · (x > 0 ? 1 : alpha); partials[chunk, c] = Σ over the chunk's rows of dy · min(x, 0). Split over chunks. */
-export const enum PreluBackward {
+export enum PreluBackward {
   dx, // (rows, channels)
   partials, // (chunks, channels)
   dy,
@@ -376,7 +376,7 @@ export const enum PreluBackward {
 }
 
 /** Row-wise softmax, the row's maximum taken off first. */
-export const enum Softmax {
+export enum Softmax {
   y, // (rows, n)
   x, // (rows, n)
   rows,
@@ -384,7 +384,7 @@ export const enum Softmax {
 }
 
 /** dx = y · (dy − Σ dy·y). */
-export const enum SoftmaxBackward {
+export enum SoftmaxBackward {
   dx, // (rows, n)
   dy,
   y,
@@ -393,7 +393,7 @@ export const enum SoftmaxBackward {
 }
 
 /** y = x · mask / (1 − rate); the same instruction takes dy to dx. Mask: key (seed, stream), see kernels/dropout.ts. */
-export const enum Dropout {
+export enum Dropout {
   y, // (n)
   x, // (n)
   n,
@@ -402,8 +402,8 @@ export const enum Dropout {
   rate,
 }
 
-/** partials[chunk] = (mean, M2) of each channel over the chunk's rows, M2 = Σ (x − mean)². Split over chunks. */
-export const enum BatchNormMoments {
+/** partials[chunk] = (mean − x[0], M2) of each channel over the chunk's rows, M2 = Σ (x − mean)². Split over chunks. */
+export enum BatchNormMoments {
   partials, // (chunks, 2, channels)
   x, // (rows, channels)
   rows,
@@ -412,11 +412,12 @@ export const enum BatchNormMoments {
 }
 
 /** Chan's formula over the chunks in order: mean, biased variance, inverseStd = 1/√(variance + epsilon). */
-export const enum BatchNormCombine {
+export enum BatchNormCombine {
   mean, // (channels)
   variance, // (channels)
   inverseStd, // (channels)
   partials, // (chunks, 2, channels)
+  x, // (rows, channels): its first row, which the chunk means are relative to
   rows,
   channels,
   chunkRows,
@@ -424,7 +425,7 @@ export const enum BatchNormCombine {
 }
 
 /** inverseStd = 1/√(variance + epsilon), from moving statistics. */
-export const enum BatchNormMoving {
+export enum BatchNormMoving {
   inverseStd, // (channels)
   variance, // (channels)
   channels,
@@ -432,7 +433,7 @@ export const enum BatchNormMoving {
 }
 
 /** y = relu?(gamma · (x − mean) · inverseStd + beta). */
-export const enum BatchNormForward {
+export enum BatchNormForward {
   y, // (rows, channels)
   x, // (rows, channels)
   mean,
@@ -445,7 +446,7 @@ export const enum BatchNormForward {
 }
 
 /** partials[chunk] = (Σ g·x̂, Σ g), g = dy, or where relu, dy · [γx̂ + β > 0]. Split over chunks. */
-export const enum BatchNormBackwardSums {
+export enum BatchNormBackwardSums {
   partials, // (chunks, 2, channels)
   dy, // (rows, channels)
   x, // (rows, channels)
@@ -460,7 +461,7 @@ export const enum BatchNormBackwardSums {
 }
 
 /** dgamma = Σ over chunks of partials[·, 0], dbeta = Σ of partials[·, 1]. */
-export const enum BatchNormBackwardCombine {
+export enum BatchNormBackwardCombine {
   dgamma, // (channels)
   dbeta, // (channels)
   partials, // (chunks, 2, channels)
@@ -469,7 +470,7 @@ export const enum BatchNormBackwardCombine {
 }
 
 /** dx = γ · inverseStd · (g − (dbeta + x̂ · dgamma)/rows); where frozen (moving statistics), dx = γ · inverseStd · g. */
-export const enum BatchNormBackward {
+export enum BatchNormBackward {
   dx, // (rows, channels)
   dy, // (rows, channels)
   x, // (rows, channels)
@@ -486,7 +487,7 @@ export const enum BatchNormBackward {
 }
 
 /** moving = momentum · moving + (1 − momentum) · value. */
-export const enum MovingAverage {
+export enum MovingAverage {
   moving, // (n)
   value, // (n)
   n,
@@ -494,7 +495,7 @@ export const enum MovingAverage {
 }
 
 /** rowLoss = w · L, rowCount = 1; both 0 where the row has no label (−1, NaN). rowLogSum = log Σ exp(logits). */
-export const enum SoftmaxCrossEntropy {
+export enum SoftmaxCrossEntropy {
   rowLoss, // (rows)
   rowCount, // (rows)
   rowLogSum, // (rows)
@@ -508,7 +509,7 @@ export const enum SoftmaxCrossEntropy {
 }
 
 /** dlogits = dRow · w · (softmax(logits) · Σt − t), 0 where there is no label. */
-export const enum SoftmaxCrossEntropyBackward {
+export enum SoftmaxCrossEntropyBackward {
   dlogits, // (rows, classes)
   dRow, // (rows)
   logits,
@@ -522,7 +523,7 @@ export const enum SoftmaxCrossEntropyBackward {
 }
 
 /** Elementwise losses: rowLoss = w · Σⱼ loss(prediction, target), rowCount = labelled elements (target not NaN). */
-export const enum ElementLoss {
+export enum ElementLoss {
   rowLoss, // (rows)
   rowCount, // (rows)
   prediction, // (rows, n)
@@ -534,7 +535,7 @@ export const enum ElementLoss {
 }
 
 /** dprediction = dRow · w · ∂loss/∂prediction, 0 where there is no label. */
-export const enum ElementLossBackward {
+export enum ElementLossBackward {
   dprediction, // (rows, n)
   dRow, // (rows)
   prediction,
@@ -546,7 +547,7 @@ export const enum ElementLossBackward {
 }
 
 /** result = [Σ rowLoss / count, Σ rowLoss, Σ rowCount, left as it is], count = State.denominators[output] or Σ rowCount; 0/0 = 0. */
-export const enum MeanLoss {
+export enum MeanLoss {
   result, // (4)
   rowLoss, // (rows)
   rowCount, // (rows)
@@ -555,7 +556,7 @@ export const enum MeanLoss {
 }
 
 /** dRow[…] = result[3] (the loss weight) / count; 0 where count is 0. */
-export const enum MeanLossBackward {
+export enum MeanLossBackward {
   dRow, // (rows)
   result, // (4)
   rows,
@@ -563,7 +564,7 @@ export const enum MeanLossBackward {
 }
 
 /** rowCorrect = w · [prediction right], rowWeight = w; elementwise kinds: sums over the row's labelled elements. 0, 0 where not labelled. */
-export const enum Accuracy {
+export enum Accuracy {
   rowCorrect, // (rows)
   rowWeight, // (rows)
   prediction, // (rows, n)
@@ -575,7 +576,7 @@ export const enum Accuracy {
 }
 
 /** partials[chunk] = Σ over the chunk of l1·|h| + l2·½h². Split over chunks of REDUCE_CHUNK floats. */
-export const enum ActivityPenalty {
+export enum ActivityPenalty {
   partials, // f64 (chunks)
   h, // (n)
   n,
@@ -584,7 +585,7 @@ export const enum ActivityPenalty {
 }
 
 /** result = [Σ partials / rows, Σ partials, rows, left as it is]. */
-export const enum ActivityPenaltyReduce {
+export enum ActivityPenaltyReduce {
   result, // (4)
   partials, // f64 (chunks)
   chunks,
@@ -592,7 +593,7 @@ export const enum ActivityPenaltyReduce {
 }
 
 /** dh = dy + (l1·sign(h) + l2·h)/rows. */
-export const enum ActivityPenaltyBackward {
+export enum ActivityPenaltyBackward {
   dh, // (n)
   dy, // (n)
   h, // (n)
@@ -603,7 +604,7 @@ export const enum ActivityPenaltyBackward {
 }
 
 /** partials[chunk] = Σ over the chunk of the block of l1·|w| + shrink·|w| + ½·l2·w². Chunks of REDUCE_CHUNK floats. */
-export const enum PenaltySums {
+export enum PenaltySums {
   partials, // f64 (chunks)
   parameters,
   segments, // (segmentCount, Segment.words)
@@ -612,7 +613,7 @@ export const enum PenaltySums {
 }
 
 /** gradients += l1·sign(w) + l2·w (what the optimizer steps fold in; for `gradients()`). */
-export const enum PenaltyGradient {
+export enum PenaltyGradient {
   gradients,
   parameters,
   segments,
@@ -621,7 +622,7 @@ export const enum PenaltyGradient {
 }
 
 /** result = [loss, dataLoss, penalty, 0]: dataLoss = Σ weight·mean over `losses`, penalty = Σ partials + Σ means of `activities`; State.halt where loss is not finite. */
-export const enum Objective {
+export enum Objective {
   result, // (4)
   losses, // (lossCount, 4), each [mean, sum, count, weight]
   activities, // (activityCount, 4) or absent
@@ -632,7 +633,7 @@ export const enum Objective {
 }
 
 /** partials[chunk] = Σ g² over the chunk, g = gradient + penalty, cut to ±clipValue where it is > 0; frozen segments left out. */
-export const enum GradientNorm {
+export enum GradientNorm {
   partials, // f64 (chunks)
   gradients,
   parameters,
@@ -643,7 +644,7 @@ export const enum GradientNorm {
 }
 
 /** factor = [min(1, clipNorm / (norm + 1e-6)), norm]. */
-export const enum ClipFactor {
+export enum ClipFactor {
   factor, // (2)
   partials, // f64 (chunks)
   chunks,
@@ -654,7 +655,7 @@ export const enum ClipFactor {
  * Optimizer steps: one pass over the block. g = gradient + State.penaltyScale·(l1·sign(w) + l2·w), cut to ±clipValue
  * where clipValue > 0, times factor[0] where present; then weight decay, the update with State.learningRate, shrink.
  */
-export const enum OptimizerStep {
+export enum OptimizerStep {
   parameters,
   slot0,
   slot1,
@@ -672,7 +673,7 @@ export const enum OptimizerStep {
 }
 
 /** Bits of OptimizerStep.flags. */
-export const enum OptimizerFlag {
+export enum OptimizerFlag {
   nesterov = 1,
   centered = 2,
   momentum = 4,

@@ -1,5 +1,14 @@
 // The kernels, in the order of Op (isa.ts). The build checks the table's length against the enum.
 
+import {
+  batchNormBackward,
+  batchNormBackwardCombine,
+  batchNormBackwardSums,
+  batchNormCombine,
+  batchNormForward,
+  batchNormMoments,
+  batchNormMoving,
+} from "./kernels/batchNorm";
 import { fill } from "./kernels/fill";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
@@ -59,13 +68,13 @@ const KERNELS: StaticArray<Kernel> = [
   none, // softmax
   none, // softmaxBackward
   none, // dropout
-  none, // batchNormMoments
-  none, // batchNormCombine
-  none, // batchNormMoving
-  none, // batchNormForward
-  none, // batchNormBackwardSums
-  none, // batchNormBackwardCombine
-  none, // batchNormBackward
+  batchNormMoments, // batchNormMoments
+  batchNormCombine, // batchNormCombine
+  batchNormMoving, // batchNormMoving
+  batchNormForward, // batchNormForward
+  batchNormBackwardSums, // batchNormBackwardSums
+  batchNormBackwardCombine, // batchNormBackwardCombine
+  batchNormBackward, // batchNormBackward
   none, // movingAverage
   none, // softmaxCrossEntropy
   none, // softmaxCrossEntropyBackward
@@ -95,5 +104,5 @@ export const kernelCount: i32 = KERNELS.length;
 
 /** The function-table index of opcode `op`'s kernel. */
 export function kernelOf(op: u32): u32 {
-  return load<u32>(load<usize>(changetype<usize>(KERNELS) + (<usize>op << 2)));
+  return load<u32>(load<usize>(changetype<usize>(KERNELS) + ((<usize>op) << 2)));
 }
