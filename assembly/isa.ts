@@ -12,7 +12,7 @@
 // operand of 0 means "absent".
 
 /** Words that stand before an instruction's operands. */
-export enum Header {
+export const enum Header {
   op,
   words,
   mode,
@@ -21,13 +21,13 @@ export enum Header {
 }
 
 /** Who runs an instruction: rank 0 alone, or every rank its share. */
-export enum Mode {
+export const enum Mode {
   solo,
   team,
 }
 
 /** What an address operand is relative to. */
-export enum Base {
+export const enum Base {
   absolute,
   parameters,
   statistics,
@@ -35,7 +35,7 @@ export enum Base {
 }
 
 /** What `run`, `lead` and `resume` return. */
-export enum Status {
+export const enum Status {
   done,
   stalled, // the leader's patience ended at a barrier: call `resume`
   poisoned, // a worker died
@@ -43,14 +43,14 @@ export enum Status {
 }
 
 /** Values of State.halt. */
-export enum Halt {
+export const enum Halt {
   none,
   numeric, // the objective is not finite
   data, // an input is not finite
 }
 
 /** The state block, in words: all that changes from step to step. Tapes never change. */
-export enum State {
+export const enum State {
   base0, // always 0
   parameters, // address of the parameter block in force
   statistics, // address of the moving statistics in force
@@ -73,7 +73,7 @@ export enum State {
 }
 
 /** The team block of a shared memory, in words; each group on a cache line of its own. */
-export enum Team {
+export const enum Team {
   arrived,
   generation = 16,
   start = 32, // counts runs that the team was called to
@@ -88,14 +88,14 @@ export enum Team {
 }
 
 /** How rows lie in a source. */
-export enum SourceType {
+export const enum SourceType {
   float32, // checked: a number that is not finite halts
   uint8,
   raw32, // labels and weights: copied as they are
 }
 
 /** What a GEMM does with its tile before it is stored. `aux` is (m, n) like c. */
-export enum Epilogue {
+export const enum Epilogue {
   none,
   relu,
   reluBackward, // c · [aux > 0]: aux is the ReLU's output
@@ -106,13 +106,13 @@ export enum Epilogue {
 }
 
 /** Rows of labels: class numbers (i32) or one row of f32 an example. */
-export enum LabelKind {
+export const enum LabelKind {
   index,
   rows,
 }
 
 /** How `accuracy` decides. */
-export enum AccuracyKind {
+export const enum AccuracyKind {
   index, // argmax of the prediction against a class number
   rows, // argmax against argmax of the target row
   binaryLogits, // elementwise: prediction cut at 0, target at 0.5
@@ -120,7 +120,7 @@ export enum AccuracyKind {
 }
 
 /** One row of a segment table: how an optimizer treats one parameter of the block. */
-export enum Segment {
+export const enum Segment {
   offset, // u32, floats from the start of the block
   length, // u32, floats
   frozen, // u32, 0 or 1
@@ -133,7 +133,7 @@ export enum Segment {
 }
 
 /** Opcodes, in the order of the kernel table (assembly/table.ts). */
-export enum Op {
+export const enum Op {
   guard, // stops the run where State.halt is set; the interpreter itself
   gather,
   shuffle,
@@ -220,7 +220,7 @@ export enum Op {
 // Operand slots. "(m, n)" are shapes; f32 unless said otherwise.
 
 /** y[r, :] = source[index(r), :] · scale + offset. Rows at and after State.rowCount repeat row rowCount − 1. */
-export enum Gather {
+export const enum Gather {
   y, // (rows, rowElements)
   slot,
   rows,
@@ -231,35 +231,35 @@ export enum Gather {
 }
 
 /** indices = a random permutation of 0 … n − 1 (Fisher–Yates; key (seed, stream), counter (i/4, op, State.epoch, 0)). */
-export enum Shuffle {
+export const enum Shuffle {
   indices, // u32 (n)
   n,
   op,
 }
 
 /** y[…] = value. */
-export enum Fill {
+export const enum Fill {
   y, // (n)
   n,
   value,
 }
 
 /** y = x. */
-export enum Copy {
+export const enum Copy {
   y, // (n)
   x, // (n)
   n,
 }
 
 /** y = y + x. */
-export enum Accumulate {
+export const enum Accumulate {
   y, // (n)
   x, // (n)
   n,
 }
 
 /** randomUniform: y in [a, b). randomNormal: mean a, standard deviation b. truncatedNormal: the same, |z| ≤ 2. */
-export enum Random {
+export const enum Random {
   y, // (n)
   n,
   op,
@@ -268,7 +268,7 @@ export enum Random {
 }
 
 /** y = gain · Q of a QR of a normal (rows, columns), signs made unique (diag R > 0); rows or columns orthonormal. */
-export enum Orthogonal {
+export const enum Orthogonal {
   y, // (rows, columns)
   workspace, // f32 (rows · columns)
   rows,
@@ -278,7 +278,7 @@ export enum Orthogonal {
 }
 
 /** c = epilogue(op(a) · op(b) + bias), or c += … where accumulate. See kernels/gemm.ts. */
-export enum Gemm {
+export const enum Gemm {
   c, // (batch, m, n), leading dimension ldc
   workspace, // workspaceBytes a thread
   a, // (m, k); transposed a: (k, m)
@@ -303,7 +303,7 @@ export enum Gemm {
 }
 
 /** partials[chunk, :] = column sums of chunk `chunk` of rows of x. Split over chunks. */
-export enum ColumnSums {
+export const enum ColumnSums {
   partials, // (chunks, n)
   x, // (m, n)
   m,
@@ -312,7 +312,7 @@ export enum ColumnSums {
 }
 
 /** y[j] = Σ over chunks, in chunk order, of partials[chunk, j]. Split over j. */
-export enum ReduceRows {
+export const enum ReduceRows {
   y, // (n)
   partials, // (chunks, n)
   chunks,
@@ -320,7 +320,7 @@ export enum ReduceRows {
 }
 
 /** y[i, j] = x[i, j] + b[j]. */
-export enum BiasAdd {
+export const enum BiasAdd {
   y, // (m, n)
   x, // (m, n)
   b, // (n)
@@ -329,7 +329,7 @@ export enum BiasAdd {
 }
 
 /** y = a ∘ b, elementwise. */
-export enum Binary {
+export const enum Binary {
   y, // (n)
   a, // (n)
   b, // (n)
@@ -337,7 +337,7 @@ export enum Binary {
 }
 
 /** y = f(x), elementwise. */
-export enum Unary {
+export const enum Unary {
   y, // (n)
   x, // (n)
   n,
@@ -346,7 +346,7 @@ export enum Unary {
 }
 
 /** dx = dy · f′, elementwise; v is f's output where f′ can be had from it (relu leakyRelu elu selu sigmoid tanh softplus), else its input. */
-export enum UnaryBackward {
+export const enum UnaryBackward {
   dx, // (n)
   dy, // (n)
   v, // (n)
@@ -355,7 +355,7 @@ export enum UnaryBackward {
 }
 
 /** y = x > 0 ? x : alpha[channel] · x. */
-export enum Prelu {
+export const enum Prelu {
   y, // (rows, channels)
   x, // (rows, channels)
   alpha, // (channels)
@@ -364,7 +364,7 @@ export enum Prelu {
 }
 
 /** dx = dy · (x > 0 ? 1 : alpha); partials[chunk, c] = Σ over the chunk's rows of dy · min(x, 0). Split over chunks. */
-export enum PreluBackward {
+export const enum PreluBackward {
   dx, // (rows, channels)
   partials, // (chunks, channels)
   dy,
@@ -376,7 +376,7 @@ export enum PreluBackward {
 }
 
 /** Row-wise softmax, the row's maximum taken off first. */
-export enum Softmax {
+export const enum Softmax {
   y, // (rows, n)
   x, // (rows, n)
   rows,
@@ -384,7 +384,7 @@ export enum Softmax {
 }
 
 /** dx = y · (dy − Σ dy·y). */
-export enum SoftmaxBackward {
+export const enum SoftmaxBackward {
   dx, // (rows, n)
   dy,
   y,
@@ -393,7 +393,7 @@ export enum SoftmaxBackward {
 }
 
 /** y = x · mask / (1 − rate); the same instruction takes dy to dx. Mask: key (seed, stream), see kernels/dropout.ts. */
-export enum Dropout {
+export const enum Dropout {
   y, // (n)
   x, // (n)
   n,
@@ -403,7 +403,7 @@ export enum Dropout {
 }
 
 /** partials[chunk] = (mean − x[0], M2) of each channel over the chunk's rows, M2 = Σ (x − mean)². Split over chunks. */
-export enum BatchNormMoments {
+export const enum BatchNormMoments {
   partials, // (chunks, 2, channels)
   x, // (rows, channels)
   rows,
@@ -412,7 +412,7 @@ export enum BatchNormMoments {
 }
 
 /** Chan's formula over the chunks in order: mean, biased variance, inverseStd = 1/√(variance + epsilon). */
-export enum BatchNormCombine {
+export const enum BatchNormCombine {
   mean, // (channels)
   variance, // (channels)
   inverseStd, // (channels)
@@ -425,7 +425,7 @@ export enum BatchNormCombine {
 }
 
 /** inverseStd = 1/√(variance + epsilon), from moving statistics. */
-export enum BatchNormMoving {
+export const enum BatchNormMoving {
   inverseStd, // (channels)
   variance, // (channels)
   channels,
@@ -433,7 +433,7 @@ export enum BatchNormMoving {
 }
 
 /** y = relu?(gamma · (x − mean) · inverseStd + beta). */
-export enum BatchNormForward {
+export const enum BatchNormForward {
   y, // (rows, channels)
   x, // (rows, channels)
   mean,
@@ -446,7 +446,7 @@ export enum BatchNormForward {
 }
 
 /** partials[chunk] = (Σ g·x̂, Σ g), g = dy, or where relu, dy · [γx̂ + β > 0]. Split over chunks. */
-export enum BatchNormBackwardSums {
+export const enum BatchNormBackwardSums {
   partials, // (chunks, 2, channels)
   dy, // (rows, channels)
   x, // (rows, channels)
@@ -461,7 +461,7 @@ export enum BatchNormBackwardSums {
 }
 
 /** dgamma = Σ over chunks of partials[·, 0], dbeta = Σ of partials[·, 1]. */
-export enum BatchNormBackwardCombine {
+export const enum BatchNormBackwardCombine {
   dgamma, // (channels)
   dbeta, // (channels)
   partials, // (chunks, 2, channels)
@@ -470,7 +470,7 @@ export enum BatchNormBackwardCombine {
 }
 
 /** dx = γ · inverseStd · (g − (dbeta + x̂ · dgamma)/rows); where frozen (moving statistics), dx = γ · inverseStd · g. */
-export enum BatchNormBackward {
+export const enum BatchNormBackward {
   dx, // (rows, channels)
   dy, // (rows, channels)
   x, // (rows, channels)
@@ -487,7 +487,7 @@ export enum BatchNormBackward {
 }
 
 /** moving = momentum · moving + (1 − momentum) · value. */
-export enum MovingAverage {
+export const enum MovingAverage {
   moving, // (n)
   value, // (n)
   n,
@@ -495,7 +495,7 @@ export enum MovingAverage {
 }
 
 /** rowLoss = w · L, rowCount = 1; both 0 where the row has no label (−1, NaN). rowLogSum = log Σ exp(logits). */
-export enum SoftmaxCrossEntropy {
+export const enum SoftmaxCrossEntropy {
   rowLoss, // (rows)
   rowCount, // (rows)
   rowLogSum, // (rows)
@@ -509,7 +509,7 @@ export enum SoftmaxCrossEntropy {
 }
 
 /** dlogits = dRow · w · (softmax(logits) · Σt − t), 0 where there is no label. */
-export enum SoftmaxCrossEntropyBackward {
+export const enum SoftmaxCrossEntropyBackward {
   dlogits, // (rows, classes)
   dRow, // (rows)
   logits,
@@ -523,7 +523,7 @@ export enum SoftmaxCrossEntropyBackward {
 }
 
 /** Elementwise losses: rowLoss = w · Σⱼ loss(prediction, target), rowCount = labelled elements (target not NaN). */
-export enum ElementLoss {
+export const enum ElementLoss {
   rowLoss, // (rows)
   rowCount, // (rows)
   prediction, // (rows, n)
@@ -535,7 +535,7 @@ export enum ElementLoss {
 }
 
 /** dprediction = dRow · w · ∂loss/∂prediction, 0 where there is no label. */
-export enum ElementLossBackward {
+export const enum ElementLossBackward {
   dprediction, // (rows, n)
   dRow, // (rows)
   prediction,
@@ -547,7 +547,7 @@ export enum ElementLossBackward {
 }
 
 /** result = [Σ rowLoss / count, Σ rowLoss, Σ rowCount, left as it is], count = State.denominators[output] or Σ rowCount; 0/0 = 0. */
-export enum MeanLoss {
+export const enum MeanLoss {
   result, // (4)
   rowLoss, // (rows)
   rowCount, // (rows)
@@ -556,7 +556,7 @@ export enum MeanLoss {
 }
 
 /** dRow[…] = result[3] (the loss weight) / count; 0 where count is 0. */
-export enum MeanLossBackward {
+export const enum MeanLossBackward {
   dRow, // (rows)
   result, // (4)
   rows,
@@ -564,7 +564,7 @@ export enum MeanLossBackward {
 }
 
 /** rowCorrect = w · [prediction right], rowWeight = w; elementwise kinds: sums over the row's labelled elements. 0, 0 where not labelled. */
-export enum Accuracy {
+export const enum Accuracy {
   rowCorrect, // (rows)
   rowWeight, // (rows)
   prediction, // (rows, n)
@@ -576,7 +576,7 @@ export enum Accuracy {
 }
 
 /** partials[chunk] = Σ over the chunk of l1·|h| + l2·½h². Split over chunks of REDUCE_CHUNK floats. */
-export enum ActivityPenalty {
+export const enum ActivityPenalty {
   partials, // f64 (chunks)
   h, // (n)
   n,
@@ -585,7 +585,7 @@ export enum ActivityPenalty {
 }
 
 /** result = [Σ partials / rows, Σ partials, rows, left as it is]. */
-export enum ActivityPenaltyReduce {
+export const enum ActivityPenaltyReduce {
   result, // (4)
   partials, // f64 (chunks)
   chunks,
@@ -593,7 +593,7 @@ export enum ActivityPenaltyReduce {
 }
 
 /** dh = dy + (l1·sign(h) + l2·h)/rows. */
-export enum ActivityPenaltyBackward {
+export const enum ActivityPenaltyBackward {
   dh, // (n)
   dy, // (n)
   h, // (n)
@@ -604,7 +604,7 @@ export enum ActivityPenaltyBackward {
 }
 
 /** partials[chunk] = Σ over the chunk of the block of l1·|w| + shrink·|w| + ½·l2·w². Chunks of REDUCE_CHUNK floats. */
-export enum PenaltySums {
+export const enum PenaltySums {
   partials, // f64 (chunks)
   parameters,
   segments, // (segmentCount, Segment.words)
@@ -613,7 +613,7 @@ export enum PenaltySums {
 }
 
 /** gradients += l1·sign(w) + l2·w (what the optimizer steps fold in; for `gradients()`). */
-export enum PenaltyGradient {
+export const enum PenaltyGradient {
   gradients,
   parameters,
   segments,
@@ -622,7 +622,7 @@ export enum PenaltyGradient {
 }
 
 /** result = [loss, dataLoss, penalty, 0]: dataLoss = Σ weight·mean over `losses`, penalty = Σ partials + Σ means of `activities`; State.halt where loss is not finite. */
-export enum Objective {
+export const enum Objective {
   result, // (4)
   losses, // (lossCount, 4), each [mean, sum, count, weight]
   activities, // (activityCount, 4) or absent
@@ -633,7 +633,7 @@ export enum Objective {
 }
 
 /** partials[chunk] = Σ g² over the chunk, g = gradient + penalty, cut to ±clipValue where it is > 0; frozen segments left out. */
-export enum GradientNorm {
+export const enum GradientNorm {
   partials, // f64 (chunks)
   gradients,
   parameters,
@@ -644,7 +644,7 @@ export enum GradientNorm {
 }
 
 /** factor = [min(1, clipNorm / (norm + 1e-6)), norm]. */
-export enum ClipFactor {
+export const enum ClipFactor {
   factor, // (2)
   partials, // f64 (chunks)
   chunks,
@@ -655,7 +655,7 @@ export enum ClipFactor {
  * Optimizer steps: one pass over the block. g = gradient + State.penaltyScale·(l1·sign(w) + l2·w), cut to ±clipValue
  * where clipValue > 0, times factor[0] where present; then weight decay, the update with State.learningRate, shrink.
  */
-export enum OptimizerStep {
+export const enum OptimizerStep {
   parameters,
   slot0,
   slot1,
@@ -673,7 +673,7 @@ export enum OptimizerStep {
 }
 
 /** Bits of OptimizerStep.flags. */
-export enum OptimizerFlag {
+export const enum OptimizerFlag {
   nesterov = 1,
   centered = 2,
   momentum = 4,

@@ -104,5 +104,5 @@ export const kernelCount: i32 = KERNELS.length;
 
 /** The function-table index of opcode `op`'s kernel. */
 export function kernelOf(op: u32): u32 {
-  return load<u32>(load<usize>(changetype<usize>(KERNELS) + ((<usize>op) << 2)));
+  return load<u32>(load<usize>(changetype<usize>(KERNELS) + (<usize>op << 2)));
 }

@@ -34,7 +34,7 @@ import { loadLanes, storeLanes } from "./lanes.micro";
 const PIVOT_ROWS: usize = 8;
 
 /** Rows that one chain of additions goes through. */
-const SUM_ROWS: usize = 256;
+const SUM_ROWS: usize = 128;
 
 /** Rows of a block that stays in L1 while its strips are walked. */
 function blockRows(channels: usize): usize {

@@ -221,7 +221,7 @@ for (const build of BUILDS) {
             ratio.map(() => 1),
           ),
           `variance, ${title}`,
-        ).toBeLessThan(name === "far" ? 3e-6 : 3e-5);
+        ).toBeLessThan(name === "far" ? 3e-6 : 5e-5);
       }
     }
   });
