@@ -8,8 +8,8 @@
 //
 // Statistics do not cancel. A chunk is summed about a pivot K, the mean of its first PIVOT_ROWS rows:
 //   S = Σ (x − K),  Q = Σ (x − K)²,  mean = K + S/n,  M2 = Q − S²/n
-// K is made of rows of the chunk itself, so S²/n ≤ (n / PIVOT_ROWS)·M2 and the difference keeps its digits. Chunk means are
-// kept relative to the first row of x (a mean of 1e4 would lose in rounding what a deviation of 1e-2 needs), and chunks
+// K is made of rows of the chunk itself, so S²/n ≤ (n / PIVOT_ROWS)·M2 at the very worst and the difference keeps its digits. Chunk
+// means are kept relative to the first row of x (a mean of 1e4 would lose in rounding what a deviation of 1e-2 needs), and chunks
 // are merged in order by Chan's formula.
 //
 // Every kernel walks blocks of rows that fit in L1, each in strips of 16 channels with constants and sums in registers,
@@ -30,7 +30,7 @@ import { ceilDiv, pointer, real, share, shareOf, size } from "../operands";
 import { backwardStrip8, inputGradient, masked, multiplyAdd, normalized } from "./batchNorm.micro";
 import { loadLanes, storeLanes } from "./lanes.micro";
 
-/** Rows whose mean is a chunk's pivot. */
+/** Rows whose mean is a chunk's pivot: so many of 16 channels and more, where a chunk has at most 512; else 8 times that. */
 const PIVOT_ROWS: usize = 8;
 
 /** Rows that one chain of additions goes through. */
@@ -119,7 +119,7 @@ function moments16(out: usize, x: usize, origin: usize, rows: usize, rowBytes: u
 /** The same of 4 channels, or of one; a chunk may have many rows here, which are summed in blocks. */
 function moments(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usize, whole: bool): void {
   let k = f32x4.splat(0);
-  const pivotRows = min(PIVOT_ROWS, rows);
+  const pivotRows = min(PIVOT_ROWS << 3, rows);
   const pivotEnd = x + pivotRows * rowBytes;
   for (let p = x; p < pivotEnd; p += rowBytes) k = f32x4.add(k, loadLanes(p, whole));
   k = f32x4.mul(k, f32x4.splat(<f32>1 / <f32>pivotRows));
