@@ -10,6 +10,8 @@ import {
   batchNormMoving,
 } from "./kernels/batchNorm";
 import { fill } from "./kernels/fill";
+import { adagradStep, adamStep, rmspropStep, sgdStep } from "./kernels/optimizer";
+import { clipFactor, gradientNorm, movingAverage, objective, penaltyGradient, penaltySums } from "./kernels/penalty";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
 
@@ -75,7 +77,7 @@ const KERNELS: StaticArray<Kernel> = [
   batchNormBackwardSums, // batchNormBackwardSums
   batchNormBackwardCombine, // batchNormBackwardCombine
   batchNormBackward, // batchNormBackward
-  none, // movingAverage
+  movingAverage, // movingAverage
   none, // softmaxCrossEntropy
   none, // softmaxCrossEntropyBackward
   none, // binaryCrossEntropy
@@ -88,15 +90,15 @@ const KERNELS: StaticArray<Kernel> = [
   none, // activityPenalty
   none, // activityPenaltyReduce
   none, // activityPenaltyBackward
-  none, // penaltySums
-  none, // penaltyGradient
-  none, // objective
-  none, // gradientNorm
-  none, // clipFactor
-  none, // sgdStep
-  none, // adagradStep
-  none, // rmspropStep
-  none, // adamStep
+  penaltySums, // penaltySums
+  penaltyGradient, // penaltyGradient
+  objective, // objective
+  gradientNorm, // gradientNorm
+  clipFactor, // clipFactor
+  sgdStep, // sgdStep
+  adagradStep, // adagradStep
+  rmspropStep, // rmspropStep
+  adamStep, // adamStep
 ];
 
 /** The number of kernels. */
@@ -104,5 +106,5 @@ export const kernelCount: i32 = KERNELS.length;
 
 /** The function-table index of opcode `op`'s kernel. */
 export function kernelOf(op: u32): u32 {
-  return load<u32>(load<usize>(changetype<usize>(KERNELS) + (<usize>op << 2)));
+  return load<u32>(load<usize>(changetype<usize>(KERNELS) + ((<usize>op) << 2)));
 }
