@@ -119,7 +119,7 @@ export const enum AccuracyKind {
   binaryProbabilities, // elementwise: both cut at 0.5
 }
 
-/** One row of a segment table: how an optimizer treats one parameter of the block. */
+/** One row of a segment table: how an optimizer treats one parameter of the block. Rows in ascending order of offset, offsets multiples of 4. */
 export const enum Segment {
   offset, // u32, floats from the start of the block
   length, // u32, floats
@@ -402,7 +402,7 @@ export const enum Dropout {
   rate,
 }
 
-/** partials[chunk] = (mean, M2) of each channel over the chunk's rows, M2 = Σ (x − mean)². Split over chunks. */
+/** partials[chunk] = (mean − x[0], M2) of each channel over the chunk's rows, M2 = Σ (x − mean)². Split over chunks. */
 export const enum BatchNormMoments {
   partials, // (chunks, 2, channels)
   x, // (rows, channels)
@@ -417,6 +417,7 @@ export const enum BatchNormCombine {
   variance, // (channels)
   inverseStd, // (channels)
   partials, // (chunks, 2, channels)
+  x, // (rows, channels): its first row, which the chunk means are relative to
   rows,
   channels,
   chunkRows,
@@ -653,6 +654,8 @@ export const enum ClipFactor {
 /**
  * Optimizer steps: one pass over the block. g = gradient + State.penaltyScale·(l1·sign(w) + l2·w), cut to ±clipValue
  * where clipValue > 0, times factor[0] where present; then weight decay, the update with State.learningRate, shrink.
+ * Slots: sgd velocity; adagrad Σ g²; rmsprop mean g², momentum buffer, mean g (centered); adam m, v, largest v (AMSGrad).
+ * Momentum is in force where it is not 0.
  */
 export const enum OptimizerStep {
   parameters,

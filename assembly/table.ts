@@ -26,6 +26,15 @@ import {
   tanhBackward,
 } from "./kernels/activations";
 import { activityPenalty, activityPenaltyBackward, activityPenaltyReduce } from "./kernels/activityPenalty";
+import {
+  batchNormBackward,
+  batchNormBackwardCombine,
+  batchNormBackwardSums,
+  batchNormCombine,
+  batchNormForward,
+  batchNormMoments,
+  batchNormMoving,
+} from "./kernels/batchNorm";
 import { biasAdd, columnSums, reduceRows } from "./kernels/bias";
 import { dropout } from "./kernels/dropout";
 import { accumulate, add, affine, copy, multiply, subtract } from "./kernels/elementwise";
@@ -42,7 +51,9 @@ import {
   softmaxCrossEntropy,
   softmaxCrossEntropyBackward,
 } from "./kernels/losses";
+import { adagradStep, adamStep, rmspropStep, sgdStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
+import { clipFactor, gradientNorm, movingAverage, objective, penaltyGradient, penaltySums } from "./kernels/penalty";
 import { randomNormal, randomUniform, shuffle, truncatedNormal } from "./kernels/random";
 import { softmax, softmaxBackward } from "./kernels/softmax";
 import { abs, cos, erf, exp, log, sign, sin, sqrt } from "./kernels/unary";
@@ -104,14 +115,14 @@ const KERNELS: StaticArray<Kernel> = [
   softmax, // softmax
   softmaxBackward, // softmaxBackward
   dropout, // dropout
-  none, // batchNormMoments
-  none, // batchNormCombine
-  none, // batchNormMoving
-  none, // batchNormForward
-  none, // batchNormBackwardSums
-  none, // batchNormBackwardCombine
-  none, // batchNormBackward
-  none, // movingAverage
+  batchNormMoments, // batchNormMoments
+  batchNormCombine, // batchNormCombine
+  batchNormMoving, // batchNormMoving
+  batchNormForward, // batchNormForward
+  batchNormBackwardSums, // batchNormBackwardSums
+  batchNormBackwardCombine, // batchNormBackwardCombine
+  batchNormBackward, // batchNormBackward
+  movingAverage, // movingAverage
   softmaxCrossEntropy, // softmaxCrossEntropy
   softmaxCrossEntropyBackward, // softmaxCrossEntropyBackward
   binaryCrossEntropy, // binaryCrossEntropy
@@ -124,15 +135,15 @@ const KERNELS: StaticArray<Kernel> = [
   activityPenalty, // activityPenalty
   activityPenaltyReduce, // activityPenaltyReduce
   activityPenaltyBackward, // activityPenaltyBackward
-  none, // penaltySums
-  none, // penaltyGradient
-  none, // objective
-  none, // gradientNorm
-  none, // clipFactor
-  none, // sgdStep
-  none, // adagradStep
-  none, // rmspropStep
-  none, // adamStep
+  penaltySums, // penaltySums
+  penaltyGradient, // penaltyGradient
+  objective, // objective
+  gradientNorm, // gradientNorm
+  clipFactor, // clipFactor
+  sgdStep, // sgdStep
+  adagradStep, // adagradStep
+  rmspropStep, // rmspropStep
+  adamStep, // adamStep
 ];
 
 /** The number of kernels. */
