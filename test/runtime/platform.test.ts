@@ -68,6 +68,9 @@ test("browser: readFile fetches; folders and writing are data errors", async () 
     ["down", /cannot read the URL "down": no network/],
   ] as const)
     await expect(browser.readFile(url)).rejects.toMatchObject({ code: "data", message: expect.stringMatching(why) });
-  await expect(browser.listFolder("f")).rejects.toMatchObject({ code: "data", message: expect.stringMatching(/needs Node/) });
+  await expect(browser.listFolder("f")).rejects.toMatchObject({
+    code: "data",
+    message: expect.stringMatching(/needs Node/),
+  });
   await expect(browser.writeFileAtomic("f", bytes)).rejects.toMatchObject({ code: "data" });
 });

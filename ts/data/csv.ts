@@ -46,7 +46,7 @@ export interface RegressionTable {
   classes: undefined;
 }
 
-const SCHEMA = {
+const schema = () => ({
   target: either(text(), count()),
   task: optional(oneOf("classification", "regression")),
   header: or(boolean(), true),
@@ -54,7 +54,7 @@ const SCHEMA = {
   quote: or(separator("one character, no line break", /^[^\r\n]$/), '"'),
   missing: or(oneOf("error", "drop", "mean"), "error"),
   categorical: or(listOf(text()), () => []),
-};
+});
 
 function separator(expected: string, pattern: RegExp): Field<string> {
   return { expected, accepts: (value) => typeof value === "string" && pattern.test(value) };
@@ -98,7 +98,7 @@ export function csv(source: string, options: CsvOptions & { task: "regression" }
 export function csv(source: string, options: CsvOptions): Promise<ClassificationTable | RegressionTable>;
 export async function csv(source: string, given: CsvOptions): Promise<ClassificationTable | RegressionTable> {
   check("csv", "source", text(), source);
-  const options = readOptions("csv", given, SCHEMA);
+  const options = readOptions("csv", given, schema());
   const { categorical, delimiter, missing, quote } = options;
   if (delimiter.includes(quote)) throw argumentError("csv", `a delimiter without the quote ${quote}`, delimiter);
   const table = await readTable(source, options.header, delimiter, quote);
