@@ -213,6 +213,6 @@ for (const [kind, mutate] of Object.entries(kinds))
     }
     expect(loaded).toBeLessThan(PER_KIND);
     expect(Object.keys(Object.prototype)).toEqual([]);
-    expect(performance.now() - start).toBeLessThan(10_000);
+    expect(performance.now() - start).toBeLessThan(20_000);
     if (process.env["FUZZ_VERBOSE"]) console.log(kind, loaded, (performance.now() - start).toFixed(0), "ms");
   });
