@@ -1,5 +1,6 @@
-// What a page or a web worker has.
+// What a page or a web worker has: workers, and no files but addresses to read from.
 
+import { DownhillError } from "../../errors";
 import type { WorkerHandle } from "./worker";
 
 /** A page's main thread may not sleep in Atomics.wait; a worker may. */
@@ -21,4 +22,30 @@ export function startWorker(source: string, url?: string): WorkerHandle {
     },
     terminate: () => worker.terminate(),
   };
+}
+
+/** The bytes behind a URL. */
+export async function readFile(url: string): Promise<Uint8Array> {
+  let why: string;
+  let cause: unknown;
+  try {
+    const response = await fetch(url);
+    if (response.ok) return new Uint8Array(await response.arrayBuffer());
+    why = `HTTP status ${response.status}`;
+  } catch (error) {
+    why = (error as Error).message;
+    cause = error;
+  }
+  throw new DownhillError("data", `cannot read the URL ${JSON.stringify(url)}: ${why}`, { cause });
+}
+
+const needsNode = (what: string, path: string) =>
+  new DownhillError("data", `cannot ${what} ${JSON.stringify(path)}: that needs Node, a page has no files`);
+
+export async function listFolder(path: string): Promise<string[]> {
+  throw needsNode("read the folder", path);
+}
+
+export async function writeFileAtomic(path: string, _bytes: Uint8Array): Promise<void> {
+  throw needsNode("write", path);
 }

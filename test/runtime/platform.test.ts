@@ -1,0 +1,76 @@
+import { mkdir, mkdtemp, readFile as read, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import * as browser from "../../ts/runtime/platform/browser";
+import * as node from "../../ts/runtime/platform/node";
+
+let root: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "downhill-platform-"));
+});
+afterAll(() => rm(root, { recursive: true }));
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+const bytes = Uint8Array.from({ length: 100_000 }, (_, i) => i * 7);
+
+test("node: what writeFileAtomic wrote, readFile reads, and no temporary file stays", async () => {
+  const path = join(root, "a.bin");
+  await node.writeFileAtomic(path, Uint8Array.of(1, 2));
+  await node.writeFileAtomic(path, bytes);
+  const back = await node.readFile(path);
+  expect(Object.getPrototypeOf(back)).toBe(Uint8Array.prototype);
+  expect(Buffer.compare(back, bytes)).toBe(0);
+  expect(await node.listFolder(root)).toEqual(["a.bin"]);
+});
+
+test("node: a failed write leaves the old content and no temporary file", async () => {
+  const folder = join(root, "folder");
+  await mkdir(join(folder, "taken"), { recursive: true });
+  await writeFile(join(folder, "taken", "file"), "old");
+  await expect(node.writeFileAtomic(join(folder, "taken"), bytes)).rejects.toMatchObject({
+    name: "DownhillError",
+    code: "data",
+    message: expect.stringMatching(/cannot write ".*taken": E/),
+  });
+  expect(await readdir(folder)).toEqual(["taken"]);
+  expect(await read(join(folder, "taken", "file"), "utf8")).toBe("old");
+  await expect(node.writeFileAtomic(join(root, "none", "a"), bytes)).rejects.toMatchObject({ code: "data" });
+});
+
+test("node: writes to one path at a time end with one of them whole", async () => {
+  const path = join(root, "b.bin");
+  await Promise.all([1, 2, 3, 4].map((v) => node.writeFileAtomic(path, new Uint8Array(1 << 20).fill(v))));
+  const back = await node.readFile(path);
+  expect(back.length).toBe(1 << 20);
+  expect(new Set(back).size).toBe(1);
+  expect((await readdir(root)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+});
+
+test("node: a path that cannot be read is a data error that names it", async () => {
+  await expect(node.readFile(join(root, "none"))).rejects.toMatchObject({
+    code: "data",
+    message: expect.stringMatching(/cannot read ".*none": ENOENT/),
+  });
+  await expect(node.listFolder(join(root, "none"))).rejects.toMatchObject({ code: "data" });
+});
+
+test("browser: readFile fetches; folders and writing are data errors", async () => {
+  vi.stubGlobal("fetch", async (url: string) => {
+    if (url === "down") throw new TypeError("no network");
+    return url === "good" ? new Response(bytes) : new Response("no", { status: 404 });
+  });
+  expect(Buffer.compare(await browser.readFile("good"), bytes)).toBe(0);
+  for (const [url, why] of [
+    ["missing", /cannot read the URL "missing": HTTP status 404/],
+    ["down", /cannot read the URL "down": no network/],
+  ] as const)
+    await expect(browser.readFile(url)).rejects.toMatchObject({ code: "data", message: expect.stringMatching(why) });
+  await expect(browser.listFolder("f")).rejects.toMatchObject({
+    code: "data",
+    message: expect.stringMatching(/needs Node/),
+  });
+  await expect(browser.writeFileAtomic("f", bytes)).rejects.toMatchObject({ code: "data" });
+});
