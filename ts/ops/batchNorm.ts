@@ -88,7 +88,7 @@ export const batchNorm: OpOf<BatchNormAttributes> = /* @__PURE__ */ defineOp<Bat
     tape.push(
       Op.batchNormCombine,
       [mean, variance, inverseStd],
-      [partials],
+      [partials, x!],
       [rows, channels, chunkRows],
       [epsilon],
       streaming(4 * chunks * channels),
