@@ -1,12 +1,14 @@
-// npm run build: the four cores (build/core), then the bundles and declarations (dist).
+// npm run build: the four cores (build/core), then the bundles and the declarations (dist).
 //
 //   node build.js          everything
 //   node build.js core     the cores only
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { build } from "esbuild";
 
 const TARGETS = ["strict", "fastMath", "strictShared", "fastMathShared"];
+const run = (script, ...args) => execFileSync(process.execPath, [script, ...args], { stdio: "inherit" });
 
 /** Opcodes in assembly/isa.ts, Op.count left out. */
 function opcodeCount() {
@@ -17,19 +19,73 @@ function opcodeCount() {
 
 /** Compiles one target and writes it as a module whose default export is its base64. */
 function buildCore(target) {
-  execFileSync("node", ["node_modules/assemblyscript/bin/asc.js", "--target", target], { stdio: "inherit" });
+  run("node_modules/assemblyscript/bin/asc.js", "--target", target);
   const bytes = readFileSync(`build/core/${target}.wasm`);
   writeFileSync(`build/core/${target}.js`, `export default "${bytes.toString("base64")}";\n`);
   return bytes;
 }
 
-mkdirSync("build/core", { recursive: true });
-writeFileSync("build/core/core.d.ts", "declare const base64: string;\nexport default base64;\n");
-for (const target of TARGETS) {
-  const bytes = buildCore(target);
-  if (target !== "strict") continue;
+/** The four cores; the kernel table's length is checked against the opcodes. */
+function buildCores() {
+  mkdirSync("build/core", { recursive: true });
+  writeFileSync("build/core/core.d.ts", "declare const base64: string;\nexport default base64;\n");
+  const [strict] = TARGETS.map(buildCore);
   const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(strict), { env: { memory } });
   if (exports.kernelCount.value !== opcodeCount())
     throw new Error(`assembly/table.ts has ${exports.kernelCount.value} kernels, Op has ${opcodeCount()}`);
 }
+
+/** Sources name the cores as #core/… and the platform as #platform: where these lie is decided here. */
+const resolve = (platform) => ({
+  name: "downhill",
+  setup({ onResolve }) {
+    onResolve({ filter: /^#core\// }, ({ path }) => ({
+      path: new URL(`build/core/${path.slice(6)}`, import.meta.url).pathname,
+    }));
+    onResolve({ filter: /^#platform$/ }, () =>
+      platform
+        ? { path: new URL(`ts/runtime/platform/${platform}.ts`, import.meta.url).pathname }
+        : { path: "#platform", external: true },
+    );
+  },
+});
+
+const LICENSE = "/*! downhill, Apache-2.0 */";
+
+/**
+ * dist/: modules for Node and bundlers, which resolve #platform by package.json's `imports`; dist/browser/: the same for a
+ * page's <script type="module">, with nothing left to resolve.
+ */
+async function buildBundles() {
+  rmSync("dist", { recursive: true, force: true });
+  const common = {
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    target: "es2022",
+    minify: true,
+    legalComments: "none",
+    banner: { js: LICENSE },
+    logLevel: "warning",
+  };
+  const library = { downhill: "ts/index.ts", random: "ts/random.ts" };
+  await build({
+    ...common,
+    entryPoints: {
+      ...library,
+      cli: "ts/cli/main.ts",
+      // in one build with what uses them, so that there is one DownhillError
+      "platform/node": "ts/runtime/platform/node.ts",
+      "platform/browser": "ts/runtime/platform/browser.ts",
+    },
+    outdir: "dist",
+    external: ["commander", "csv-parse", "csv-parse/*", "node:*"],
+    plugins: [resolve(undefined)],
+  });
+  await build({ ...common, entryPoints: library, outdir: "dist/browser", plugins: [resolve("browser")] });
+  run("node_modules/typescript/bin/tsc", "-p", "tsconfig.types.json");
+}
+
+buildCores();
+if (process.argv[2] !== "core") await buildBundles();

@@ -28,7 +28,8 @@ export function show(value: unknown): string {
     const items = value.slice(0, 8).map(show).join(", ");
     return value.length > 8 ? `[${items}, …] (${value.length} items)` : `[${items}]`;
   }
-  if (ArrayBuffer.isView(value)) return `a ${value.constructor.name} of ${(value as Uint8Array).length ?? value.byteLength}`;
+  if (ArrayBuffer.isView(value))
+    return `a ${value.constructor.name} of ${(value as Uint8Array).length ?? value.byteLength}`;
   const type = (value as { type?: unknown }).type;
   if (typeof type === "string") return `${type}()`;
   const name = value.constructor?.name;

@@ -2,9 +2,9 @@
 
 import { Base } from "../assembly/isa";
 import type { Part } from "./graph/tape";
+import { readExamples, readInputs } from "./training/batch";
 import type { Model } from "./training/model";
 import { programFor } from "./training/step";
-import { readExamples, readInputs } from "./training/batch";
 import { table } from "./training/summary";
 
 const BASES: Record<Base, string> = {

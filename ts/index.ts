@@ -1,6 +1,8 @@
 // The public API: re-exports, nothing else.
 
+export { csv } from "./data/csv";
 export { digits } from "./data/digits";
+export { idx } from "./data/idx";
 export { DownhillError, type ErrorCode } from "./errors";
 export { explain } from "./explain";
 export {
@@ -43,7 +45,7 @@ export { accuracy } from "./metrics/metrics";
 export type { ArrayLike, NDArray } from "./ndarray";
 export { adagrad, adam, adamw, rmsprop, sgd } from "./optimizers/optimizers";
 export { l1, l1l2, l2 } from "./regularizers/regularizers";
-export { init, type InitOptions, type Runtime, setSeed } from "./runtime/runtime";
+export { type InitOptions, init, type Runtime, setSeed } from "./runtime/runtime";
 export {
   cosineDecay,
   exponentialDecay,

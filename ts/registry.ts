@@ -6,7 +6,16 @@ import { argumentError, DownhillError, show } from "./errors";
 import { check, type Field, nearest, readOptions, type Schema } from "./options";
 
 /** The families of factories. */
-export type Family = "callback" | "layer" | "loss" | "metric" | "optimizer" | "schedule" | "initializer" | "regularizer" | "constraint";
+export type Family =
+  | "callback"
+  | "layer"
+  | "loss"
+  | "metric"
+  | "optimizer"
+  | "schedule"
+  | "initializer"
+  | "regularizer"
+  | "constraint";
 
 /** What a factory returns. */
 export interface Built {

@@ -37,7 +37,10 @@ export function readArray(who: string, value: unknown): { data: NumberArray; sha
     throw new DownhillError("shape", `${who}: expected shape to be a list of integers ≥ 0, got ${show(shape)}`);
   checkAttached(who, data);
   if (sizeOf(shape) !== data.length)
-    throw new DownhillError("shape", `${who}: expected ${sizeOf(shape)} numbers for shape [${shape.join(", ")}], got ${data.length}`);
+    throw new DownhillError(
+      "shape",
+      `${who}: expected ${sizeOf(shape)} numbers for shape [${shape.join(", ")}], got ${data.length}`,
+    );
   return { data, shape: [...shape] };
 }
 
@@ -51,14 +54,18 @@ function readNested(who: string, value: readonly unknown[]): { data: Float32Arra
   const shape: number[] = [];
   for (let level: unknown = value; Array.isArray(level); level = level[0]) {
     shape.push(level.length);
-    if (level.length === 0) throw new DownhillError("shape", `${who}: expected at least one number, got an empty array`);
+    if (level.length === 0)
+      throw new DownhillError("shape", `${who}: expected at least one number, got an empty array`);
     if (shape.length > 16) throw new DownhillError("shape", `${who}: expected at most 16 axes, got more`);
   }
   const data = new Float32Array(sizeOf(shape));
   let at = 0;
   const visit = (level: readonly unknown[], axis: number, where: string) => {
     if (level.length !== shape[axis])
-      throw new DownhillError("shape", `${who}: expected ${shape[axis]} items in ${where || "it"}, got ${level.length} (ragged)`);
+      throw new DownhillError(
+        "shape",
+        `${who}: expected ${shape[axis]} items in ${where || "it"}, got ${level.length} (ragged)`,
+      );
     for (let i = 0; i < level.length; i++) {
       const item = level[i];
       if (axis + 1 < shape.length) {
@@ -93,12 +100,16 @@ export function readRows(who: string, value: unknown, rowShape: Shape): Rows<Num
   const expected = `[${["n", ...rowShape].join(", ")}]`;
   if (shape === undefined) {
     if (data.length === 0 || data.length % size !== 0)
-      throw new DownhillError("shape", `${who}: expected input of shape ${expected} or a multiple of ${size} numbers, got ${data.length}`);
+      throw new DownhillError(
+        "shape",
+        `${who}: expected input of shape ${expected} or a multiple of ${size} numbers, got ${data.length}`,
+      );
     return { data, rows: data.length / size };
   }
   if (shape.length !== rowShape.length + 1 || rowShape.some((d, i) => d !== shape[i + 1]))
     throw shapeError(who, "input", expected, shape);
-  if (shape[0] === 0) throw new DownhillError("shape", `${who}: expected at least one example, got shape [${shape.join(", ")}]`);
+  if (shape[0] === 0)
+    throw new DownhillError("shape", `${who}: expected at least one example, got shape [${shape.join(", ")}]`);
   return { data, rows: shape[0]! };
 }
 
@@ -140,7 +151,8 @@ export interface Targets {
 export function readClasses(who: string, value: unknown, classes: number): Targets {
   const { data, shape } = readArray(who, value);
   const dims = shape ?? [data.length];
-  if (dims[0] === 0 || data.length === 0) throw new DownhillError("shape", `${who}: expected at least one label, got none`);
+  if (dims[0] === 0 || data.length === 0)
+    throw new DownhillError("shape", `${who}: expected at least one label, got none`);
   if (dims.length === 2 && dims[1] === classes && classes > 1) {
     const floats = data instanceof Float32Array ? data : Float32Array.from(data);
     let complete = true;
@@ -189,7 +201,12 @@ export function readElements(
     const t = floats[i]!;
     if (t !== t) complete = false;
     else if (range ? !(t >= range[0] && t <= range[1]) : t - t !== 0)
-      throw badLabel(who, Math.floor(i / size), range ? `a target in [${range[0]}, ${range[1]}]` : "a finite target", t);
+      throw badLabel(
+        who,
+        Math.floor(i / size),
+        range ? `a target in [${range[0]}, ${range[1]}]` : "a finite target",
+        t,
+      );
   }
   return { data: floats, index: false, shape: rowShape, rows, complete, elementwise: true };
 }
@@ -227,7 +244,8 @@ export function readWeights(who: string, value: unknown, rows: number): Float32A
   const weights = Float32Array.from(data);
   for (let i = 0; i < rows; i++) {
     const w = weights[i]!;
-    if (!(w >= 0 && w - w === 0)) throw new DownhillError("data", `${who}: expected a weight ≥ 0 for example ${i}, got ${data[i]}`);
+    if (!(w >= 0 && w - w === 0))
+      throw new DownhillError("data", `${who}: expected a weight ≥ 0 for example ${i}, got ${data[i]}`);
   }
   return weights;
 }
@@ -274,6 +292,7 @@ export function readNumbers(who: string, value: unknown, shape: Shape): Float32A
   if (read.shape ? read.shape.join() !== shape.join() : read.data.length !== sizeOf(shape))
     throw shapeError(who, "an array", shape, read.shape ?? [read.data.length]);
   const at = firstNotFinite(read.data);
-  if (at >= 0) throw new DownhillError("data", `${who}: expected finite numbers, got ${read.data[at]} at position ${at}`);
+  if (at >= 0)
+    throw new DownhillError("data", `${who}: expected finite numbers, got ${read.data[at]} at position ${at}`);
   return Float32Array.from(read.data);
 }

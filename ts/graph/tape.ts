@@ -100,7 +100,8 @@ export class TapeWriter {
     };
     const operands = outputs.length + inputs.length + sizes.length + reals.length;
     this.#words.push(opcode, Header.args + operands, instruction.team ? Mode.team : Mode.solo, this.statePointer);
-    for (const p of [...instruction.outputs, ...instruction.inputs]) this.#words.push(p ? p.place.offset | p.place.base : 0);
+    for (const p of [...instruction.outputs, ...instruction.inputs])
+      this.#words.push(p ? p.place.offset | p.place.base : 0);
     for (const size of sizes) this.#words.push(size);
     for (const real of reals) {
       this.#real[0] = real;

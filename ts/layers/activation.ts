@@ -2,8 +2,8 @@
 
 import { show } from "../errors";
 import type { Tensor } from "../graph/graph";
-import { boolean, type Field, finite, nonNegative, or } from "../options";
 import * as ops from "../ops/activations";
+import { boolean, type Field, finite, nonNegative, or } from "../options";
 import { type Layer, type LayerOptions, layerFactory } from "./layer";
 
 /** Activations that have a name: those without parameters, with their defaults. */
@@ -103,4 +103,3 @@ export const softplus: Plain = /* @__PURE__ */ plain("softplus", (x) => ops.soft
 
 /** y = exp(xᵢ)/Σⱼ exp(xⱼ) along the last axis. */
 export const softmax: Plain = /* @__PURE__ */ plain("softmax", (x) => ops.softmax([x], {}));
-

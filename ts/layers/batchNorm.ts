@@ -1,5 +1,5 @@
 import { ones, zeros } from "../initializers/initializers";
-import { batchNorm as batchNormOp, batchNormInference, movingAverage } from "../ops/batchNorm";
+import { batchNormInference, batchNorm as batchNormOp, movingAverage } from "../ops/batchNorm";
 import { optional, or, positive, unit } from "../options";
 import { type Built, built } from "../registry";
 import { checkRank, type Layer, type LayerOptions, layerFactory } from "./layer";

@@ -1,9 +1,9 @@
+import { glorotUniform, zeros } from "../initializers/initializers";
 import { biasAdd } from "../ops/bias";
 import { reshape } from "../ops/elementwise";
 import { matmul } from "../ops/gemm";
 import { boolean, count, optional, or } from "../options";
 import { type Built, built } from "../registry";
-import { glorotUniform, zeros } from "../initializers/initializers";
 import { type ActivationName, activationName, applyActivation } from "./activation";
 import { checkRank, type Layer, type LayerOptions, layerFactory, type ParameterSpec } from "./layer";
 

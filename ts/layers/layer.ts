@@ -3,7 +3,7 @@
 
 import { argumentError, DownhillError } from "../errors";
 import { Graph, type Shape, Tensor } from "../graph/graph";
-import { boolean, name, type Read, optional, type Schema, shape } from "../options";
+import { boolean, name, optional, type Read, type Schema, shape } from "../options";
 import { type Built, built, configure, type Definition, definitionOf, register } from "../registry";
 
 /** A parameter (or a statistic) that a layer needs. */

@@ -1,7 +1,7 @@
 // Losses. With weights wᵢ the mean is Σwᵢ·Lᵢ over the number of labelled examples; a label of NaN, or −1 as a class
 // number, is not labelled and left out.
 
-import { LabelKind } from "../../assembly/isa";
+import type { LabelKind } from "../../assembly/isa";
 import type { Tensor } from "../graph/graph";
 import * as ops from "../ops/losses";
 import { boolean, fraction, or } from "../options";
@@ -34,7 +34,8 @@ export interface LossDefinition<C = any> extends Definition {
   call(inputs: LossInputs, config: C): RowLosses;
 }
 
-const loss = <Args extends unknown[]>(definition: LossDefinition) => factory<Args, LossDefinition>(["loss"], definition);
+const loss = <Args extends unknown[]>(definition: LossDefinition) =>
+  factory<Args, LossDefinition>(["loss"], definition);
 
 /** @internal */
 export const lossDefinition = (config: Built): LossDefinition => definitionOf<LossDefinition>("loss", config);

@@ -48,13 +48,7 @@ const moving = (n: number) => streaming(3 * n);
 /** max(0, x) */
 export const relu = /* @__PURE__ */ activation("relu", Op.relu, Op.reluBackward, "output", moving);
 /** x > 0 ? x : alpha·x */
-export const leakyRelu = /* @__PURE__ */ activation(
-  "leakyRelu",
-  Op.leakyRelu,
-  Op.leakyReluBackward,
-  "output",
-  moving,
-);
+export const leakyRelu = /* @__PURE__ */ activation("leakyRelu", Op.leakyRelu, Op.leakyReluBackward, "output", moving);
 /** x > 0 ? x : alpha·(eˣ − 1) */
 export const elu = /* @__PURE__ */ activation("elu", Op.elu, Op.eluBackward, "output");
 /** 1.0507·(x > 0 ? x : 1.6733·(eˣ − 1)) */

@@ -41,7 +41,14 @@ const batchNormBackward: OpOf<{ relu?: boolean; frozen?: boolean }> = /* @__PURE
     const { channels, rows, chunkRows, chunks, partialBytes } = geometry(x!);
     const partials = tape.workspace(0, partialBytes);
     const inner = [dy!, x!, mean!, inverseStd!, gamma!, beta!];
-    tape.push(Op.batchNormBackwardSums, [partials], inner, [rows, channels, chunkRows, +!!relu], [], streaming(2 * x!.size));
+    tape.push(
+      Op.batchNormBackwardSums,
+      [partials],
+      inner,
+      [rows, channels, chunkRows, +!!relu],
+      [],
+      streaming(2 * x!.size),
+    );
     tape.push(
       Op.batchNormBackwardCombine,
       [dgamma, dbeta],

@@ -1,6 +1,6 @@
 // The minibatch: rows of a resident source, as floats. A rescaling behind it joins it.
 
-import { Op, SourceType } from "../../assembly/isa";
+import { Op, type SourceType } from "../../assembly/isa";
 import { defineOp, type Graph, type Op as OpOf, type Shape, Span, type Tensor } from "../graph/graph";
 import { streaming } from "./work";
 

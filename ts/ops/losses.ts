@@ -6,7 +6,6 @@ import { defineOp, type Node, type Op as OpOf, type Shape, type Tensor } from ".
 import type { TapeWriter } from "../graph/tape";
 import { streaming, transcendental } from "./work";
 
-
 export interface CrossEntropyAttributes {
   kind: LabelKind;
   smoothing: number;
@@ -18,16 +17,15 @@ function crossEntropySizes(logits: Tensor, { kind, smoothing }: CrossEntropyAttr
   return { sizes: [rows, classes, kind], reals: [smoothing], work: transcendental(rows * Math.max(8, classes)) };
 }
 
-const softmaxCrossEntropyBackward: OpOf<CrossEntropyAttributes> =
-  /* @__PURE__ */ defineOp<CrossEntropyAttributes>({
-    name: "softmaxCrossEntropyBackward",
-    shape: ([, logits]) => [logits!],
-    gradient: null,
-    lower(tape, { inputs, outputs: [dlogits], attributes }) {
-      const { sizes, reals, work } = crossEntropySizes(dlogits!, attributes);
-      tape.push(Op.softmaxCrossEntropyBackward, [dlogits!], inputs, sizes, reals, work);
-    },
-  });
+const softmaxCrossEntropyBackward: OpOf<CrossEntropyAttributes> = /* @__PURE__ */ defineOp<CrossEntropyAttributes>({
+  name: "softmaxCrossEntropyBackward",
+  shape: ([, logits]) => [logits!],
+  gradient: null,
+  lower(tape, { inputs, outputs: [dlogits], attributes }) {
+    const { sizes, reals, work } = crossEntropySizes(dlogits!, attributes);
+    tape.push(Op.softmaxCrossEntropyBackward, [dlogits!], inputs, sizes, reals, work);
+  },
+});
 
 /** Inputs logits (n, classes), labels (n) or (n, classes), weights (n) or null; outputs rowLoss, rowCount, rowLogSum. */
 export const softmaxCrossEntropy: OpOf<CrossEntropyAttributes> = /* @__PURE__ */ defineOp<CrossEntropyAttributes>({

@@ -6,7 +6,19 @@
 import { Op, OptimizerFlag } from "../../assembly/isa";
 import { argumentError } from "../errors";
 import type { StepAttributes } from "../ops/update";
-import { boolean, type Field, fraction, listOf, nonNegative, optional, or, positive, type Schema, text, unit } from "../options";
+import {
+  boolean,
+  type Field,
+  fraction,
+  listOf,
+  nonNegative,
+  optional,
+  or,
+  positive,
+  type Schema,
+  text,
+  unit,
+} from "../options";
 import { type Built, type Definition, definitionOf, factory } from "../registry";
 import { rateOrSchedule } from "../schedules/schedules";
 

@@ -99,7 +99,9 @@ export class Memory {
       try {
         this.raw.grow(Math.ceil(missing / PAGE));
       } catch (cause) {
-        throw new DownhillError("memory", `${who}: needs ${bytes} bytes, and the platform has no more memory`, { cause });
+        throw new DownhillError("memory", `${who}: needs ${bytes} bytes, and the platform has no more memory`, {
+          cause,
+        });
       }
     }
   }

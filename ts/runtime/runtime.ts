@@ -116,8 +116,8 @@ export class Runtime {
 
 /** A module that only validates where relaxed SIMD is on: i8x16.relaxed_swizzle. */
 const RELAXED = [
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253,
-  128, 2, 11,
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15,
+  253, 128, 2, 11,
 ];
 
 function detectFeatures(): Features {
@@ -133,7 +133,11 @@ function detectFeatures(): Features {
 function makeMemory(max: number, shared: boolean): WebAssembly.Memory {
   for (let maximum = Math.min(max, ADDRESS_SPACE) / PAGE; ; maximum = Math.ceil(maximum / 2)) {
     try {
-      return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: Math.max(INITIAL_PAGES, Math.floor(maximum)), shared });
+      return new WebAssembly.Memory({
+        initial: INITIAL_PAGES,
+        maximum: Math.max(INITIAL_PAGES, Math.floor(maximum)),
+        shared,
+      });
     } catch (cause) {
       // some browsers refuse shared memories with a large maximum
       if (maximum <= 256) throw new DownhillError("memory", `init: no memory of ${max} bytes can be had`, { cause });
@@ -194,7 +198,9 @@ export async function init(options?: InitOptions): Promise<Runtime> {
   const lacks: string[] = [];
   let threads = read.threads === "auto" ? cores() : read.threads;
   if (threads > 1 && !features.threads) {
-    lacks.push(`threads (${features.crossOriginIsolated ? "no shared memory" : "the page is not cross-origin isolated"})`);
+    lacks.push(
+      `threads (${features.crossOriginIsolated ? "no shared memory" : "the page is not cross-origin isolated"})`,
+    );
     threads = 1;
   }
   let fastMath = read.fastMath;

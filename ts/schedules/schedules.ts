@@ -2,8 +2,8 @@
 // same bits in every engine.
 
 import { boolean, count, nonNegative, or, positive, unit } from "../options";
-import type { Core } from "../runtime/core";
 import { type Built, built, type Definition, definitionOf, factory } from "../registry";
+import type { Core } from "../runtime/core";
 
 /** The core's scalar functions. */
 export type Scalars = Pick<Core, "exp64" | "pow64" | "cos64">;
@@ -37,7 +37,12 @@ export const linearDecay: (options: { initial: number; final: number; steps: num
 
 type Decay = { initial: number; decayRate: number; decaySteps: number; staircase?: boolean };
 
-const decayOptions = () => ({ initial: rate(), decayRate: nonNegative(), decaySteps: count(), staircase: or(boolean(), false) });
+const decayOptions = () => ({
+  initial: rate(),
+  decayRate: nonNegative(),
+  decaySteps: count(),
+  staircase: or(boolean(), false),
+});
 const decayPart = ({ decaySteps, staircase }: Decay, k: number) =>
   staircase ? Math.floor(k / decaySteps) : k / decaySteps;
 
@@ -64,17 +69,13 @@ export const stepDecay: (options: { initial: number; factor: number; every: numb
   });
 
 /** (initial − final)·(1 − min(1, k/steps))^power + final. */
-export const polynomialDecay: (options: {
-  initial: number;
-  final: number;
-  power: number;
-  steps: number;
-}) => Built = /* @__PURE__ */ schedule({
-  type: "polynomialDecay",
-  options: () => ({ initial: rate(), final: rate(), power: positive(), steps: count() }),
-  rate: ({ initial, final, power, steps }, k, { pow64 }) =>
-    (initial - final) * pow64(1 - Math.min(1, k / steps), power) + final,
-});
+export const polynomialDecay: (options: { initial: number; final: number; power: number; steps: number }) => Built =
+  /* @__PURE__ */ schedule({
+    type: "polynomialDecay",
+    options: () => ({ initial: rate(), final: rate(), power: positive(), steps: count() }),
+    rate: ({ initial, final, power, steps }, k, { pow64 }) =>
+      (initial - final) * pow64(1 - Math.min(1, k / steps), power) + final,
+  });
 
 /** final + ½·(initial − final)·(1 + cos(π·min(1, k/steps))); final = 0. (Loshchilov & Hutter 2016, without restarts) */
 export const cosineDecay: (options: { initial: number; final?: number; steps: number }) => Built =
@@ -132,4 +133,3 @@ export const oneCycle: (options: {
     return anneal(max, initial / finalDivisor, Math.min(1, (at - peak) / (steps - 1 - peak)), scalars);
   },
 });
-

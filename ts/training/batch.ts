@@ -3,8 +3,8 @@
 import { LabelKind, SourceType, State } from "../../assembly/isa";
 import {
   anyLabel,
-  checkFinite,
   type CoreArray,
+  checkFinite,
   countLabels,
   readClasses,
   readElements,
@@ -60,7 +60,8 @@ export function splitPorts(who: string, ports: readonly Port[], form: Form, give
     throw argumentError(who, `a record with ${ports.map((p) => p.name).join(", ")}`, given);
   const record = given as Record<string, unknown>;
   for (const key of Object.keys(record))
-    if (!ports.some((p) => p.name === key)) throw argumentError(who, `a record with ${ports.map((p) => p.name).join(", ")}`, given);
+    if (!ports.some((p) => p.name === key))
+      throw argumentError(who, `a record with ${ports.map((p) => p.name).join(", ")}`, given);
   return ports.map(({ name }) => {
     if (record[name] === undefined) throw argumentError(who, `an array for ${name}`, undefined);
     return record[name];
@@ -121,7 +122,8 @@ export function readExamples(
         : readElements(label, value, port.shape, definition.range);
     if (target.rows !== rows)
       throw new DownhillError("shape", `${label}: expected ${rows} targets, one for each example, got ${target.rows}`);
-    if (labelled && !anyLabel(target)) throw new DownhillError("data", `${label}: expected at least one label, got none`);
+    if (labelled && !anyLabel(target))
+      throw new DownhillError("data", `${label}: expected at least one label, got none`);
     let weight = weights[output] === undefined ? undefined : readWeights(`${who}: sampleWeight`, weights[output], rows);
     if (classWeight) {
       const count = definition.targets === "class" ? classes : Math.max(2, classes);
@@ -177,7 +179,8 @@ export function stage(lane: Lane, { columns }: Examples, first: number, count: n
   let at = lane.stage(bytes);
   for (const column of columns) {
     const { slot, data, size } = column;
-    const part = first === 0 && count * size === data.length ? data : data.subarray(first * size, (first + count) * size);
+    const part =
+      first === 0 && count * size === data.length ? data : data.subarray(first * size, (first + count) * size);
     put(lane, part, at);
     lane.set(State.sources + slot, at);
     at += aligned(count * size * bytesOf(column));

@@ -1,7 +1,7 @@
 // Callbacks: what `fit` calls as it goes. A factory's result is plain data; what it does is made when a fit begins.
 
-import { type Built, type Definition, definitionOf, isBuilt } from "../registry";
 import { argumentError } from "../errors";
+import { type Built, type Definition, definitionOf, isBuilt } from "../registry";
 import type { Logs } from "./logs";
 import type { Model } from "./model";
 
@@ -44,7 +44,11 @@ export interface CallbackDefinition<C = any> extends Definition {
 const HANDLERS = ["onTrainBegin", "onTrainEnd", "onEpochBegin", "onEpochEnd", "onBatchBegin", "onBatchEnd"] as const;
 
 /** Checks a list of callbacks and makes what factories describe. */
-export function makeCallbacks(given: unknown, plan: FitPlan, model: Model): { type: string; callback: StatefulCallback }[] {
+export function makeCallbacks(
+  given: unknown,
+  plan: FitPlan,
+  model: Model,
+): { type: string; callback: StatefulCallback }[] {
   if (given === undefined) return [];
   if (!Array.isArray(given)) throw argumentError("fit", "callbacks as a list", given);
   return given.map((item) => {

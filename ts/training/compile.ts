@@ -4,10 +4,10 @@ import { Segment } from "../../assembly/isa";
 import { argumentError } from "../errors";
 import { lossDefinition } from "../losses/losses";
 import { accuracy, metricDefinition } from "../metrics/metrics";
-import { mustBe, nonNegative, optional, positive, readOptions } from "../options";
 import { optimizerPlan } from "../optimizers/optimizers";
-import { penaltyOf } from "../regularizers/regularizers";
+import { mustBe, nonNegative, optional, positive, readOptions } from "../options";
 import { type Built, built, isBuilt } from "../registry";
+import { penaltyOf } from "../regularizers/regularizers";
 import { rateAt } from "../schedules/schedules";
 import type { CompileConfig, Compiled, ModelState } from "./state";
 
@@ -43,7 +43,13 @@ export function readCompileOptions(state: ModelState, options: unknown): Compile
     clipValue: optional(positive()),
   });
   const { outputs } = state.structure;
-  const losses = perOutput(state, "loss", read.loss, (v) => isBuilt("loss", v), built("loss", "softmaxCrossEntropy()").expected);
+  const losses = perOutput(
+    state,
+    "loss",
+    read.loss,
+    (v) => isBuilt("loss", v),
+    built("loss", "softmaxCrossEntropy()").expected,
+  );
   const weights =
     read.lossWeights === undefined
       ? outputs.map(() => 1)
@@ -78,8 +84,11 @@ function perOutput(
       throw argumentError("compile", `${what} to have ${outputs.length} entries, one an output`, given);
     return given.map((value, i) => checked(value, `[${i}]`));
   }
-  if (typeof given !== "object" || given === null || "type" in given) throw mustBe("compile", what, `a list or record of ${expected}`, given);
-  return byName(outputs, what, given as Record<string, unknown>).map((value, i) => checked(value, `.${outputs[i]!.name}`));
+  if (typeof given !== "object" || given === null || "type" in given)
+    throw mustBe("compile", what, `a list or record of ${expected}`, given);
+  return byName(outputs, what, given as Record<string, unknown>).map((value, i) =>
+    checked(value, `.${outputs[i]!.name}`),
+  );
 }
 
 /** The record's values in the outputs' order; its keys are exactly their names. */
@@ -93,7 +102,8 @@ function byName(outputs: { name: string }[], what: string, record: Record<string
 function readMetrics(state: ModelState, given: unknown): { output: number; metric: Built }[] {
   const { outputs } = state.structure;
   if (given === undefined) return [];
-  if (typeof given !== "object" || given === null) throw mustBe("compile", "metrics", 'a list such as ["accuracy"]', given);
+  if (typeof given !== "object" || given === null)
+    throw mustBe("compile", "metrics", 'a list such as ["accuracy"]', given);
   const lists: unknown[] = !Array.isArray(given)
     ? byName(outputs, "metrics", given as Record<string, unknown>)
     : outputs.length === 1 && !given.some(Array.isArray)
@@ -171,7 +181,11 @@ export function compile(state: ModelState, config: CompileConfig): void {
 function checkDecayFilter(state: ModelState, optimizer: Built): void {
   for (const key of (optimizer["decayFilter"] as string[] | undefined) ?? [])
     if (!state.structure.parameters.some((entry) => entry.key === key))
-      throw argumentError("compile", `decayFilter to name parameters (${state.structure.parameters.map((e) => e.key).join(", ")})`, key);
+      throw argumentError(
+        "compile",
+        `decayFilter to name parameters (${state.structure.parameters.map((e) => e.key).join(", ")})`,
+        key,
+      );
 }
 
 /** Writes the segment table: how the optimizer treats each parameter. `only`: the keys that may change. */

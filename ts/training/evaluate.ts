@@ -118,4 +118,3 @@ export function predict(state: ModelState, x: unknown, options: unknown): NDArra
 export function addressOf(lane: { get(word: State): number }, place: { base: number; offset: number }): number {
   return lane.get(place.base as number as State) + place.offset;
 }
-

@@ -11,9 +11,9 @@ import { evaluateExamples } from "./evaluate";
 import { Accumulator, batchLogs, type Logs, logNames, validationName } from "./logs";
 import type { Model } from "./model";
 import type { Program } from "./program";
+import { type Batch, type BatchSource, isBatchSource, readFitData } from "./sources";
 import type { ModelState } from "./state";
 import { beginUpdate, outcome, Pace, programFor } from "./step";
-import { type Batch, type BatchSource, isBatchSource, readFitData } from "./sources";
 
 /** Rows in a slice of batch gradient descent. */
 const FULL_SLICE = 1024;
@@ -60,7 +60,12 @@ function readFitOptions(options: unknown) {
     classWeight: optional({
       expected: "a record from class to factor",
       accepts: (v: unknown) => typeof v === "object" && v !== null,
-    }) as { expected: string; accepts(v: unknown): boolean; optional: true; fallback?: () => Record<string, number> | undefined },
+    }) as {
+      expected: string;
+      accepts(v: unknown): boolean;
+      optional: true;
+      fallback?: () => Record<string, number> | undefined;
+    },
     accumulate: or(count(), 1),
     stepsPerEpoch: optional(count()),
     callbacks: optional({ expected: "a list", accepts: Array.isArray }) as {
@@ -94,7 +99,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   const check = { finite: true, labelled: true };
   if (isBatchSource(source)) {
     if (validationSplit > 0) throw argumentError("fit", "validationSplit with arrays only", validationSplit);
-    if (read.batchSize === "full") throw argumentError("fit", "batchSize: \"full\" with arrays only", "full");
+    if (read.batchSize === "full") throw argumentError("fit", 'batchSize: "full" with arrays only', "full");
   } else {
     const all = (options: { classWeight?: typeof classWeight }) =>
       readExamples("fit", state, compiled, source.x, source.y, {
@@ -331,7 +336,10 @@ class Loop {
     const who = `fit: epoch ${epoch}, batch ${step}`;
     if (outcome(lane, status, who, examples) === "done") return true;
     if (this.callbacks.some((c) => c.endsOnNaN)) return false;
-    throw new DownhillError("numeric", `${who}: the loss is ${lane.reported(0)}; the weights are those of the step before`);
+    throw new DownhillError(
+      "numeric",
+      `${who}: the loss is ${lane.reported(0)}; the weights are those of the step before`,
+    );
   }
 
   /** After an update. */

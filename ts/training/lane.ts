@@ -2,8 +2,8 @@
 // batches are put; training, evaluation and prediction have one each, so that they may take turns.
 
 import { State } from "../../assembly/isa";
-import type { Runtime } from "../runtime/runtime";
 import { roundUp } from "../runtime/memory";
+import type { Runtime } from "../runtime/runtime";
 import type { Program } from "./program";
 
 /** Programs that a lane keeps; the least recently used goes. */

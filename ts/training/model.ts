@@ -1,26 +1,25 @@
 // The model as users see it.
 
 import { State } from "../../assembly/isa";
+import { readNumbers } from "../data/arrays";
 import { argumentError, DownhillError } from "../errors";
+import { type Shape, sizeOf } from "../graph/graph";
 import type { Layer } from "../layers/layer";
-import { isLayer, layerDefinition, Symbolic, input } from "../layers/layer";
+import { input, isLayer, layerDefinition, type Symbolic } from "../layers/layer";
 import type { NDArray } from "../ndarray";
-import { boolean, name as nameField, optional, or, readOptions } from "../options";
+import { boolean, mustBe, name as nameField, nonNegative, optional, or, readOptions } from "../options";
 import type { Built } from "../registry";
 import { defaultRuntime, nextStream, Runtime } from "../runtime/runtime";
 import { type Examples, readExamples } from "./batch";
-import { compile, type CompileOptions, readCompileOptions, writeSegments } from "./compile";
+import { type CompileOptions, compile, readCompileOptions, writeSegments } from "./compile";
 import { addressOf, evaluate, predict } from "./evaluate";
-import { fit, type FitOptions, type History } from "./fit";
+import { type FitOptions, fit, type History } from "./fit";
 import { batchLogs, type Logs } from "./logs";
 import type { Arrays, Batch } from "./sources";
 import { ModelState } from "./state";
 import { beginUpdate, learningRate, numericError, outcome, programFor, runStaged } from "./step";
 import { type Entry, type Form, type ModelLayer, type Port, type Ports, structureOf } from "./structure";
 import { summaryOf } from "./summary";
-import { readNumbers } from "../data/arrays";
-import { sizeOf, type Shape } from "../graph/graph";
-import { nonNegative, mustBe } from "../options";
 
 /** What a model predicts: an array, or for several outputs a list or record of them. */
 export type Prediction = NDArray | NDArray[] | Record<string, NDArray>;
@@ -118,7 +117,10 @@ export class Model<P extends Prediction = Prediction> {
    * @returns a promise of the epochs' logs; it rejects with `signal`'s reason when aborted, with `numeric` where a loss is
    * not finite, and the weights are then those of the last finished step
    */
-  async fit(data: Batch | { arrays(): unknown } | Iterable<Batch> | AsyncIterable<Batch>, options?: FitOptions): Promise<History> {
+  async fit(
+    data: Batch | { arrays(): unknown } | Iterable<Batch> | AsyncIterable<Batch>,
+    options?: FitOptions,
+  ): Promise<History> {
     return fit(this as unknown as Model, this.state, data, options);
   }
 
@@ -230,7 +232,10 @@ export class Model<P extends Prediction = Prediction> {
     const weights: Record<string, NDArray> = {};
     for (const layer of structure.layers)
       for (const entry of layer.entries)
-        weights[entry.key] = { data: runtime.heap.readFloats(addressIn(state, entry), entry.size), shape: [...entry.shape] };
+        weights[entry.key] = {
+          data: runtime.heap.readFloats(addressIn(state, entry), entry.size),
+          shape: [...entry.shape],
+        };
     return weights;
   }
 
@@ -385,7 +390,12 @@ class Sequential extends Model<NDArray> {
     if (!isLayer(layer)) throw argumentError("sequential", "layers such as dense(10)", layer);
     if (!this.#output) {
       const shape = layer.config["inputShape"] as Shape | undefined;
-      if (!shape) throw argumentError(layer.config["name"] as string ?? layer.config.type, "inputShape on the first layer of sequential", undefined);
+      if (!shape)
+        throw argumentError(
+          (layer.config["name"] as string) ?? layer.config.type,
+          "inputShape on the first layer of sequential",
+          undefined,
+        );
       this.#input = this.#output = input(shape);
     }
     this.#output = layer(layerDefinition(layer).arity === Infinity ? [this.#output] : this.#output);
@@ -415,4 +425,3 @@ export function functional<const O extends Ports>(
   const position = nextStream();
   return new Model(() => new ModelState(name, structure, runtime, position)) as never;
 }
-

@@ -1,12 +1,13 @@
 // A program: a model's graph for one kind of work and one set of shapes, lowered to a tape in memory.
 
-import { Base, LabelKind, SourceType } from "../../assembly/isa";
+import { Base, type LabelKind, SourceType } from "../../assembly/isa";
 import { fuse } from "../graph/fuse";
-import { Graph, type Shape, Span, Tensor } from "../graph/graph";
 import { gradient, prune } from "../graph/gradient";
+import { Graph, type Shape, Span, type Tensor } from "../graph/graph";
 import { plan } from "../graph/plan";
 import { type Instruction, lower } from "../graph/tape";
 import { verify } from "../graph/verify";
+import { fillingOf } from "../initializers/initializers";
 import type { Symbolic } from "../layers/layer";
 import { gather } from "../ops/gather";
 import { initialize } from "../ops/initialize";
@@ -14,7 +15,6 @@ import { meanLoss, meanLossBackward } from "../ops/losses";
 import { activityPenalty, activityPenaltyBackward, objective, penaltyGradient } from "../ops/penalties";
 import { shuffle } from "../ops/shuffle";
 import { accumulate, clip, copy, fill, guard, optimizerStep } from "../ops/update";
-import { fillingOf } from "../initializers/initializers";
 import { penaltyOf } from "../regularizers/regularizers";
 import { ADDRESS_SPACE } from "../runtime/memory";
 import type { Range } from "../runtime/runtime";
@@ -368,4 +368,3 @@ class ProgramBuilder {
     for (const update of this.#updates) update();
   }
 }
-

@@ -125,9 +125,7 @@ export class ModelState implements Disposable {
   lane(name: LaneName): Lane {
     let lane = this.#lanes.get(name);
     if (!lane) {
-      const entries = this.compiled
-        ? this.compiled.losses.length + this.activities + this.compiled.metrics.length
-        : 0;
+      const entries = this.compiled ? this.compiled.losses.length + this.activities + this.compiled.metrics.length : 0;
       lane = new Lane(this.runtime, `${this.name} (${name})`, entries);
       lane.set(State.seed, this.seed >>> 0);
       // a seed beyond 32 bits takes its high word into the stream's

@@ -1,15 +1,15 @@
 // One pass of a lane: the state block's words, the run, and what came of it. Every way into the core goes through here.
 
 import { Halt, State, Status } from "../../assembly/isa";
+import { firstNotFinite } from "../data/arrays";
 import { DownhillError } from "../errors";
 import type { Range } from "../runtime/runtime";
 import { rateAt } from "../schedules/schedules";
 import { type Examples, stage } from "./batch";
+import { writeSegments } from "./compile";
 import type { Lane } from "./lane";
 import type { Program, ProgramSpec } from "./program";
 import type { ModelState } from "./state";
-import { writeSegments } from "./compile";
-import { firstNotFinite } from "../data/arrays";
 
 /** The rate of the next update. */
 export function learningRate(state: ModelState): number {
@@ -63,7 +63,13 @@ export function numericError(who: string, lane: Lane): DownhillError {
 }
 
 /** Runs all of a program on staged examples, at once. */
-export function runStaged(state: ModelState, lane: Lane, program: Program, examples: Examples, range: Range = program.all) {
+export function runStaged(
+  state: ModelState,
+  lane: Lane,
+  program: Program,
+  examples: Examples,
+  range: Range = program.all,
+) {
   stage(lane, examples, 0, examples.rows);
   return state.runtime.run(range);
 }
@@ -82,4 +88,3 @@ export class Pace {
     });
   }
 }
-

@@ -3,7 +3,14 @@
 
 import { argumentError, DownhillError } from "../errors";
 import { type Shape, sizeOf } from "../graph/graph";
-import { type Call, type Layer, type LayerDefinition, layerDefinition, type ParameterSpec, Symbolic } from "../layers/layer";
+import {
+  type Call,
+  type Layer,
+  type LayerDefinition,
+  layerDefinition,
+  type ParameterSpec,
+  Symbolic,
+} from "../layers/layer";
 
 /** Parameters begin on cache lines. */
 const ALIGN_FLOATS = 16;
@@ -75,7 +82,11 @@ export type Ports = Symbolic | readonly Symbolic[] | Readonly<Record<string, Sym
 function readPorts(what: string, given: Ports): { form: Form; ports: [string, Symbolic][] } {
   const form: Form = given instanceof Symbolic ? "one" : Array.isArray(given) ? "list" : "record";
   if (typeof given !== "object" || given === null)
-    throw argumentError("functional", `${what} to be what input() or a layer returned, a list or a record of them`, given);
+    throw argumentError(
+      "functional",
+      `${what} to be what input() or a layer returned, a list or a record of them`,
+      given,
+    );
   const ports: [string, Symbolic][] =
     form === "one"
       ? [["", given as Symbolic]]
@@ -95,7 +106,8 @@ export function structureOf(given: { inputs: Ports; outputs: Ports }): Structure
   const outputs = readPorts("outputs", given.outputs);
   const sources = new Set(inputs.ports.map(([, value]) => value));
   for (const [, value] of inputs.ports)
-    if (value.inputName === undefined) throw argumentError("functional", "inputs to come from input()", "a layer's output");
+    if (value.inputName === undefined)
+      throw argumentError("functional", "inputs to come from input()", "a layer's output");
   if (sources.size < inputs.ports.length) throw argumentError("functional", "inputs to differ", "one of them twice");
 
   const calls = collectCalls(
@@ -128,7 +140,11 @@ function collectCalls(outputs: Symbolic[], sources: Set<Symbolic>): Call[] {
   for (let value = open.pop(); value; value = open.pop()) {
     if (sources.has(value)) continue;
     if (!value.call)
-      throw argumentError("functional", "outputs that depend on the listed inputs only", `another input of shape [${value.shape}]`);
+      throw argumentError(
+        "functional",
+        "outputs that depend on the listed inputs only",
+        `another input of shape [${value.shape}]`,
+      );
     if (calls.has(value.call)) continue;
     calls.add(value.call);
     open.push(...value.call.inputs);
@@ -142,7 +158,8 @@ function nameLayers(calls: Call[]): ModelLayer[] {
   for (const { config } of layers) {
     const own = config["name"] as string | undefined;
     if (own === undefined) continue;
-    if (taken.has(own)) throw new DownhillError("argument", `${own}: expected layer names to be unique in a model, got it twice`);
+    if (taken.has(own))
+      throw new DownhillError("argument", `${own}: expected layer names to be unique in a model, got it twice`);
     taken.add(own);
   }
   const counts = new Map<string, number>();
@@ -158,7 +175,11 @@ function nameLayers(calls: Call[]): ModelLayer[] {
   });
 }
 
-function namePorts(kind: string, ports: [string, Symbolic][], natural: (value: Symbolic) => string | undefined): Port[] {
+function namePorts(
+  kind: string,
+  ports: [string, Symbolic][],
+  natural: (value: Symbolic) => string | undefined,
+): Port[] {
   const taken = new Set<string>();
   return ports.map(([key, value], i) => {
     let name = key || natural(value) || `${kind}_${i + 1}`;

@@ -9,7 +9,11 @@ const bytes = (n: number) =>
 /** Rows of cells as text, columns aligned. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  const line = (row: readonly string[]) => row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ").trimEnd();
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i]!))
+      .join("  ")
+      .trimEnd();
   const rule = widths.map((w) => "─".repeat(w)).join("──");
   return [line(rows[0]!), rule, ...rows.slice(1).map(line)].join("\n");
 }
@@ -17,7 +21,8 @@ export function table(rows: readonly (readonly string[])[]): string {
 export function summaryOf(state: ModelState): string {
   const { structure, compiled, name } = state;
   const rows = [["layer", "type", "output", "parameters"]];
-  for (const { name, value } of structure.inputs) rows.push([name, "input", `[${["n", ...value.shape].join(", ")}]`, "0"]);
+  for (const { name, value } of structure.inputs)
+    rows.push([name, "input", `[${["n", ...value.shape].join(", ")}]`, "0"]);
   for (const layer of structure.layers) {
     const parameters = layer.entries.reduce((sum, { size }) => sum + size, 0);
     const shape = ["n", ...layer.calls[0]!.output.shape];
@@ -34,7 +39,9 @@ export function summaryOf(state: ModelState): string {
     table(rows),
     `parameters: ${all} (${trainable} trainable)`,
     `memory: ${bytes(blocks + structure.statisticFloats * 4)} parameters and statistics` +
-      (compiled ? `, ${bytes(blocks)} gradients, ${bytes(slots * blocks)} optimizer (${compiled.optimizer.config.type})` : ""),
+      (compiled
+        ? `, ${bytes(blocks)} gradients, ${bytes(slots * blocks)} optimizer (${compiled.optimizer.config.type})`
+        : ""),
     ...state.plannedBytes().map(([lane, planned]) => `planned for ${lane}: ${bytes(planned)}`),
   ];
   return lines.join("\n");
