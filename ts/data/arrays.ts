@@ -178,6 +178,23 @@ export function readClasses(who: string, value: unknown, classes: number): Targe
   return { data: labels, index: true, shape: [], rows: dims[0]!, complete, elementwise: false };
 }
 
+/** Puts class numbers in the place of others, as many and all there; false where that is not what came. */
+export function refillClasses({ data }: Targets, given: Int32Array, classes: number): boolean {
+  for (let i = 0; i < given.length; i++) {
+    const label = given[i]!;
+    if (!(label >= 0 && label < classes)) return false;
+    data[i] = label;
+  }
+  return true;
+}
+
+/** Whether all of these targets are there and in their range. */
+export function allElements(given: Float32Array, range: readonly [number, number] | undefined): boolean {
+  const [low, high] = range ?? [-3.4028234663852886e38, 3.4028234663852886e38];
+  for (let i = 0; i < given.length; i++) if (!(given[i]! >= low && given[i]! <= high)) return false;
+  return true;
+}
+
 function badLabel(who: string, row: number, expected: string, got: number): DownhillError {
   return new DownhillError("data", `${who}: expected ${expected} for example ${row}, got ${got}`);
 }

@@ -54,5 +54,5 @@ export async function loadModule({ fastMath, shared }: CoreBuild): Promise<WebAs
 
 /** An instance over `memory`. */
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Core {
-  return instantiateSync(module, { env: { memory } }).exports as unknown as Core;
+  return instantiateSync(module, { env: { memory } }).instance.exports as unknown as Core;
 }

@@ -18,7 +18,6 @@ export class Memory {
   readonly #sizes = new Map<number, number>();
   #free: { at: number; bytes: number }[] = []; // by address; none touch
   #top: number;
-  #buffer!: ArrayBuffer;
   #f32!: Float32Array;
   #i32!: Int32Array;
   #u32!: Uint32Array;
@@ -28,23 +27,20 @@ export class Memory {
     this.raw = raw;
     this.max = max;
     this.#top = roundUp(base);
+    this.#renew();
   }
 
-  /** Views of the whole memory. Never keep one: growth replaces them. */
+  /** Views of the whole memory. Never keep one: growth, which happens here alone, replaces them. */
   get f32(): Float32Array {
-    this.#renew();
     return this.#f32;
   }
   get i32(): Int32Array {
-    this.#renew();
     return this.#i32;
   }
   get u32(): Uint32Array {
-    this.#renew();
     return this.#u32;
   }
   get u8(): Uint8Array {
-    this.#renew();
     return this.#u8;
   }
 
@@ -54,9 +50,7 @@ export class Memory {
   }
 
   #renew(): void {
-    const buffer = this.raw.buffer;
-    if (buffer === this.#buffer) return;
-    this.#buffer = buffer;
+    const { buffer } = this.raw;
     this.#f32 = new Float32Array(buffer);
     this.#i32 = new Int32Array(buffer);
     this.#u32 = new Uint32Array(buffer);
@@ -104,6 +98,7 @@ export class Memory {
         });
       }
     }
+    this.#renew();
   }
 
   /** Gives a region back. */

@@ -2,6 +2,7 @@
 
 import { LabelKind, SourceType, State } from "../../assembly/isa";
 import {
+  allElements,
   anyLabel,
   type CoreArray,
   checkFinite,
@@ -10,6 +11,7 @@ import {
   readElements,
   readRows,
   readWeights,
+  refillClasses,
   type Targets,
   toCore,
   weighClasses,
@@ -36,6 +38,8 @@ export interface Examples {
   inputs: SourceType[];
   targets: TargetSpec[];
   labels: Targets[];
+  /** Of the first output. */
+  classes: number;
 }
 
 /** What may be given beside x and y. */
@@ -87,7 +91,8 @@ export function readInputs(who: string, state: ModelState, x: unknown, finite = 
     columns.push({ slot, data: toCore(read.data), size });
   });
   const types = columns.map(({ data }) => (data instanceof Uint8Array ? SourceType.uint8 : SourceType.float32));
-  return { rows, columns, inputs: types, targets: [], labels: [] };
+  const classes = state.structure.outputs[0]!.value.shape.at(-1) ?? 1;
+  return { rows, columns, inputs: types, targets: [], labels: [], classes };
 }
 
 /** The name of the layer that reads an input, for errors. */
@@ -141,6 +146,34 @@ export function readExamples(
   });
   return examples;
 }
+
+/**
+ * Puts new flat arrays in the place of those that `examples` was read from, where they are of the same kinds and lengths
+ * and nothing is unusual about them; false otherwise, and then they are to be read. A training loop gives such arrays in
+ * every step: nothing is allocated here.
+ */
+export function refill(examples: Examples, { losses }: Compiled, x: unknown, y: unknown): boolean {
+  const { columns, labels } = examples;
+  const [input, target] = columns;
+  if (columns.length !== 2 || labels.length !== 1 || !sameKind(input!.data, x)) return false;
+  const { definition } = losses[0]!;
+  const old = labels[0]!;
+  if (!old.complete || !sameKind(old.data, y)) return false;
+  if (definition.targets === "class") {
+    if (!(y instanceof Int32Array) || !refillClasses(old, y, examples.classes)) return false;
+  } else {
+    if (!(y instanceof Float32Array) || !allElements(y, definition.range)) return false;
+    target!.data = old.data = y;
+  }
+  input!.data = x as CoreArray;
+  return true;
+}
+
+const sameKind = (old: CoreArray | Int32Array, given: unknown): boolean =>
+  typeof given === "object" &&
+  given !== null &&
+  given.constructor === old.constructor &&
+  (given as Float32Array).length === old.length;
 
 /** The first `rows` examples, and the others. */
 export function splitExamples(examples: Examples, rows: number): [Examples, Examples] {

@@ -20,6 +20,8 @@ export class Lane {
   #staging = 0;
   #stagingBytes = 0;
   readonly #programs = new Map<string, Program>();
+  /** Counts programs made and dropped: what was found before still holds while it stays. */
+  changes = 0;
 
   constructor(
     readonly runtime: Runtime,
@@ -86,6 +88,7 @@ export class Lane {
     if (program) this.#programs.delete(key);
     else {
       program = make();
+      this.changes++;
       for (const [old, { tape }] of this.#programs) {
         if (this.#programs.size < PROGRAMS) break;
         this.runtime.heap.free(tape);
@@ -99,6 +102,7 @@ export class Lane {
 
   /** Forgets its programs: what they were built for has changed. */
   forget(): void {
+    this.changes++;
     for (const { tape } of this.#programs.values()) this.runtime.heap.free(tape);
     this.#programs.clear();
   }

@@ -10,7 +10,7 @@ import type { NDArray } from "../ndarray";
 import { boolean, mustBe, name as nameField, nonNegative, optional, or, readOptions } from "../options";
 import type { Built } from "../registry";
 import { defaultRuntime, nextStream, Runtime } from "../runtime/runtime";
-import { type Examples, readExamples } from "./batch";
+import { type Examples, readExamples, refill } from "./batch";
 import { type CompileOptions, compile, readCompileOptions, writeSegments } from "./compile";
 import { addressOf, evaluate, predict } from "./evaluate";
 import { type FitOptions, fit, type History } from "./fit";
@@ -141,11 +141,15 @@ export class Model<P extends Prediction = Prediction> {
   /** One update on one batch; returns its logs. */
   trainOnBatch(x: Arrays, y: Arrays, options?: { sampleWeight?: Arrays }): Logs {
     const { state } = this;
-    const examples = this.#readBatch("trainOnBatch", x, y, options);
+    const last = options === undefined ? state.lastBatch : undefined;
+    const again = last !== undefined && !state.fitting && refill(last.examples, state.need("trainOnBatch"), x, y);
+    const examples = again ? last.examples : this.#readBatch("trainOnBatch", x, y, options);
     state.needIdle("trainOnBatch");
     const lane = state.lane("training");
-    beginUpdate(state, lane);
-    const program = programFor(state, lane, "train", examples, examples.rows, true);
+    const frozenAnew = beginUpdate(state, lane);
+    const known = again && !frozenAnew && last.changes === lane.changes;
+    const program = known ? last.program : programFor(state, lane, "train", examples, examples.rows, true);
+    if (!known) state.lastBatch = { examples, program, changes: lane.changes };
     const status = runStaged(state, lane, program, examples);
     if (outcome(lane, status, "trainOnBatch", examples) === "numeric") throw numericError("trainOnBatch", lane);
     state.step++;

@@ -7,6 +7,7 @@ import type { MetricDefinition } from "../metrics/metrics";
 import type { OptimizerPlan } from "../optimizers/optimizers";
 import type { Built } from "../registry";
 import { type Disposable, nextStream, type Runtime } from "../runtime/runtime";
+import type { Examples } from "./batch";
 import { Lane } from "./lane";
 import { buildProgram, keyOf, type Program, type ProgramSpec } from "./program";
 import type { Structure } from "./structure";
@@ -61,6 +62,8 @@ export class ModelState implements Disposable {
   callbackStates: { type: string; state: unknown }[] = [];
   disposed = false;
   readonly activities: number;
+  /** What trainOnBatch ran last: a loop over batches of one kind finds it here. */
+  lastBatch: { examples: Examples; program: Program; changes: number } | undefined;
   readonly #trainable: boolean[] = [];
   readonly #lanes = new Map<LaneName, Lane>();
 
@@ -143,6 +146,7 @@ export class ModelState implements Disposable {
 
   /** Lanes whose programs and reports no longer fit what is compiled go. */
   resetLanes(): void {
+    this.lastBatch = undefined;
     for (const lane of this.#lanes.values()) lane.free();
     this.#lanes.clear();
   }
@@ -181,14 +185,16 @@ export class ModelState implements Disposable {
 
   /** Sets the words of the state block that a pass begins with. */
   prepare(lane: Lane): void {
-    lane.set(State.halt, 0);
-    lane.set(State.step, this.step);
-    lane.set(State.pass, 0);
-    lane.set(State.row, 0);
-    lane.set(State.indices, 0);
-    lane.set(State.firstRow, 0);
-    lane.setReal(State.penaltyScale, 1);
-    for (let output = 0; output < OUTPUTS; output++) lane.set(State.denominators + output, 0);
+    const { u32, f32 } = this.runtime.heap;
+    const at = lane.state >>> 2;
+    u32[at + State.halt] = 0;
+    u32[at + State.step] = this.step;
+    u32[at + State.pass] = 0;
+    u32[at + State.row] = 0;
+    u32[at + State.indices] = 0;
+    u32[at + State.firstRow] = 0;
+    f32[at + State.penaltyScale] = 1;
+    for (let output = 0; output < OUTPUTS; output++) u32[at + State.denominators + output] = 0;
   }
 
   dispose(): void {

@@ -16,11 +16,13 @@ export function learningRate(state: ModelState): number {
   return rateAt(state.learningRate, state.step, state.runtime.core);
 }
 
-/** Readies the training lane for an update: counters, learning rate, what is frozen. */
-export function beginUpdate(state: ModelState, lane: Lane): void {
+/** Readies the training lane for an update: counters, learning rate, what is frozen. Returns whether that has changed. */
+export function beginUpdate(state: ModelState, lane: Lane): boolean {
   state.prepare(lane);
   lane.setReal(State.learningRate, learningRate(state));
-  if (state.trainableChanged()) writeSegments(state);
+  const changed = state.trainableChanged();
+  if (changed) writeSegments(state);
+  return changed;
 }
 
 /** The program for `rows` of such examples. */
