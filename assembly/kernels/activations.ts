@@ -5,7 +5,8 @@
 
 import { Prelu, PreluBackward, Unary, UnaryBackward } from "../isa";
 import { erf4 } from "../math/erf.micro";
-import { expm1Negative4, expNegative4, sigmoid4, tanh4 } from "../math/exp.micro";
+import { expNegativeCall4 } from "../math/exp";
+import { expm1Negative4, sigmoid4, tanh4 } from "../math/exp.micro";
 import { load4, store4 } from "../math/lanes.micro";
 import { softplus4 } from "../math/log.micro";
 import { ceilDiv, pointer, real, share, size } from "../operands";
@@ -90,7 +91,7 @@ function normalDistribution4(x: v128): v128 {
 
 /** Φ(x) + x·φ(x). */
 function geluDerivative4(x: v128): v128 {
-  const density = expNegative4(f32x4.mul(f32x4.mul(x, x), f32x4.splat(-0.5)));
+  const density = expNegativeCall4(f32x4.mul(f32x4.mul(x, x), f32x4.splat(-0.5)));
   const slope = f32x4.mul(f32x4.mul(x, f32x4.splat(0.39894228040143268)), density);
   return f32x4.add(normalDistribution4(x), slope);
 }

@@ -3,7 +3,7 @@
 //   |x| ≤ 0.9277   x + x·P(x²)
 //   beyond         sign(x)·(1 − e^(−t − t·Q(t))),  t = min(|x|, 4)
 
-import { expNegative4 } from "./exp.micro";
+import { expNegativeCall4 } from "./exp";
 import { madd } from "./lanes.micro";
 
 const enum Erf {
@@ -49,13 +49,12 @@ export function erf4(x: v128): v128 {
   p = madd(p, square, constant(Erf.p0));
   p = madd(p, x, x);
   const t = f32x4.pmin(f32x4.abs(x), constant(Erf.limit));
-  let q = madd(constant(Erf.q6), t, constant(Erf.q5));
-  q = madd(q, t, constant(Erf.q4));
-  q = madd(q, t, constant(Erf.q3));
-  q = madd(q, t, constant(Erf.q2));
-  q = madd(q, t, constant(Erf.q1));
-  q = madd(q, t, constant(Erf.q0));
-  q = f32x4.sub(constant(Erf.one), expNegative4(madd(q, t, f32x4.neg(t))));
+  const t2 = f32x4.mul(t, t);
+  const q65 = madd(constant(Erf.q6), t, constant(Erf.q5));
+  const q43 = madd(constant(Erf.q4), t, constant(Erf.q3));
+  const q21 = madd(constant(Erf.q2), t, constant(Erf.q1));
+  let q = madd(madd(madd(q65, t2, q43), t2, q21), t, constant(Erf.q0));
+  q = f32x4.sub(constant(Erf.one), expNegativeCall4(madd(q, t, f32x4.neg(t))));
   q = v128.or(q, v128.and(x, constant(Erf.minus)));
   return v128.bitselect(q, p, f32x4.gt(t, constant(Erf.split)));
 }
