@@ -11,21 +11,28 @@ import { load4, store4 } from "../math/lanes.micro";
 import { softplus4 } from "../math/log.micro";
 import { ceilDiv, pointer, real, share, size } from "../operands";
 import { backward, backwardWith, unary, unaryWith } from "./loops";
-import { leakyReluBackwardBlock, leakyReluBlock, preluBlock, reluBackwardBlock, reluBlock } from "./wide.micro";
+import {
+  leakyReluBackwardBlock,
+  leakyReluBlock,
+  reluBackwardBlock,
+  reluBlock,
+  sigmoidBackwardBlock,
+  tanhBackwardBlock,
+} from "./wide.micro";
 
 /** y = max(x, 0); −0 stays. */
 export function relu(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, reluBlock);
+  unaryWith(args, ith, nth, reluBlock, 0, 0);
 }
 
 /** dx = y > 0 ? dy : 0. */
 export function reluBackward(args: usize, ith: u32, nth: u32): void {
-  backward(args, ith, nth, reluBackwardBlock);
+  backwardWith(args, ith, nth, reluBackwardBlock, 0, 0);
 }
 
 /** y = x > 0 ? x : alpha·x. */
 export function leakyRelu(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, leakyReluBlock);
+  unaryWith(args, ith, nth, leakyReluBlock, real(args, Unary.alpha), 0);
 }
 
 /** dx = dy·(y > 0 ? 1 : alpha), for alpha ≥ 0. */
@@ -204,17 +211,9 @@ export function sigmoid(args: usize, ith: u32, nth: u32): void {
   unary(args, ith, nth, sigmoidBlock);
 }
 
-function sigmoidBackwardBlock(dx: usize, dy: usize, y: usize, bytes: usize, _alpha: f32, _beta: f32): void {
-  for (const end = dx + bytes; dx < end; dx += 16, dy += 16, y += 16) {
-    const g = load4(dy, end - dx);
-    const v = load4(y, end - dx);
-    store4(dx, f32x4.mul(f32x4.mul(g, v), f32x4.sub(f32x4.splat(1), v)), end - dx);
-  }
-}
-
 /** dx = dy·y·(1 − y). */
 export function sigmoidBackward(args: usize, ith: u32, nth: u32): void {
-  backward(args, ith, nth, sigmoidBackwardBlock);
+  backwardWith(args, ith, nth, sigmoidBackwardBlock, 0, 1);
 }
 
 function tanhBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
@@ -229,17 +228,9 @@ export function tanh(args: usize, ith: u32, nth: u32): void {
   unary(args, ith, nth, tanhBlock);
 }
 
-function tanhBackwardBlock(dx: usize, dy: usize, y: usize, bytes: usize, _alpha: f32, _beta: f32): void {
-  for (const end = dx + bytes; dx < end; dx += 16, dy += 16, y += 16) {
-    const g = load4(dy, end - dx);
-    const v = load4(y, end - dx);
-    store4(dx, f32x4.mul(g, f32x4.sub(f32x4.splat(1), f32x4.mul(v, v))), end - dx);
-  }
-}
-
 /** dx = dy·(1 − y²). */
 export function tanhBackward(args: usize, ith: u32, nth: u32): void {
-  backward(args, ith, nth, tanhBackwardBlock);
+  backwardWith(args, ith, nth, tanhBackwardBlock, 0, 1);
 }
 
 function softplusBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
@@ -275,7 +266,14 @@ export function prelu(args: usize, ith: u32, nth: u32): void {
   const rows = size(args, Prelu.rows);
   const bytes = size(args, Prelu.channels) << 2;
   const to = share(rows, ith + 1, nth);
-  for (let i = share(rows, ith, nth); i < to; i++) preluBlock(y + i * bytes, x + i * bytes, alpha, bytes, 0, 0);
+  for (let i = share(rows, ith, nth); i < to; i++) {
+    const row = i * bytes;
+    for (let j: usize = 0; j < bytes; j += 16) {
+      const v = load4(x + row + j, bytes - j);
+      const slope = f32x4.mul(v, load4(alpha + j, bytes - j));
+      store4(y + row + j, v128.bitselect(v, slope, f32x4.gt(v, f32x4.splat(0))), bytes - j);
+    }
+  }
 }
 
 /** One row of dx, and sums += dy·min(x, 0). */
