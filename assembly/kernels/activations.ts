@@ -43,9 +43,9 @@ export function leakyReluBackward(args: usize, ith: u32, nth: u32): void {
 // ELU and SELU are one: y = x ≥ 0 ? scale·x : a·(e^x − 1). ELU: a = alpha, scale = 1; SELU: a = SCALE·ALPHA, scale = SCALE.
 
 /** SELU's scale. */
-const SCALE: f32 = 1.0507009873554804934193349852946;
+const SCALE: f32 = 1.0507009873554805;
 /** SELU's scale · alpha. */
-const SCALED_ALPHA: f32 = 1.0507009873554804934193349852946 * 1.6732632423543772848170429916717;
+const SCALED_ALPHA: f32 = 1.0507009873554805 * 1.6732632423543772;
 
 function eluBlock(y: usize, x: usize, _: usize, bytes: usize, alpha: f32, beta: f32): void {
   const a = f32x4.splat(alpha);
