@@ -93,13 +93,13 @@ export function seluBackward(args: usize, ith: u32, nth: u32): void {
 /** Φ(x) = ½ + ½·erf(x/√2). */
 function normalDistribution4(x: v128): v128 {
   const half = f32x4.splat(0.5);
-  return f32x4.add(half, f32x4.mul(half, erf4(f32x4.mul(x, f32x4.splat(0.70710678118654752)))));
+  return f32x4.add(half, f32x4.mul(half, erf4(f32x4.mul(x, f32x4.splat(<f32>Math.SQRT1_2)))));
 }
 
 /** Φ(x) + x·φ(x). */
 function geluDerivative4(x: v128): v128 {
   const density = expNegativeCall4(f32x4.mul(f32x4.mul(x, x), f32x4.splat(-0.5)));
-  const slope = f32x4.mul(f32x4.mul(x, f32x4.splat(0.39894228040143268)), density);
+  const slope = f32x4.mul(f32x4.mul(x, f32x4.splat(0.3989422804014327)), density);
   return f32x4.add(normalDistribution4(x), slope);
 }
 
