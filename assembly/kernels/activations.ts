@@ -4,11 +4,11 @@
 // every one of them.
 
 import { Prelu, PreluBackward, Unary, UnaryBackward } from "../isa";
-import { erf4 } from "../math/erf.micro";
-import { expNegativeCall4 } from "../math/exp";
-import { expm1Negative4, sigmoid4, tanh4 } from "../math/exp.micro";
+import { erf4 } from "../math/erf";
+import { expm1Negative4, expNegative4, sigmoid4 } from "../math/exp";
+import { sigmoid4 as inlinedSigmoid4, tanh4 } from "../math/exp.micro";
 import { load4, store4 } from "../math/lanes.micro";
-import { softplus4 } from "../math/log.micro";
+import { softplus4 } from "../math/log";
 import { ceilDiv, pointer, real, share, size } from "../operands";
 import { backward, backwardWith, unary, unaryWith } from "./loops";
 import {
@@ -98,7 +98,7 @@ function normalDistribution4(x: v128): v128 {
 
 /** Φ(x) + x·φ(x). */
 function geluDerivative4(x: v128): v128 {
-  const density = expNegativeCall4(f32x4.mul(f32x4.mul(x, x), f32x4.splat(-0.5)));
+  const density = expNegative4(f32x4.mul(f32x4.mul(x, x), f32x4.splat(-0.5)));
   const slope = f32x4.mul(f32x4.mul(x, f32x4.splat(0.3989422804014327)), density);
   return f32x4.add(normalDistribution4(x), slope);
 }
@@ -202,7 +202,7 @@ export function siluBackward(args: usize, ith: u32, nth: u32): void {
 function sigmoidBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
   for (const end = y + bytes; y < end; y += 16, x += 16) {
     const v = load4(x, end - y);
-    store4(y, sigmoid4(v), end - y);
+    store4(y, inlinedSigmoid4(v), end - y);
   }
 }
 
