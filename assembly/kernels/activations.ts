@@ -4,27 +4,35 @@
 // every one of them.
 
 import { Prelu, PreluBackward, Unary, UnaryBackward } from "../isa";
-import { erf4 } from "../math/erf.micro";
-import { expm1Negative4, expNegative4, sigmoid4, tanh4 } from "../math/exp.micro";
+import { erf4 } from "../math/erf";
+import { expm1Negative4, expNegative4, sigmoid4 } from "../math/exp";
+import { sigmoid4 as inlinedSigmoid4, tanh4 } from "../math/exp.micro";
 import { load4, store4 } from "../math/lanes.micro";
-import { softplus4 } from "../math/log.micro";
+import { softplus4 } from "../math/log";
 import { ceilDiv, pointer, real, share, size } from "../operands";
 import { backward, backwardWith, unary, unaryWith } from "./loops";
-import { leakyReluBackwardBlock, leakyReluBlock, preluBlock, reluBackwardBlock, reluBlock } from "./wide.micro";
+import {
+  leakyReluBackwardBlock,
+  leakyReluBlock,
+  reluBackwardBlock,
+  reluBlock,
+  sigmoidBackwardBlock,
+  tanhBackwardBlock,
+} from "./wide.micro";
 
 /** y = max(x, 0); −0 stays. */
 export function relu(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, reluBlock);
+  unaryWith(args, ith, nth, reluBlock, 0, 0);
 }
 
 /** dx = y > 0 ? dy : 0. */
 export function reluBackward(args: usize, ith: u32, nth: u32): void {
-  backward(args, ith, nth, reluBackwardBlock);
+  backwardWith(args, ith, nth, reluBackwardBlock, 0, 0);
 }
 
 /** y = x > 0 ? x : alpha·x. */
 export function leakyRelu(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, leakyReluBlock);
+  unaryWith(args, ith, nth, leakyReluBlock, real(args, Unary.alpha), 0);
 }
 
 /** dx = dy·(y > 0 ? 1 : alpha), for alpha ≥ 0. */
@@ -35,9 +43,9 @@ export function leakyReluBackward(args: usize, ith: u32, nth: u32): void {
 // ELU and SELU are one: y = x ≥ 0 ? scale·x : a·(e^x − 1). ELU: a = alpha, scale = 1; SELU: a = SCALE·ALPHA, scale = SCALE.
 
 /** SELU's scale. */
-const SCALE: f32 = 1.0507009873554804934193349852946;
+const SCALE: f32 = 1.0507009873554805;
 /** SELU's scale · alpha. */
-const SCALED_ALPHA: f32 = 1.0507009873554804934193349852946 * 1.6732632423543772848170429916717;
+const SCALED_ALPHA: f32 = 1.0507009873554805 * 1.6732632423543772;
 
 function eluBlock(y: usize, x: usize, _: usize, bytes: usize, alpha: f32, beta: f32): void {
   const a = f32x4.splat(alpha);
@@ -85,13 +93,13 @@ export function seluBackward(args: usize, ith: u32, nth: u32): void {
 /** Φ(x) = ½ + ½·erf(x/√2). */
 function normalDistribution4(x: v128): v128 {
   const half = f32x4.splat(0.5);
-  return f32x4.add(half, f32x4.mul(half, erf4(f32x4.mul(x, f32x4.splat(0.70710678118654752)))));
+  return f32x4.add(half, f32x4.mul(half, erf4(f32x4.mul(x, f32x4.splat(<f32>Math.SQRT1_2)))));
 }
 
 /** Φ(x) + x·φ(x). */
 function geluDerivative4(x: v128): v128 {
   const density = expNegative4(f32x4.mul(f32x4.mul(x, x), f32x4.splat(-0.5)));
-  const slope = f32x4.mul(f32x4.mul(x, f32x4.splat(0.39894228040143268)), density);
+  const slope = f32x4.mul(f32x4.mul(x, f32x4.splat(0.3989422804014327)), density);
   return f32x4.add(normalDistribution4(x), slope);
 }
 
@@ -194,7 +202,7 @@ export function siluBackward(args: usize, ith: u32, nth: u32): void {
 function sigmoidBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
   for (const end = y + bytes; y < end; y += 16, x += 16) {
     const v = load4(x, end - y);
-    store4(y, sigmoid4(v), end - y);
+    store4(y, inlinedSigmoid4(v), end - y);
   }
 }
 
@@ -203,17 +211,9 @@ export function sigmoid(args: usize, ith: u32, nth: u32): void {
   unary(args, ith, nth, sigmoidBlock);
 }
 
-function sigmoidBackwardBlock(dx: usize, dy: usize, y: usize, bytes: usize, _alpha: f32, _beta: f32): void {
-  for (const end = dx + bytes; dx < end; dx += 16, dy += 16, y += 16) {
-    const g = load4(dy, end - dx);
-    const v = load4(y, end - dx);
-    store4(dx, f32x4.mul(f32x4.mul(g, v), f32x4.sub(f32x4.splat(1), v)), end - dx);
-  }
-}
-
 /** dx = dy·y·(1 − y). */
 export function sigmoidBackward(args: usize, ith: u32, nth: u32): void {
-  backward(args, ith, nth, sigmoidBackwardBlock);
+  backwardWith(args, ith, nth, sigmoidBackwardBlock, 0, 1);
 }
 
 function tanhBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
@@ -228,17 +228,9 @@ export function tanh(args: usize, ith: u32, nth: u32): void {
   unary(args, ith, nth, tanhBlock);
 }
 
-function tanhBackwardBlock(dx: usize, dy: usize, y: usize, bytes: usize, _alpha: f32, _beta: f32): void {
-  for (const end = dx + bytes; dx < end; dx += 16, dy += 16, y += 16) {
-    const g = load4(dy, end - dx);
-    const v = load4(y, end - dx);
-    store4(dx, f32x4.mul(g, f32x4.sub(f32x4.splat(1), f32x4.mul(v, v))), end - dx);
-  }
-}
-
 /** dx = dy·(1 − y²). */
 export function tanhBackward(args: usize, ith: u32, nth: u32): void {
-  backward(args, ith, nth, tanhBackwardBlock);
+  backwardWith(args, ith, nth, tanhBackwardBlock, 0, 1);
 }
 
 function softplusBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
@@ -274,7 +266,14 @@ export function prelu(args: usize, ith: u32, nth: u32): void {
   const rows = size(args, Prelu.rows);
   const bytes = size(args, Prelu.channels) << 2;
   const to = share(rows, ith + 1, nth);
-  for (let i = share(rows, ith, nth); i < to; i++) preluBlock(y + i * bytes, x + i * bytes, alpha, bytes, 0, 0);
+  for (let i = share(rows, ith, nth); i < to; i++) {
+    const row = i * bytes;
+    for (let j: usize = 0; j < bytes; j += 16) {
+      const v = load4(x + row + j, bytes - j);
+      const slope = f32x4.mul(v, load4(alpha + j, bytes - j));
+      store4(y + row + j, v128.bitselect(v, slope, f32x4.gt(v, f32x4.splat(0))), bytes - j);
+    }
+  }
 }
 
 /** One row of dx, and sums += dy·min(x, 0). */

@@ -8,8 +8,8 @@
 
 import { BiasAdd, ColumnSums, ReduceRows } from "../isa";
 import { load4, store4 } from "../math/lanes.micro";
-import { addBlock } from "./wide.micro";
 import { ceilDiv, pointer, share, shareOf, size } from "../operands";
+import { addBlock } from "./wide.micro";
 
 /** y[i, :] = x[i, :] + b. Split over rows. */
 export function biasAdd(args: usize, ith: u32, nth: u32): void {
@@ -38,7 +38,7 @@ function sumRows(y: usize, x: usize, rows: usize, bytes: usize, stride: usize): 
     }
     x = x3 + stride;
   }
-  for (; rows != 0; rows--) {
+  for (; rows > 0; rows--) {
     addBlock(y, y, x, bytes, 0, 0);
     x += stride;
   }

@@ -19,10 +19,11 @@ import {
   SoftmaxCrossEntropyBackward,
   State,
 } from "../isa";
-import { load4, store4 } from "../math/lanes.micro";
-import { log1pUnit4, log4 } from "../math/log.micro";
-import { expNegative4, negativeAbs4, sigmoid4 } from "../math/exp.micro";
+import { expNegative4, sigmoid4 } from "../math/exp";
+import { negativeAbs4 } from "../math/exp.micro";
 import { loadPart } from "../math/lanes";
+import { load4, store4 } from "../math/lanes.micro";
+import { log1pUnit4, log4 } from "../math/log";
 import { pointer, real, share, size, stateReal } from "../operands";
 
 /** (l0 + l1) + (l2 + l3) */

@@ -7,7 +7,7 @@
 
 import { Random, Shuffle, State } from "../isa";
 import { store4 } from "../math/lanes.micro";
-import { log4 } from "../math/log.micro";
+import { log4 } from "../math/log";
 import { pointer, real, shareOf, size, stateWord } from "../operands";
 import { philox } from "../random/philox";
 

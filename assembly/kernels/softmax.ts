@@ -6,7 +6,7 @@
 // Sums run in four lanes, j mod 4, over ascending j, then (0 + 2) + (1 + 3).
 
 import { Softmax, SoftmaxBackward } from "../isa";
-import { exp4 } from "../math/exp.micro";
+import { exp4 } from "../math/exp";
 import { load4, mask4, store4, sum4 } from "../math/lanes.micro";
 import { pointer, share, size } from "../operands";
 

@@ -1,9 +1,9 @@
 // y = f(x). Split over elements; y may be x.
 
-import { erf4 } from "../math/erf.micro";
-import { exp4 } from "../math/exp.micro";
+import { erf4 } from "../math/erf";
+import { exp4 } from "../math/exp";
 import { load4, store4 } from "../math/lanes.micro";
-import { log4 } from "../math/log.micro";
+import { log4 } from "../math/log";
 import { cos4, sin4 } from "../math/trig";
 import { unary } from "./loops";
 

@@ -90,48 +90,59 @@ class Affine extends Lanes {
   }
 }
 
-/** max(a, 0); NaN and −0 stay. */
+// Zeros and ones come as beta: a parameter is a register, and two bytes where v128.const takes eighteen.
+
+/** max(a, beta) for beta = 0; NaN and −0 stay. */
 class Relu extends Lanes {
   // @ts-ignore: decorator
   @inline
   of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
-    return f32x4.pmax(a, f32x4.splat(0));
+    return f32x4.pmax(a, beta);
   }
 }
 
-/** a where b > 0, else 0; a where b is NaN, so that a NaN comes through. */
+/** a where b > beta = 0, else 0; a where b is NaN, so that a NaN comes through. */
 class ReluBackward extends Lanes {
   // @ts-ignore: decorator
   @inline
   of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
-    return v128.andnot(a, f32x4.le(b, f32x4.splat(0)));
+    return v128.andnot(a, f32x4.le(b, beta));
   }
 }
 
-/** a > 0 ? a : alpha·a. */
+/** a > beta = 0 ? a : alpha·a. */
 class LeakyRelu extends Lanes {
   // @ts-ignore: decorator
   @inline
   of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
-    return v128.bitselect(a, f32x4.mul(a, alpha), f32x4.gt(a, f32x4.splat(0)));
+    return v128.bitselect(a, f32x4.mul(a, alpha), f32x4.gt(a, beta));
   }
 }
 
-/** a > 0 ? a : b·a. */
-class Prelu extends Lanes {
-  // @ts-ignore: decorator
-  @inline
-  of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
-    return v128.bitselect(a, f32x4.mul(a, b), f32x4.gt(a, f32x4.splat(0)));
-  }
-}
-
-/** a·(b > 0 ? 1 : alpha). */
+/** a·(b > beta = 0 ? 1 : alpha). */
 class LeakyReluBackward extends Lanes {
   // @ts-ignore: decorator
   @inline
   of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
-    return v128.bitselect(a, f32x4.mul(a, alpha), f32x4.gt(b, f32x4.splat(0)));
+    return v128.bitselect(a, f32x4.mul(a, alpha), f32x4.gt(b, beta));
+  }
+}
+
+/** a·b·(1 − b), beta = 1. */
+class SigmoidBackward extends Lanes {
+  // @ts-ignore: decorator
+  @inline
+  of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
+    return f32x4.mul(f32x4.mul(a, b), f32x4.sub(beta, b));
+  }
+}
+
+/** a·(1 − b²), beta = 1. */
+class TanhBackward extends Lanes {
+  // @ts-ignore: decorator
+  @inline
+  of(a: v128, b: v128, alpha: v128, beta: v128): v128 {
+    return f32x4.mul(a, f32x4.sub(beta, f32x4.mul(b, b)));
   }
 }
 
@@ -155,27 +166,32 @@ export function affineBlock(y: usize, a: usize, _: usize, bytes: usize, alpha: f
   wideUnary<Affine>(y, a, bytes, alpha, beta);
 }
 
-/** y = max(a, 0). */
+/** y = max(a, 0), where beta is 0. */
 export function reluBlock(y: usize, a: usize, _: usize, bytes: usize, alpha: f32, beta: f32): void {
   wideUnary<Relu>(y, a, bytes, alpha, beta);
 }
 
-/** y = a · [b > 0]. */
+/** y = a · [b > 0], where beta is 0. */
 export function reluBackwardBlock(y: usize, a: usize, b: usize, bytes: usize, alpha: f32, beta: f32): void {
   wideBinary<ReluBackward>(y, a, b, bytes, alpha, beta);
 }
 
-/** y = a > 0 ? a : b·a. */
-export function preluBlock(y: usize, a: usize, b: usize, bytes: usize, alpha: f32, beta: f32): void {
-  wideBinary<Prelu>(y, a, b, bytes, alpha, beta);
-}
-
-/** y = a > 0 ? a : alpha·a. */
+/** y = a > 0 ? a : alpha·a, where beta is 0. */
 export function leakyReluBlock(y: usize, a: usize, _: usize, bytes: usize, alpha: f32, beta: f32): void {
   wideUnary<LeakyRelu>(y, a, bytes, alpha, beta);
 }
 
-/** y = a·(b > 0 ? 1 : alpha). */
+/** y = a·(b > 0 ? 1 : alpha), where beta is 0. */
 export function leakyReluBackwardBlock(y: usize, a: usize, b: usize, bytes: usize, alpha: f32, beta: f32): void {
   wideBinary<LeakyReluBackward>(y, a, b, bytes, alpha, beta);
+}
+
+/** y = a·b·(1 − b), where beta is 1. */
+export function sigmoidBackwardBlock(y: usize, a: usize, b: usize, bytes: usize, alpha: f32, beta: f32): void {
+  wideBinary<SigmoidBackward>(y, a, b, bytes, alpha, beta);
+}
+
+/** y = a·(1 − b²), where beta is 1. */
+export function tanhBackwardBlock(y: usize, a: usize, b: usize, bytes: usize, alpha: f32, beta: f32): void {
+  wideBinary<TanhBackward>(y, a, b, bytes, alpha, beta);
 }

@@ -55,12 +55,11 @@ function expWithin4(x: v128): v128 {
   const shifted = madd(x, constant(Exp.log2e), constant(Exp.round2));
   const k = f32x4.sub(shifted, constant(Exp.round2));
   const r = madd(k, constant(Exp.ln2Low), madd(k, constant(Exp.ln2High), x));
-  let p = madd(constant(Exp.e6), r, constant(Exp.e5));
-  p = madd(p, r, constant(Exp.e4));
-  p = madd(p, r, constant(Exp.e3));
-  p = madd(p, r, constant(Exp.e2));
-  p = madd(p, r, constant(Exp.one));
-  p = madd(p, r, constant(Exp.one));
+  const r2 = f32x4.mul(r, r);
+  const p65 = madd(constant(Exp.e6), r, constant(Exp.e5));
+  const p43 = madd(constant(Exp.e4), r, constant(Exp.e3));
+  const p21 = madd(constant(Exp.e2), r2, r);
+  const p = f32x4.add(madd(madd(p65, r2, p43), f32x4.mul(r, r2), p21), constant(Exp.one));
   const half = i32x4.shr_s(shifted, 1);
   return f32x4.mul(f32x4.mul(p, i32x4.shl(half, 23)), i32x4.shl(i32x4.sub(shifted, half), 23));
 }
@@ -72,11 +71,10 @@ function expm1Within4(x: v128): v128 {
   const shifted = madd(x, constant(Exp.log2e), constant(Exp.round1));
   const k = f32x4.sub(shifted, constant(Exp.round1));
   const r = madd(k, constant(Exp.ln2Low), madd(k, constant(Exp.ln2High), x));
-  let q = madd(constant(Exp.m4), r, constant(Exp.m3));
-  q = madd(q, r, constant(Exp.m2));
-  q = madd(q, r, constant(Exp.m1));
-  q = madd(q, r, constant(Exp.m0));
-  q = madd(q, f32x4.mul(r, r), r);
+  const r2 = f32x4.mul(r, r);
+  const q43 = madd(constant(Exp.m4), r, constant(Exp.m3));
+  const q21 = madd(constant(Exp.m2), r, constant(Exp.m1));
+  const q = madd(madd(madd(q43, r2, q21), r, constant(Exp.m0)), r2, r);
   const scale = i32x4.shl(shifted, 23);
   return madd(q, scale, f32x4.sub(scale, constant(Exp.one)));
 }

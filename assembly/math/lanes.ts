@@ -3,7 +3,7 @@
 /** The first `left` < 16 bytes (whole floats, at least one) at `p`, then zeros. */
 function loadPart(p: usize, left: usize): v128 {
   const first = v128.load32_zero(p);
-  return left == 4 ? first : v128.shuffle<f32>(first, loadPart(p + 4, left - 4), 0, 4, 5, 6);
+  return left === 4 ? first : v128.shuffle<f32>(first, loadPart(p + 4, left - 4), 0, 4, 5, 6);
 }
 
 /** Stores the first `left` < 16 bytes (whole floats, at least one) of `v` at `p`. */

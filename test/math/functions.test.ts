@@ -5,29 +5,10 @@ import { expect, test } from "vitest";
 import { Op } from "../../assembly/isa";
 import { type Build, Core } from "../support/core";
 import { BUILDS } from "../support/elementwise";
+import { erf, sigmoid } from "../support/functions";
 
 const STRIDE = 2039; // a prime: 2.1 million patterns
 const { abs, exp, log, sin, cos, tanh, PI } = Math;
-
-/** erf in float64: Taylor series, or a continued fraction of erfc. */
-function erf(x: number): number {
-  const t = abs(x);
-  if (t > 6) return Math.sign(x);
-  if (t < 2.5) {
-    let term = x;
-    let sum = x;
-    for (let k = 1; abs(term) > 1e-17 * abs(sum); k++) {
-      term *= (-x * x) / k;
-      sum += term / (2 * k + 1);
-    }
-    return (2 / Math.sqrt(PI)) * sum;
-  }
-  let f = t;
-  for (let k = 60; k > 0; k--) f = t + k / 2 / f;
-  return Math.sign(x) * (1 - exp(-t * t) / f / Math.sqrt(PI));
-}
-
-const sigmoid = (x: number) => (x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)));
 
 interface Case {
   op: number;

@@ -3,7 +3,7 @@
 //   |x| ≤ 0.9277   x + x·P(x²)
 //   beyond         sign(x)·(1 − e^(−t − t·Q(t))),  t = min(|x|, 4)
 
-import { expNegative4 } from "./exp.micro";
+import { expNegative4 } from "./exp";
 import { madd } from "./lanes.micro";
 
 const enum Erf {
@@ -27,20 +27,16 @@ const enum Erf {
 }
 
 const ERF: usize = memory.data<f32>([
-  -5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1, -1.72853470e-5,
+  -5.96761703e-4, 4.99119423e-3, -2.67681349e-2, 1.12819925e-1, -3.76125336e-1, 1.28379166e-1, -1.7285347e-5,
   3.83197126e-4, -3.88396438e-3, 2.42546219e-2, -1.06777877e-1, -6.34846687e-1, -1.28717512e-1, 0.927734375, 4, 1, -0.0,
 ]);
 
-// @ts-ignore: decorator
-@inline
 function constant(slot: i32): v128 {
   return v128.load32_splat(ERF + (slot << 2));
 }
 
 /** erf x. */
-// @ts-ignore: decorator
-@inline
-export function erf4(x: v128): v128 {
+function erf4(x: v128): v128 {
   const square = f32x4.mul(x, x);
   let p = madd(constant(Erf.p5), square, constant(Erf.p4));
   p = madd(p, square, constant(Erf.p3));
@@ -49,13 +45,14 @@ export function erf4(x: v128): v128 {
   p = madd(p, square, constant(Erf.p0));
   p = madd(p, x, x);
   const t = f32x4.pmin(f32x4.abs(x), constant(Erf.limit));
-  let q = madd(constant(Erf.q6), t, constant(Erf.q5));
-  q = madd(q, t, constant(Erf.q4));
-  q = madd(q, t, constant(Erf.q3));
-  q = madd(q, t, constant(Erf.q2));
-  q = madd(q, t, constant(Erf.q1));
-  q = madd(q, t, constant(Erf.q0));
+  const t2 = f32x4.mul(t, t);
+  const q65 = madd(constant(Erf.q6), t, constant(Erf.q5));
+  const q43 = madd(constant(Erf.q4), t, constant(Erf.q3));
+  const q21 = madd(constant(Erf.q2), t, constant(Erf.q1));
+  let q = madd(madd(madd(q65, t2, q43), t2, q21), t, constant(Erf.q0));
   q = f32x4.sub(constant(Erf.one), expNegative4(madd(q, t, f32x4.neg(t))));
   q = v128.or(q, v128.and(x, constant(Erf.minus)));
   return v128.bitselect(q, p, f32x4.gt(t, constant(Erf.split)));
 }
+
+export { erf4 };

@@ -3,8 +3,10 @@
 //   x = 2^k · (1 + f),  √½ ≤ 1 + f < √2,  log x = k·ln 2 + f − f²/2 + f³·P(f)
 //
 // P is a minimax polynomial of degree 7 (relative error of the whole 6e-9); ln 2 in two parts, the first times k exact.
+// Pairs of coefficients first (Estrin): with Horner's chain the loop is bound by latency.
 
-import { expNegative4, negativeAbs4 } from "./exp.micro";
+import { expNegative4 } from "./exp";
+import { negativeAbs4 } from "./exp.micro";
 import { madd } from "./lanes.micro";
 
 const enum Log {
@@ -27,38 +29,42 @@ const enum Log {
 }
 
 const LOG: usize = memory.data<f32>([
-  -0.07634510099887848, 0.1276157796382904, -0.13160178065299988, 0.14201757311820984, -0.1662335842847824,
-  0.20001226663589478, -0.2500081956386566, 0.3333333134651184, 0.693359375, -2.12194440e-4, 1, -0.5, 1.1754943508e-38,
-  8388608, Infinity, 0.41421356,
+  -0.07634510099887848,
+  0.1276157796382904,
+  -0.13160178065299988,
+  0.14201757311820984,
+  -0.1662335842847824,
+  0.20001226663589478,
+  -0.2500081956386566,
+  0.3333333134651184,
+  0.693359375,
+  -2.1219444e-4,
+  1,
+  -0.5,
+  1.1754943508e-38,
+  8388608,
+  Infinity,
+  0.41421356,
 ]);
 
-// @ts-ignore: decorator
-@inline
 function constant(slot: i32): v128 {
   return v128.load32_splat(LOG + (slot << 2));
 }
 
 /** k·ln 2 + log(1 + f). */
-// @ts-ignore: decorator
-@inline
 function logOf4(k: v128, f: v128): v128 {
-  let p = madd(constant(Log.p7), f, constant(Log.p6));
-  p = madd(p, f, constant(Log.p5));
-  p = madd(p, f, constant(Log.p4));
-  p = madd(p, f, constant(Log.p3));
-  p = madd(p, f, constant(Log.p2));
-  p = madd(p, f, constant(Log.p1));
-  p = madd(p, f, constant(Log.p0));
-  const square = f32x4.mul(f, f);
-  p = madd(k, constant(Log.ln2Low), f32x4.mul(f32x4.mul(p, f), square));
-  p = f32x4.add(f, madd(square, constant(Log.half), p));
-  return madd(k, constant(Log.ln2High), p);
+  const f2 = f32x4.mul(f, f);
+  const p76 = madd(constant(Log.p7), f, constant(Log.p6));
+  const p54 = madd(constant(Log.p5), f, constant(Log.p4));
+  const p32 = madd(constant(Log.p3), f, constant(Log.p2));
+  const p10 = madd(constant(Log.p1), f, constant(Log.p0));
+  const p = madd(madd(p76, f2, p54), f32x4.mul(f2, f2), madd(p32, f2, p10));
+  const small = madd(k, constant(Log.ln2Low), f32x4.mul(p, f32x4.mul(f, f2)));
+  return madd(k, constant(Log.ln2High), f32x4.add(f, madd(f2, constant(Log.half), small)));
 }
 
 /** log x: ≤ 2 ulp, of subnormals too; −∞ at ±0, NaN below. */
-// @ts-ignore: decorator
-@inline
-export function log4(x: v128): v128 {
+function log4(x: v128): v128 {
   // subnormals (and what is masked below) times 2²³
   const tiny = f32x4.lt(x, constant(Log.smallest));
   const bits = i32x4.sub(
@@ -76,9 +82,7 @@ export function log4(x: v128): v128 {
 }
 
 /** log(1 + z) for 0 ≤ z ≤ 1, exact to ≤ 2 ulp however small z is. Above √2 − 1: 1 + z = 2·(1 + (z − 1)/2). */
-// @ts-ignore: decorator
-@inline
-export function log1pUnit4(z: v128): v128 {
+function log1pUnit4(z: v128): v128 {
   const upper = f32x4.gt(z, constant(Log.split));
   const one = constant(Log.one);
   const f = v128.bitselect(f32x4.mul(f32x4.sub(one, z), constant(Log.half)), z, upper);
@@ -86,8 +90,8 @@ export function log1pUnit4(z: v128): v128 {
 }
 
 /** log(1 + e^x) = max(x, 0) + log(1 + e^−|x|): ≤ 4 ulp. */
-// @ts-ignore: decorator
-@inline
-export function softplus4(x: v128): v128 {
+function softplus4(x: v128): v128 {
   return f32x4.add(f32x4.pmax(x, f32x4.splat(0)), log1pUnit4(expNegative4(negativeAbs4(x))));
 }
+
+export { log1pUnit4, log4, softplus4 };
