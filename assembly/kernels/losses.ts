@@ -42,12 +42,17 @@ function greatest(x: usize, n: usize): f32 {
   return f32x4.extract_lane(f32x4.pmax(m, v128.shuffle<i32>(m, m, 1, 0, 3, 2)), 0);
 }
 
-/** Σ exp(x − m) over n numbers, none greater than m; the exponentials go to `to`, which may be x, or be 0. */
+/**
+ * Σ exp(x − m) over n numbers, none greater than m; the exponentials go to `to`, which may be x, or be 0. Those below e⁻⁸⁰
+ * count as 0: subnormal numbers cost the processor 30 ns each, here and in every product that their gradients enter.
+ */
 function exponentials(to: usize, x: usize, n: usize, m: f32): f32 {
   const most = f32x4.splat(m);
+  const least = f32x4.splat(-80);
   let sum = f32x4.splat(0);
   for (; n; n = lessFour(n)) {
-    const e = expNegative4(f32x4.sub(loadRest(x, n, -Infinity), most)); // exp(−∞) = 0
+    const d = f32x4.sub(loadRest(x, n, -Infinity), most);
+    const e = v128.andnot(expNegative4(f32x4.pmax(d, least)), f32x4.lt(d, least)); // NaN stays
     sum = f32x4.add(sum, e);
     if (to) {
       storeRest(to, e, n);
