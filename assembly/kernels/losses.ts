@@ -21,9 +21,9 @@ import {
   State,
 } from "../isa";
 import { log } from "../math/calls";
-import { log1pUnit4 } from "../math/log.micro";
-import { expNegative4, negativeAbs4, sigmoid4 } from "../math/exp.micro";
+import { expNegative4 } from "../math/exp.micro";
 import { pointer, real, share, size, stateReal } from "../operands";
+import { elementGradient, elementLoss, Kind } from "./elementLoss.micro";
 import { lessFour, loadRest, storeRest } from "./rest.micro";
 
 /** (l0 + l1) + (l2 + l3) */
@@ -185,38 +185,6 @@ function combine(y: usize, t: usize, n: usize, scale: f32, factor: f32, shift: f
     storeRest(y, f32x4.sub(f32x4.mul(loadRest(y, n, 0), scales), target), n);
     y += 16;
   }
-}
-
-/** The elementwise losses. */
-enum Kind {
-  squared,
-  logits,
-  probabilities,
-}
-
-/** l of four elements. */
-function elementLoss(x: v128, t: v128, kind: Kind): v128 {
-  if (kind == Kind.squared) {
-    const d = f32x4.sub(x, t);
-    return f32x4.mul(d, d);
-  }
-  if (kind == Kind.logits) {
-    const linear = f32x4.sub(f32x4.pmax(x, f32x4.splat(0)), f32x4.mul(x, t));
-    return f32x4.add(linear, log1pUnit4(expNegative4(negativeAbs4(x))));
-  }
-  const floor = f32x4.splat(-100);
-  const one = f32x4.splat(1);
-  const hit = f32x4.mul(t, f32x4.pmax(log(x), floor));
-  return f32x4.sub(f32x4.mul(f32x4.sub(t, one), f32x4.pmax(log(f32x4.sub(one, x)), floor)), hit);
-}
-
-/** ∂l/∂x of four elements. */
-function elementGradient(x: v128, t: v128, kind: Kind): v128 {
-  const p = kind == Kind.logits ? sigmoid4(x) : x;
-  const d = f32x4.sub(p, t);
-  if (kind == Kind.logits) return d;
-  if (kind == Kind.squared) return f32x4.add(d, d);
-  return f32x4.div(d, f32x4.pmax(f32x4.mul(x, f32x4.sub(f32x4.splat(1), x)), f32x4.splat(1e-12)));
 }
 
 function elementLosses(args: usize, ith: u32, nth: u32, kind: Kind): void {
