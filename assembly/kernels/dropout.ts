@@ -14,7 +14,7 @@
 // Split over groups.
 
 import { Dropout, State } from "../isa";
-import { ceilDiv, pointer, real, share, size, stateWord } from "../operands";
+import { pointer, real, share, size, stateWord } from "../operands";
 import { keySteps, multipliers, nextEven, nextOdd, products0, products1, ROUNDS } from "../random/philox.micro";
 
 /** Base-2 logarithm of the elements in a group of one bit an element. */

@@ -6,8 +6,8 @@
 // Split over rows. Numbers in a float32 source that are not finite set State.halt.
 
 import { Gather, Halt, SourceType, State } from "../isa";
-import { lessFour, loadRest, storeRest } from "./rest.micro";
 import { pointer, real, share, size, state, stateWord } from "../operands";
+import { lessFour, loadRest, storeRest } from "./rest.micro";
 
 export function gather(args: usize, ith: u32, nth: u32): void {
   const rows = size(args, Gather.rows);
