@@ -14,7 +14,7 @@
 // Split over groups.
 
 import { Dropout, State } from "../isa";
-import { ceilDiv, pointer, real, share, size, stateWord } from "../operands";
+import { pointer, real, share, size, stateWord } from "../operands";
 import { keySteps, multipliers, nextEven, nextOdd, products0, products1, ROUNDS } from "../random/philox.micro";
 
 /** Base-2 logarithm of the elements in a group of one bit an element. */
@@ -113,8 +113,9 @@ function dropGroups(
       key = i32x4.add(key, step);
     }
     let i = start + <isize>(g << (GROUP_SHIFT - log));
-    for (let field: u32 = 0; field < 32; field += bits) {
-      if (i >= 0 && <usize>i + 32 <= n) {
+    for (let field: u32 = 0; field < 32 && i < <isize>n; field += bits) {
+      // no call within this loop: it would make V8 spill all eight
+      for (; field < 32 && i >= 0 && <usize>i + 32 <= n; field += bits) {
         const from = x + (i << 2);
         const to = y + (i << 2);
         v128.store(to, v128.and(f32x4.mul(v128.load(from), s), i32x4.ge_u(a0, least)));
@@ -125,31 +126,34 @@ function dropGroups(
         v128.store(to, v128.and(f32x4.mul(v128.load(from, 80), s), i32x4.ge_u(c1, least)), 80);
         v128.store(to, v128.and(f32x4.mul(v128.load(from, 96), s), i32x4.ge_u(d0, least)), 96);
         v128.store(to, v128.and(f32x4.mul(v128.load(from, 112), s), i32x4.ge_u(d1, least)), 112);
-      } else {
-        dropLanes(y, x, i, n, i32x4.ge_u(a0, least), scale);
-        dropLanes(y, x, i + 4, n, i32x4.ge_u(a1, least), scale);
-        dropLanes(y, x, i + 8, n, i32x4.ge_u(b0, least), scale);
-        dropLanes(y, x, i + 12, n, i32x4.ge_u(b1, least), scale);
-        dropLanes(y, x, i + 16, n, i32x4.ge_u(c0, least), scale);
-        dropLanes(y, x, i + 20, n, i32x4.ge_u(c1, least), scale);
-        dropLanes(y, x, i + 24, n, i32x4.ge_u(d0, least), scale);
-        dropLanes(y, x, i + 28, n, i32x4.ge_u(d1, least), scale);
+        a0 = i32x4.shl(a0, bits);
+        a1 = i32x4.shl(a1, bits);
+        b0 = i32x4.shl(b0, bits);
+        b1 = i32x4.shl(b1, bits);
+        c0 = i32x4.shl(c0, bits);
+        c1 = i32x4.shl(c1, bits);
+        d0 = i32x4.shl(d0, bits);
+        d1 = i32x4.shl(d1, bits);
+        i += 32;
       }
-      a0 = i32x4.shl(a0, bits);
-      a1 = i32x4.shl(a1, bits);
-      b0 = i32x4.shl(b0, bits);
-      b1 = i32x4.shl(b1, bits);
-      c0 = i32x4.shl(c0, bits);
-      c1 = i32x4.shl(c1, bits);
-      d0 = i32x4.shl(d0, bits);
-      d1 = i32x4.shl(d1, bits);
-      i += 32;
+      if (field < 32) {
+        a0 = dropLanes(y, x, i, n, a0, least, scale, bits);
+        a1 = dropLanes(y, x, i + 4, n, a1, least, scale, bits);
+        b0 = dropLanes(y, x, i + 8, n, b0, least, scale, bits);
+        b1 = dropLanes(y, x, i + 12, n, b1, least, scale, bits);
+        c0 = dropLanes(y, x, i + 16, n, c0, least, scale, bits);
+        c1 = dropLanes(y, x, i + 20, n, c1, least, scale, bits);
+        d0 = dropLanes(y, x, i + 24, n, d0, least, scale, bits);
+        d1 = dropLanes(y, x, i + 28, n, d1, least, scale, bits);
+        i += 32;
+      }
     }
   }
 }
 
-/** Elements i … i + 3, as far as they lie in 0 … n − 1. */
-function dropLanes(y: usize, x: usize, i: isize, n: usize, keep: v128, scale: f32): void {
+/** Elements i … i + 3, as far as they lie in 0 … n − 1. Returns the words, used bits shifted out. */
+function dropLanes(y: usize, x: usize, i: isize, n: usize, words: v128, least: v128, scale: f32, bits: u32): v128 {
+  let keep = i32x4.ge_u(words, least);
   for (const end = i + 4; i < end; i++) {
     if (<usize>i < n) {
       const value = reinterpret<u32>(load<f32>(x + (i << 2)) * scale);
@@ -157,4 +161,5 @@ function dropLanes(y: usize, x: usize, i: isize, n: usize, keep: v128, scale: f3
     }
     keep = v128.shuffle<i32>(keep, keep, 1, 2, 3, 0);
   }
+  return i32x4.shl(words, bits);
 }

@@ -6,8 +6,8 @@
 // Split over rows. Numbers in a float32 source that are not finite set State.halt.
 
 import { Gather, Halt, SourceType, State } from "../isa";
-import { load4, store4 } from "../math/lanes.micro";
 import { pointer, real, share, size, state, stateWord } from "../operands";
+import { lessFour, loadRest, storeRest } from "./rest.micro";
 
 export function gather(args: usize, ith: u32, nth: u32): void {
   const rows = size(args, Gather.rows);
@@ -57,10 +57,11 @@ function floatRow(y: usize, x: usize, bytes: usize, scale: f32, offset: f32): bo
     x += 64;
     y += 64;
   }
-  for (const end = x + bytes; x < end; x += 16) {
-    const a = load4(x, end - x);
-    store4(y, f32x4.add(f32x4.mul(a, s), t), end - x);
+  for (let n = bytes >> 2; n; n = lessFour(n)) {
+    const a = loadRest(x, n, 0);
+    storeRest(y, f32x4.add(f32x4.mul(a, s), t), n);
     greatest = i32x4.max_u(greatest, i32x4.shl(a, 1));
+    x += 16;
     y += 16;
   }
   return v128.any_true(i32x4.ge_u(greatest, i32x4.splat(0xff000000))) == 0;

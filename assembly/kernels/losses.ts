@@ -1,13 +1,14 @@
 // Losses, a row at a time, and their means.
 //
 //   softmaxCrossEntropy      L = Σⱼ tⱼ·(log Σ exp(x) − xⱼ); t = one-hot or the target row, smoothed: (1 − s)·t + s/classes
-//                            dx = exp(x − log Σ exp(x))·Σt − t
+//                            dx = exp(x)/Σ exp(x) · Σt − t
 //   binaryCrossEntropy       from logits         l = max(x, 0) − x·t + log(1 + exp(−|x|))             dx = σ(x) − t
 //                            from probabilities  l = −t·max(log p, −100) − (1 − t)·max(log(1 − p), −100)
 //                                                dp = (p − t)/max(p·(1 − p), 1e−12)
 //   meanSquaredError         l = (x − t)²                                                              dx = 2·(x − t)
 //
-// Rows are split over ranks. A row is summed in four lanes, lane j taking elements j, j + 4, …; then (0 + 1) + (2 + 3).
+// Rows are split over ranks. A row is summed in four lanes, lane j taking elements j, j + 4, …; then (0 + 1) + (2 + 3); then
+// what whole vectors leave over. All exponentials are of numbers less the row's maximum.
 
 import {
   ElementLoss,
@@ -19,59 +20,56 @@ import {
   SoftmaxCrossEntropyBackward,
   State,
 } from "../isa";
-import { expNegative4, sigmoid4 } from "../math/exp";
-import { negativeAbs4 } from "../math/exp.micro";
-import { loadPart } from "../math/lanes";
-import { load4, store4 } from "../math/lanes.micro";
-import { log1pUnit4, log4 } from "../math/log";
+import { log4 } from "../math/log";
+import { expNegative4 } from "../math/exp.micro";
 import { pointer, real, share, size, stateReal } from "../operands";
+import { elementGradient, elementLoss, Kind } from "./elementLoss.micro";
+import { lessFour, loadRest, storeRest } from "./rest.micro";
 
 /** (l0 + l1) + (l2 + l3) */
 function sumOfLanes(v: v128): f32 {
   return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3));
 }
 
-/** All ones in the lanes that the first `bytes` bytes hold. */
-function lanesWithin(bytes: usize): v128 {
-  return i32x4.gt_s(i32x4.splat(<i32>min(bytes, 16)), i32x4(0, 4, 8, 12));
-}
-
-/** log x of one number. */
-function log1(x: f32): f32 {
-  return f32x4.extract_lane(log4(f32x4.splat(x)), 0);
-}
-
-/** The end of a row, fewer than four floats; −∞ in the other lanes. */
-function logitsEnd(x: usize, bytes: usize): v128 {
-  return v128.bitselect(loadPart(x, bytes), f32x4.splat(-Infinity), lanesWithin(bytes));
-}
-
-/** The greatest of a row's numbers, in all lanes. NaN may be passed over: the row's sum of exponentials is then NaN. */
-function greatest(x: usize, bytes: usize): v128 {
+/** The greatest of n numbers. NaN may be passed over: the row's sum of exponentials is then NaN. */
+function greatest(x: usize, n: usize): f32 {
   let m = f32x4.splat(-Infinity);
-  for (; bytes >= 16; bytes -= 16) {
-    m = f32x4.pmax(m, v128.load(x));
+  for (; n; n = lessFour(n)) {
+    m = f32x4.pmax(m, loadRest(x, n, -Infinity));
     x += 16;
   }
-  if (bytes) m = f32x4.pmax(m, logitsEnd(x, bytes));
   m = f32x4.pmax(m, v128.shuffle<i32>(m, m, 2, 3, 0, 1));
-  return f32x4.pmax(m, v128.shuffle<i32>(m, m, 1, 0, 3, 2));
+  return f32x4.extract_lane(f32x4.pmax(m, v128.shuffle<i32>(m, m, 1, 0, 3, 2)), 0);
 }
 
-/** Σ exp(x − m) over a row, m its greatest number. */
-function sumOfExponentials(x: usize, bytes: usize, m: v128): f32 {
+/**
+ * Σ exp(x − m) over n numbers, none greater than m; the exponentials go to `to`, which may be x, or be 0. Those below e⁻⁸⁰
+ * count as 0: subnormal numbers cost the processor 30 ns each, here and in every product that their gradients enter.
+ */
+function exponentials(to: usize, x: usize, n: usize, m: f32): f32 {
+  const most = f32x4.splat(m);
+  const least = f32x4.splat(-80);
   let sum = f32x4.splat(0);
-  for (const end = x + bytes; x < end; x += 16) {
-    const v = end - x >= 16 ? v128.load(x) : logitsEnd(x, end - x);
-    sum = f32x4.add(sum, expNegative4(f32x4.sub(v, m)));
+  for (; n; n = lessFour(n)) {
+    const d = f32x4.sub(loadRest(x, n, -Infinity), most);
+    const e = v128.andnot(expNegative4(f32x4.pmax(d, least)), f32x4.lt(d, least)); // NaN stays
+    sum = f32x4.add(sum, e);
+    if (to) {
+      storeRest(to, e, n);
+      to += 16;
+    }
+    x += 16;
   }
   return sumOfLanes(sum);
 }
 
-/** Σ x over a row. */
-function sumOfRow(x: usize, bytes: usize): f32 {
+/** Σ x over n numbers. */
+function sumOfRow(x: usize, n: usize): f32 {
   let sum = f32x4.splat(0);
-  for (const end = x + bytes; x < end; x += 16) sum = f32x4.add(sum, load4(x, end - x));
+  for (; n; n = lessFour(n)) {
+    sum = f32x4.add(sum, loadRest(x, n, 0));
+    x += 16;
+  }
   return sumOfLanes(sum);
 }
 
@@ -86,53 +84,55 @@ export function softmaxCrossEntropy(args: usize, ith: u32, nth: u32): void {
   const logits = pointer(args, SoftmaxCrossEntropy.logits);
   const labels = pointer(args, SoftmaxCrossEntropy.labels);
   const weights = pointer(args, SoftmaxCrossEntropy.weights);
-  const bytes = classes << 2;
   const end = share(rows, ith + 1, nth);
   for (let r = share(rows, ith, nth); r < end; r++) {
-    const x = logits + r * bytes;
-    const m = greatest(x, bytes);
-    const logSum = log1(sumOfExponentials(x, bytes, m));
+    const x = logits + r * (classes << 2);
+    const m = greatest(x, classes);
+    const logSum = f32x4.extract_lane(log4(f32x4.splat(exponentials(0, x, classes, m))), 0);
     let labelled: bool;
     let loss: f32;
     if (kind == LabelKind.index) {
-      const label = load<u32>(labels + (r << 2));
-      labelled = <usize>label < classes;
-      loss = labelled ? indexLoss(x, label, classes, f32x4.extract_lane(m, 0), logSum, smoothing) : 0;
+      const label = <usize>load<u32>(labels + (r << 2));
+      labelled = label < classes;
+      loss = labelled ? logSum - (load<f32>(x + (label << 2)) - m) : 0;
     } else {
-      const t = labels + r * bytes;
-      const sum = sumOfRow(t, bytes);
+      const t = labels + r * (classes << 2);
+      const sum = sumOfRow(t, classes);
       labelled = sum == sum;
-      loss = rowsLoss(x, t, classes, m, logSum, smoothing);
+      loss = rowsLoss(x, t, classes, m, logSum);
     }
+    if (smoothing != 0) loss = (1 - smoothing) * loss + (smoothing / <f32>classes) * rowsLoss(x, 0, classes, m, logSum);
     if (weights) loss *= load<f32>(weights + (r << 2));
     store<f32>(rowLoss + (r << 2), labelled ? loss : 0);
     store<f32>(rowCount + (r << 2), labelled ? 1 : 0);
-    store<f32>(rowLogSum + (r << 2), logSum);
+    store<f32>(rowLogSum + (r << 2), m + logSum);
   }
 }
 
-/** (1 − s)·(log Σ − x[label]) + s·mean(log Σ − x), x and log Σ less the maximum m. */
-function indexLoss(x: usize, label: u32, classes: usize, m: f32, logSum: f32, smoothing: f32): f32 {
-  const loss = logSum - (load<f32>(x + ((<usize>label) << 2)) - m);
-  if (smoothing == 0) return loss;
-  let sum: f32 = 0;
-  for (let j: usize = 0; j < classes; j++) sum += logSum - (load<f32>(x + (j << 2)) - m);
-  return (1 - smoothing) * loss + (smoothing / <f32>classes) * sum;
-}
-
-/** Σ t·(log Σ − x), t smoothed. */
-function rowsLoss(x: usize, t: usize, classes: usize, m: v128, logSum: f32, smoothing: f32): f32 {
+/** Σ t·(log Σ − x), x and log Σ less the maximum m; without t, t = 1. */
+function rowsLoss(x: usize, t: usize, n: usize, m: f32, logSum: f32): f32 {
+  const most = f32x4.splat(m);
   const log = f32x4.splat(logSum);
-  const scale = f32x4.splat(1 - smoothing);
-  const shift = f32x4.splat(smoothing / <f32>classes);
-  let sum = f32x4.splat(0);
-  for (const end = x + (classes << 2); x < end; x += 16) {
-    const target = f32x4.add(f32x4.mul(load4(t, end - x), scale), shift);
-    const term = f32x4.mul(target, f32x4.sub(log, f32x4.sub(load4(x, end - x), m)));
-    sum = f32x4.add(sum, v128.and(term, lanesWithin(end - x)));
-    t += 16;
+  let sums = f32x4.splat(0);
+  for (; n >= 4; n -= 4) {
+    let term = f32x4.sub(log, f32x4.sub(v128.load(x), most));
+    if (t) {
+      term = f32x4.mul(term, v128.load(t));
+      t += 16;
+    }
+    sums = f32x4.add(sums, term);
+    x += 16;
   }
-  return sumOfLanes(sum);
+  let sum = sumOfLanes(sums);
+  for (const end = x + (n << 2); x < end; x += 4) {
+    let term = logSum - (load<f32>(x) - m);
+    if (t) {
+      term *= load<f32>(t);
+      t += 4;
+    }
+    sum += term;
+  }
+  return sum;
 }
 
 export function softmaxCrossEntropyBackward(args: usize, ith: u32, nth: u32): void {
@@ -145,97 +145,51 @@ export function softmaxCrossEntropyBackward(args: usize, ith: u32, nth: u32): vo
   const logits = pointer(args, SoftmaxCrossEntropyBackward.logits);
   const labels = pointer(args, SoftmaxCrossEntropyBackward.labels);
   const weights = pointer(args, SoftmaxCrossEntropyBackward.weights);
-  const rowLogSum = pointer(args, SoftmaxCrossEntropyBackward.rowLogSum);
   const bytes = classes << 2;
-  const shift = smoothing / <f32>classes;
   const end = share(rows, ith + 1, nth);
   for (let r = share(rows, ith, nth); r < end; r++) {
     const dx = dlogits + r * bytes;
     const x = logits + r * bytes;
     let scale = load<f32>(dRow + (r << 2));
     if (weights) scale *= load<f32>(weights + (r << 2));
-    const logSum = load<f32>(rowLogSum + (r << 2));
+    const factor = scale * (1 - smoothing);
+    const shift = scale * (smoothing / <f32>classes);
+    const sum = exponentials(dx, x, classes, greatest(x, classes));
     if (kind == LabelKind.index) {
-      const label = load<u32>(labels + (r << 2));
-      if (<usize>label < classes) {
-        softmaxLess(dx, x, 0, bytes, logSum, scale, 1, 0, shift);
-        const p = dx + ((<usize>label) << 2);
-        store<f32>(p, load<f32>(p) - scale * (1 - smoothing));
+      const label = <usize>load<u32>(labels + (r << 2));
+      if (label < classes) {
+        combine(dx, 0, classes, scale / sum, 0, shift);
+        const p = dx + (label << 2);
+        store<f32>(p, load<f32>(p) - factor);
       } else memory.fill(dx, 0, bytes);
     } else {
       const t = labels + r * bytes;
-      const sum = sumOfRow(t, bytes);
-      if (sum == sum) {
-        softmaxLess(dx, x, t, bytes, logSum, scale, sum * (1 - smoothing) + smoothing, 1 - smoothing, shift);
-      } else memory.fill(dx, 0, bytes);
+      const total = sumOfRow(t, classes);
+      if (total == total) combine(dx, t, classes, (total * factor + scale * smoothing) / sum, factor, shift);
+      else memory.fill(dx, 0, bytes);
     }
   }
 }
 
-/** dx = scale·(total·softmax(x) − (factor·t + shift)); without t, t = 0. */
-function softmaxLess(
-  dx: usize,
-  x: usize,
-  t: usize,
-  bytes: usize,
-  logSum: f32,
-  scale: f32,
-  total: f32,
-  factor: f32,
-  shift: f32,
-): void {
-  const m = greatest(x, bytes);
-  const log = f32x4.splat(logSum);
-  const end = x + bytes;
-  while (x < end) {
-    const softmax = expNegative4(f32x4.sub(f32x4.sub(load4(x, end - x), m), log));
-    let target = f32x4.splat(shift);
+/** y = scale·y − (factor·t + shift), n numbers; without t, t = 0. */
+function combine(y: usize, t: usize, n: usize, scale: f32, factor: f32, shift: f32): void {
+  const scales = f32x4.splat(scale);
+  const factors = f32x4.splat(factor);
+  const shifts = f32x4.splat(shift);
+  for (; n; n = lessFour(n)) {
+    let target = shifts;
     if (t) {
-      target = f32x4.add(f32x4.mul(load4(t, end - x), f32x4.splat(factor)), target);
+      target = f32x4.add(f32x4.mul(loadRest(t, n, 0), factors), target);
       t += 16;
     }
-    const d = f32x4.sub(f32x4.mul(softmax, f32x4.splat(total)), target);
-    store4(dx, f32x4.mul(d, f32x4.splat(scale)), end - x);
-    x += 16;
-    dx += 16;
+    storeRest(y, f32x4.sub(f32x4.mul(loadRest(y, n, 0), scales), target), n);
+    y += 16;
   }
-}
-
-/** The elementwise losses. */
-enum Kind {
-  squared,
-  logits,
-  probabilities,
-}
-
-/** l of four elements. */
-function elementLoss(x: v128, t: v128, kind: Kind): v128 {
-  if (kind == Kind.squared) {
-    const d = f32x4.sub(x, t);
-    return f32x4.mul(d, d);
-  }
-  if (kind == Kind.logits) {
-    const linear = f32x4.sub(f32x4.pmax(x, f32x4.splat(0)), f32x4.mul(x, t));
-    return f32x4.add(linear, log1pUnit4(expNegative4(negativeAbs4(x))));
-  }
-  const floor = f32x4.splat(-100);
-  const one = f32x4.splat(1);
-  const hit = f32x4.mul(t, f32x4.pmax(log4(x), floor));
-  return f32x4.sub(f32x4.mul(f32x4.sub(t, one), f32x4.pmax(log4(f32x4.sub(one, x)), floor)), hit);
-}
-
-/** ∂l/∂x of four elements. */
-function elementGradient(x: v128, t: v128, kind: Kind): v128 {
-  const p = kind == Kind.logits ? sigmoid4(x) : x;
-  const d = f32x4.sub(p, t);
-  if (kind == Kind.logits) return d;
-  if (kind == Kind.squared) return f32x4.add(d, d);
-  return f32x4.div(d, f32x4.pmax(f32x4.mul(x, f32x4.sub(f32x4.splat(1), x)), f32x4.splat(1e-12)));
 }
 
 function elementLosses(args: usize, ith: u32, nth: u32, kind: Kind): void {
   const rows = size(args, ElementLoss.rows);
-  const bytes = size(args, ElementLoss.n) << 2;
+  const n = size(args, ElementLoss.n);
   const rowLoss = pointer(args, ElementLoss.rowLoss);
   const rowCount = pointer(args, ElementLoss.rowCount);
   const prediction = pointer(args, ElementLoss.prediction);
@@ -245,12 +199,14 @@ function elementLosses(args: usize, ith: u32, nth: u32, kind: Kind): void {
   for (let r = share(rows, ith, nth); r < end; r++) {
     let sum = f32x4.splat(0);
     let count = f32x4.splat(0);
-    for (let i: usize = 0; i < bytes; i += 16) {
-      const t = load4(target + r * bytes + i, bytes - i);
-      const labelled = v128.and(f32x4.eq(t, t), lanesWithin(bytes - i));
-      const l = elementLoss(load4(prediction + r * bytes + i, bytes - i), t, kind);
+    let at = (r * n) << 2;
+    for (let left = n; left; left = lessFour(left)) {
+      const t = loadRest(target + at, left, NaN);
+      const labelled = f32x4.eq(t, t);
+      const l = elementLoss(loadRest(prediction + at, left, 0), t, kind);
       sum = f32x4.add(sum, v128.and(l, labelled));
       count = i32x4.sub(count, labelled);
+      at += 16;
     }
     const weight: f32 = weights ? load<f32>(weights + (r << 2)) : 1;
     const labelled = sumOfLanes(f32x4.convert_i32x4_s(count));
@@ -261,7 +217,7 @@ function elementLosses(args: usize, ith: u32, nth: u32, kind: Kind): void {
 
 function elementGradients(args: usize, ith: u32, nth: u32, kind: Kind): void {
   const rows = size(args, ElementLossBackward.rows);
-  const bytes = size(args, ElementLossBackward.n) << 2;
+  const n = size(args, ElementLossBackward.n);
   const dprediction = pointer(args, ElementLossBackward.dprediction);
   const dRow = pointer(args, ElementLossBackward.dRow);
   const prediction = pointer(args, ElementLossBackward.prediction);
@@ -271,11 +227,12 @@ function elementGradients(args: usize, ith: u32, nth: u32, kind: Kind): void {
   for (let r = share(rows, ith, nth); r < end; r++) {
     let scale = load<f32>(dRow + (r << 2));
     if (weights) scale *= load<f32>(weights + (r << 2));
-    for (let i: usize = 0; i < bytes; i += 16) {
-      const at = r * bytes + i;
-      const t = load4(target + at, bytes - i);
-      const d = elementGradient(load4(prediction + at, bytes - i), t, kind);
-      store4(dprediction + at, v128.and(f32x4.mul(d, f32x4.splat(scale)), f32x4.eq(t, t)), bytes - i);
+    let at = (r * n) << 2;
+    for (let left = n; left; left = lessFour(left)) {
+      const t = loadRest(target + at, left, 0);
+      const d = elementGradient(loadRest(prediction + at, left, 0), t, kind);
+      storeRest(dprediction + at, v128.and(f32x4.mul(d, f32x4.splat(scale)), f32x4.eq(t, t)), left);
+      at += 16;
     }
   }
 }

@@ -7,7 +7,7 @@
 // Modified Gram–Schmidt, each vector twice ("twice is enough"), dot products in float64. It makes diag R the norms of
 // what is left of each vector, so they are positive by themselves. On rank 0.
 
-import { Orthogonal, State } from "../isa";
+import { Orthogonal } from "../isa";
 import { load4, store4 } from "../math/lanes.micro";
 import { pointer, real, size } from "../operands";
 import { fillRandom, normal } from "./random";

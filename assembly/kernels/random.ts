@@ -6,22 +6,12 @@
 // A pass number of 0xFFFFFFFF is never reached by a step, so initializers share no block with dropout.
 
 import { Random, Shuffle, State } from "../isa";
-import { store4 } from "../math/lanes.micro";
 import { log4 } from "../math/log";
+import { store4 } from "../math/lanes.micro";
 import { pointer, real, shareOf, size, stateWord } from "../operands";
 import { philox } from "../random/philox";
 
 const INITIALIZER: u32 = 0xffffffff;
-
-/** Exchanges element i with one of elements 0 … i, chosen by the 32 bits of `random`. */
-function swap(indices: usize, i: usize, n: usize, random: u32): void {
-  if (i >= n) return;
-  const p = indices + (i << 2);
-  const q = indices + ((<usize>((<u64>random * (<u64>i + 1)) >> 32)) << 2);
-  const value = load<u32>(p);
-  store<u32>(p, load<u32>(q));
-  store<u32>(q, value);
-}
 
 /** Fisher–Yates, from the last element down. The range is reduced by a multiplication: bias below n · 2⁻³². */
 export function shuffle(args: usize, ith: u32, nth: u32): void {
@@ -34,11 +24,19 @@ export function shuffle(args: usize, ith: u32, nth: u32): void {
   const stream = stateWord(args, State.stream);
   for (let i: usize = 0; i < n; i++) store<u32>(indices + (i << 2), <u32>i);
   for (let block = (n + 3) >> 2; block-- > 0; ) {
-    const random = philox(i32x4(<i32>block, op, epoch, 0), seed, stream);
-    swap(indices, (block << 2) + 3, n, i32x4.extract_lane(random, 3));
-    swap(indices, (block << 2) + 2, n, i32x4.extract_lane(random, 2));
-    swap(indices, (block << 2) + 1, n, i32x4.extract_lane(random, 1));
-    swap(indices, block << 2, n, i32x4.extract_lane(random, 0));
+    let words = philox(i32x4(<i32>block, op, epoch, 0), seed, stream);
+    for (let lane: usize = 4; lane-- > 0; ) {
+      const i = (block << 2) + lane;
+      if (i < n) {
+        const random = <u64>(<u32>i32x4.extract_lane(words, 3));
+        const p = indices + (i << 2);
+        const q = indices + ((<usize>((random * (<u64>i + 1)) >> 32)) << 2);
+        const value = load<u32>(p);
+        store<u32>(p, load<u32>(q));
+        store<u32>(q, value);
+      }
+      words = v128.shuffle<i32>(words, words, 0, 0, 1, 2);
+    }
   }
 }
 
@@ -94,28 +92,29 @@ function fraction(words: v128): v128 {
   return f32x4.mul(f32x4.add(low, f32x4.splat(0.5)), f32x4.splat(4.656612873077393e-10));
 }
 
-// AS241, PPND7 (Wichura 1988): the quantile of the normal distribution to 7 digits, as two quotients of polynomials.
+// AS241, PPND7 (Wichura 1988): the quantile of the normal distribution to 7 digits, as two quotients of cubic polynomials,
+// coefficients from x³ down.
 
-/** p0 + p1·x + p2·x² + p3·x³ */
-function cubic(x: v128, p0: f32, p1: f32, p2: f32, p3: f32): v128 {
-  let y = f32x4.add(f32x4.mul(f32x4.splat(p3), x), f32x4.splat(p2));
-  y = f32x4.add(f32x4.mul(y, x), f32x4.splat(p1));
-  return f32x4.add(f32x4.mul(y, x), f32x4.splat(p0));
+const CENTER: usize = memory.data<f32>([
+  59.10937472, 159.29113202, 50.434271938, 3.3871327179, 67.1875636, 78.757757664, 17.895169469, 1,
+]);
+const TAIL: usize = memory.data<f32>([
+  0.17023821103, 1.3067284816, 2.75681539, 1.4234372777, 0, 0.12021132975, 0.7370016425, 1,
+]);
+
+function cubic(x: v128, coefficients: usize): v128 {
+  let y = f32x4.add(f32x4.mul(v128.load32_splat(coefficients), x), v128.load32_splat(coefficients, 4));
+  y = f32x4.add(f32x4.mul(y, x), v128.load32_splat(coefficients, 8));
+  return f32x4.add(f32x4.mul(y, x), v128.load32_splat(coefficients, 12));
 }
 
 /** −Φ⁻¹(p) ≥ 0, for 2⁻³³ ≤ p ≤ ½. */
 function upperQuantile(p: v128): v128 {
   const q = f32x4.sub(f32x4.splat(0.5), p);
   const r = f32x4.sub(f32x4.splat(0.180625), f32x4.mul(q, q));
-  const center = f32x4.div(
-    f32x4.mul(q, cubic(r, 3.3871327179, 50.434271938, 159.29113202, 59.10937472)),
-    cubic(r, 1, 17.895169469, 78.757757664, 67.1875636),
-  );
+  const center = f32x4.div(f32x4.mul(q, cubic(r, CENTER)), cubic(r, CENTER + 16));
   const s = f32x4.sub(f32x4.sqrt(f32x4.neg(log4(p))), f32x4.splat(1.6));
-  const tail = f32x4.div(
-    cubic(s, 1.4234372777, 2.75681539, 1.3067284816, 0.17023821103),
-    cubic(s, 1, 0.7370016425, 0.12021132975, 0),
-  );
+  const tail = f32x4.div(cubic(s, TAIL), cubic(s, TAIL + 16));
   return v128.bitselect(center, tail, f32x4.le(q, f32x4.splat(0.425)));
 }
 

@@ -169,6 +169,14 @@ describe.each(BUILDS)("%s", (build) => {
       expectClose(actual.dx, [0, 0, 0, s[2]! - 1, s[1]!, s[0]!, s[0]!, s[1]!, s[2]! - 1, 0, 0, 0], 1e-6);
     });
 
+    test("probabilities below e⁻⁸⁰ of the greatest are 0, so that no gradient is subnormal", () => {
+      const x = Float32Array.of(0, -79, -81, -90, -100, 0, -200);
+      const { dx } = crossEntropy(core, x, { kind: LabelKind.index, values: [0] }, 1);
+      expectClose(dx, [-0.5, Math.exp(-79) / 2, 0, 0, 0, 0.5, 0], 1e-6);
+      expect(dx[1]).toBeGreaterThan(0);
+      expect([...dx.subarray(2, 5)]).toEqual([0, 0, 0]);
+    });
+
     test("a class number −1, and a row with a NaN, are not labelled: loss 0, count 0, gradient 0, whatever the logits", () => {
       for (const classes of [2, 5, 17]) {
         const x = noise(3 * classes);
