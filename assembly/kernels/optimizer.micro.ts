@@ -32,20 +32,23 @@ export function velocityStep(
   return f32x4.add(v128.and(g, nesterov), f32x4.mul(carry, v));
 }
 
-/** m ← beta1·m + fresh1·g, v ← beta2·v + fresh2·g²; returns rate·m / (√v·correction + epsilon) */
+/**
+ * h = √(1 − β₂)·g:  m ← beta1·m + (1 − β₁)/√(1 − β₂)·h,  v ← beta2·v + h²;  returns m / (√v·spread + offset), the step
+ * with its rate in the denominator: one product less where the divider and the multipliers share a port.
+ */
 // @ts-ignore: decorator
 @inline
 export function adamDelta(
-  m: usize, v: usize, largest: usize, g: v128, whole: bool,
-  beta1: v128, fresh1: v128, beta2: v128, fresh2: v128, rate: v128, correction: v128, epsilon: v128,
+  m: usize, v: usize, largest: usize, h: v128, whole: bool,
+  beta1: v128, fresh: v128, beta2: v128, spread: v128, offset: v128,
 ): v128 {
-  const mean = f32x4.add(f32x4.mul(beta1, loadLanes(m, whole)), f32x4.mul(fresh1, g));
-  storeLanes(m, mean, whole);
-  let square = f32x4.add(f32x4.mul(beta2, loadLanes(v, whole)), f32x4.mul(f32x4.mul(fresh2, g), g));
+  let square = f32x4.add(f32x4.mul(beta2, loadLanes(v, whole)), f32x4.mul(h, h));
   storeLanes(v, square, whole);
   if (largest) {
     square = f32x4.pmax(square, loadLanes(largest, whole));
     storeLanes(largest, square, whole);
   }
-  return f32x4.div(f32x4.mul(rate, mean), f32x4.add(f32x4.mul(f32x4.sqrt(square), correction), epsilon));
+  const mean = f32x4.add(f32x4.mul(beta1, loadLanes(m, whole)), f32x4.mul(fresh, h));
+  storeLanes(m, mean, whole);
+  return f32x4.div(mean, f32x4.add(f32x4.mul(f32x4.sqrt(square), spread), offset));
 }

@@ -243,7 +243,7 @@ export function adamStep(args: usize, ith: u32, nth: u32): void {
   const to = blockShare(floats, ith + 1, nth);
   const step = stateWord(args, State.step) + 1;
   const correction1 = 1 / (1 - power(real(args, OptimizerStep.a), step));
-  const correction2 = <f32>(1 / sqrt<f64>(1 - power(real(args, OptimizerStep.b), step)));
+  const correction2 = 1 / sqrt<f64>(1 - power(real(args, OptimizerStep.b), step));
   let segment = pointer(args, OptimizerStep.segments);
   for (let count = size(args, OptimizerStep.segmentCount); count != 0; count--) {
     if (!segmentFrozen(segment))
@@ -252,7 +252,7 @@ export function adamStep(args: usize, ith: u32, nth: u32): void {
   }
 }
 
-function adamSegment(args: usize, segment: usize, at: usize, end: usize, correction1: f64, correction2: f32): void {
+function adamSegment(args: usize, segment: usize, at: usize, end: usize, correction1: f64, correction2: f64): void {
   const parameters = pointer(args, OptimizerStep.parameters);
   const gradients = pointer(args, OptimizerStep.gradients);
   const means = pointer(args, OptimizerStep.slot0);
@@ -264,49 +264,36 @@ function adamSegment(args: usize, segment: usize, at: usize, end: usize, correct
   const decayReal: f32 = decoupled ? 0 : segmentDecay;
   const rateReal = segmentRate(args, segment);
   const keep = f32x4.splat(decoupled ? <f32>(1 - <f64>rateReal * <f64>segmentDecay) : 1);
-  const rate = f32x4.splat(<f32>(<f64>rateReal * correction1));
-  const correction = f32x4.splat(correction2);
-  const epsilon = f32x4.splat(real(args, OptimizerStep.epsilon));
+  // a rate of 0 moves nothing: m / (0·√v + ∞)
+  const rate = <f64>rateReal * correction1;
+  const moves = rate > 1e-30;
+  const spread = f32x4.splat(moves ? <f32>(correction2 / rate) : 0);
+  const offset = f32x4.splat(moves ? <f32>(<f64>real(args, OptimizerStep.epsilon) / rate) : Infinity);
   const beta1 = f32x4.splat(real(args, OptimizerStep.a));
-  const fresh1 = complement(real(args, OptimizerStep.a));
   const beta2 = f32x4.splat(real(args, OptimizerStep.b));
-  const fresh2 = complement(real(args, OptimizerStep.b));
-  const factor = f32x4.splat(clippingFactor(args));
+  const root = sqrt<f64>(1 - <f64>real(args, OptimizerStep.b));
+  const fresh = f32x4.splat(<f32>((1 - <f64>real(args, OptimizerStep.a)) / root));
+  const scale = f32x4.splat(<f32>(root * clippingFactor(args)));
   const extra = hasExtras(args, segment, decayReal);
   if (!extra && !largest) {
     for (; at + 16 <= end; at += 16) {
+      const h = f32x4.mul(v128.load(gradients + at), scale);
+      const delta = adamDelta(means + at, squares + at, 0, h, true, beta1, fresh, beta2, spread, offset);
       const p = parameters + at;
-      const g = f32x4.mul(v128.load(gradients + at), factor);
-      const m = means + at;
-      const v = squares + at;
-      const delta = adamDelta(m, v, 0, g, true, beta1, fresh1, beta2, fresh2, rate, correction, epsilon);
       v128.store(p, f32x4.sub(f32x4.mul(v128.load(p), keep), delta));
     }
   }
   const l1 = f32x4.splat(penaltyOf(args, segment, Segment.l1));
   const l2 = f32x4.splat(penaltyOf(args, segment, Segment.l2));
   const clip = f32x4.splat(clipOf(real(args, OptimizerStep.clipValue)));
-  const decay = f32x4.splat(decayReal);
+  const decay = f32x4.splat(<f32>(root * decayReal));
   const threshold = f32x4.splat(rateReal * segmentReal(segment, Segment.shrink));
   while (at < end) {
     const whole = at + 16 <= end;
     const w = loadLanes(parameters + at, whole);
-    const g = gradientOf(loadLanes(gradients + at, whole), w, factor, extra, l1, l2, clip, decay);
+    const h = gradientOf(loadLanes(gradients + at, whole), w, scale, extra, l1, l2, clip, decay);
     const most = largest ? largest + at : 0;
-    const delta = adamDelta(
-      means + at,
-      squares + at,
-      most,
-      g,
-      whole,
-      beta1,
-      fresh1,
-      beta2,
-      fresh2,
-      rate,
-      correction,
-      epsilon,
-    );
+    const delta = adamDelta(means + at, squares + at, most, h, whole, beta1, fresh, beta2, spread, offset);
     storeParameter(parameters + at, f32x4.sub(f32x4.mul(w, keep), delta), whole, extra, threshold);
     at += whole ? 16 : 4;
   }
