@@ -1,24 +1,32 @@
 // One vector (or, in tails, one float) of each optimizer's update; see optimizer.ts for the equations.
 //
-// `extra`: the segment has penalties, clipping, coupled decay or shrink, whose arithmetic is left out otherwise.
+// Extras are left out where the segment has none.
 
 import { loadLanes, storeLanes } from "./lanes.micro";
 import { penalized, shrunk } from "./penalty.micro";
+
+/** What a segment asks for beyond the bare update. */
+export const enum Extras {
+  none,
+  linear, // l2 or coupled decay
+  all, // also l1, clipValue or shrink
+}
 
 /** g = cut(gradient + penalties)·factor + decay·w */
 // @ts-ignore: decorator
 @inline
 export function gradientOf(
-  gradient: v128, w: v128, factor: v128, extra: bool, l1: v128, l2: v128, clip: v128, decay: v128,
+  gradient: v128, w: v128, factor: v128, extras: Extras, l1: v128, l2: v128, clip: v128, decay: v128,
 ): v128 {
-  if (!extra) return f32x4.mul(gradient, factor);
-  return f32x4.add(f32x4.mul(penalized(gradient, w, l1, l2, clip), factor), f32x4.mul(decay, w));
+  if (extras == Extras.none) return f32x4.mul(gradient, factor);
+  const g = extras == Extras.all ? penalized(gradient, w, l1, l2, clip) : f32x4.add(gradient, f32x4.mul(l2, w));
+  return f32x4.add(f32x4.mul(g, factor), f32x4.mul(decay, w));
 }
 
 // @ts-ignore: decorator
 @inline
-export function storeParameter(p: usize, w: v128, whole: bool, extra: bool, threshold: v128): void {
-  storeLanes(p, extra ? shrunk(w, threshold) : w, whole);
+export function storeParameter(p: usize, w: v128, whole: bool, extras: Extras, threshold: v128): void {
+  storeLanes(p, extras == Extras.all ? shrunk(w, threshold) : w, whole);
 }
 
 /** v ← momentum·(v & old) + fresh·g; returns (g & nesterov) + carry·v */
