@@ -88,20 +88,32 @@ function sgdSegment(args: usize, segment: usize, at: usize, end: usize): void {
   const clip = f32x4.splat(clipOf(real(args, OptimizerStep.clipValue)));
   const decay = f32x4.splat(decayReal);
   const threshold = f32x4.splat(rateReal * segmentReal(segment, Segment.shrink));
-  if (extras != Extras.all) {
-    if (velocity) {
-      for (; at + 16 <= end; at += 16) {
-        const w = v128.load(parameters + at);
-        const g = gradientOf(v128.load(gradients + at), w, factor, Extras.linear, l1, l2, clip, decay);
-        const u = velocityStep(velocity + at, g, true, old, momentum, fresh, nesterov, carry);
-        v128.store(parameters + at, f32x4.sub(w, f32x4.mul(rate, u)));
-      }
-    } else {
-      for (; at + 16 <= end; at += 16) {
-        const w = v128.load(parameters + at);
-        const g = gradientOf(v128.load(gradients + at), w, factor, Extras.linear, l1, l2, clip, decay);
-        v128.store(parameters + at, f32x4.sub(w, f32x4.mul(rate, g)));
-      }
+  if (extras == Extras.none && velocity) {
+    const freshScaled = f32x4.mul(fresh, factor);
+    const direct = f32x4.splat(isNesterov ? rateReal * clippingFactor(args) : 0);
+    const carried = f32x4.mul(rate, carry);
+    for (; at + 16 <= end; at += 16) {
+      const g = v128.load(gradients + at);
+      const before = f32x4.mul(momentum, v128.and(v128.load(velocity + at), old));
+      const v = f32x4.add(before, f32x4.mul(freshScaled, g));
+      v128.store(velocity + at, v);
+      const delta = f32x4.add(f32x4.mul(direct, g), f32x4.mul(carried, v));
+      v128.store(parameters + at, f32x4.sub(v128.load(parameters + at), delta));
+    }
+  }
+  if (extras != Extras.all && !velocity) {
+    for (; at + 16 <= end; at += 16) {
+      const w = v128.load(parameters + at);
+      const g = gradientOf(v128.load(gradients + at), w, factor, Extras.linear, l1, l2, clip, decay);
+      v128.store(parameters + at, f32x4.sub(w, f32x4.mul(rate, g)));
+    }
+  }
+  if (extras == Extras.linear) {
+    for (; at + 16 <= end; at += 16) {
+      const w = v128.load(parameters + at);
+      const g = gradientOf(v128.load(gradients + at), w, factor, Extras.linear, l1, l2, clip, decay);
+      const u = velocityStep(velocity + at, g, true, old, momentum, fresh, nesterov, carry);
+      v128.store(parameters + at, f32x4.sub(w, f32x4.mul(rate, u)));
     }
   }
   while (at < end) {
