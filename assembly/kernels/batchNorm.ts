@@ -12,9 +12,10 @@
 // means are kept relative to the first row of x (a mean of 1e4 would lose in rounding what a deviation of 1e-2 needs), and chunks
 // are merged in order by Chan's formula.
 //
-// Every kernel walks blocks of rows that fit in L1, each in strips of 16 channels with constants and sums in registers,
-// then of 4, then of 1. Moments and sums are split over chunks of rows, combining over channels, forward and backward
-// over rows: a channel's arithmetic never depends on nth, on the block or on the strip.
+// Moments and sums are split over chunks of rows, each walked in strips of 16 channels with the sums in registers, then of
+// 4, then of 1; combining is split over channels. Forward and backward are split over rows: four rows at a time, so that a
+// channel's constants are loaded once for four vectors and memory is walked in full lines. A channel's arithmetic never
+// depends on nth.
 
 import {
   BatchNormBackward,
@@ -26,7 +27,7 @@ import {
   BatchNormMoving,
 } from "../isa";
 import { ceilDiv, pointer, real, share, shareOf, size } from "../operands";
-import { backwardStrip16, inputGradient, masked, multiplyAdd, normalized, sumsStrip16 } from "./batchNorm.micro";
+import { backwardRows, forwardLanes, masked, multiplyAdd, sumsStrip16 } from "./batchNorm.micro";
 import { loadLanes, storeLanes } from "./lanes.micro";
 
 /** Rows whose mean is the pivot of a chunk of n rows: an eighth of them, few enough that their sum is exact enough. */
@@ -36,9 +37,6 @@ function pivotRowsOf(n: usize): usize {
 
 /** Rows that one chain of additions goes through. */
 const SUM_ROWS: usize = 128;
-
-/** Rows of a block of the elementwise passes: strips of a narrow row share its lines while they are in L1. */
-const BLOCK_ROWS: usize = 64;
 
 /** Bytes from `at` on in the next strip: 64, 16 or 4. */
 function stripBytes(at: usize, rowBytes: usize): usize {
@@ -222,71 +220,34 @@ export function batchNormMoving(args: usize, ith: u32, nth: u32): void {
   }
 }
 
-/** y = γ·s·(x − μ) + β, then ReLU where asked. y may be x. Split over rows. */
+/** y = γ·s·(x − μ) + β, then ReLU where asked. y may be x. Split over rows, four at a time. */
 export function batchNormForward(args: usize, ith: u32, nth: u32): void {
   const x = pointer(args, BatchNormForward.x); // (rows, channels)
   const shift = pointer(args, BatchNormForward.y) - x; // (rows, channels)
+  const mean = pointer(args, BatchNormForward.mean);
+  const inverseStd = pointer(args, BatchNormForward.inverseStd);
+  const gamma = pointer(args, BatchNormForward.gamma);
+  const beta = pointer(args, BatchNormForward.beta);
   const rows = size(args, BatchNormForward.rows);
   const rowBytes = size(args, BatchNormForward.channels) << 2;
-  const blockBytes = BLOCK_ROWS * rowBytes;
+  const floor = f32x4.splat(size(args, BatchNormForward.relu) ? 0 : -Infinity);
   const end = x + share(rows, ith + 1, nth) * rowBytes;
-  for (let block = x + share(rows, ith, nth) * rowBytes; block < end; block += blockBytes) {
-    const blockEnd = min(end, block + blockBytes);
-    for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
-      strip = stripBytes(c, rowBytes);
-      if (strip == 64) forward16(args, shift, block + c, blockEnd, rowBytes, c);
-      else forward(args, shift, block + c, blockEnd, rowBytes, c, strip == 16);
-    }
+  for (let row = x + share(rows, ith, nth) * rowBytes; row < end; ) {
+    // of the last rows each is done alone: four times the same
+    const four = row + (rowBytes << 2) <= end;
+    const stride = four ? rowBytes : 0;
+    let c: usize = 0;
+    for (; c + 16 <= rowBytes; c += 16)
+      forwardLanes(row + c, stride, shift, mean + c, inverseStd + c, gamma + c, beta + c, floor, true);
+    for (; c < rowBytes; c += 4)
+      forwardLanes(row + c, stride, shift, mean + c, inverseStd + c, gamma + c, beta + c, floor, false);
+    row += four ? rowBytes << 2 : rowBytes;
   }
-}
-
-/** What y is cut at from below. */
-function floorOf(args: usize): v128 {
-  return f32x4.splat(size(args, BatchNormForward.relu) ? 0 : -Infinity);
 }
 
 /** gamma · inverseStd */
 export function scaleAt(gamma: usize, inverseStd: usize, c: usize): v128 {
   return f32x4.mul(v128.load(gamma + c), v128.load(inverseStd + c));
-}
-
-function forward16(args: usize, shift: usize, x: usize, end: usize, rowBytes: usize, c: usize): void {
-  const mean = pointer(args, BatchNormForward.mean) + c;
-  const inverseStd = pointer(args, BatchNormForward.inverseStd);
-  const gamma = pointer(args, BatchNormForward.gamma);
-  const beta = pointer(args, BatchNormForward.beta) + c;
-  const m0 = v128.load(mean);
-  const m1 = v128.load(mean, 16);
-  const m2 = v128.load(mean, 32);
-  const m3 = v128.load(mean, 48);
-  const s0 = scaleAt(gamma, inverseStd, c);
-  const s1 = scaleAt(gamma, inverseStd, c + 16);
-  const s2 = scaleAt(gamma, inverseStd, c + 32);
-  const s3 = scaleAt(gamma, inverseStd, c + 48);
-  const b0 = v128.load(beta);
-  const b1 = v128.load(beta, 16);
-  const b2 = v128.load(beta, 32);
-  const b3 = v128.load(beta, 48);
-  const floor = floorOf(args);
-  for (; x < end; x += rowBytes) {
-    const y = x + shift;
-    v128.store(y, f32x4.pmax(normalized(f32x4.sub(v128.load(x), m0), s0, b0), floor));
-    v128.store(y, f32x4.pmax(normalized(f32x4.sub(v128.load(x, 16), m1), s1, b1), floor), 16);
-    v128.store(y, f32x4.pmax(normalized(f32x4.sub(v128.load(x, 32), m2), s2, b2), floor), 32);
-    v128.store(y, f32x4.pmax(normalized(f32x4.sub(v128.load(x, 48), m3), s3, b3), floor), 48);
-  }
-}
-
-function forward(args: usize, shift: usize, x: usize, end: usize, rowBytes: usize, c: usize, whole: bool): void {
-  const mean = loadLanes(pointer(args, BatchNormForward.mean) + c, whole);
-  const inverseStd = loadLanes(pointer(args, BatchNormForward.inverseStd) + c, whole);
-  const scale = f32x4.mul(loadLanes(pointer(args, BatchNormForward.gamma) + c, whole), inverseStd);
-  const beta = loadLanes(pointer(args, BatchNormForward.beta) + c, whole);
-  const floor = floorOf(args);
-  for (; x < end; x += rowBytes) {
-    const centred = f32x4.sub(loadLanes(x, whole), mean);
-    storeLanes(x + shift, f32x4.pmax(normalized(centred, scale, beta), floor), whole);
-  }
 }
 
 /** partials[chunk] = (Σ g·x̂, Σ g). Split over chunks. */
@@ -373,51 +334,16 @@ export function batchNormBackwardCombine(args: usize, ith: u32, nth: u32): void 
   }
 }
 
-/** dx = γ·s·(g − dβ/rows − (x − μ)·s·dγ/rows), where frozen γ·s·g. dx may be dy. Split over rows. */
+/** dx = γ·s·(g − dβ/rows − (x − μ)·s·dγ/rows), where frozen γ·s·g. dx may be dy. Split over rows, four at a time. */
 export function batchNormBackward(args: usize, ith: u32, nth: u32): void {
-  const dy = pointer(args, BatchNormBackward.dy); // (rows, channels)
-  const rows = size(args, BatchNormBackward.rows);
-  const rowBytes = size(args, BatchNormBackward.channels) << 2;
-  const relu = size(args, BatchNormBackward.relu) != 0;
-  const blockBytes = BLOCK_ROWS * rowBytes;
-  const end = dy + share(rows, ith + 1, nth) * rowBytes;
-  for (let block = dy + share(rows, ith, nth) * rowBytes; block < end; block += blockBytes) {
-    const blockEnd = min(end, block + blockBytes);
-    for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
-      strip = stripBytes(c, rowBytes);
-      if (strip != 64) backward(args, block + c, blockEnd, rowBytes, c, strip == 16, relu);
-      else if (relu) backward16Relu(args, block + c, blockEnd, rowBytes, c);
-      else backward16(args, block + c, blockEnd, rowBytes, c);
-    }
-  }
+  if (size(args, BatchNormBackward.relu)) backwardRelu(args, ith, nth);
+  else backwardLinear(args, ith, nth);
 }
 
-/** What a sum over rows gives back to each row: Σ/rows, or 0 where the statistics are frozen. */
-export function perRow(args: usize, sum: usize, whole: bool): v128 {
-  if (size(args, BatchNormBackward.frozen)) return f32x4.splat(0);
-  return f32x4.mul(loadLanes(sum, whole), f32x4.splat(<f32>1 / <f32>size(args, BatchNormBackward.rows)));
+function backwardRelu(args: usize, ith: u32, nth: u32): void {
+  backwardRows(args, ith, nth, true);
 }
 
-function backward16(args: usize, dy: usize, end: usize, rowBytes: usize, c: usize): void {
-  backwardStrip16(args, dy, end, rowBytes, c, false);
-}
-
-function backward16Relu(args: usize, dy: usize, end: usize, rowBytes: usize, c: usize): void {
-  backwardStrip16(args, dy, end, rowBytes, c, true);
-}
-
-function backward(args: usize, dy: usize, end: usize, rowBytes: usize, c: usize, whole: bool, relu: bool): void {
-  const dxShift = pointer(args, BatchNormBackward.dx) - pointer(args, BatchNormBackward.dy);
-  const xShift = pointer(args, BatchNormBackward.x) - pointer(args, BatchNormBackward.dy);
-  const mean = loadLanes(pointer(args, BatchNormBackward.mean) + c, whole);
-  const inverseStd = loadLanes(pointer(args, BatchNormBackward.inverseStd) + c, whole);
-  const scale = f32x4.mul(loadLanes(pointer(args, BatchNormBackward.gamma) + c, whole), inverseStd);
-  const beta = loadLanes(pointer(args, BatchNormBackward.beta) + c, whole);
-  const slope = f32x4.mul(perRow(args, pointer(args, BatchNormBackward.dgamma) + c, whole), inverseStd);
-  const offset = perRow(args, pointer(args, BatchNormBackward.dbeta) + c, whole);
-  for (; dy < end; dy += rowBytes) {
-    const centred = f32x4.sub(loadLanes(dy + xShift, whole), mean);
-    const g = masked(loadLanes(dy, whole), centred, scale, beta, relu);
-    storeLanes(dy + dxShift, inputGradient(g, centred, scale, slope, offset), whole);
-  }
+function backwardLinear(args: usize, ith: u32, nth: u32): void {
+  backwardRows(args, ith, nth, false);
 }
