@@ -127,7 +127,10 @@ function compare(title, kernel, ...limitsOfIt) {
   const columns = others.map((theirs, i) => {
     const scale = limitsOfIt[i].scale ?? 1;
     const best = (scale * Math.min(...theirs)) / Math.min(...mine);
-    const median = quantile(theirs.map((t, r) => (scale * t) / mine[r]), 0.5);
+    const median = quantile(
+      theirs.map((t, r) => (scale * t) / mine[r]),
+      0.5,
+    );
     return `${limitsOfIt[i].name} ${(100 * best).toFixed(0)} % (median ${(100 * median).toFixed(0)} %)`;
   });
   console.log(`${title.padEnd(44)} ${(1000 * Math.min(...mine)).toFixed(1).padStart(8)} µs   ${columns.join("   ")}`);
@@ -141,49 +144,99 @@ function copyOver(workingSetBytes, moved, name = "copy") {
 }
 
 console.log(`${build}, Node ${process.version}`);
-if (!process.env.ONLY) for (const kib of [32, 256, 512, 768, 2048, 16384]) {
-  const half = kib * 512;
-  const [to, from] = [buffer(half / 4, 0), buffer(half / 4, 1)];
-  compare(`copy ${kib} KiB`, () => limits.copy(to, from, half), { name: "16 bytes a step", run: () => limits.copy16(to, from, half) });
-}
-const normal = () => Math.random() + Math.random() + Math.random() - 1.5;
-if (!process.env.ONLY) for (const [rows, channels] of [
-  [128, 512],
-  [64 * 28 * 28, 32],
-])
-  for (const relu of [0, 1]) {
-    const n = rows * channels;
-    const chunkRows = Math.max(1, Math.floor(8192 / channels));
-    const chunks = Math.ceil(rows / chunkRows);
-    const [x, y, dy, dx] = [buffer(n, normal), buffer(n, 0), buffer(n, normal), buffer(n, 0)];
-    const [mean, variance, inverseStd, gamma, beta, dgamma, dbeta] = Array.from({ length: 7 }, () => buffer(channels, 1));
-    const partials = buffer(2 * chunks * channels, 0);
-    const moments = [Op.batchNormMoments, partials, x, rows, channels, chunkRows];
-    const combine = [Op.batchNormCombine, mean, variance, inverseStd, partials, x, rows, channels, chunkRows, bits(1e-5)];
-    const forward = [Op.batchNormForward, y, x, mean, inverseStd, gamma, beta, rows, channels, relu];
-    const sums = [Op.batchNormBackwardSums, partials, dy, x, mean, inverseStd, gamma, beta, rows, channels, chunkRows, relu];
-    const combineSums = [Op.batchNormBackwardCombine, dgamma, dbeta, partials, chunks, channels];
-    const backward = [
-      Op.batchNormBackward, dx, dy, x, mean, inverseStd, gamma, beta, dgamma, dbeta, rows, channels, relu, 0,
-    ];
-    const title = `batchNorm ${rows}×${channels}${relu ? " relu" : ""}`;
-    compare(`${title} moments`, tape([moments]), copyOver(4 * n, 4 * n));
-    compare(`${title} combine`, tape([combine]), copyOver(8 * chunks * channels, 8 * chunks * channels));
-    compare(`${title} forward`, tape([forward]), copyOver(8 * n, 8 * n));
-    compare(`${title} backward sums`, tape([sums]), copyOver(8 * n, 8 * n));
-    compare(`${title} backward`, tape([backward]), copyOver(12 * n, 12 * n));
-    compare(`${title} FORWARD 3n`, tape([moments, combine, forward]), copyOver(8 * n, 12 * n));
-    compare(`${title} BACKWARD 5n`, tape([sums, combineSums, backward]), copyOver(12 * n, 20 * n));
-    compare(
-      `${title} BOTH 8n`,
-      tape([moments, combine, forward, sums, combineSums, backward]),
-      copyOver(16 * n, 32 * n),
-      copyOver(12 * n, 32 * n, "copy, 3 buffers"),
-    );
+if (!process.env.ONLY)
+  for (const kib of [32, 256, 512, 768, 2048, 16384]) {
+    const half = kib * 512;
+    const [to, from] = [buffer(half / 4, 0), buffer(half / 4, 1)];
+    compare(`copy ${kib} KiB`, () => limits.copy(to, from, half), {
+      name: "16 bytes a step",
+      run: () => limits.copy16(to, from, half),
+    });
   }
+const normal = () => Math.random() + Math.random() + Math.random() - 1.5;
+if (!process.env.ONLY)
+  for (const [rows, channels] of [
+    [128, 512],
+    [64 * 28 * 28, 32],
+  ])
+    for (const relu of [0, 1]) {
+      const n = rows * channels;
+      const chunkRows = Math.max(1, Math.floor(8192 / channels));
+      const chunks = Math.ceil(rows / chunkRows);
+      const [x, y, dy, dx] = [buffer(n, normal), buffer(n, 0), buffer(n, normal), buffer(n, 0)];
+      const [mean, variance, inverseStd, gamma, beta, dgamma, dbeta] = Array.from({ length: 7 }, () =>
+        buffer(channels, 1),
+      );
+      const partials = buffer(2 * chunks * channels, 0);
+      const moments = [Op.batchNormMoments, partials, x, rows, channels, chunkRows];
+      const combine = [
+        Op.batchNormCombine,
+        mean,
+        variance,
+        inverseStd,
+        partials,
+        x,
+        rows,
+        channels,
+        chunkRows,
+        bits(1e-5),
+      ];
+      const forward = [Op.batchNormForward, y, x, mean, inverseStd, gamma, beta, rows, channels, relu];
+      const sums = [
+        Op.batchNormBackwardSums,
+        partials,
+        dy,
+        x,
+        mean,
+        inverseStd,
+        gamma,
+        beta,
+        rows,
+        channels,
+        chunkRows,
+        relu,
+      ];
+      const combineSums = [Op.batchNormBackwardCombine, dgamma, dbeta, partials, chunks, channels];
+      const backward = [
+        Op.batchNormBackward,
+        dx,
+        dy,
+        x,
+        mean,
+        inverseStd,
+        gamma,
+        beta,
+        dgamma,
+        dbeta,
+        rows,
+        channels,
+        relu,
+        0,
+      ];
+      const title = `batchNorm ${rows}×${channels}${relu ? " relu" : ""}`;
+      compare(`${title} moments`, tape([moments]), copyOver(4 * n, 4 * n));
+      compare(`${title} combine`, tape([combine]), copyOver(8 * chunks * channels, 8 * chunks * channels));
+      compare(`${title} forward`, tape([forward]), copyOver(8 * n, 8 * n));
+      compare(`${title} backward sums`, tape([sums]), copyOver(8 * n, 8 * n));
+      compare(`${title} backward`, tape([backward]), copyOver(12 * n, 12 * n));
+      compare(`${title} FORWARD 3n`, tape([moments, combine, forward]), copyOver(8 * n, 12 * n));
+      compare(`${title} BACKWARD 5n`, tape([sums, combineSums, backward]), copyOver(12 * n, 20 * n));
+      compare(
+        `${title} BOTH 8n`,
+        tape([moments, combine, forward, sums, combineSums, backward]),
+        copyOver(16 * n, 32 * n),
+        copyOver(12 * n, 32 * n, "copy, 3 buffers"),
+      );
+    }
 
 const floats = Number(process.env.FLOATS ?? 1_000_000);
-const [w, s0, s1, s2, g] = [buffer(floats, normal), buffer(floats, 0), buffer(floats, 0), buffer(floats, 0), buffer(floats, normal)];
+const [w, s0, s1, s2, g] = [
+  buffer(floats, normal),
+  buffer(floats, 0),
+  buffer(floats, 0),
+  buffer(floats, 0),
+  buffer(floats, normal),
+];
 const segment = (options = {}) => {
   const { l1 = 0, l2 = 0, decay = 0, shrink = 0 } = options;
   return words([0, floats, 0, bits(1), bits(l1), bits(l2), bits(decay), bits(shrink)]);
@@ -192,7 +245,8 @@ const bare = segment();
 const step = (op, segments, flags, a, b, slots = [s0, s1, s2]) =>
   tape([[op, w, ...slots, g, segments, 0, 1, floats, flags, 0, bits(a), bits(b), bits(1e-8)]]);
 const divide = { name: "sqrt + div", run: () => limits.divide(floats / 16, 1.5) };
-const copy = (floatsPerParameter) => copyOver(4 * floats * { 7: 4, 5: 3, 3: 2 }[floatsPerParameter], 4 * floats * floatsPerParameter);
+const copy = (floatsPerParameter) =>
+  copyOver(4 * floats * { 7: 4, 5: 3, 3: 2 }[floatsPerParameter], 4 * floats * floatsPerParameter);
 compare("adam", step(Op.adamStep, bare, 0, 0.9, 0.999), copy(7), divide);
 compare("adamw, decay", step(Op.adamStep, segment({ decay: 0.01 }), 16, 0.9, 0.999), copy(7), divide);
 compare("adam, l2", step(Op.adamStep, segment({ l2: 1e-4 }), 0, 0.9, 0.999), copy(7), divide);
@@ -204,6 +258,14 @@ compare("adagrad", step(Op.adagradStep, bare, 0, 0, 0), copy(5), divide);
 compare("rmsprop", step(Op.rmspropStep, bare, 0, 0.99, 0), copy(5), divide);
 const norms = buffer(1000, 0);
 compare("gradientNorm", tape([[Op.gradientNorm, norms, g, w, bare, 1, floats, 0]]), copyOver(4 * floats, 4 * floats));
-compare("gradientNorm, l2", tape([[Op.gradientNorm, norms, g, w, segment({ l2: 1 }), 1, floats, 0]]), copyOver(8 * floats, 8 * floats));
-compare("penaltySums", tape([[Op.penaltySums, norms, w, segment({ l2: 1 }), 1, floats]]), copyOver(4 * floats, 4 * floats));
+compare(
+  "gradientNorm, l2",
+  tape([[Op.gradientNorm, norms, g, w, segment({ l2: 1 }), 1, floats, 0]]),
+  copyOver(8 * floats, 8 * floats),
+);
+compare(
+  "penaltySums",
+  tape([[Op.penaltySums, norms, w, segment({ l2: 1 }), 1, floats]]),
+  copyOver(4 * floats, 4 * floats),
+);
 compare("fill", tape([[Op.fill, w, floats, 0]]), copyOver(4 * floats, 4 * floats));
