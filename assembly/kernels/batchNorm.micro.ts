@@ -153,7 +153,7 @@ export function backwardLanes(
   storeLanes(dy3 + dxShift, dx3, whole);
 }
 
-/** Rank ith's rows of dx. */
+/** Rank ith's rows of dx. `relu` is tested a vector: a loop of its own was not faster, and 1 KB more. */
 // @ts-ignore: decorator
 @inline
 export function backwardRows(args: usize, ith: u32, nth: u32, relu: bool): void {

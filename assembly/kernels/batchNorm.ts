@@ -336,14 +336,5 @@ export function batchNormBackwardCombine(args: usize, ith: u32, nth: u32): void 
 
 /** dx = γ·s·(g − dβ/rows − (x − μ)·s·dγ/rows), where frozen γ·s·g. dx may be dy. Split over rows, four at a time. */
 export function batchNormBackward(args: usize, ith: u32, nth: u32): void {
-  if (size(args, BatchNormBackward.relu)) backwardRelu(args, ith, nth);
-  else backwardLinear(args, ith, nth);
-}
-
-function backwardRelu(args: usize, ith: u32, nth: u32): void {
-  backwardRows(args, ith, nth, true);
-}
-
-function backwardLinear(args: usize, ith: u32, nth: u32): void {
-  backwardRows(args, ith, nth, false);
+  backwardRows(args, ith, nth, size(args, BatchNormBackward.relu) != 0);
 }
