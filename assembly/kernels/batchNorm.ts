@@ -6,15 +6,16 @@
 //              dγ = Σ g·(x − μ)·s,  dβ = Σ g
 //              dx = γ·s·(g − dβ/rows − (x − μ)·s·dγ/rows)
 //
-// Statistics do not cancel. A chunk is summed about a pivot K, the mean of its first PIVOT_ROWS rows:
+// Statistics do not cancel. A chunk is summed about a pivot K, the mean of its first rows:
 //   S = Σ (x − K),  Q = Σ (x − K)²,  mean = K + S/n,  M2 = Q − S²/n
-// K is made of rows of the chunk itself, so S²/n ≤ (n / PIVOT_ROWS)·M2 at the very worst and the difference keeps its digits. Chunk
+// K is made of rows of the chunk itself, an eighth of them, so S²/n ≤ 8·M2 (few channels, long chunks: 128·M2) and the difference keeps its digits. Chunk
 // means are kept relative to the first row of x (a mean of 1e4 would lose in rounding what a deviation of 1e-2 needs), and chunks
 // are merged in order by Chan's formula.
 //
-// Every kernel walks blocks of rows that fit in L1, each in strips of 16 channels with constants and sums in registers,
-// then of 4, then of 1. Moments and sums are split over chunks of rows, combining over channels, forward and backward
-// over rows: a channel's arithmetic never depends on nth, on the block or on the strip.
+// Moments and sums are split over chunks of rows, each walked in strips of 16 channels with the sums in registers, then of
+// 4, then of 1; combining is split over channels. Forward and backward are split over rows: four rows at a time, so that a
+// channel's constants are loaded once for four vectors and memory is walked in full lines. A channel's arithmetic never
+// depends on nth.
 
 import {
   BatchNormBackward,
@@ -24,22 +25,18 @@ import {
   BatchNormForward,
   BatchNormMoments,
   BatchNormMoving,
-  ROW_CHUNK,
 } from "../isa";
 import { ceilDiv, pointer, real, share, shareOf, size } from "../operands";
-import { backwardStrip8, inputGradient, masked, multiplyAdd, normalized } from "./batchNorm.micro";
+import { backwardRows, forwardLanes, masked, multiplyAdd, sumsStrip16 } from "./batchNorm.micro";
 import { loadLanes, storeLanes } from "./lanes.micro";
 
-/** Rows whose mean is a chunk's pivot: so many of 16 channels and more, where a chunk has at most 512; else 8 times that. */
-const PIVOT_ROWS: usize = 8;
+/** Rows whose mean is the pivot of a chunk of n rows: an eighth of them, few enough that their sum is exact enough. */
+function pivotRowsOf(n: usize): usize {
+  return max<usize>(1, min<usize>(64, n >> 3));
+}
 
 /** Rows that one chain of additions goes through. */
 const SUM_ROWS: usize = 128;
-
-/** Rows of a block that stays in L1 while its strips are walked. */
-function blockRows(channels: usize): usize {
-  return max<usize>(1, <usize>ROW_CHUNK / channels);
-}
 
 /** Bytes from `at` on in the next strip: 64, 16 or 4. */
 function stripBytes(at: usize, rowBytes: usize): usize {
@@ -74,7 +71,7 @@ function moments16(out: usize, x: usize, origin: usize, rows: usize, rowBytes: u
   let k1 = zero;
   let k2 = zero;
   let k3 = zero;
-  const pivotRows = min(PIVOT_ROWS, rows);
+  const pivotRows = pivotRowsOf(rows);
   const pivotEnd = x + pivotRows * rowBytes;
   for (let p = x; p < pivotEnd; p += rowBytes) {
     k0 = f32x4.add(k0, v128.load(p));
@@ -119,7 +116,7 @@ function moments16(out: usize, x: usize, origin: usize, rows: usize, rowBytes: u
 /** The same of 4 channels, or of one; a chunk may have many rows here, which are summed in blocks. */
 function moments(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usize, whole: bool): void {
   let k = f32x4.splat(0);
-  const pivotRows = min(PIVOT_ROWS << 3, rows);
+  const pivotRows = pivotRowsOf(rows);
   const pivotEnd = x + pivotRows * rowBytes;
   for (let p = x; p < pivotEnd; p += rowBytes) k = f32x4.add(k, loadLanes(p, whole));
   k = f32x4.mul(k, f32x4.splat(<f32>1 / <f32>pivotRows));
@@ -159,36 +156,47 @@ function storeMoments(
 /** Mean, variance and inverseStd of each channel. Split over channels. */
 export function batchNormCombine(args: usize, ith: u32, nth: u32): void {
   const channels = size(args, BatchNormCombine.channels);
+  const rowBytes = channels << 2;
   const end = shareOf(channels, 16, ith + 1, nth) << 2;
   for (let c = shareOf(channels, 16, ith, nth) << 2, strip: usize = 0; c < end; c += strip) {
-    strip = c + 16 <= end ? 16 : 4;
-    combine(args, c, channels << 2, strip == 16);
+    strip = c + 32 <= end ? 32 : c + 16 <= end ? 16 : 4;
+    combine(args, c, strip == 32 ? 16 : 0, rowBytes, strip != 4);
   }
 }
 
-/** The four channels from byte c of a row, or one. */
-function combine(args: usize, c: usize, rowBytes: usize, whole: bool): void {
+/** The four channels from byte c of a row, or one, and those `next` bytes on: two chains of additions at a time. */
+function combine(args: usize, c: usize, next: usize, rowBytes: usize, whole: bool): void {
   const rows = size(args, BatchNormCombine.rows);
   const chunkRows = size(args, BatchNormCombine.chunkRows);
   let partial = pointer(args, BatchNormCombine.partials) + c; // (chunks, 2, channels)
   const end = partial + ceilDiv(rows, chunkRows) * (rowBytes << 1);
-  let mean = f32x4.splat(0);
-  let m2 = f32x4.splat(0);
+  let mean0 = f32x4.splat(0);
+  let mean1 = mean0;
+  let m0 = mean0;
+  let m1 = mean0;
   let before: usize = 0;
   while (partial < end) {
-    const n = min(chunkRows, rows - before);
-    const after = before + n;
-    const part = <f32>n / <f32>after;
-    const delta = f32x4.sub(loadLanes(partial, whole), mean);
-    mean = f32x4.add(mean, f32x4.mul(delta, f32x4.splat(part)));
-    const spread = f32x4.mul(f32x4.mul(delta, delta), f32x4.splat(<f32>before * part));
-    m2 = f32x4.add(m2, f32x4.add(loadLanes(partial + rowBytes, whole), spread));
+    const after = min(before + chunkRows, rows);
+    const portion = <f32>(after - before) / <f32>after;
+    const part = f32x4.splat(portion);
+    const spread = f32x4.splat(<f32>before * portion);
+    const d0 = f32x4.sub(loadLanes(partial, whole), mean0);
+    mean0 = f32x4.add(mean0, f32x4.mul(d0, part));
+    m0 = f32x4.add(m0, f32x4.add(loadLanes(partial + rowBytes, whole), f32x4.mul(f32x4.mul(d0, d0), spread)));
+    const d1 = f32x4.sub(loadLanes(partial + next, whole), mean1);
+    mean1 = f32x4.add(mean1, f32x4.mul(d1, part));
+    m1 = f32x4.add(m1, f32x4.add(loadLanes(partial + next + rowBytes, whole), f32x4.mul(f32x4.mul(d1, d1), spread)));
     before = after;
     partial += rowBytes << 1;
   }
-  const variance = f32x4.mul(m2, f32x4.splat(<f32>1 / <f32>rows));
+  storeStatistics(args, c, mean0, m0, whole);
+  storeStatistics(args, c + next, mean1, m1, whole);
+}
+
+function storeStatistics(args: usize, c: usize, mean: v128, m2: v128, whole: bool): void {
   const origin = loadLanes(pointer(args, BatchNormCombine.x) + c, whole); // row 0
   storeLanes(pointer(args, BatchNormCombine.mean) + c, f32x4.add(origin, mean), whole);
+  const variance = f32x4.mul(m2, f32x4.splat(<f32>1 / <f32>size(args, BatchNormCombine.rows)));
   storeLanes(pointer(args, BatchNormCombine.variance) + c, variance, whole);
   const inverseStd = inverse(variance, real(args, BatchNormCombine.epsilon));
   storeLanes(pointer(args, BatchNormCombine.inverseStd) + c, inverseStd, whole);
@@ -212,72 +220,34 @@ export function batchNormMoving(args: usize, ith: u32, nth: u32): void {
   }
 }
 
-/** y = γ·s·(x − μ) + β, then ReLU where asked. y may be x. Split over rows. */
+/** y = γ·s·(x − μ) + β, then ReLU where asked. y may be x. Split over rows, four at a time. */
 export function batchNormForward(args: usize, ith: u32, nth: u32): void {
   const x = pointer(args, BatchNormForward.x); // (rows, channels)
   const shift = pointer(args, BatchNormForward.y) - x; // (rows, channels)
+  const mean = pointer(args, BatchNormForward.mean);
+  const inverseStd = pointer(args, BatchNormForward.inverseStd);
+  const gamma = pointer(args, BatchNormForward.gamma);
+  const beta = pointer(args, BatchNormForward.beta);
   const rows = size(args, BatchNormForward.rows);
-  const channels = size(args, BatchNormForward.channels);
-  const rowBytes = channels << 2;
-  const blockBytes = blockRows(channels) * rowBytes;
+  const rowBytes = size(args, BatchNormForward.channels) << 2;
+  const floor = f32x4.splat(size(args, BatchNormForward.relu) ? 0 : -Infinity);
   const end = x + share(rows, ith + 1, nth) * rowBytes;
-  for (let block = x + share(rows, ith, nth) * rowBytes; block < end; block += blockBytes) {
-    const blockEnd = min(end, block + blockBytes);
-    for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
-      strip = stripBytes(c, rowBytes);
-      if (strip == 64) forward16(args, shift, block + c, blockEnd, rowBytes, c);
-      else forward(args, shift, block + c, blockEnd, rowBytes, c, strip == 16);
-    }
+  for (let row = x + share(rows, ith, nth) * rowBytes; row < end; ) {
+    // of the last rows each is done alone: four times the same
+    const four = row + (rowBytes << 2) <= end;
+    const stride = four ? rowBytes : 0;
+    let c: usize = 0;
+    for (; c + 16 <= rowBytes; c += 16)
+      forwardLanes(row + c, stride, shift, mean + c, inverseStd + c, gamma + c, beta + c, floor, true);
+    for (; c < rowBytes; c += 4)
+      forwardLanes(row + c, stride, shift, mean + c, inverseStd + c, gamma + c, beta + c, floor, false);
+    row += four ? rowBytes << 2 : rowBytes;
   }
-}
-
-/** What y is cut at from below. */
-function floorOf(args: usize): v128 {
-  return f32x4.splat(size(args, BatchNormForward.relu) ? 0 : -Infinity);
 }
 
 /** gamma · inverseStd */
 export function scaleAt(gamma: usize, inverseStd: usize, c: usize): v128 {
   return f32x4.mul(v128.load(gamma + c), v128.load(inverseStd + c));
-}
-
-function forward16(args: usize, shift: usize, x: usize, end: usize, rowBytes: usize, c: usize): void {
-  const mean = pointer(args, BatchNormForward.mean) + c;
-  const inverseStd = pointer(args, BatchNormForward.inverseStd);
-  const gamma = pointer(args, BatchNormForward.gamma);
-  const beta = pointer(args, BatchNormForward.beta) + c;
-  const m0 = v128.load(mean);
-  const m1 = v128.load(mean, 16);
-  const m2 = v128.load(mean, 32);
-  const m3 = v128.load(mean, 48);
-  const s0 = scaleAt(gamma, inverseStd, c);
-  const s1 = scaleAt(gamma, inverseStd, c + 16);
-  const s2 = scaleAt(gamma, inverseStd, c + 32);
-  const s3 = scaleAt(gamma, inverseStd, c + 48);
-  const b0 = v128.load(beta);
-  const b1 = v128.load(beta, 16);
-  const b2 = v128.load(beta, 32);
-  const b3 = v128.load(beta, 48);
-  const floor = floorOf(args);
-  for (; x < end; x += rowBytes) {
-    const y = x + shift;
-    v128.store(y, f32x4.pmax(normalized(f32x4.sub(v128.load(x), m0), s0, b0), floor));
-    v128.store(y, f32x4.pmax(normalized(f32x4.sub(v128.load(x, 16), m1), s1, b1), floor), 16);
-    v128.store(y, f32x4.pmax(normalized(f32x4.sub(v128.load(x, 32), m2), s2, b2), floor), 32);
-    v128.store(y, f32x4.pmax(normalized(f32x4.sub(v128.load(x, 48), m3), s3, b3), floor), 48);
-  }
-}
-
-function forward(args: usize, shift: usize, x: usize, end: usize, rowBytes: usize, c: usize, whole: bool): void {
-  const mean = loadLanes(pointer(args, BatchNormForward.mean) + c, whole);
-  const inverseStd = loadLanes(pointer(args, BatchNormForward.inverseStd) + c, whole);
-  const scale = f32x4.mul(loadLanes(pointer(args, BatchNormForward.gamma) + c, whole), inverseStd);
-  const beta = loadLanes(pointer(args, BatchNormForward.beta) + c, whole);
-  const floor = floorOf(args);
-  for (; x < end; x += rowBytes) {
-    const centred = f32x4.sub(loadLanes(x, whole), mean);
-    storeLanes(x + shift, f32x4.pmax(normalized(centred, scale, beta), floor), whole);
-  }
 }
 
 /** partials[chunk] = (Σ g·x̂, Σ g). Split over chunks. */
@@ -305,81 +275,11 @@ export function batchNormBackwardSums(args: usize, ith: u32, nth: u32): void {
 }
 
 function sums16(args: usize, out: usize, dy: usize, end: usize, shift: usize, rowBytes: usize, c: usize): void {
-  const mean = pointer(args, BatchNormBackwardSums.mean) + c;
-  const m0 = v128.load(mean);
-  const m1 = v128.load(mean, 16);
-  const m2 = v128.load(mean, 32);
-  const m3 = v128.load(mean, 48);
-  let a0 = f32x4.splat(0);
-  let a1 = a0;
-  let a2 = a0;
-  let a3 = a0;
-  let b0 = a0;
-  let b1 = a0;
-  let b2 = a0;
-  let b3 = a0;
-  for (; dy < end; dy += rowBytes) {
-    const x = dy + shift;
-    const g0 = v128.load(dy);
-    a0 = multiplyAdd(f32x4.sub(v128.load(x), m0), g0, a0);
-    b0 = f32x4.add(b0, g0);
-    const g1 = v128.load(dy, 16);
-    a1 = multiplyAdd(f32x4.sub(v128.load(x, 16), m1), g1, a1);
-    b1 = f32x4.add(b1, g1);
-    const g2 = v128.load(dy, 32);
-    a2 = multiplyAdd(f32x4.sub(v128.load(x, 32), m2), g2, a2);
-    b2 = f32x4.add(b2, g2);
-    const g3 = v128.load(dy, 48);
-    a3 = multiplyAdd(f32x4.sub(v128.load(x, 48), m3), g3, a3);
-    b3 = f32x4.add(b3, g3);
-  }
-  const inverseStd = pointer(args, BatchNormBackwardSums.inverseStd) + c;
-  v128.store(out, f32x4.mul(a0, v128.load(inverseStd)));
-  v128.store(out, f32x4.mul(a1, v128.load(inverseStd, 16)), 16);
-  v128.store(out, f32x4.mul(a2, v128.load(inverseStd, 32)), 32);
-  v128.store(out, f32x4.mul(a3, v128.load(inverseStd, 48)), 48);
-  v128.store(out + rowBytes, b0);
-  v128.store(out + rowBytes, b1, 16);
-  v128.store(out + rowBytes, b2, 32);
-  v128.store(out + rowBytes, b3, 48);
+  sumsStrip16(args, out, dy, end, shift, rowBytes, c, false);
 }
 
-/** Two halves of 8 channels: 16 would need 20 registers. */
 function sums16Relu(args: usize, out: usize, dy: usize, end: usize, shift: usize, rowBytes: usize, c: usize): void {
-  sums8Relu(args, out, dy, end, shift, rowBytes, c);
-  sums8Relu(args, out + 32, dy + 32, end, shift, rowBytes, c + 32);
-}
-
-function sums8Relu(args: usize, out: usize, dy: usize, end: usize, shift: usize, rowBytes: usize, c: usize): void {
-  const mean = pointer(args, BatchNormBackwardSums.mean) + c;
-  const inverseStd = pointer(args, BatchNormBackwardSums.inverseStd) + c;
-  const gamma = pointer(args, BatchNormBackwardSums.gamma) + c;
-  const beta = pointer(args, BatchNormBackwardSums.beta) + c;
-  const m0 = v128.load(mean);
-  const m1 = v128.load(mean, 16);
-  const s0 = scaleAt(gamma, inverseStd, 0);
-  const s1 = scaleAt(gamma, inverseStd, 16);
-  const beta0 = v128.load(beta);
-  const beta1 = v128.load(beta, 16);
-  let a0 = f32x4.splat(0);
-  let a1 = a0;
-  let b0 = a0;
-  let b1 = a0;
-  for (; dy < end; dy += rowBytes) {
-    const x = dy + shift;
-    const d0 = f32x4.sub(v128.load(x), m0);
-    const g0 = masked(v128.load(dy), d0, s0, beta0, true);
-    a0 = multiplyAdd(d0, g0, a0);
-    b0 = f32x4.add(b0, g0);
-    const d1 = f32x4.sub(v128.load(x, 16), m1);
-    const g1 = masked(v128.load(dy, 16), d1, s1, beta1, true);
-    a1 = multiplyAdd(d1, g1, a1);
-    b1 = f32x4.add(b1, g1);
-  }
-  v128.store(out, f32x4.mul(a0, v128.load(inverseStd)));
-  v128.store(out, f32x4.mul(a1, v128.load(inverseStd, 16)), 16);
-  v128.store(out + rowBytes, b0);
-  v128.store(out + rowBytes, b1, 16);
+  sumsStrip16(args, out, dy, end, shift, rowBytes, c, true);
 }
 
 function sums(
@@ -434,55 +334,7 @@ export function batchNormBackwardCombine(args: usize, ith: u32, nth: u32): void 
   }
 }
 
-/** dx = γ·s·(g − dβ/rows − (x − μ)·s·dγ/rows), where frozen γ·s·g. dx may be dy. Split over rows. */
+/** dx = γ·s·(g − dβ/rows − (x − μ)·s·dγ/rows), where frozen γ·s·g. dx may be dy. Split over rows, four at a time. */
 export function batchNormBackward(args: usize, ith: u32, nth: u32): void {
-  const dy = pointer(args, BatchNormBackward.dy); // (rows, channels)
-  const rows = size(args, BatchNormBackward.rows);
-  const channels = size(args, BatchNormBackward.channels);
-  const relu = size(args, BatchNormBackward.relu) != 0;
-  const rowBytes = channels << 2;
-  const blockBytes = blockRows(channels) * rowBytes;
-  const end = dy + share(rows, ith + 1, nth) * rowBytes;
-  for (let block = dy + share(rows, ith, nth) * rowBytes; block < end; block += blockBytes) {
-    const blockEnd = min(end, block + blockBytes);
-    for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
-      strip = stripBytes(c, rowBytes);
-      if (strip != 64) backward(args, block + c, blockEnd, rowBytes, c, strip == 16, relu);
-      else {
-        strip = 32;
-        if (relu) backward8Relu(args, block + c, blockEnd, rowBytes, c);
-        else backward8(args, block + c, blockEnd, rowBytes, c);
-      }
-    }
-  }
-}
-
-/** What a sum over rows gives back to each row: Σ/rows, or 0 where the statistics are frozen. */
-export function perRow(args: usize, sum: usize, whole: bool): v128 {
-  if (size(args, BatchNormBackward.frozen)) return f32x4.splat(0);
-  return f32x4.mul(loadLanes(sum, whole), f32x4.splat(<f32>1 / <f32>size(args, BatchNormBackward.rows)));
-}
-
-function backward8(args: usize, dy: usize, end: usize, rowBytes: usize, c: usize): void {
-  backwardStrip8(args, dy, end, rowBytes, c, false);
-}
-
-function backward8Relu(args: usize, dy: usize, end: usize, rowBytes: usize, c: usize): void {
-  backwardStrip8(args, dy, end, rowBytes, c, true);
-}
-
-function backward(args: usize, dy: usize, end: usize, rowBytes: usize, c: usize, whole: bool, relu: bool): void {
-  const dxShift = pointer(args, BatchNormBackward.dx) - pointer(args, BatchNormBackward.dy);
-  const xShift = pointer(args, BatchNormBackward.x) - pointer(args, BatchNormBackward.dy);
-  const mean = loadLanes(pointer(args, BatchNormBackward.mean) + c, whole);
-  const inverseStd = loadLanes(pointer(args, BatchNormBackward.inverseStd) + c, whole);
-  const scale = f32x4.mul(loadLanes(pointer(args, BatchNormBackward.gamma) + c, whole), inverseStd);
-  const beta = loadLanes(pointer(args, BatchNormBackward.beta) + c, whole);
-  const slope = f32x4.mul(perRow(args, pointer(args, BatchNormBackward.dgamma) + c, whole), inverseStd);
-  const offset = perRow(args, pointer(args, BatchNormBackward.dbeta) + c, whole);
-  for (; dy < end; dy += rowBytes) {
-    const centred = f32x4.sub(loadLanes(dy + xShift, whole), mean);
-    const g = masked(loadLanes(dy, whole), centred, scale, beta, relu);
-    storeLanes(dy + dxShift, inputGradient(g, centred, scale, slope, offset), whole);
-  }
+  backwardRows(args, ith, nth, size(args, BatchNormBackward.relu) != 0);
 }

@@ -1,24 +1,32 @@
 // One vector (or, in tails, one float) of each optimizer's update; see optimizer.ts for the equations.
 //
-// `extra`: the segment has penalties, clipping, coupled decay or shrink, whose arithmetic is left out otherwise.
+// Extras are left out where the segment has none.
 
 import { loadLanes, storeLanes } from "./lanes.micro";
 import { penalized, shrunk } from "./penalty.micro";
+
+/** What a segment asks for beyond the bare update. */
+export const enum Extras {
+  none,
+  linear, // l2 or coupled decay
+  all, // also l1, clipValue or shrink
+}
 
 /** g = cut(gradient + penalties)·factor + decay·w */
 // @ts-ignore: decorator
 @inline
 export function gradientOf(
-  gradient: v128, w: v128, factor: v128, extra: bool, l1: v128, l2: v128, clip: v128, decay: v128,
+  gradient: v128, w: v128, factor: v128, extras: Extras, l1: v128, l2: v128, clip: v128, decay: v128,
 ): v128 {
-  if (!extra) return f32x4.mul(gradient, factor);
-  return f32x4.add(f32x4.mul(penalized(gradient, w, l1, l2, clip), factor), f32x4.mul(decay, w));
+  if (extras == Extras.none) return f32x4.mul(gradient, factor);
+  const g = extras == Extras.all ? penalized(gradient, w, l1, l2, clip) : f32x4.add(gradient, f32x4.mul(l2, w));
+  return f32x4.add(f32x4.mul(g, factor), f32x4.mul(decay, w));
 }
 
 // @ts-ignore: decorator
 @inline
-export function storeParameter(p: usize, w: v128, whole: bool, extra: bool, threshold: v128): void {
-  storeLanes(p, extra ? shrunk(w, threshold) : w, whole);
+export function storeParameter(p: usize, w: v128, whole: bool, extras: Extras, threshold: v128): void {
+  storeLanes(p, extras == Extras.all ? shrunk(w, threshold) : w, whole);
 }
 
 /** v ← momentum·(v & old) + fresh·g; returns (g & nesterov) + carry·v */
@@ -32,20 +40,23 @@ export function velocityStep(
   return f32x4.add(v128.and(g, nesterov), f32x4.mul(carry, v));
 }
 
-/** m ← beta1·m + fresh1·g, v ← beta2·v + fresh2·g²; returns rate·m / (√v·correction + epsilon) */
+/**
+ * h = √(1 − β₂)·g:  m ← beta1·m + (1 − β₁)/√(1 − β₂)·h,  v ← beta2·v + h²;  returns m / (√v·spread + offset), the step
+ * with its rate in the denominator: one product less where the divider and the multipliers share a port.
+ */
 // @ts-ignore: decorator
 @inline
 export function adamDelta(
-  m: usize, v: usize, largest: usize, g: v128, whole: bool,
-  beta1: v128, fresh1: v128, beta2: v128, fresh2: v128, rate: v128, correction: v128, epsilon: v128,
+  m: usize, v: usize, largest: usize, h: v128, whole: bool,
+  beta1: v128, fresh: v128, beta2: v128, spread: v128, offset: v128,
 ): v128 {
-  const mean = f32x4.add(f32x4.mul(beta1, loadLanes(m, whole)), f32x4.mul(fresh1, g));
-  storeLanes(m, mean, whole);
-  let square = f32x4.add(f32x4.mul(beta2, loadLanes(v, whole)), f32x4.mul(f32x4.mul(fresh2, g), g));
+  let square = f32x4.add(f32x4.mul(beta2, loadLanes(v, whole)), f32x4.mul(h, h));
   storeLanes(v, square, whole);
   if (largest) {
     square = f32x4.pmax(square, loadLanes(largest, whole));
     storeLanes(largest, square, whole);
   }
-  return f32x4.div(f32x4.mul(rate, mean), f32x4.add(f32x4.mul(f32x4.sqrt(square), correction), epsilon));
+  const mean = f32x4.add(f32x4.mul(beta1, loadLanes(m, whole)), f32x4.mul(fresh, h));
+  storeLanes(m, mean, whole);
+  return f32x4.div(mean, f32x4.add(f32x4.mul(f32x4.sqrt(square), spread), offset));
 }

@@ -18,12 +18,11 @@
 import { OptimizerFlag, OptimizerStep, Segment, State } from "../isa";
 import { pointer, real, size, stateWord } from "../operands";
 import { loadLanes, storeLanes } from "./lanes.micro";
-import { adamDelta, gradientOf, storeParameter, velocityStep } from "./optimizer.micro";
+import { adamDelta, Extras, gradientOf, storeParameter, velocityStep } from "./optimizer.micro";
 import {
   blockShare,
   clipOf,
   clippingFactor,
-  isBare,
   penaltyOf,
   SEGMENT_BYTES,
   segmentBegin,
@@ -33,13 +32,12 @@ import {
   segmentReal,
 } from "./segment";
 
-/** Whether a step over this segment is more than the bare update. */
-function hasExtras(args: usize, segment: usize, decay: f32): bool {
-  return (
-    !isBare(args, segment, real(args, OptimizerStep.clipValue)) ||
-    decay != 0 ||
-    segmentReal(segment, Segment.shrink) != 0
-  );
+/** What the segment asks for; `decay`: its coupled decay. */
+function extrasOf(args: usize, segment: usize, decay: f32): Extras {
+  const clipped = real(args, OptimizerStep.clipValue) > 0;
+  if (clipped || penaltyOf(args, segment, Segment.l1) != 0 || segmentReal(segment, Segment.shrink) != 0)
+    return Extras.all;
+  return decay != 0 || penaltyOf(args, segment, Segment.l2) != 0 ? Extras.linear : Extras.none;
 }
 
 /** base to the power of exponent, by squaring. */
@@ -84,62 +82,46 @@ function sgdSegment(args: usize, segment: usize, at: usize, end: usize): void {
   const nesterov = i32x4.splat(isNesterov ? -1 : 0);
   const carry = isNesterov ? momentum : f32x4.splat(1);
   const factor = f32x4.splat(clippingFactor(args));
-  const extra = hasExtras(args, segment, decayReal);
+  const extras = extrasOf(args, segment, decayReal);
   const l1 = f32x4.splat(penaltyOf(args, segment, Segment.l1));
   const l2 = f32x4.splat(penaltyOf(args, segment, Segment.l2));
   const clip = f32x4.splat(clipOf(real(args, OptimizerStep.clipValue)));
   const decay = f32x4.splat(decayReal);
   const threshold = f32x4.splat(rateReal * segmentReal(segment, Segment.shrink));
-  if (!extra) {
-    if (velocity) {
-      for (; at + 64 <= end; at += 64) {
-        const p = parameters + at;
-        const v = velocity + at;
-        const g = gradients + at;
-        const u0 = velocityStep(v, f32x4.mul(v128.load(g), factor), true, old, momentum, fresh, nesterov, carry);
-        v128.store(p, f32x4.sub(v128.load(p), f32x4.mul(rate, u0)));
-        const u1 = velocityStep(
-          v + 16,
-          f32x4.mul(v128.load(g, 16), factor),
-          true,
-          old,
-          momentum,
-          fresh,
-          nesterov,
-          carry,
-        );
-        v128.store(p, f32x4.sub(v128.load(p, 16), f32x4.mul(rate, u1)), 16);
-        const u2 = velocityStep(
-          v + 32,
-          f32x4.mul(v128.load(g, 32), factor),
-          true,
-          old,
-          momentum,
-          fresh,
-          nesterov,
-          carry,
-        );
-        v128.store(p, f32x4.sub(v128.load(p, 32), f32x4.mul(rate, u2)), 32);
-        const u3 = velocityStep(
-          v + 48,
-          f32x4.mul(v128.load(g, 48), factor),
-          true,
-          old,
-          momentum,
-          fresh,
-          nesterov,
-          carry,
-        );
-        v128.store(p, f32x4.sub(v128.load(p, 48), f32x4.mul(rate, u3)), 48);
-      }
+  if (extras == Extras.none && velocity) {
+    const freshScaled = f32x4.mul(fresh, factor);
+    const direct = f32x4.splat(isNesterov ? rateReal * clippingFactor(args) : 0);
+    const carried = f32x4.mul(rate, carry);
+    for (; at + 16 <= end; at += 16) {
+      const g = v128.load(gradients + at);
+      const before = f32x4.mul(momentum, v128.and(v128.load(velocity + at), old));
+      const v = f32x4.add(before, f32x4.mul(freshScaled, g));
+      v128.store(velocity + at, v);
+      const delta = f32x4.add(f32x4.mul(direct, g), f32x4.mul(carried, v));
+      v128.store(parameters + at, f32x4.sub(v128.load(parameters + at), delta));
+    }
+  }
+  if (extras != Extras.all && !velocity) {
+    for (; at + 16 <= end; at += 16) {
+      const w = v128.load(parameters + at);
+      const g = gradientOf(v128.load(gradients + at), w, factor, Extras.linear, l1, l2, clip, decay);
+      v128.store(parameters + at, f32x4.sub(w, f32x4.mul(rate, g)));
+    }
+  }
+  if (extras == Extras.linear) {
+    for (; at + 16 <= end; at += 16) {
+      const w = v128.load(parameters + at);
+      const g = gradientOf(v128.load(gradients + at), w, factor, Extras.linear, l1, l2, clip, decay);
+      const u = velocityStep(velocity + at, g, true, old, momentum, fresh, nesterov, carry);
+      v128.store(parameters + at, f32x4.sub(w, f32x4.mul(rate, u)));
     }
   }
   while (at < end) {
     const whole = at + 16 <= end;
     const w = loadLanes(parameters + at, whole);
-    let g = gradientOf(loadLanes(gradients + at, whole), w, factor, extra, l1, l2, clip, decay);
+    let g = gradientOf(loadLanes(gradients + at, whole), w, factor, extras, l1, l2, clip, decay);
     if (velocity) g = velocityStep(velocity + at, g, whole, old, momentum, fresh, nesterov, carry);
-    storeParameter(parameters + at, f32x4.sub(w, f32x4.mul(rate, g)), whole, extra, threshold);
+    storeParameter(parameters + at, f32x4.sub(w, f32x4.mul(rate, g)), whole, extras, threshold);
     at += whole ? 16 : 4;
   }
 }
@@ -164,7 +146,7 @@ function adagradSegment(args: usize, segment: usize, at: usize, end: usize): voi
   const rate = f32x4.splat(rateReal);
   const epsilon = f32x4.splat(real(args, OptimizerStep.epsilon));
   const factor = f32x4.splat(clippingFactor(args));
-  const extra = hasExtras(args, segment, decayReal);
+  const extras = extrasOf(args, segment, decayReal);
   const l1 = f32x4.splat(penaltyOf(args, segment, Segment.l1));
   const l2 = f32x4.splat(penaltyOf(args, segment, Segment.l2));
   const clip = f32x4.splat(clipOf(real(args, OptimizerStep.clipValue)));
@@ -173,11 +155,11 @@ function adagradSegment(args: usize, segment: usize, at: usize, end: usize): voi
   while (at < end) {
     const whole = at + 16 <= end;
     const w = loadLanes(parameters + at, whole);
-    const g = gradientOf(loadLanes(gradients + at, whole), w, factor, extra, l1, l2, clip, decay);
+    const g = gradientOf(loadLanes(gradients + at, whole), w, factor, extras, l1, l2, clip, decay);
     const square = f32x4.add(loadLanes(squares + at, whole), f32x4.mul(g, g));
     storeLanes(squares + at, square, whole);
     const delta = f32x4.div(f32x4.mul(rate, g), f32x4.add(f32x4.sqrt(square), epsilon));
-    storeParameter(parameters + at, f32x4.sub(w, delta), whole, extra, threshold);
+    storeParameter(parameters + at, f32x4.sub(w, delta), whole, extras, threshold);
     at += whole ? 16 : 4;
   }
 }
@@ -209,7 +191,7 @@ function rmspropSegment(args: usize, segment: usize, at: usize, end: usize): voi
   const rate = f32x4.splat(rateReal);
   const epsilon = f32x4.splat(real(args, OptimizerStep.epsilon));
   const factor = f32x4.splat(clippingFactor(args));
-  const extra = hasExtras(args, segment, decayReal);
+  const extras = extrasOf(args, segment, decayReal);
   const l1 = f32x4.splat(penaltyOf(args, segment, Segment.l1));
   const l2 = f32x4.splat(penaltyOf(args, segment, Segment.l2));
   const clip = f32x4.splat(clipOf(real(args, OptimizerStep.clipValue)));
@@ -218,7 +200,7 @@ function rmspropSegment(args: usize, segment: usize, at: usize, end: usize): voi
   while (at < end) {
     const whole = at + 16 <= end;
     const w = loadLanes(parameters + at, whole);
-    const g = gradientOf(loadLanes(gradients + at, whole), w, factor, extra, l1, l2, clip, decay);
+    const g = gradientOf(loadLanes(gradients + at, whole), w, factor, extras, l1, l2, clip, decay);
     let square = f32x4.add(f32x4.mul(rho, loadLanes(squares + at, whole)), f32x4.mul(f32x4.mul(fresh, g), g));
     storeLanes(squares + at, square, whole);
     if (centered) {
@@ -232,7 +214,7 @@ function rmspropSegment(args: usize, segment: usize, at: usize, end: usize): voi
       update = f32x4.add(f32x4.mul(momentum, loadLanes(buffer + at, whole)), update);
       storeLanes(buffer + at, update, whole);
     }
-    storeParameter(parameters + at, f32x4.sub(w, f32x4.mul(rate, update)), whole, extra, threshold);
+    storeParameter(parameters + at, f32x4.sub(w, f32x4.mul(rate, update)), whole, extras, threshold);
     at += whole ? 16 : 4;
   }
 }
@@ -243,7 +225,7 @@ export function adamStep(args: usize, ith: u32, nth: u32): void {
   const to = blockShare(floats, ith + 1, nth);
   const step = stateWord(args, State.step) + 1;
   const correction1 = 1 / (1 - power(real(args, OptimizerStep.a), step));
-  const correction2 = <f32>(1 / sqrt<f64>(1 - power(real(args, OptimizerStep.b), step)));
+  const correction2 = 1 / sqrt<f64>(1 - power(real(args, OptimizerStep.b), step));
   let segment = pointer(args, OptimizerStep.segments);
   for (let count = size(args, OptimizerStep.segmentCount); count != 0; count--) {
     if (!segmentFrozen(segment))
@@ -252,7 +234,7 @@ export function adamStep(args: usize, ith: u32, nth: u32): void {
   }
 }
 
-function adamSegment(args: usize, segment: usize, at: usize, end: usize, correction1: f64, correction2: f32): void {
+function adamSegment(args: usize, segment: usize, at: usize, end: usize, correction1: f64, correction2: f64): void {
   const parameters = pointer(args, OptimizerStep.parameters);
   const gradients = pointer(args, OptimizerStep.gradients);
   const means = pointer(args, OptimizerStep.slot0);
@@ -264,50 +246,45 @@ function adamSegment(args: usize, segment: usize, at: usize, end: usize, correct
   const decayReal: f32 = decoupled ? 0 : segmentDecay;
   const rateReal = segmentRate(args, segment);
   const keep = f32x4.splat(decoupled ? <f32>(1 - <f64>rateReal * <f64>segmentDecay) : 1);
-  const rate = f32x4.splat(<f32>(<f64>rateReal * correction1));
-  const correction = f32x4.splat(correction2);
-  const epsilon = f32x4.splat(real(args, OptimizerStep.epsilon));
+  // a rate of 0 moves nothing: m / (0·√v + ∞)
+  const rate = <f64>rateReal * correction1;
+  const moves = rate > 1e-30;
+  const spread = f32x4.splat(moves ? <f32>(correction2 / rate) : 0);
+  const offset = f32x4.splat(moves ? <f32>(<f64>real(args, OptimizerStep.epsilon) / rate) : Infinity);
   const beta1 = f32x4.splat(real(args, OptimizerStep.a));
-  const fresh1 = complement(real(args, OptimizerStep.a));
   const beta2 = f32x4.splat(real(args, OptimizerStep.b));
-  const fresh2 = complement(real(args, OptimizerStep.b));
-  const factor = f32x4.splat(clippingFactor(args));
-  const extra = hasExtras(args, segment, decayReal);
-  if (!extra && !largest) {
+  const root = sqrt<f64>(1 - <f64>real(args, OptimizerStep.b));
+  const fresh = f32x4.splat(<f32>((1 - <f64>real(args, OptimizerStep.a)) / root));
+  const scale = f32x4.splat(<f32>(root * clippingFactor(args)));
+  const extras = extrasOf(args, segment, decayReal);
+  if (extras == Extras.none && !largest) {
     for (; at + 16 <= end; at += 16) {
+      const h = f32x4.mul(v128.load(gradients + at), scale);
+      const delta = adamDelta(means + at, squares + at, 0, h, true, beta1, fresh, beta2, spread, offset);
       const p = parameters + at;
-      const g = f32x4.mul(v128.load(gradients + at), factor);
-      const m = means + at;
-      const v = squares + at;
-      const delta = adamDelta(m, v, 0, g, true, beta1, fresh1, beta2, fresh2, rate, correction, epsilon);
       v128.store(p, f32x4.sub(f32x4.mul(v128.load(p), keep), delta));
     }
   }
   const l1 = f32x4.splat(penaltyOf(args, segment, Segment.l1));
   const l2 = f32x4.splat(penaltyOf(args, segment, Segment.l2));
   const clip = f32x4.splat(clipOf(real(args, OptimizerStep.clipValue)));
-  const decay = f32x4.splat(decayReal);
+  const decay = f32x4.splat(<f32>(root * decayReal));
   const threshold = f32x4.splat(rateReal * segmentReal(segment, Segment.shrink));
+  if (extras == Extras.linear && !largest) {
+    for (; at + 16 <= end; at += 16) {
+      const w = v128.load(parameters + at);
+      const h = gradientOf(v128.load(gradients + at), w, scale, Extras.linear, l1, l2, clip, decay);
+      const delta = adamDelta(means + at, squares + at, 0, h, true, beta1, fresh, beta2, spread, offset);
+      v128.store(parameters + at, f32x4.sub(f32x4.mul(w, keep), delta));
+    }
+  }
   while (at < end) {
     const whole = at + 16 <= end;
     const w = loadLanes(parameters + at, whole);
-    const g = gradientOf(loadLanes(gradients + at, whole), w, factor, extra, l1, l2, clip, decay);
+    const h = gradientOf(loadLanes(gradients + at, whole), w, scale, extras, l1, l2, clip, decay);
     const most = largest ? largest + at : 0;
-    const delta = adamDelta(
-      means + at,
-      squares + at,
-      most,
-      g,
-      whole,
-      beta1,
-      fresh1,
-      beta2,
-      fresh2,
-      rate,
-      correction,
-      epsilon,
-    );
-    storeParameter(parameters + at, f32x4.sub(f32x4.mul(w, keep), delta), whole, extra, threshold);
+    const delta = adamDelta(means + at, squares + at, most, h, whole, beta1, fresh, beta2, spread, offset);
+    storeParameter(parameters + at, f32x4.sub(f32x4.mul(w, keep), delta), whole, extras, threshold);
     at += whole ? 16 : 4;
   }
 }
