@@ -19,7 +19,7 @@
 //
 // Work is split over batch elements where there are enough, else over columns or rows, whichever is more even.
 
-import { Epilogue, GEMM_IN_PLACE, GEMM_KC, GEMM_MC, GEMM_NC, GEMM_PACK_A, Gemm } from "../isa";
+import { Epilogue, GEMM_ALIASED, GEMM_IN_PLACE, GEMM_IN_PLACE_ALIASED, GEMM_KC, GEMM_MC, GEMM_NC, GEMM_PACK_A, Gemm } from "../isa";
 import { ceilDiv, pointer, share, shareOf, size } from "../operands";
 import { axpy1, axpy4, dot16, MR, tileNarrow, tileShort, tileTall } from "./gemm.micro";
 
@@ -68,6 +68,21 @@ function packLines(dst: usize, width: usize, src: usize, lineBytes: usize, k: us
     v128.store(dst, v128.load(src));
     v128.store(dst + second, v128.load(src + second));
     dst += widthBytes;
+    src += lineBytes;
+    k--;
+  }
+}
+
+/** Two panels (k, 8), nextPanel apart = k lines of 16 floats: whole cache lines are read once. */
+function packPair(dst: usize, nextPanel: usize, src: usize, lineBytes: usize, k: usize): void {
+  let dst2 = dst + nextPanel;
+  while (k != 0) {
+    v128.store(dst, v128.load(src));
+    v128.store(dst, v128.load(src, 16), 16);
+    v128.store(dst2, v128.load(src, 32));
+    v128.store(dst2, v128.load(src, 48), 16);
+    dst += 32;
+    dst2 += 32;
     src += lineBytes;
     k--;
   }
@@ -261,7 +276,12 @@ function panels(
         const panel = inPlace ? packedB : packedB + jr * (kc << 2);
         if (columns < 8) packColumns(panel, columns > 4 ? 8 : 4, source, bStep, bColumn, kc, columns);
         else if (bColumn == 4) {
-          if (!inPlace) packLines(panel, 8, source, bStep, kc);
+          if (inPlace) continue;
+          if (nc - jr < 16) packLines(panel, 8, source, bStep, kc);
+          else {
+            packPair(panel, kc << 5, source, bStep, kc);
+            jr += 8;
+          }
         } else {
           packTransposed4(panel, source, bColumn, kc);
           packTransposed4(panel + 16, source + (bColumn << 2), bColumn, kc);
@@ -411,7 +431,9 @@ export function gemm(args: usize, ith: u32, nth: u32): void {
   const j0 = byColumns ? shareOf(n, 16, ith, nth) : 0;
   const columns = byColumns ? shareOf(n, 16, ith + 1, nth) - j0 : n;
 
-  const inPlace = rowMajor && m <= <usize>GEMM_IN_PLACE;
+  // rows of b 4 KB apart lie in one set of L1
+  const aliased = n >= <usize>GEMM_ALIASED && (bStep & 4095) == 0;
+  const inPlace = rowMajor && m <= <usize>(aliased ? GEMM_IN_PLACE_ALIASED : GEMM_IN_PLACE);
   a += first * aBatch + i0 * aRow;
   b += first * bBatch + j0 * bColumn;
   const offset = i0 * ldc + (j0 << 2);

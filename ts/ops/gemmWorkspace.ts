@@ -1,4 +1,4 @@
-import { GEMM_IN_PLACE, GEMM_KC, GEMM_MC, GEMM_NC, GEMM_PACK_A, GEMM_TILE } from "../../assembly/isa";
+import { GEMM_ALIASED, GEMM_IN_PLACE, GEMM_IN_PLACE_ALIASED, GEMM_KC, GEMM_MC, GEMM_NC, GEMM_PACK_A, GEMM_TILE } from "../../assembly/isa";
 
 /**
  * Bytes of workspace that each thread needs for a GEMM of these sizes (assembly/kernels/gemm.ts), in any build: a tile;
@@ -11,7 +11,7 @@ export function gemmWorkspaceBytes(m: number, n: number, k: number, transA: bool
   const columns =
     m === 1 || n === 1
       ? Math.min(16, strips(Math.max(m, n)))
-      : !transB && m <= GEMM_IN_PLACE
+      : !transB && m <= (n < GEMM_ALIASED ? GEMM_IN_PLACE : GEMM_IN_PLACE_ALIASED)
         ? 8
         : Math.min(GEMM_NC, strips(n));
   const rows = transA && n >= GEMM_PACK_A ? Math.min(GEMM_MC, Math.ceil(m / 4) * 4) : 0;
