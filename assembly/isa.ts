@@ -690,12 +690,17 @@ export const REDUCE_CHUNK = 4096;
 export const ROW_CHUNK = 8192;
 
 /** GEMM blocking (kernels/gemm.ts, ts/ops/gemmWorkspace.ts): rows, depth and columns of a block. */
-export const GEMM_MC = 240;
+export const GEMM_MC = 120;
 export const GEMM_KC = 392;
 export const GEMM_NC = 512;
 
-/** Up to this many rows B is read where it lies, when it is not transposed. */
+/** Up to this many rows b is read where it lies, when it is not transposed; fewer where b has this many columns and rows 4 KB apart. */
 export const GEMM_IN_PLACE = 64;
+export const GEMM_ALIASED = 1024;
+export const GEMM_IN_PLACE_ALIASED = 16;
+
+/** From this many columns on, a transposed a is packed. */
+export const GEMM_PACK_A = 32;
 
 /** Floats of workspace beside the packed panel: a tile that stands in for one that reaches past c's last column, and 4 that may be read past a panel. */
 export const GEMM_TILE = 52;

@@ -19,7 +19,7 @@
 //
 // Work is split over batch elements where there are enough, else over columns or rows, whichever is more even.
 
-import { Epilogue, GEMM_IN_PLACE, GEMM_KC, GEMM_MC, GEMM_NC, GEMM_TILE, Gemm } from "../isa";
+import { Epilogue, GEMM_ALIASED, GEMM_IN_PLACE, GEMM_IN_PLACE_ALIASED, GEMM_KC, GEMM_MC, GEMM_NC, GEMM_PACK_A, Gemm } from "../isa";
 import { ceilDiv, pointer, share, shareOf, size } from "../operands";
 import { axpy1, axpy4, dot16, MR, tileNarrow, tileShort, tileTall } from "./gemm.micro";
 
@@ -60,14 +60,46 @@ function packColumns(
   }
 }
 
-/** dst (k, 8) = 8 columns of a row-major b. */
-function packRows8(dst: usize, src: usize, ldbBytes: usize, k: usize): void {
+/** dst (k, width) = k lines of `width` floats, lineBytes apart; 4 ≤ width ≤ 8. */
+function packLines(dst: usize, width: usize, src: usize, lineBytes: usize, k: usize): void {
+  const widthBytes = width << 2;
+  const second = widthBytes - 16;
+  while (k != 0) {
+    v128.store(dst, v128.load(src));
+    v128.store(dst + second, v128.load(src + second));
+    dst += widthBytes;
+    src += lineBytes;
+    k--;
+  }
+}
+
+/** Two panels (k, 8), nextPanel apart = k lines of 16 floats: whole cache lines are read once. */
+function packPair(dst: usize, nextPanel: usize, src: usize, lineBytes: usize, k: usize): void {
+  let dst2 = dst + nextPanel;
   while (k != 0) {
     v128.store(dst, v128.load(src));
     v128.store(dst, v128.load(src, 16), 16);
+    v128.store(dst2, v128.load(src, 32));
+    v128.store(dst2, v128.load(src, 48), 16);
     dst += 32;
-    src += ldbBytes;
+    dst2 += 32;
+    src += lineBytes;
     k--;
+  }
+}
+
+/** dst = m columns of a transposed a, in panels as high as the tiles that read them: (k, MR) …, (k, 4) …. */
+function packTiles(dst: usize, m: usize, src: usize, lineBytes: usize, k: usize): void {
+  let tall = tallTiles(m);
+  while (m != 0) {
+    const width: usize = tall ? MR : 4;
+    const rows = min(m, width);
+    if (rows >= 4) packLines(dst, width, src, lineBytes, k);
+    else packColumns(dst, 4, src, lineBytes, 4, k, rows);
+    dst += (width * k) << 2;
+    src += rows << 2;
+    m -= rows;
+    if (tall) tall--;
   }
 }
 
@@ -111,7 +143,7 @@ function copyTile(dst: usize, dstRow: usize, src: usize, srcRow: usize, rows: us
   }
 }
 
-/** One strip of at most 8 columns: all its tiles. */
+/** One strip of at most 8 columns: all its tiles. Where `packed`, a is packTiles' panels (whole strips only). */
 function strip(
   m: usize,
   columns: usize,
@@ -119,6 +151,7 @@ function strip(
   a: usize,
   aRow: usize,
   aStep: usize,
+  packed: bool,
   b: usize,
   bStep: usize,
   c: usize,
@@ -127,16 +160,19 @@ function strip(
   from: bool,
 ): void {
   if (columns == 8) {
+    const next = packed ? k << 2 : aRow;
+    let step: usize = packed ? MR << 2 : aStep;
     for (let tiles = tallTiles(m); tiles != 0; tiles--) {
-      tileTall(k, a, aRow, aStep, b, bStep, c, cRow, from);
-      a += MR * aRow;
+      tileTall(k, a, aRow, step, b, bStep, c, cRow, from);
+      a += MR * next;
       c += MR * cRow;
       m -= MR;
     }
+    if (packed) step = 16;
     while (m != 0) {
       const rows = min<usize>(m, 4);
-      tileShort(k, a, aRow, aStep, b, bStep, c, cRow, rows - 1, from);
-      a += rows * aRow;
+      tileShort(k, a, aRow, step, b, bStep, c, cRow, rows - 1, from);
+      a += rows * next;
       c += rows * cRow;
       m -= rows;
     }
@@ -223,7 +259,8 @@ function panels(
   epilogue: u32,
   workspace: usize,
 ): void {
-  const packed = workspace + (TILE << 2);
+  const packA = aRow == 4 && aStep != 4 && n >= <usize>GEMM_PACK_A;
+  const packedB = workspace + (TILE << 2);
   const depths = max(1, ceilDiv(k, GEMM_KC));
   for (let jc: usize = 0; jc < n; jc += GEMM_NC) {
     const nc = min<usize>(GEMM_NC, n - jc);
@@ -231,13 +268,20 @@ function panels(
       const pc = (d * k) / depths;
       const kc = ((d + 1) * k) / depths - pc;
       const continued = from || d != 0;
+      // after the packed b, and what a last tile may read past it
+      const packedA = packedB + (inPlace ? 8 : (nc + 7) & ~7) * (kc << 2) + 16;
       for (let jr: usize = 0; jr < nc; jr += 8) {
         const columns = min<usize>(8, nc - jr);
         const source = b + pc * bStep + (jc + jr) * bColumn;
-        const panel = inPlace ? packed : packed + jr * (kc << 2);
+        const panel = inPlace ? packedB : packedB + jr * (kc << 2);
         if (columns < 8) packColumns(panel, columns > 4 ? 8 : 4, source, bStep, bColumn, kc, columns);
         else if (bColumn == 4) {
-          if (!inPlace) packRows8(panel, source, bStep, kc);
+          if (inPlace) continue;
+          if (nc - jr < 16) packLines(panel, 8, source, bStep, kc);
+          else {
+            packPair(panel, kc << 5, source, bStep, kc);
+            jr += 8;
+          }
         } else {
           packTransposed4(panel, source, bColumn, kc);
           packTransposed4(panel + 16, source + (bColumn << 2), bColumn, kc);
@@ -245,17 +289,23 @@ function panels(
       }
       for (let ic: usize = 0; ic < m; ic += GEMM_MC) {
         const mc = min<usize>(GEMM_MC, m - ic);
+        const rows = a + ic * aRow + pc * aStep;
+        if (packA) packTiles(packedA, mc, rows, aStep, kc);
         for (let jr: usize = 0; jr < nc; jr += 8) {
           const columns = min<usize>(8, nc - jr);
-          const direct = inPlace && columns == 8;
+          const whole = columns == 8;
+          const packed = whole && packA;
+          const direct = whole && inPlace;
+          const panel = inPlace ? packedB : packedB + jr * (kc << 2);
           strip(
             mc,
             columns,
             kc,
-            a + ic * aRow + pc * aStep,
+            packed ? packedA : rows,
             aRow,
             aStep,
-            direct ? b + pc * bStep + ((jc + jr) << 2) : inPlace ? packed : packed + jr * (kc << 2),
+            packed,
+            direct ? b + pc * bStep + ((jc + jr) << 2) : panel,
             direct ? bStep : columns > 4 ? 32 : 16,
             c + ic * cRow + ((jc + jr) << 2),
             cRow,
@@ -381,7 +431,9 @@ export function gemm(args: usize, ith: u32, nth: u32): void {
   const j0 = byColumns ? shareOf(n, 16, ith, nth) : 0;
   const columns = byColumns ? shareOf(n, 16, ith + 1, nth) - j0 : n;
 
-  const inPlace = rowMajor && m <= <usize>GEMM_IN_PLACE;
+  // rows of b 4 KB apart lie in one set of L1
+  const aliased = n >= <usize>GEMM_ALIASED && (bStep & 4095) == 0;
+  const inPlace = rowMajor && m <= <usize>(aliased ? GEMM_IN_PLACE_ALIASED : GEMM_IN_PLACE);
   a += first * aBatch + i0 * aRow;
   b += first * bBatch + j0 * bColumn;
   const offset = i0 * ldc + (j0 << 2);
