@@ -1,7 +1,7 @@
 // A bare core for kernel tests and benchmarks: no graph, no planner, no host. Buffers are guarded, instructions are
 // written by hand. Runs in Node and in a page.
 
-import { Header, Mode, State, Status } from "../../assembly/isa";
+import { Header, Mode, State, type Status } from "../../assembly/isa";
 
 const GUARD = 16; // words on either side of a buffer
 const GUARD_WORD = 0x7fbadbad; // a NaN: whoever reads past an end shows it
