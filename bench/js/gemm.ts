@@ -5,13 +5,13 @@
 //   rows     i-k-j: rows of B are scaled and added to a row of C, four at a time (so C is read and written once for
 //            four); with B transposed there are no such rows, and each element is a dot product, four at a time
 //   tile     4 × 4 register tile: 16 sums in local variables, 8 loads for 16 multiply-adds
-//   packed   the same tile on panels of op(A) and op(B) packed [k][4], blocked so that they stay in cache: the loads
-//            become consecutive and the transposes cost nothing in the loop
+//   packed   op(A) packed in panels [k][3], op(B) in panels [k][4], blocked so that they stay in cache, and a 3 × 4 tile on
+//            them: the loads become consecutive and the transposes cost nothing in the loop
 //
 // Sums are float64, as JavaScript has it: rounding each product and sum by Math.fround made the packed tile 2.4 × slower
-// (Node 24, Zen 5), float64 panels (no conversion in the loop) changed nothing in L1 and lost beyond. Other tiles on
-// packed panels: 4 × 3, 3 × 3, 2 × 4 within 12 % of 4 × 4, 2 × 6 10 % above it on Node 24. Nothing is allocated: the panels are
-// made once.
+// (Node 24, Zen 5), and float64 panels (no conversion in the loop) gained nothing in L1 and lost beyond. The packed tile
+// is 3 × 4 because that was the fastest of those tried in L1: 3 × 4 and 3 × 5 6.4 GFLOP/s, 2 × 6 6.2, 4 × 4 5.5, 3 × 3 5.5,
+// 2 × 4 and 4 × 2 4.7 (16 sums and their operands do not fit 16 registers). Nothing is allocated: the panels are made once.
 
 /** c = op(a) · op(b). */
 export type Gemm = (
@@ -249,7 +249,7 @@ function tile(
 }
 
 const KC = 256; // steps of k in a panel
-const MC = 128; // rows of A that stay in L2
+const MC = 126; // rows of A that stay in L2
 const NC = 1024; // columns of B packed at a time
 
 const panelA = new Float32Array(MC * KC);
@@ -273,17 +273,17 @@ export function gemmPacked(
     const nc = Math.min(NC, n - jc);
     for (let pc = 0; pc < k; pc += KC) {
       const kc = Math.min(KC, k - pc);
-      pack(panelB, b, jc * columnB + pc * stepB, columnB, stepB, nc, kc);
+      packColumns(panelB, b, jc * columnB + pc * stepB, columnB, stepB, nc, kc);
       for (let ic = 0; ic < m; ic += MC) {
         const mc = Math.min(MC, m - ic);
-        pack(panelA, a, ic * rowA + pc * stepA, rowA, stepA, mc, kc);
+        packRows(panelA, a, ic * rowA + pc * stepA, rowA, stepA, mc, kc);
         for (let j = 0; j < nc; j += 4)
-          for (let i = 0; i < mc; i += 4)
+          for (let i = 0; i < mc; i += 3)
             packedTile(
               c,
               (ic + i) * n + jc + j,
               n,
-              Math.min(4, mc - i),
+              Math.min(3, mc - i),
               Math.min(4, nc - j),
               i * kc,
               j * kc,
@@ -295,8 +295,39 @@ export function gemmPacked(
   }
 }
 
+/** Panels of three lines of x, [k][3] each; lines that are not there are zero. */
+function packRows(
+  panel: Float32Array,
+  x: Float32Array,
+  first: number,
+  line: number,
+  step: number,
+  lines: number,
+  kc: number,
+): void {
+  let to = 0;
+  for (let i = 0; i < lines; i += 3) {
+    if (lines - i < 3) {
+      packEdge(panel, to, 3, x, first + i * line, line, step, lines - i, kc);
+      return;
+    }
+    let x0 = first + i * line;
+    let x1 = x0 + line;
+    let x2 = x1 + line;
+    for (let p = 0; p < kc; p++) {
+      panel[to] = x[x0]!;
+      panel[to + 1] = x[x1]!;
+      panel[to + 2] = x[x2]!;
+      x0 += step;
+      x1 += step;
+      x2 += step;
+      to += 3;
+    }
+  }
+}
+
 /** Panels of four lines of x, [k][4] each; lines that are not there are zero. */
-function pack(
+function packColumns(
   panel: Float32Array,
   x: Float32Array,
   first: number,
@@ -307,30 +338,45 @@ function pack(
 ): void {
   let to = 0;
   for (let i = 0; i < lines; i += 4) {
-    if (lines - i >= 4) {
-      let x0 = first + i * line;
-      let x1 = x0 + line;
-      let x2 = x1 + line;
-      let x3 = x2 + line;
-      for (let p = 0; p < kc; p++) {
-        panel[to] = x[x0]!;
-        panel[to + 1] = x[x1]!;
-        panel[to + 2] = x[x2]!;
-        panel[to + 3] = x[x3]!;
-        x0 += step;
-        x1 += step;
-        x2 += step;
-        x3 += step;
-        to += 4;
-      }
-    } else {
-      for (let p = 0; p < kc; p++)
-        for (let r = 0; r < 4; r++) panel[to++] = i + r < lines ? x[first + (i + r) * line + p * step]! : 0;
+    if (lines - i < 4) {
+      packEdge(panel, to, 4, x, first + i * line, line, step, lines - i, kc);
+      return;
+    }
+    let x0 = first + i * line;
+    let x1 = x0 + line;
+    let x2 = x1 + line;
+    let x3 = x2 + line;
+    for (let p = 0; p < kc; p++) {
+      panel[to] = x[x0]!;
+      panel[to + 1] = x[x1]!;
+      panel[to + 2] = x[x2]!;
+      panel[to + 3] = x[x3]!;
+      x0 += step;
+      x1 += step;
+      x2 += step;
+      x3 += step;
+      to += 4;
     }
   }
 }
 
-const edge = new Float64Array(16);
+/** The last panel, `width` lines wide, of which only `lines` are there. */
+function packEdge(
+  panel: Float32Array,
+  to: number,
+  width: number,
+  x: Float32Array,
+  first: number,
+  line: number,
+  step: number,
+  lines: number,
+  kc: number,
+): void {
+  for (let p = 0; p < kc; p++)
+    for (let r = 0; r < width; r++) panel[to + p * width + r] = r < lines ? x[first + r * line + p * step]! : 0;
+}
+
+const edge = new Float64Array(12);
 
 /** c (rows × columns at `to`) = or += panel A at `x` · panel B at `y`. */
 function packedTile(
@@ -358,12 +404,8 @@ function packedTile(
   let s21 = 0;
   let s22 = 0;
   let s23 = 0;
-  let s30 = 0;
-  let s31 = 0;
-  let s32 = 0;
-  let s33 = 0;
-  const end = x + 4 * kc;
-  for (; x < end; x += 4) {
+  const end = x + 3 * kc;
+  for (; x < end; x += 3) {
     const y0 = b[y]!;
     const y1 = b[y + 1]!;
     const y2 = b[y + 2]!;
@@ -384,11 +426,38 @@ function packedTile(
     s21 += xi * y1;
     s22 += xi * y2;
     s23 += xi * y3;
-    xi = a[x + 3]!;
-    s30 += xi * y0;
-    s31 += xi * y1;
-    s32 += xi * y2;
-    s33 += xi * y3;
+  }
+  if (rows === 3 && columns === 4) {
+    const to1 = to + n;
+    const to2 = to1 + n;
+    if (add) {
+      c[to] = c[to]! + s00;
+      c[to + 1] = c[to + 1]! + s01;
+      c[to + 2] = c[to + 2]! + s02;
+      c[to + 3] = c[to + 3]! + s03;
+      c[to1] = c[to1]! + s10;
+      c[to1 + 1] = c[to1 + 1]! + s11;
+      c[to1 + 2] = c[to1 + 2]! + s12;
+      c[to1 + 3] = c[to1 + 3]! + s13;
+      c[to2] = c[to2]! + s20;
+      c[to2 + 1] = c[to2 + 1]! + s21;
+      c[to2 + 2] = c[to2 + 2]! + s22;
+      c[to2 + 3] = c[to2 + 3]! + s23;
+    } else {
+      c[to] = s00;
+      c[to + 1] = s01;
+      c[to + 2] = s02;
+      c[to + 3] = s03;
+      c[to1] = s10;
+      c[to1 + 1] = s11;
+      c[to1 + 2] = s12;
+      c[to1 + 3] = s13;
+      c[to2] = s20;
+      c[to2 + 1] = s21;
+      c[to2 + 2] = s22;
+      c[to2 + 3] = s23;
+    }
+    return;
   }
   edge[0] = s00;
   edge[1] = s01;
@@ -402,10 +471,6 @@ function packedTile(
   edge[9] = s21;
   edge[10] = s22;
   edge[11] = s23;
-  edge[12] = s30;
-  edge[13] = s31;
-  edge[14] = s32;
-  edge[15] = s33;
   for (let i = 0; i < rows; i++)
     for (let j = 0; j < columns; j++) {
       const at = to + i * n + j;
