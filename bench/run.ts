@@ -28,7 +28,7 @@ const JS_FLOOR = 0.09;
 const SLOW = 0.9;
 
 /** Forms of JavaScript that are this much slower than the best one in a trial run no further. */
-const TRIAL = 1.3;
+const TRIAL = 1.15;
 
 type RowBuild = Row["build"];
 
@@ -88,7 +88,7 @@ export async function runBenchmark(host: Host, options: BenchmarkOptions = {}): 
         best: timing.best,
         limit,
         probe: probeRate,
-        slow: timing.interrupted > 0.5,
+        slow: timing.interrupted > 0.5 || own[jsBest]!.interrupted > 0.5,
         void: isVoid,
         ...(form ? { form } : {}),
       });
@@ -213,15 +213,19 @@ function fastest(contenders: Contender[], now: () => number): Contender[] {
 /** Why a contender's output is not that of the reference. */
 function differs(contender: Contender, reference: Float32Array | undefined, tolerance: number): string | undefined {
   if (!reference) return undefined;
+  const before = contender.output().slice();
   contender.run();
   const output = contender.output();
+  // NaN where nothing was written yet: compare bits
+  const bits = new Uint32Array(before.buffer);
+  if (new Uint32Array(output.slice().buffer).every((word, i) => word === bits[i]))
+    return "its kernel is not there yet (it writes nothing)";
   let worst = 0;
   for (let i = 0; i < reference.length; i++) {
     const difference = Math.abs(output[i]! - reference[i]!) / (1 + Math.abs(reference[i]!));
     if (!(difference <= worst)) worst = difference;
   }
-  if (Number.isNaN(worst)) return "its kernel is not there yet (it writes nothing)";
-  return worst > tolerance ? `its result is not JavaScript's: ${worst.toExponential(1)} apart` : undefined;
+  return !(worst <= tolerance) ? `its result is not JavaScript's: ${worst.toExponential(1)} apart` : undefined;
 }
 
 /** Whether the loss falls over a few steps on the same batch. */
