@@ -67,14 +67,7 @@ const host: Host = {
         resolve(() => void worker.terminate());
       });
     }),
-  library: async () => {
-    try {
-      // @ts-expect-error: it may not be there yet
-      return (await import("../ts/index")) as unknown as Library;
-    } catch {
-      return undefined;
-    }
-  },
+  library: async () => (await import("../ts/index")) as unknown as Library,
   log: (line) => console.log(line),
 };
 

@@ -194,7 +194,7 @@ function batchNormCase(shape: string): KernelCase {
         { op: Op.batchNormMoments, pointers: [partials, xs], sizes: [rows, channels, chunkRows] },
         {
           op: Op.batchNormCombine,
-          pointers: [mean, variance, inverseStd, partials],
+          pointers: [mean, variance, inverseStd, partials, xs],
           sizes: [rows, channels, chunkRows],
           reals: [epsilon],
         },
