@@ -45,7 +45,13 @@ export function amount(goal: Goal, value: number): string {
 }
 
 export function goalLine(goal: Goal): string {
-  const sign = goal.reached === undefined ? "not run    " : goal.reached ? "reached    " : "NOT reached";
+  const sign = goal.void
+    ? "void       "
+    : goal.reached === undefined
+      ? "not run    "
+      : goal.reached
+        ? "reached    "
+        : "NOT reached";
   const value = goal.value === undefined ? "–" : amount(goal, goal.value);
   const bound = `${goal.atMost ? "≤" : "≥"} ${amount(goal, goal.bound)}`;
   return `${sign}  ${goal.what.padEnd(58)} ${value.padStart(9)}  ${bound}${goal.slow ? "  (slow minute)" : ""}`;
@@ -70,6 +76,6 @@ export function summary({ machine, rows, skipped, goals }: Results): string[] {
     "Goals",
     ...goals.map(goalLine),
     "",
-    `${goals.filter((g) => g.reached).length} of ${goals.length} reached, ${goals.filter((g) => g.reached === false).length} not, ${goals.filter((g) => g.reached === undefined).length} not run`,
+    `${goals.filter((g) => g.reached).length} of ${goals.length} reached, ${goals.filter((g) => g.reached === false).length} not, ${goals.filter((g) => g.reached === undefined).length} not run or void`,
   ];
 }

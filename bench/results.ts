@@ -39,6 +39,8 @@ export interface Goal {
   atMost?: boolean;
   unit: "share" | "times" | "µs" | "bytes" | "calls";
   reached: boolean | undefined;
+  /** Held against JavaScript that was no fair opponent. */
+  void?: boolean;
   slow?: boolean;
 }
 
