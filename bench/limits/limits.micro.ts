@@ -5,6 +5,7 @@
 //   mulAdd8 mulAdd10 mulAdd12   acc ← acc · x + y on 8, 10, 12 accumulators that never leave their registers; with
 //                               relaxed SIMD one fused instruction. 8 FLOPs an accumulator and step. Fewer than 8
 //                               accumulators wait for the adder's latency and understate the peak; more than 12 spill.
+//   mulAddTile                  the same as a GEMM tile has it, told for comparison only
 //   sqrtDiv                     x ← y / (√x + ε), as Adam has it, on 8 vectors: what the divider allows
 //   copy                        64 bytes a step, f32x4 loads and stores: "copy speed"
 //   read                        128 bytes a step, summed into 8 accumulators (with 4, the adder's latency is the bound)
@@ -87,6 +88,38 @@ export function mulAdd12(steps: i32, x: f32, y: f32): f32 {
   }
   let sum = f32x4.add(f32x4.add(f32x4.add(c0, c1), f32x4.add(c2, c3)), f32x4.add(f32x4.add(c4, c5), f32x4.add(c6, c7)));
   sum = f32x4.add(sum, f32x4.add(f32x4.add(c8, c9), f32x4.add(c10, c11)));
+  return f32x4.extract_lane(sum, 0);
+}
+
+/**
+ * Another form of the peak, printed beside the others but not the limit that rows are held against: products of four held vectors by two that change places at each step (so that none is
+ * loop-invariant), added to 8 accumulators. Only the adder's latency is in the chains, as in a GEMM tile, so without FMA
+ * it can show more than mulAdd12 does (Zen 5, Node 24: 57 against 50 GFLOP/s; Node 20: 38 against 47). The limit stays
+ * the plain loop, which means the same everywhere.
+ */
+export function mulAddTile(steps: i32, x: f32, y: f32): f32 {
+  const x0 = f32x4.splat(x);
+  const x1 = f32x4.neg(x0);
+  const x2 = f32x4.mul(x0, x0);
+  const x3 = f32x4.neg(x2);
+  let v = f32x4.splat(y);
+  let w = f32x4.add(v, x0);
+  let c0 = v, c1 = v, c2 = v, c3 = v, c4 = v, c5 = v, c6 = v, c7 = v;
+  while (steps != 0) {
+    c0 = mulAdd(x0, v, c0);
+    c1 = mulAdd(x0, w, c1);
+    c2 = mulAdd(x1, v, c2);
+    c3 = mulAdd(x1, w, c3);
+    c4 = mulAdd(x2, v, c4);
+    c5 = mulAdd(x2, w, c5);
+    c6 = mulAdd(x3, v, c6);
+    c7 = mulAdd(x3, w, c7);
+    const swap = v;
+    v = w;
+    w = swap;
+    steps--;
+  }
+  const sum = f32x4.add(f32x4.add(f32x4.add(c0, c1), f32x4.add(c2, c3)), f32x4.add(f32x4.add(c4, c5), f32x4.add(c6, c7)));
   return f32x4.extract_lane(sum, 0);
 }
 
