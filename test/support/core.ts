@@ -1,113 +1,15 @@
-// A bare core for kernel tests: no graph, no planner. Buffers are guarded, instructions are written by hand.
+// The bare core of a build, for kernel tests in Node.
 
 import { readFileSync } from "node:fs";
-import { Header, State } from "../../assembly/isa";
+import { BareCore } from "./bareCore";
+
+export { Buffer } from "./bareCore";
 
 export type Build = "strict" | "fastMath";
 
-const GUARD = 16; // words on either side of a buffer
-const GUARD_WORD = 0x7fbadbad; // a NaN: whoever reads past an end shows it
-
-/** A buffer in the core's memory, as f32, u32, i32 and bytes. */
-export class Buffer {
-  constructor(
-    readonly core: Core,
-    readonly address: number,
-    readonly length: number,
-  ) {}
-  get f32() {
-    return new Float32Array(this.core.memory.buffer, this.address, this.length);
-  }
-  get f64() {
-    return new Float64Array(this.core.memory.buffer, this.address, this.length >> 1);
-  }
-  get u32() {
-    return new Uint32Array(this.core.memory.buffer, this.address, this.length);
-  }
-  get i32() {
-    return new Int32Array(this.core.memory.buffer, this.address, this.length);
-  }
-  get u8() {
-    return new Uint8Array(this.core.memory.buffer, this.address, this.length * 4);
-  }
-}
-
-interface Exports {
-  heapBase: { value: number };
-  run(from: number, to: number): number;
-  runShare(at: number, ith: number, nth: number): void;
-  [name: string]: unknown;
-}
-
-/** A single-threaded core and a bump allocator. */
-export class Core {
-  readonly memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
-  readonly exports: Exports;
-  readonly state: Buffer;
-  #top: number;
-  #buffers: Buffer[] = [];
-
+/** A single-threaded core. */
+export class Core extends BareCore {
   constructor(build: Build = "strict") {
-    const module = new WebAssembly.Module(readFileSync(new URL(`../../build/core/${build}.wasm`, import.meta.url)));
-    this.exports = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as unknown as Exports;
-    this.#top = (this.exports.heapBase.value + 63) & ~63;
-    this.state = this.buffer(State.words);
-  }
-
-  /** A buffer of `length` words, 64-byte aligned (plus `offset` words), with guard words round it; filled with NaN until written. */
-  buffer(length: number, offset = 0): Buffer {
-    const address = this.#top + (GUARD + offset) * 4;
-    this.#top = (address + (length + GUARD) * 4 + 63) & ~63;
-    const missing = this.#top - this.memory.buffer.byteLength;
-    if (missing > 0) this.memory.grow(Math.ceil(missing / 65536));
-    const buffer = new Buffer(this, address, length);
-    new Uint32Array(this.memory.buffer, address - GUARD * 4, length + 2 * GUARD).fill(GUARD_WORD);
-    if (this.#buffers.length === 0) buffer.u32.fill(0); // the state block
-    this.#buffers.push(buffer);
-    return buffer;
-  }
-
-  /** A buffer that holds `values`. */
-  floats(values: ArrayLike<number>, offset = 0): Buffer {
-    const buffer = this.buffer(values.length, offset);
-    buffer.f32.set(values);
-    return buffer;
-  }
-
-  ints(values: ArrayLike<number>): Buffer {
-    const buffer = this.buffer(values.length);
-    buffer.i32.set(values);
-    return buffer;
-  }
-
-  /** Writes an instruction and returns its address. Operands: outputs and inputs (null: absent), sizes, reals. */
-  instruction(op: number, pointers: (Buffer | null)[], sizes: number[], reals: number[] = []): number {
-    const words = Header.args + pointers.length + sizes.length + reals.length;
-    const at = this.buffer(words);
-    at.u32.set([op, words, 0, this.state.address]);
-    at.u32.set(
-      pointers.map((p) => p?.address ?? 0),
-      Header.args,
-    );
-    at.u32.set(sizes, Header.args + pointers.length);
-    at.f32.set(reals, Header.args + pointers.length + sizes.length);
-    return at.address;
-  }
-
-  /** Runs an instruction as `nth` ranks would, one after another, last rank first. */
-  runShares(at: number, nth = 1): void {
-    for (let ith = nth - 1; ith >= 0; ith--) this.exports.runShare(at, ith, nth);
-  }
-
-  /** Throws where something was written outside a buffer. */
-  checkGuards(): void {
-    for (const [index, b] of this.#buffers.entries()) {
-      const words = new Uint32Array(this.memory.buffer, b.address - GUARD * 4, b.length + 2 * GUARD);
-      for (let i = 0; i < GUARD; i++) {
-        if (words[i] !== GUARD_WORD) throw new Error(`buffer ${index}: written ${GUARD - i} words before its start`);
-        if (words[GUARD + b.length + i] !== GUARD_WORD)
-          throw new Error(`buffer ${index}: written ${i} words after its end`);
-      }
-    }
+    super(new WebAssembly.Module(readFileSync(new URL(`../../build/core/${build}.wasm`, import.meta.url))));
   }
 }

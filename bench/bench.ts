@@ -1,0 +1,35 @@
+// npm run bench: what the kernels and whole training steps reach here, against plain JavaScript and the machine's limits.
+//
+//   --json FILE      writes { machine, rows, goals, … } (results.ts)
+//   --filter TEXT    only rows whose "kernel shape" holds TEXT; may be given several times
+//   --rounds N       rounds, of which medians are taken (default 30)
+//   --threads LIST   numbers of threads (default 1,2)
+//
+// Read it so: a row's time is the median of its rounds; `of limit` is its share of what the machine can do at all,
+// measured in the same rounds (results are shares of `threads` times that for several threads); `vs JS` the times that it
+// is faster than the same work in plain JavaScript (js/). Rows marked `slow minute` were measured while a neighbour took
+// the machine: run them again. Speed is promised for Node 24, on an idle machine.
+
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import type { Library } from "./host";
+import { nodeHost } from "./nodeHost";
+import { runBenchmark } from "./run";
+
+const { values } = parseArgs({
+  options: {
+    json: { type: "string" },
+    filter: { type: "string", multiple: true },
+    rounds: { type: "string", default: "30" },
+    threads: { type: "string", default: "1,2" },
+  },
+});
+
+// this file runs as build/bench/bench.js
+const host = nodeHost(new URL("..", import.meta.url), async () => (await import("../ts/index")) as unknown as Library);
+const results = await runBenchmark(host, {
+  rounds: Number(values.rounds),
+  filter: values.filter ?? [],
+  threads: values.threads.split(",").map(Number),
+});
+if (values.json) writeFileSync(values.json, `${JSON.stringify(results, null, 2)}\n`);

@@ -1,0 +1,59 @@
+// What the benchmark needs from where it runs. The measuring code knows only this; Node's answers are in bench.ts.
+
+/** Builds of the core; the shared ones are what threads need. */
+export type CoreBuild = "strict" | "fastMath" | "strictShared" | "fastMathShared";
+
+/** What a worker of a thread team starts from (team.ts). */
+export interface TeamWorker {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  team: number; // address of the team block
+  ith: number;
+  nth: number;
+  start: number; // Team.start as it was before
+}
+
+export interface Host {
+  engine: string; // "node 24.1.0"
+  cpu: string;
+  cores: number;
+  now(): number; // milliseconds
+  /** How often this process was taken off its core; absent where nobody can tell. */
+  interruptions?(): number;
+  /** Bytes of JavaScript heap in use; after a full collection where `collect`. Absent where nobody can tell. */
+  heapUsed?(collect: boolean): number;
+  core(build: CoreBuild): Promise<WebAssembly.Module>;
+  limits(build: "strict" | "fastMath"): Promise<WebAssembly.Module>;
+  /** Starts a worker that calls `follow` and resolves when it is about to; the result ends it. */
+  startWorker(worker: TeamWorker): Promise<() => void>;
+  /** The library, or undefined where it cannot be had. */
+  library(): Promise<Library | undefined>;
+  log(line: string): void;
+}
+
+// The part of the public API (and of a runtime's internals) that the benchmark uses.
+
+export interface Library {
+  init(options: { threads?: number; fastMath?: boolean }): Promise<LibraryRuntime>;
+  sequential(layers: unknown[], options?: { runtime?: LibraryRuntime }): LibraryModel;
+  dense(units: number, options?: object): unknown;
+  relu(): unknown;
+  tanh(): unknown;
+  adam(options?: object): unknown;
+  sgd(options?: object): unknown;
+  meanSquaredError(): unknown;
+  softmaxCrossEntropy(): unknown;
+}
+
+export interface LibraryRuntime {
+  threads: number;
+  fastMath: boolean;
+  core?: Record<string, unknown>; // internal: the exports of the core
+  dispose(): void;
+}
+
+export interface LibraryModel {
+  compile(options: object): void;
+  trainOnBatch(x: Float32Array, y: Float32Array | Int32Array): { loss: number };
+  dispose(): void;
+}

@@ -1,0 +1,91 @@
+// Medians of interleaved rounds.
+//
+// A round takes one sample of every contestant, in an order that turns with each round, so that a slow moment hits them
+// all alike. A sample is as many calls as fill SAMPLE_MS, after one call that is not timed (it brings the caches back
+// from what ran before). Before the first round everything runs until V8 has tiered up (80–140 calls of a small kernel).
+// Where the host can tell that the process lost its core during a sample, the sample is taken again, twice at most. (A
+// long sample is interrupted on the quietest of machines: one interruption in TOLERATED_MS is let pass.)
+
+/** Something whose calls are timed. */
+export interface Contestant {
+  run(): void;
+}
+
+export interface Timing {
+  median: number; // milliseconds a call
+  best: number;
+  /** Share of samples in which the process lost its core. */
+  interrupted: number;
+}
+
+export interface Clock {
+  now(): number;
+  interruptions?(): number;
+}
+
+const SAMPLE_MS = 1;
+const WARM_UP_CALLS = 160;
+const WARM_UP_MS = 150;
+const WARM_UP_LEAST = 3;
+const RETRIES = 2;
+const TOLERATED_MS = 20;
+
+export function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Warms up and returns how many calls fill a sample. */
+function warmUp({ run }: Contestant, { now }: Clock): number {
+  const start = now();
+  for (let i = 0; i < WARM_UP_CALLS && (i < WARM_UP_LEAST || now() - start < WARM_UP_MS); i++) run();
+  let best = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 3; i++) best = Math.min(best, time(run, 1, now));
+  if (best >= SAMPLE_MS) return 1;
+  // a short call is lost in the clock's own grain: time many
+  const many = Math.max(10, Math.ceil(SAMPLE_MS / Math.max(best, 1e-3) / 4));
+  time(run, many, now);
+  const each = Math.max(Math.min(time(run, many, now), time(run, many, now)), 1e-6);
+  return Math.max(1, Math.ceil(SAMPLE_MS / each));
+}
+
+/** Milliseconds a call. */
+function time(run: () => void, calls: number, now: () => number): number {
+  const start = now();
+  for (let i = 0; i < calls; i++) run();
+  return (now() - start) / calls;
+}
+
+/** Timings of the contestants, in their order. */
+export function measure(contestants: Contestant[], rounds: number, clock: Clock): Timing[] {
+  const { now, interruptions } = clock;
+  const calls = contestants.map((contestant) => warmUp(contestant, clock));
+  const samples: number[][] = contestants.map(() => []);
+  const interrupted = contestants.map(() => 0);
+  for (let round = 0; round < rounds; round++)
+    for (let i = 0; i < contestants.length; i++) {
+      const which = (round + i) % contestants.length;
+      const { run } = contestants[which]!;
+      const many = calls[which]!;
+      let sample = Number.POSITIVE_INFINITY;
+      for (let attempt = 0; ; attempt++) {
+        if (many > 1) run();
+        const before = interruptions?.() ?? 0;
+        const each = time(run, many, now);
+        sample = Math.min(sample, each);
+        const quiet = (interruptions?.() ?? 0) - before <= (many * each) / TOLERATED_MS;
+        if (quiet) break;
+        if (attempt === RETRIES || many * each > TOLERATED_MS) {
+          interrupted[which]!++;
+          break;
+        }
+      }
+      samples[which]!.push(sample);
+    }
+  return samples.map((taken, i) => ({
+    median: median(taken),
+    best: Math.min(...taken),
+    interrupted: interrupted[i]! / rounds,
+  }));
+}

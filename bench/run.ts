@@ -1,0 +1,237 @@
+// Runs the benchmark: every row's contenders, its limits and a GEMM probe in the same interleaved rounds.
+//
+// Free of any host: Node (bench.ts) and a page call the same function.
+
+import { BenchCore } from "./benchCore";
+import { goals } from "./goals";
+import type { Host, Library } from "./host";
+import { type Contender, kernelCases, type LimitRule, peakRule } from "./kernels";
+import { Machine } from "./machine";
+import { type Contestant, measure, type Timing } from "./measure";
+import { rowHeader, rowLine, summary } from "./report";
+import type { Results, Row, Skipped } from "./results";
+import { type StepCost, stepCases, stepCost, stepInJs, stepInWasm } from "./steps";
+
+export interface BenchmarkOptions {
+  /** Rounds, of which medians are taken. Default 30. */
+  rounds?: number;
+  /** Only rows whose "kernel shape" holds one of these texts. */
+  filter?: string[];
+  /** Numbers of threads. Default 1 and 2. */
+  threads?: number[];
+}
+
+/** GEMM in JavaScript below this share of the FMA peak is no fair opponent. */
+const JS_FLOOR = 0.09;
+
+/** A row is slow where its probe fell below this share of the best. */
+const SLOW = 0.9;
+
+/** Forms of JavaScript that are this much slower than the best one in a trial run no further. */
+const TRIAL = 1.15;
+
+type RowBuild = Row["build"];
+
+interface Entry extends Contestant {
+  build: RowBuild;
+  threads: number;
+  form?: string | undefined;
+}
+
+export async function runBenchmark(host: Host, options: BenchmarkOptions = {}): Promise<Results> {
+  const { rounds = 30, filter, threads = [1, 2] } = options;
+  const machine = await Machine.open(host);
+  const library = await host.library();
+  const rows: Row[] = [];
+  const skipped: Skipped[] = [];
+  const wanted = (kernel: string, shape: string) =>
+    !filter?.length || filter.some((text) => `${kernel} ${shape}`.includes(text));
+
+  let bestProbe = 0;
+
+  /** Measures a row's entries with its limits and a probe, and adds the rows. */
+  function addRows(
+    kernel: string,
+    shape: string,
+    amount: number,
+    unit: Row["unit"],
+    rule: LimitRule,
+    entries: Entry[],
+  ) {
+    const probe = machine.probe();
+    const timings = measure([probe, ...rule.measured, ...entries], rounds, host);
+    const probeRate = probe.amount / timings[0]!.median / 1e6;
+    bestProbe = Math.max(bestProbe, probe.amount / timings[0]!.best / 1e6);
+    const limits = rule.measured.map((limit, i) => limit.amount / timings[1 + i]!.median / 1e6);
+    const own = timings.slice(1 + rule.measured.length);
+    const rate = (timing: Timing) => amount / timing.median / 1e6;
+
+    // of several forms of JavaScript the best one counts
+    const js = entries.map((_, i) => i).filter((i) => entries[i]!.build === "js");
+    const jsBest = js.reduce((a, b) => (own[b]!.median < own[a]!.median ? b : a), js[0]!);
+    const fma = rule.rate(limits, "fastMath");
+    const isVoid = kernel.startsWith("gemm") && rate(own[jsBest]!) < JS_FLOOR * fma;
+    entries.forEach(({ build, threads, form }, i) => {
+      if (build === "js" && i !== jsBest) return;
+      const timing = own[i]!;
+      const limit = rule.rate(limits, build);
+      rows.push({
+        kernel,
+        shape,
+        build,
+        threads,
+        ms: timing.median,
+        rate: rate(timing),
+        unit,
+        ofPeak: rate(timing) / limit / threads,
+        vsJs: own[jsBest]!.median / timing.median,
+        best: timing.best,
+        limit,
+        probe: probeRate,
+        slow: timing.interrupted > 0.5 || own[jsBest]!.interrupted > 0.5,
+        void: isVoid,
+        ...(form ? { form } : {}),
+      });
+      host.log(rowLine(rows.at(-1)!));
+    });
+  }
+
+  host.log(rowHeader);
+  for (const open of kernelCases()) {
+    const kernelCase = open();
+    const { kernel, shape, amount, unit, tolerance = 1e-3 } = kernelCase;
+    if (!wanted(kernel, shape)) continue;
+    const entries: Entry[] = [];
+    const cores: BenchCore[] = [];
+    let reference: Float32Array | undefined;
+    const enter = (build: RowBuild, threads: number, contender: Contender, why?: string): void => {
+      const problem = why ?? differs(contender, reference, tolerance);
+      if (problem) skipped.push({ kernel, shape, build, threads, why: problem });
+      else entries.push({ build, threads, run: contender.run, form: contender.form });
+    };
+    const forms = kernelCase.js();
+    for (const contender of fastest(forms, host.now)) enter("js", 1, contender);
+    forms[0]!.run();
+    reference = kernelCase.js().map((c) => {
+      c.run();
+      return c.output().slice();
+    })[0]!;
+    for (const count of threads)
+      for (const build of machine.builds) {
+        try {
+          const core = await BenchCore.open(host, build, count);
+          cores.push(core);
+          enter(build, count, kernelCase.wasm(core));
+        } catch (error) {
+          skipped.push({ kernel, shape, build, threads: count, why: String(error) });
+        }
+      }
+    addRows(kernel, shape, amount, unit, kernelCase.limits(machine), entries);
+    for (const core of cores) core.close();
+  }
+
+  for (const step of stepCases) {
+    if (!wanted("step", step.shape)) continue;
+    const js = stepInJs(step);
+    const entries: Entry[] = [{ build: "js", threads: 1, run: js.run }];
+    const opened = [js];
+    for (const count of threads)
+      for (const build of machine.builds) {
+        const note = (why: string) => skipped.push({ kernel: "step", shape: step.shape, build, threads: count, why });
+        try {
+          const contender = library && (await stepInWasm(library, step, build === "fastMath", count));
+          if (!contender) {
+            note(library ? "the library does not offer it here" : "no public API yet");
+            continue;
+          }
+          opened.push(contender);
+          if (learns(contender)) entries.push({ build, threads: count, run: contender.run });
+          else note("its loss does not fall");
+        } catch (error) {
+          note(String(error));
+        }
+      }
+    addRows("step", step.shape, step.amount, "GFLOP/s", peakRule(machine), entries);
+    for (const { close } of opened) close();
+  }
+
+  let cost: StepCost | undefined;
+  if (library && wanted("step", "2-16-16-1/32")) cost = await tryCost(library, host, rounds, skipped);
+
+  for (const row of rows) row.slow ||= row.probe < SLOW * bestProbe;
+  const results: Results = {
+    machine: {
+      cpu: host.cpu,
+      cores: host.cores,
+      node: host.engine,
+      date: new Date().toISOString(),
+      rounds,
+      peaks: machine.peaks,
+      probe: bestProbe,
+    },
+    rows,
+    skipped,
+    goals: goals(rows, cost),
+    step: cost,
+  };
+  for (const text of summary(results)) host.log(text);
+  return results;
+}
+
+async function tryCost(
+  library: Library,
+  host: Host,
+  rounds: number,
+  skipped: Skipped[],
+): Promise<StepCost | undefined> {
+  try {
+    return await stepCost(library, host, rounds);
+  } catch (error) {
+    skipped.push({ kernel: "step", shape: "2-16-16-1/32", build: "cost", threads: 1, why: String(error) });
+    return undefined;
+  }
+}
+
+/** Those of several contenders that a short trial cannot rule out. */
+function fastest(contenders: Contender[], now: () => number): Contender[] {
+  if (contenders.length === 1) return contenders;
+  const best = contenders.map(() => Number.POSITIVE_INFINITY);
+  for (let round = 0; round < 4; round++)
+    contenders.forEach(({ run }, i) => {
+      const start = now();
+      let calls = 0;
+      do {
+        run();
+        calls++;
+      } while (now() - start < 20);
+      best[i] = Math.min(best[i]!, (now() - start) / calls);
+    });
+  const least = Math.min(...best);
+  return contenders.filter((_, i) => best[i]! <= TRIAL * least);
+}
+
+/** Why a contender's output is not that of the reference. */
+function differs(contender: Contender, reference: Float32Array | undefined, tolerance: number): string | undefined {
+  if (!reference) return undefined;
+  const before = contender.output().slice();
+  contender.run();
+  const output = contender.output();
+  // NaN where nothing was written yet: compare bits
+  const bits = new Uint32Array(before.buffer);
+  if (new Uint32Array(output.slice().buffer).every((word, i) => word === bits[i]))
+    return "its kernel is not there yet (it writes nothing)";
+  let worst = 0;
+  for (let i = 0; i < reference.length; i++) {
+    const difference = Math.abs(output[i]! - reference[i]!) / (1 + Math.abs(reference[i]!));
+    if (!(difference <= worst)) worst = difference;
+  }
+  return !(worst <= tolerance) ? `its result is not JavaScript's: ${worst.toExponential(1)} apart` : undefined;
+}
+
+/** Whether the loss falls over a few steps on the same batch. */
+function learns({ run, loss }: { run(): void; loss(): number }): boolean {
+  run();
+  const first = loss();
+  for (let i = 0; i < 50; i++) run();
+  return loss() < first;
+}
