@@ -33,8 +33,8 @@ export interface ProgramSpec {
   targets: readonly TargetSpec[];
   /** Batch statistics and random masks. */
   training: boolean;
-  /** Add into the gradient block in the place of writing it. */
-  accumulate: boolean;
+  /** Rows of the group of batches whose gradients add up; 0: this batch is alone, and its gradients are written, not added. */
+  accumulate: number;
   /** Where the row numbers lie, for `shuffle`. */
   order?: number;
 }
@@ -66,7 +66,7 @@ export interface Program {
 /** A program's key among those of its lane. */
 export function keyOf(spec: ProgramSpec, frozen: string): string {
   const { kind, rows, inputs, targets, training, accumulate, order } = spec;
-  let key = `${kind} ${rows} ${+training}${+accumulate} ${frozen} ${inputs.join()} ${order ?? ""}`;
+  let key = `${kind} ${rows} ${+training} ${accumulate} ${frozen} ${inputs.join()} ${order ?? ""}`;
   for (const { kind, shape, weighted } of targets) key += ` ${kind},${+weighted},${shape}`;
   return key;
 }
@@ -284,8 +284,9 @@ class ProgramBuilder {
       meanLoss([value, weight, this.#entry("metric", losses.length + state.activities + i)], { output: -1 });
     });
     this.#activities.forEach(({ h, l1, l2 }, i) => {
-      activityPenalty([h, this.#entry("activity", losses.length + i)], { l1, l2 });
-      this.#seeds.push(() => [h, activityPenaltyBackward([h], { l1, l2 })]);
+      const attributes = { l1, l2, rows: spec.accumulate || undefined };
+      activityPenalty([h, this.#entry("activity", losses.length + i)], attributes);
+      this.#seeds.push(() => [h, activityPenaltyBackward([h], attributes)]);
     });
     graph.layer = "";
     const { parameterFloats } = state.structure;
