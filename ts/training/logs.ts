@@ -45,8 +45,8 @@ export class Accumulator {
     const dataLoss = losses.reduce((sum, { weight }, i) => sum + weight * mean(i), 0);
     const penalty = this.#rows > 0 ? (this.#weights + this.#activity) / this.#rows : 0;
     const logs: Logs = { loss: dataLoss + penalty, dataLoss, penalty };
-    if (losses.length > 1) losses.forEach(({ name }, i) => (logs[`${name}Loss`] = mean(i)));
-    metrics.forEach(({ name }, i) => (logs[name] = mean(losses.length + i)));
+    if (losses.length > 1) for (const [i, { name }] of losses.entries()) logs[`${name}Loss`] = mean(i);
+    for (const [i, { name }] of metrics.entries()) logs[name] = mean(losses.length + i);
     return logs;
   }
 
@@ -70,7 +70,8 @@ export const validationName = (name: string): string => `val${name[0]!.toUpperCa
 export function batchLogs(lane: Lane, compiled: Compiled, activities: number): Logs {
   const { losses, metrics } = compiled;
   const logs: Logs = { loss: lane.reported(0), dataLoss: lane.reported(1), penalty: lane.reported(2) };
-  if (losses.length > 1) losses.forEach(({ name }, i) => (logs[`${name}Loss`] = lane.reported(REPORT_HEAD + 4 * i)));
+  if (losses.length > 1)
+    for (const [i, { name }] of losses.entries()) logs[`${name}Loss`] = lane.reported(REPORT_HEAD + 4 * i);
   for (let i = 0; i < metrics.length; i++)
     logs[metrics[i]!.name] = lane.reported(REPORT_HEAD + 4 * (losses.length + activities + i));
   return logs;
