@@ -163,7 +163,10 @@ class ProgramBuilder {
   build(): void {
     const { spec, graph } = this;
     if (spec.kind === "initialize") return this.#initialize();
-    if (spec.kind === "shuffle") return void shuffle([this.#absolute([spec.rows], "order", spec.order!)], {});
+    if (spec.kind === "shuffle") {
+      shuffle([this.#absolute([spec.rows], "order", spec.order!)], {});
+      return;
+    }
     if (spec.kind !== "apply") {
       this.#forward();
       if (spec.kind === "predict") return;
