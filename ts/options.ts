@@ -1,6 +1,7 @@
 // Options of factories and calls: checked when they are given, under the name of who was called.
 
 import { argumentError, DownhillError, show } from "./errors";
+import type { Family } from "./registry";
 
 /** What one option takes. `T` is the type it has once read. */
 export interface Field<T> {
@@ -9,6 +10,8 @@ export interface Field<T> {
   /** Used where the option is absent; without one the option is required, unless `optional`. */
   fallback?: () => T;
   optional?: boolean;
+  /** It takes what factories of this family make. */
+  family?: Family;
 }
 
 export type Schema = Record<string, Field<unknown>>;

@@ -6,7 +6,14 @@ import { argumentError, DownhillError } from "../errors";
 import { boolean, count, either, fraction, natural, oneOf, optional, or, readOptions } from "../options";
 import { turn } from "../runtime/turn";
 import { type Examples, readExamples, splitExamples, stage, TrainingSet } from "./batch";
-import { type Callback, type FitPlan, makeCallbacks } from "./callbacks";
+import {
+  type Callback,
+  callbackStates,
+  type FitPlan,
+  makeCallbacks,
+  resumeCallbacks,
+  type StatefulCallback,
+} from "./callbacks";
 import { evaluateExamples } from "./evaluate";
 import { Accumulator, batchLogs, type Logs, logNames, validationName } from "./logs";
 import type { Model } from "./model";
@@ -139,11 +146,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     monitors: [...names, ...(validation ? names.map(validationName) : [])],
   };
   const made = makeCallbacks(read.callbacks, plan, model);
-  const resumed = initialEpoch > 0 ? state.callbackStates : [];
-  made.forEach(({ type, callback }, i) => {
-    const saved = resumed[i];
-    if (saved && saved.type === type && callback.setState) callback.setState(saved.state);
-  });
+  if (initialEpoch > 0) resumeCallbacks(made, state.callbackStates);
   const callbacks = made.map(({ callback }) => callback);
 
   state.fitting = true;
@@ -152,8 +155,15 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   try {
     if (examples) loop.open(examples, read.shuffle, batchSize, group);
     else loop.openStream(source as BatchSource, accumulate, classWeight);
-    return await loop.train(initialEpoch, epochs, steps, validation, made);
+    state.callbackStates = callbackStates(made);
+    return await loop.train(initialEpoch, epochs, steps, validation);
   } finally {
+    if (!state.disposed)
+      state.callbackStates = state.callbackStates.map(({ type, state }) => {
+        const known = state();
+        return { type, state: () => known };
+      });
+    for (const callback of callbacks) callback.close?.();
     loop.close();
     state.fitting = false;
   }
@@ -183,7 +193,7 @@ class Loop {
   constructor(
     readonly model: Model,
     readonly state: ModelState,
-    readonly callbacks: (Callback & { endsOnNaN?: boolean })[],
+    readonly callbacks: StatefulCallback[],
     readonly signal: AbortSignal | undefined,
   ) {
     this.#compiled = state.compiled!;
@@ -228,11 +238,11 @@ class Loop {
     epochs: number,
     steps: number | undefined,
     validation: Examples | undefined,
-    made: { type: string; callback: { getState?(): unknown } }[],
   ): Promise<History> {
     const { callbacks, model, state } = this;
     const history: History = { epochs: [] };
     for (const c of callbacks) await c.onTrainBegin?.({}, model);
+    state.lastWeights = undefined;
     let last: Logs | undefined;
     for (let epoch = first; epoch < epochs && !state.stopTraining; epoch++) {
       for (const c of callbacks) await c.onEpochBegin?.(epoch, {}, model);
@@ -251,10 +261,8 @@ class Loop {
       state.epoch = epoch + 1;
       last = logs;
       history.epochs.push(logs);
-      for (const [i, c] of callbacks.entries()) {
-        await c.onEpochEnd?.(epoch, logs, model);
-        state.callbackStates[i] = { type: made[i]!.type, state: made[i]!.callback.getState?.() };
-      }
+      for (const c of callbacks) await c.onEpochEnd?.(epoch, logs, model);
+      for (const c of callbacks) await c.afterEpoch?.();
       this.#check();
     }
     for (const c of callbacks) await c.onTrainEnd?.(last ?? {}, model);
