@@ -1,6 +1,7 @@
 // The public API: re-exports, nothing else.
 
 export { csv } from "./data/csv";
+export { type Dataset, dataset, type Item } from "./data/dataset";
 export { digits } from "./data/digits";
 export { idx } from "./data/idx";
 export { DownhillError, type ErrorCode } from "./errors";
