@@ -179,6 +179,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
   state.callbackStates = [];
   state.lastWeights = undefined;
   state.learningRate = config.optimizer["learningRate"] as number | Built;
+  writeSegments(state); // an evaluation may come before the first step
 }
 
 function checkDecayFilter(state: ModelState, optimizer: Built): void {
