@@ -62,7 +62,8 @@ async function addExamples(
 ): Promise<void> {
   const pace = new Pace(turn);
   for (let row = 0; row < examples.rows; row += batchSize) {
-    // a batch runs whole: another evaluation may come in between two of them
+    // a batch runs whole: another evaluation, or dispose, may come in between two of them
+    state.check();
     const rows = Math.min(batchSize, examples.rows - row);
     const lane = state.lane("evaluation");
     state.prepare(lane);
@@ -74,7 +75,6 @@ async function addExamples(
     const pause = pace.pause();
     if (pause) {
       await pause;
-      state.check();
       signal?.throwIfAborted();
     }
   }

@@ -239,13 +239,13 @@ class Loop {
     steps: number | undefined,
     validation: Examples | undefined,
   ): Promise<History> {
-    const { callbacks, model, state } = this;
+    const { model, state } = this;
     const history: History = { epochs: [] };
-    for (const c of callbacks) await c.onTrainBegin?.({}, model);
+    await this.#each((c) => c.onTrainBegin?.({}, model));
     state.lastWeights = undefined;
     let last: Logs | undefined;
     for (let epoch = first; epoch < epochs && !state.stopTraining; epoch++) {
-      for (const c of callbacks) await c.onEpochBegin?.(epoch, {}, model);
+      await this.#each((c) => c.onEpochBegin?.(epoch, {}, model));
       this.#accumulator.reset();
       const ended = await (this.#dataset ? this.#arrays(epoch, steps!) : this.#batches(epoch, steps));
       const logs = this.#accumulator.logs();
@@ -261,12 +261,20 @@ class Loop {
       state.epoch = epoch + 1;
       last = logs;
       history.epochs.push(logs);
-      for (const c of callbacks) await c.onEpochEnd?.(epoch, logs, model);
-      for (const c of callbacks) await c.afterEpoch?.();
+      await this.#each((c) => c.onEpochEnd?.(epoch, logs, model));
+      await this.#each((c) => c.afterEpoch?.());
       this.#check();
     }
-    for (const c of callbacks) await c.onTrainEnd?.(last ?? {}, model);
+    await this.#each((c) => c.onTrainEnd?.(last ?? {}, model));
     return history;
+  }
+
+  /** Awaits the callbacks one after another; any of them may have disposed of the model. */
+  async #each(call: (callback: StatefulCallback) => unknown): Promise<void> {
+    for (const callback of this.callbacks) {
+      await call(callback);
+      this.state.check();
+    }
   }
 
   #check(): void {
@@ -288,7 +296,10 @@ class Loop {
     const group = this.#group;
     let row = 0;
     for (let step = 0; step < steps; step++) {
-      for (const c of this.#onBatchBegin) await c.onBatchBegin!(step, {}, this.model);
+      for (const c of this.#onBatchBegin) {
+        await c.onBatchBegin!(step, {}, this.model);
+        state.check();
+      }
       beginUpdate(state, lane);
       const start = row;
       const end = Math.min(dataset.rows, start + batch * group);
@@ -364,7 +375,10 @@ class Loop {
     this.state.step++;
     if (this.#onBatchEnd.length) {
       const logs = this.#group > 1 ? this.#sums.logs() : batchLogs(this.#lane, this.#compiled, this.state.activities);
-      for (const c of this.#onBatchEnd) await c.onBatchEnd!(step, logs, this.model);
+      for (const c of this.#onBatchEnd) {
+        await c.onBatchEnd!(step, logs, this.model);
+        this.state.check();
+      }
     }
     this.#sums.reset();
     const pause = this.#pace.pause();
@@ -385,7 +399,10 @@ class Loop {
     let group: Examples[] = [];
     let step = 0;
     const update = async (): Promise<boolean> => {
-      for (const c of this.#onBatchBegin) await c.onBatchBegin!(step, {}, this.model);
+      for (const c of this.#onBatchBegin) {
+        await c.onBatchBegin!(step, {}, this.model);
+        state.check();
+      }
       beginUpdate(state, lane);
       const many = group.length > 1;
       const all = group.reduce((sum, { rows }) => sum + rows, 0);
@@ -411,6 +428,7 @@ class Loop {
       return true;
     };
     for await (const batch of this.#stream!.batches(epoch)) {
+      this.#check();
       group.push(read(batch));
       if (group.length === this.#group && !(await update())) return false;
       if (state.stopTraining || (steps !== undefined && step >= steps)) return true;
