@@ -513,6 +513,20 @@ describe("several inputs and outputs", () => {
   });
 });
 
+test("as many inputs and outputs as there is room for, and no more", async () => {
+  const make = (inputs: number, outputs: number) => {
+    const values = Array.from({ length: inputs }, () => input([2]));
+    return functional({ inputs: values, outputs: Array.from({ length: outputs }, (_, i) => dense(1)(values[i]!)) });
+  };
+  expect(() => make(17, 1)).toThrow(expect.objectContaining({ code: "argument" }));
+  expect(() => make(9, 9)).toThrow(expect.objectContaining({ code: "argument" }));
+  const model = make(16, 8);
+  model.compile({ optimizer: sgd(), loss: Array(8).fill(meanSquaredError()) });
+  const five = { x: Array(16).fill(points.x), y: Array(8).fill(points.y), sampleWeight: [1, 1, 1, 1, 1] };
+  const { epochs } = await model.fit(five, { epochs: 2, batchSize: 2, accumulate: 2 });
+  expect(epochs[1]!.loss).toBeLessThan(epochs[0]!.loss);
+});
+
 describe("frozen layers", () => {
   test("keep their weights and statistics, from the next step on", async () => {
     const model = compiledNet();
