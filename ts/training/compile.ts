@@ -176,6 +176,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
   state.compiled = compiled;
   state.step = 0;
   state.learningRate = config.optimizer["learningRate"] as number | Built;
+  writeSegments(state); // evaluation reads the penalties there
 }
 
 function checkDecayFilter(state: ModelState, optimizer: Built): void {
