@@ -144,7 +144,11 @@ test("orthogonal kernels are uniformly distributed: no entry is biased", () => {
 
 test("zeros, ones, constant; other layers and seeds have other numbers, equal seeds equal ones", () => {
   const all = (initializer: FactoryCall) => new Set(kernels(initializer, [4, 3])[0]!.data);
-  expect([all(["zeros"]), all(["ones"]), all(["constant", -0.5])]).toEqual([new Set([0]), new Set([1]), new Set([-0.5])]);
+  expect([all(["zeros"]), all(["ones"]), all(["constant", -0.5])]).toEqual([
+    new Set([0]),
+    new Set([1]),
+    new Set([-0.5]),
+  ]);
   const [first, second] = kernels(["heNormal"], [9, 9, 9], 3) as [(typeof found)[0], (typeof found)[0]];
   const found = kernels(["heNormal"], [9, 9, 9], 3);
   expect(found[0]!.data).toEqual(first.data);

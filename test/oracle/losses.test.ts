@@ -1,8 +1,8 @@
 // Value and gradients of every loss, against PyTorch's (losses.py).
 
 import { expect, test } from "vitest";
-import { type ActivationName } from "../../ts/layers/activation";
-import { dense, sgd, sequential } from "../../ts/index";
+import { dense, sequential, sgd } from "../../ts/index";
+import type { ActivationName } from "../../ts/layers/activation";
 import { array, arrays, build, expectClose, expectRecords, fixture, flat, type Nested } from "../support/oracle";
 
 interface Case {
@@ -60,5 +60,9 @@ for (const c of cases)
   });
 
 test("a fixture of every loss", () => {
-  expect([...new Set(cases.map((c) => c.loss))]).toEqual(["softmaxCrossEntropy", "binaryCrossEntropy", "meanSquaredError"]);
+  expect([...new Set(cases.map((c) => c.loss))]).toEqual([
+    "softmaxCrossEntropy",
+    "binaryCrossEntropy",
+    "meanSquaredError",
+  ]);
 });

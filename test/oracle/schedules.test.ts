@@ -27,8 +27,7 @@ function check(schedule: FactoryCall, expected: readonly number[]) {
   }
 }
 
-for (const { schedule, rates } of cases)
-  test(`${JSON.stringify(schedule)}, as PyTorch`, () => check(schedule, rates));
+for (const { schedule, rates } of cases) test(`${JSON.stringify(schedule)}, as PyTorch`, () => check(schedule, rates));
 
 const formulas: [FactoryCall, (k: number) => number][] = [
   [["linearDecay", { initial: 0, final: 0.5, steps: 13 }], (k) => (k < 13 ? (k / 13) * 0.5 : 0.5)],
@@ -58,13 +57,20 @@ const formulas: [FactoryCall, (k: number) => number][] = [
     (k) => (k < 7 ? (0.3 * (k + 1)) / 7 : 0.15 * (1 + Math.cos(Math.PI * Math.min(1, (k - 7) / 20)))),
   ],
   [
-    ["warmup", { steps: 3, then: ["warmup", { steps: 4, then: ["stepDecay", { initial: 1, factor: 0.5, every: 2 }] }] }],
+    [
+      "warmup",
+      { steps: 3, then: ["warmup", { steps: 4, then: ["stepDecay", { initial: 1, factor: 0.5, every: 2 }] }] },
+    ],
     (k) => (k < 3 ? (0.25 * (k + 1)) / 3 : k < 7 ? (k - 2) / 4 : 0.5 ** Math.floor((k - 7) / 2)),
   ],
 ];
 
 for (const [schedule, formula] of formulas)
-  test(`${JSON.stringify(schedule)}, its formula`, () => check(schedule, Array.from({ length: 30 }, (_, k) => formula(k))));
+  test(`${JSON.stringify(schedule)}, its formula`, () =>
+    check(
+      schedule,
+      Array.from({ length: 30 }, (_, k) => formula(k)),
+    ));
 
 test("oneCycle stays where it ended", () => {
   const rates = ratesOf(["oneCycle", { max: 0.1, steps: 10 }], 13).map(({ said }) => said);

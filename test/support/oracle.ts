@@ -2,8 +2,8 @@
 
 import { readFileSync } from "node:fs";
 import { expect } from "vitest";
-import * as downhill from "../../ts/index";
 import type { Layer, NDArray } from "../../ts/index";
+import * as downhill from "../../ts/index";
 
 /** Nested lists of numbers; null is NaN. */
 export type Nested = number | null | Nested[];
