@@ -14,7 +14,7 @@ import {
   sgd,
   softmaxCrossEntropy,
 } from "../../ts/index";
-import { array, arrays, expectClose, expectRecords, fixture, type Nested } from "../support/oracle";
+import { arrays, expectClose, expectRecords, fixture, type Nested } from "../support/oracle";
 
 type Coefficients = [l1: number, l2: number];
 

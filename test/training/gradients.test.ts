@@ -146,3 +146,17 @@ test("gradients has the masks and statistics of the step to come", () => {
   expect(model.gradients(x, y).loss).not.toBe(first.loss);
   expect(model.gradients(x, y, { training: false }).loss).toBeCloseTo(model.testOnBatch(x, y).loss, 6);
 });
+
+test("a frozen layer's gradients are those of the whole objective, too", () => {
+  using model = everything();
+  const { parameters } = model.gradients(x, y);
+  const before = model.getWeights();
+  for (const name of ["dense_1", "dense_2", "prelu_1"]) model.getLayer(name).trainable = false;
+  expect(model.gradients(x, y).parameters).toEqual(parameters);
+  model.learningRate = 0.1;
+  model.trainOnBatch(x, y);
+  const after = model.getWeights();
+  for (const key of ["dense_1/kernel", "dense_1/bias", "dense_2/kernel", "dense_2/bias", "prelu_1/alpha"])
+    expect(after[key]).toEqual(before[key]);
+  expect(after["class/kernel"]).not.toEqual(before["class/kernel"]);
+});
