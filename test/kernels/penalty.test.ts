@@ -148,13 +148,13 @@ for (const build of ["strict", "fastMath"] satisfies Build[]) {
     const activities = [0.25, 0, 0, 0, 0.125, 0, 0, 0];
     const partials = [1, 2.5];
     const cases = [
-      { losses, activities, partials, want: [0.5 * 2 - 1.25 + 4 + 3.875, 3.75, 3.875, 0], halt: Halt.none },
+      { losses, activities, partials, want: [0.5 * 2 - 1.25 + 4 + 3.875, 3.75, 3.875, 3.5], halt: Halt.none },
       { losses, activities: [], partials: [], want: [3.75, 3.75, 0, 0], halt: Halt.none },
       {
         losses: [Number.NaN, 0, 0, 1],
         activities,
         partials,
-        want: [Number.NaN, Number.NaN, 3.875, 0],
+        want: [Number.NaN, Number.NaN, 3.875, 3.5],
         halt: Halt.numeric,
       },
       { losses: [3e38, 0, 0, 2], activities: [], partials: [], want: [Infinity, Infinity, 0, 0], halt: Halt.numeric },

@@ -96,3 +96,17 @@ test("evaluate, in batches, says what one batch does", async () => {
     for (const [key, value] of Object.entries(logs)) expectClose(key, [seen[key]!], [value]);
   }
 });
+
+test.each([1, 2, 3, 7])("a step accumulated over batches of %i is the step of one batch", async (batchSize) => {
+  for (const { options, gradients, logs } of cases) {
+    using model = modelOf(options);
+    const data = { x: inputs, y: targets, ...(options.weighted && { sampleWeight: factors }) };
+    const { epochs } = await model.fit(data, { batchSize, accumulate: Math.ceil(7 / batchSize) });
+    for (const [key, value] of Object.entries(logs)) expectClose(key, [epochs[0]![key]!], [value]);
+    const before = arrays(weights);
+    for (const [key, after] of Object.entries(model.getWeights())) {
+      const step = after.data.map((w, i) => before[key]!.data[i]! - w);
+      expectClose(`step of ${key}`, step, gradients[key]!, { absolute: 2e-6, relative: 1e-5 });
+    }
+  }
+});
