@@ -1,6 +1,5 @@
 // Reverse-mode differentiation: walks the nodes backwards and asks each op for its inputs' gradients.
 
-import { add } from "../ops/elementwise";
 import type { Graph, Node, Tensor } from "./graph";
 
 /**
@@ -8,12 +7,14 @@ import type { Graph, Node, Tensor } from "./graph";
  *
  * @param seeds pairs of a tensor and the objective's own gradient with respect to it
  * @param targets tensors whose gradients are wanted
+ * @param add a + b: what a tensor that is read twice gets. An op, and so given from above
  * @returns the gradient of each target that the objective depends on
  */
 export function gradient(
   graph: Graph,
   seeds: readonly (readonly [Tensor, Tensor])[],
   targets: Iterable<Tensor>,
+  add: (a: Tensor, b: Tensor) => Tensor,
 ): Map<Tensor, Tensor> {
   const forward = [...graph.nodes];
   const wanted = new Set(targets);
@@ -24,7 +25,7 @@ export function gradient(
   const contribute = (t: Tensor | null | undefined, g: Tensor | null | undefined) => {
     if (!t || !g || !wanted.has(t)) return;
     const before = gradients.get(t);
-    gradients.set(t, before ? add([before, g], {}) : g);
+    gradients.set(t, before ? add(before, g) : g);
   };
   for (const [t, g] of seeds) contribute(t, g);
   for (const node of forward.reverse()) {
