@@ -65,6 +65,6 @@ export function activityPenaltyBackward(args: usize, ith: u32, nth: u32): void {
     const magnitude = v128.and(l1, f32x4.ne(v, zero)); // l1·|sign|
     const signed = v128.xor(magnitude, v128.and(v, i32x4.splat(0x80000000)));
     const d = f32x4.add(signed, f32x4.mul(l2, v));
-    store4(dh + i, f32x4.add(load4(dy + i, end - i), d), end - i);
+    store4(dh + i, dy ? f32x4.add(load4(dy + i, end - i), d) : d, end - i);
   }
 }

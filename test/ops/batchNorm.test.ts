@@ -72,7 +72,9 @@ for (const relu of [false, true])
       normalize(x, gamma, beta, movingMean, movingVariance, relu),
       inverse(movingVariance),
     ],
-    wrong: [[{ x: [4, 3], gamma: [4], beta: [3], movingMean: [3], movingVariance: [3] }, /expected gamma of shape \[3\]/]],
+    wrong: [
+      [{ x: [4, 3], gamma: [4], beta: [3], movingMean: [3], movingVariance: [3] }, /expected gamma of shape \[3\]/],
+    ],
   });
 
 checkOp(ops.movingAverage, {

@@ -1,7 +1,7 @@
 import * as ops from "../../ts/ops/elementwise";
 import { checkCoverage, checkOp } from "../support/checkOp";
 
-const CASES = [1, 3, 5, 7, 17, 63, 65, 1025, 40000].map((n) => ({ a: [n], b: [n] }));
+const CASES = [1, 3, 5, 7, 17, 63, 65, 1025, 12003].map((n) => ({ a: [n], b: [n] }));
 const wrong = [
   [{ a: [2, 3], b: [3, 2] }, /expected a second input of shape \[2, 3\], got \[3, 2\]/],
   [{ a: [6], b: [2, 3] }, /expected a second input of shape \[6\], got \[2, 3\]/],

@@ -5,7 +5,14 @@ import { checkCoverage, checkOp, numbers } from "../support/checkOp";
 
 const ROWS = 23; // in the source
 const SLOT = 3;
-const SHAPES = [[1, 1], [3, 5], [7, 64], [17, 63], [5, 1025], [65, 2, 3]];
+const SHAPES = [
+  [1, 1],
+  [3, 5],
+  [7, 64],
+  [17, 63],
+  [5, 1025],
+  [65, 2, 3],
+];
 
 /** Rows `first` … of the source, or of a list of rows; rows past `count` repeat the last. */
 interface Batch {
@@ -28,7 +35,11 @@ function source(type: SourceType, n: number): Float32Array | Uint8Array {
   return values;
 }
 
-for (const [name, type] of Object.entries({ float32: SourceType.float32, uint8: SourceType.uint8, raw32: SourceType.raw32 }))
+for (const [name, type] of Object.entries({
+  float32: SourceType.float32,
+  uint8: SourceType.uint8,
+  raw32: SourceType.raw32,
+}))
   for (const rescaled of type === SourceType.raw32 ? [false] : [false, true])
     for (const { title, indices, first, count } of BATCHES)
       for (const shape of SHAPES) {

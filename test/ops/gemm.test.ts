@@ -24,7 +24,11 @@ const SIZES = [
   [241, 9, 393], // more rows and depth than a block has
 ] as const;
 
-for (const [name, transA, transB] of [["NN", false, false], ["NT", false, true], ["TN", true, false]] as const) {
+for (const [name, transA, transB] of [
+  ["NN", false, false],
+  ["NT", false, true],
+  ["TN", true, false],
+] as const) {
   const shapes = (m: number, n: number, k: number) => ({
     a: transA ? [k, m] : [m, k],
     b: transB ? [n, k] : [k, n],
@@ -44,7 +48,10 @@ for (const [name, transA, transB] of [["NN", false, false], ["NT", false, true],
     tolerance: 1e-5,
     reference: ({ a, b }, s) => product(a, b, sizes(s.a, s.b), transA, transB),
     wrong: [
-      [{ ...shapes(2, 4, 3), a: transA ? [5, 2] : [2, 5], bias: null, aux: null }, /expected a matrix of shape \[2, 3\], got/],
+      [
+        { ...shapes(2, 4, 3), a: transA ? [5, 2] : [2, 5], bias: null, aux: null },
+        /expected a matrix of shape \[2, 3\], got/,
+      ],
       [{ a: [2, 3, 4], b: [3, 4], bias: null, aux: null }, /expected a matrix/],
     ],
   });

@@ -32,29 +32,29 @@ export type Expected = ArrayLike<number | undefined>;
 export interface Table<A, K extends string> {
   /** Follows the op's name in the tests'. */
   title?: string;
-  attributes?: A | ((shapes: Record<K, Shape>) => A);
+  attributes?: A | ((shapes: Record<NoInfer<K>, Shape>) => A);
   cases: readonly Record<K, Input>[];
   /** Element i of n of an input that is given by its shape; default: random, 0.05 ≤ |x| < 2 (no kinks within reach). */
-  values?: Partial<Record<K, (i: number, shape: Shape) => number>>;
+  values?: Partial<Record<NoInfer<K>, (i: number, shape: Shape) => number>>;
   /** Inputs of i32. */
-  integers?: readonly K[];
+  integers?: readonly NoInfer<K>[];
   /** Inputs that get no gradient. */
-  constants?: readonly K[];
+  constants?: readonly NoInfer<K>[];
   /** Inputs that the op writes, where they are given. */
-  writes?: readonly K[];
+  writes?: readonly NoInfer<K>[];
   /** False: attributes that only fusion sets, after the gradient has been built. */
   differentiated?: boolean;
   /** The outputs, then the written inputs as they are afterwards; one alone need not be in a list. Undefined: anything. */
-  reference(inputs: Record<K, Reals>, shapes: Record<K, Shape>): Expected | readonly Expected[];
+  reference(inputs: Record<NoInfer<K>, Reals>, shapes: Record<NoInfer<K>, Shape>): Expected | readonly Expected[];
   /** The outputs' shapes; default: one, the first input's. */
-  shapes?(inputs: Record<K, Shape>): Shape[];
+  shapes?(inputs: Record<NoInfer<K>, Shape>): Shape[];
   /** Largest error of an element, relative to |element| + the output's root mean square. */
   tolerance?: number;
   gradientTolerance?: number;
   /** Sets the state block and what it points to. */
-  prepare?(core: Core, buffers: Record<K, Buffer>): void;
+  prepare?(core: Core, buffers: Record<NoInfer<K>, Buffer>): void;
   /** Inputs of wrong shapes, and what the error says. */
-  wrong?: readonly (readonly [Record<K, Shape | null>, RegExp])[];
+  wrong?: readonly (readonly [Record<NoInfer<K>, Shape | null>, RegExp])[];
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: attributes are each op's own
@@ -98,7 +98,7 @@ function describeCase(inputs: Record<string, Input>): string {
     .join(", ");
 }
 
-const isContent = <T extends object>(input: T): input is Exclude<T, Shape> => !Array.isArray(input);
+const isContent = (input: NonNullable<Input>): input is Exclude<NonNullable<Input>, Shape> => !Array.isArray(input);
 const shapeOf = (input: NonNullable<Input>): Shape => (isContent(input) ? input.shape : input);
 
 function attributesOf<A, K extends string>({ attributes }: Table<A, K>, shapes: Record<K, Shape>): A {
@@ -174,7 +174,7 @@ class OpCase<A, K extends string> {
   readonly #attributes: A;
   readonly #bits: (Uint32Array | null)[];
   readonly #reals = {} as Record<K, Reals>;
-  #seeds = new Float32Array();
+  #seeds: Float32Array = new Float32Array();
 
   constructor(
     readonly op: Op<A>,
@@ -189,14 +189,13 @@ class OpCase<A, K extends string> {
       if (!input) return null;
       const shape = shapeOf(input);
       this.shapes[name] = shape;
-      if ("words" in input) return input.words;
+      if (isContent(input) && "words" in input) return input.words;
       const own = table.values?.[name];
-      const values =
-        isContent(input)
-          ? input.values
-          : own
-            ? Array.from({ length: sizeOf(shape) }, (_, i) => own(i, shape))
-            : numbers(sizeOf(shape), seed + 1);
+      const values = isContent(input)
+        ? input.values
+        : own
+          ? Array.from({ length: sizeOf(shape) }, (_, i) => own(i, shape))
+          : numbers(sizeOf(shape), seed + 1);
       const typed = table.integers?.includes(name) ? Int32Array.from(values) : Float32Array.from(values);
       this.#reals[name] = Float64Array.from(typed);
       return new Uint32Array(typed.buffer);
@@ -374,7 +373,7 @@ class OpCase<A, K extends string> {
     return {
       results: [...outputs.map(read), ...written],
       gradients: gradients.map((dx) => dx && read(dx)),
-      tookPlace: inputs.some((x) => x && x.place!.offset === outputs[0]?.place!.offset),
+      tookPlace: inputs.some((x) => x && x.place!.offset === outputs[0]?.place?.offset),
     };
   }
 
@@ -392,7 +391,8 @@ function checkRegions(arena: Uint32Array, regions: readonly Region[]): void {
   let at = 0;
   for (const { name, at: from, bytes } of [...regions, { name: "the end", at: arena.length * 4, bytes: 0 }]) {
     for (; at < from / 4; at++)
-      if (arena[at] !== GUARD_WORD) throw new Error(`word ${at} of the arena is written, before ${name} at ${from / 4}`);
+      if (arena[at] !== GUARD_WORD)
+        throw new Error(`word ${at} of the arena is written, before ${name} at ${from / 4}`);
     at = (from + bytes) / 4;
   }
 }
