@@ -2,11 +2,11 @@ import { expect, test } from "vitest";
 import { Base, Halt, State } from "../../assembly/isa";
 import { Graph } from "../../ts/graph/graph";
 import { plan } from "../../ts/graph/plan";
-import { lower } from "../../ts/graph/tape";
 import * as ops from "../../ts/ops/penalties";
 import { BUILDS } from "../support/builds";
 import { checkCoverage, checkOp, type Reals } from "../support/checkOp";
 import { Core } from "../support/core";
+import { runGraph } from "../support/runGraph";
 import { eachFloat, row, segmentWords } from "../support/segments";
 
 const [l1, l2] = [Math.fround(0.03), Math.fround(0.07)];
@@ -96,10 +96,7 @@ test.each([
     const head = graph.leaf([4], "head", place([0, 0, 0, 0]));
     const losses = graph.leaf([1, 4], "losses", place([mean, 0, 0, 1]));
     ops.objective([head, losses, null, null, null], { lossCount: 1, activityCount: 0 });
-    const { words } = lower(graph, plan(graph, 1), 1, core.state.address);
-    const tape = core.buffer(words.length);
-    tape.u32.set(words);
-    core.exports.run(tape.address, tape.address + words.byteLength);
+    runGraph(core, graph, plan(graph, 1));
     expect(core.state.u32[State.halt]).toBe(halt);
   }
 });

@@ -10,17 +10,16 @@
 // The reference is differenced, not the f32 kernel, so tolerances are tight.
 
 import { describe, expect, test } from "vitest";
-import { Base, Op as Opcode, State } from "../../assembly/isa";
+import { Base, Op as Opcode } from "../../assembly/isa";
 import { DownhillError } from "../../ts/errors";
 import { gradient } from "../../ts/graph/gradient";
 import { defineOp, Graph, type Op, type Shape, Span, sizeOf, type Tensor } from "../../ts/graph/graph";
 import { plan } from "../../ts/graph/plan";
-import { lower } from "../../ts/graph/tape";
-import { verify } from "../../ts/graph/verify";
 import { add } from "../../ts/ops/elementwise";
 import { BUILDS } from "./builds";
-import { type Buffer, type Build, Core, GUARD_WORD } from "./core";
-import { guardedPlan, type Region } from "./guardedPlan";
+import { type Buffer, type Build, Core } from "./core";
+import { guardedPlan } from "./guardedPlan";
+import { runGraph } from "./runGraph";
 
 /** An input: a shape, to be filled with numbers; its content; or absent. `words`: not all floats. */
 export type Input = Shape | { shape: Shape; values: ArrayLike<number> } | { shape: Shape; words: Uint32Array } | null;
@@ -347,28 +346,13 @@ class OpCase<A, K extends string> {
       for (const dx of gradients) if (dx) graph.kept.add(dx);
     }
 
-    const regions = guarded ? guardedPlan(graph, threads) : undefined;
-    const memory = regions ?? plan(graph, threads);
-    const tape = lower(graph, memory, threads, core.state.address);
-    verify(tape, { [Base.absolute]: 2 ** 32, [Base.parameters]: 0, [Base.statistics]: 0, [Base.arena]: memory.bytes });
-    const arena = core.buffer(memory.bytes / 4);
-    core.state.u32[State.arena] = arena.address;
-    const words = core.buffer(tape.words.length);
-    words.u32.set(tape.words);
     table.prepare?.(core, Object.fromEntries(names.map((name, i) => [name, buffers[i]])) as Record<K, Buffer>);
-    if (threads === 1) core.exports.run(words.address, words.address + tape.words.byteLength);
-    else for (const { at } of tape.instructions) core.runShares(words.address + at * 4, threads);
-
-    core.checkGuards();
-    if (regions) checkRegions(arena.u32, regions.regions);
-    buffers.forEach((buffer, i) => {
-      if (!buffer || this.#written.includes(i)) return;
-      if (buffer.u32.some((v, e) => v !== this.#bits[i]![e])) throw new Error(`${op.name} writes ${names[i]}`);
+    const memory = guarded ? guardedPlan(graph, threads) : plan(graph, threads);
+    const { read } = runGraph(core, graph, memory, threads);
+    inputs.forEach((x, i) => {
+      if (!x || dying.includes(i) || this.#written.includes(i)) return;
+      if (read(x).some((v, e) => v !== this.#bits[i]![e])) throw new Error(`${op.name} writes ${names[i]}`);
     });
-    const read = ({ place, size }: Tensor) => {
-      const address = place!.offset + (place!.base === Base.arena ? arena.address : 0);
-      return new Uint32Array(core.memory.buffer.slice(address, address + size * 4));
-    };
     const written = this.#written.map((i) => buffers[i]!.u32.slice());
     return {
       results: [...outputs.map(read), ...written],
@@ -383,17 +367,6 @@ class OpCase<A, K extends string> {
     const got = outputs.map((y) => y.shape);
     if (JSON.stringify(want) !== JSON.stringify(got))
       throw new Error(`${op.name} has shapes ${JSON.stringify(got)}, expected ${JSON.stringify(want)}`);
-  }
-}
-
-/** Throws where a word of the arena outside every region has been written. */
-function checkRegions(arena: Uint32Array, regions: readonly Region[]): void {
-  let at = 0;
-  for (const { name, at: from, bytes } of [...regions, { name: "the end", at: arena.length * 4, bytes: 0 }]) {
-    for (; at < from / 4; at++)
-      if (arena[at] !== GUARD_WORD)
-        throw new Error(`word ${at} of the arena is written, before ${name} at ${from / 4}`);
-    at = (from + bytes) / 4;
   }
 }
 
