@@ -10,14 +10,15 @@
 // The reference is differenced, not the f32 kernel, so tolerances are tight.
 
 import { describe, expect, test } from "vitest";
-import { Base, Op as Opcode } from "../../assembly/isa";
+import { Base } from "../../assembly/isa";
 import { DownhillError } from "../../ts/errors";
 import { gradient } from "../../ts/graph/gradient";
-import { defineOp, Graph, type Op, type Shape, Span, sizeOf, type Tensor } from "../../ts/graph/graph";
+import { Graph, type Op, type Shape, Span, sizeOf, type Tensor } from "../../ts/graph/graph";
 import { plan } from "../../ts/graph/plan";
 import { add } from "../../ts/ops/elementwise";
 import { BUILDS } from "./builds";
 import { type Buffer, type Build, Core } from "./core";
+import { given } from "./graphs";
 import { guardedPlan } from "./guardedPlan";
 import { runGraph } from "./runGraph";
 
@@ -139,14 +140,6 @@ function coreOf(build: Build): Core {
 
 const leaf = (graph: Graph, shape: Shape, offset: number, name = "leaf") =>
   graph.leaf(shape, name, { base: Base.absolute, offset });
-
-/** Brings a leaf into the arena, as a layer's output would lie there. */
-const given = defineOp<Record<never, never>>({
-  name: "given",
-  shape: ([x]) => [x!],
-  gradient: null,
-  lower: (tape, { inputs, outputs }) => tape.push(Opcode.copy, outputs, inputs, [outputs[0]!.size], [], 0),
-});
 
 /** How one run is planned. */
 interface Mode {

@@ -17,7 +17,8 @@ export function gradient(
   add: (a: Tensor, b: Tensor) => Tensor,
 ): Map<Tensor, Tensor> {
   const forward = [...graph.nodes];
-  const wanted = new Set(targets);
+  const asked = new Set(targets);
+  const wanted = new Set(asked); // and what leads to them
   for (const node of forward) {
     if (node.op.gradient && node.inputs.some((t) => t && wanted.has(t))) wanted.add(node.outputs[0]!);
   }
@@ -37,7 +38,7 @@ export function gradient(
       contribute(t, inputs[i]);
     });
   }
-  return new Map([...wanted].flatMap((t) => (gradients.has(t) ? [[t, gradients.get(t)!]] : [])));
+  return new Map([...asked].flatMap((t) => (gradients.has(t) ? [[t, gradients.get(t)!]] : [])));
 }
 
 /** Drops the nodes whose outputs nobody needs. */
