@@ -5,6 +5,7 @@
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
 
 const TARGETS = ["strict", "fastMath", "strictShared", "fastMathShared"];
@@ -17,11 +18,14 @@ function opcodeCount() {
   return [...body.slice(0, body.indexOf("}")).matchAll(/^ {2}(\w+),/gm)].length - 1;
 }
 
-/** Compiles one target and writes it as a module whose default export is its base64. */
+/** Compiles one target and writes it, deflated, as a module whose default export is base64: gzip cannot see through base64, so what it is to save must be saved before. */
 function buildCore(target) {
   run("node_modules/assemblyscript/bin/asc.js", "--target", target);
   const bytes = readFileSync(`build/core/${target}.wasm`);
-  writeFileSync(`build/core/${target}.js`, `export default "${bytes.toString("base64")}";\n`);
+  writeFileSync(
+    `build/core/${target}.js`,
+    `export default "${deflateRawSync(bytes, { level: 9, memLevel: 9 }).toString("base64")}";\n`,
+  );
   return bytes;
 }
 

@@ -621,7 +621,7 @@ export const enum PenaltyGradient {
   floats,
 }
 
-/** result = [loss, dataLoss, penalty, 0]: dataLoss = Σ weight·mean over `losses`, penalty = Σ partials + Σ means of `activities`; State.halt where loss is not finite. */
+/** result = [loss, dataLoss, penalty, the weights' part of the penalty]: dataLoss = Σ weight·mean over `losses`, penalty = Σ partials + Σ means of `activities`; State.halt where loss is not finite. */
 export const enum Objective {
   result, // (4)
   losses, // (lossCount, 4), each [mean, sum, count, weight]

@@ -49,11 +49,23 @@ function peaks() {
   }`;
   writeFileSync("build/bench/peaks.ts", source);
   execFileSync("node", [
-    "node_modules/assemblyscript/bin/asc.js", "build/bench/peaks.ts", "--config", "none", "-O3", "--noAssert", "--runtime", "stub",
-    "--enable", "simd,relaxed-simd", "--importMemory", "-o", "build/bench/peaks.wasm",
+    "node_modules/assemblyscript/bin/asc.js",
+    "build/bench/peaks.ts",
+    "--config",
+    "none",
+    "-O3",
+    "--noAssert",
+    "--runtime",
+    "stub",
+    "--enable",
+    "simd,relaxed-simd",
+    "--importMemory",
+    "-o",
+    "build/bench/peaks.wasm",
   ]);
   const memory = new WebAssembly.Memory({ initial: 128 });
-  return new WebAssembly.Instance(new WebAssembly.Module(readFileSync("build/bench/peaks.wasm")), { env: { memory } }).exports;
+  return new WebAssembly.Instance(new WebAssembly.Module(readFileSync("build/bench/peaks.wasm")), { env: { memory } })
+    .exports;
 }
 
 const peak = peaks();
@@ -76,9 +88,35 @@ function prepare(build, m, k, n, transA, transB) {
   const state = take(State.words * 4);
   const bytes = gemmWorkspaceBytes(m, n, k, transA, transB);
   const [c, workspace, a, b] = [take(m * n * 4), take(bytes), take(m * k * 4), take(k * n * 4)];
-  new Float32Array(memory.buffer, a, m * k).forEach((_, i, x) => { x[i] = ((i * 7) % 13) / 13 - 0.5; });
-  new Float32Array(memory.buffer, b, k * n).forEach((_, i, x) => { x[i] = ((i * 5) % 11) / 11 - 0.5; });
-  const operands = [c, workspace, a, b, 0, 0, m, n, k, transA ? m : k, transB ? k : n, n, +transA, +transB, 1, 0, 0, 0, 0, 0, bytes];
+  new Float32Array(memory.buffer, a, m * k).forEach((_, i, x) => {
+    x[i] = ((i * 7) % 13) / 13 - 0.5;
+  });
+  new Float32Array(memory.buffer, b, k * n).forEach((_, i, x) => {
+    x[i] = ((i * 5) % 11) / 11 - 0.5;
+  });
+  const operands = [
+    c,
+    workspace,
+    a,
+    b,
+    0,
+    0,
+    m,
+    n,
+    k,
+    transA ? m : k,
+    transB ? k : n,
+    n,
+    +transA,
+    +transB,
+    1,
+    0,
+    0,
+    0,
+    0,
+    0,
+    bytes,
+  ];
   const at = take((Header.args + operands.length) * 4);
   const words = Header.args + operands.length;
   new Uint32Array(memory.buffer, at, words).set([Op.gemm, words, 0, state, ...operands]);
@@ -123,7 +161,6 @@ function time(f, repeats) {
 }
 
 const median = (x) => x.toSorted((p, q) => p - q)[x.length >> 1];
-const shares = { strict: [], fastMath: [] };
 console.log(`node ${process.versions.node}\n${"".padEnd(20)}${"fastMath".padStart(30)}${"strict".padStart(34)}`);
 for (const [kind, m, k, n] of shapes) {
   const name = `${kind} ${m}x${k}x${n}`;

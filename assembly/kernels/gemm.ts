@@ -15,11 +15,25 @@
 //       └───┴───┴───┴─┘        │  A   │ mc in tiles of MR and 4 rows
 //            NC                └──────┘
 //
-// Thin products go their own ways: one row by axpy or dot products over the rows of b, one column as such a row.
+// Thin products go their own ways: up to three rows by axpy over the rows of b, one row against a transposed b by dot
+// products, sixteen at a time; one column is such a row.
+//
+// Epilogues: relu and the three backward ones. tanh and sigmoid are instructions of their own: their arithmetic
+// costs far more than the pass over memory that an epilogue would save.
 //
 // Work is split over batch elements where there are enough, else over columns or rows, whichever is more even.
 
-import { Epilogue, GEMM_ALIASED, GEMM_IN_PLACE, GEMM_IN_PLACE_ALIASED, GEMM_KC, GEMM_MC, GEMM_NC, GEMM_PACK_A, Gemm } from "../isa";
+import {
+  Epilogue,
+  GEMM_ALIASED,
+  GEMM_IN_PLACE,
+  GEMM_IN_PLACE_ALIASED,
+  GEMM_KC,
+  GEMM_MC,
+  GEMM_NC,
+  GEMM_PACK_A,
+  Gemm,
+} from "../isa";
 import { ceilDiv, pointer, share, shareOf, size } from "../operands";
 import { axpy1, axpy4, dot16, MR, tileNarrow, tileShort, tileTall } from "./gemm.micro";
 
@@ -103,7 +117,7 @@ function packTiles(dst: usize, m: usize, src: usize, lineBytes: usize, k: usize)
   }
 }
 
-/** dst (k, 8), four columns of it = 4 rows of a transposed b. */
+/** Four columns of dst (k, 8) = 4 rows of a transposed b. */
 function packTransposed4(dst: usize, src: usize, ldbBytes: usize, k: usize): void {
   const src1 = src + ldbBytes;
   const src2 = src1 + ldbBytes;
@@ -134,7 +148,7 @@ function packTransposed4(dst: usize, src: usize, ldbBytes: usize, k: usize): voi
   }
 }
 
-/** c's rows × columns that a tile of `width` columns reaches past: through a tile of its own. */
+/** rows × columns of dst = those of src: between c and the tile that stands in for one that reaches past its columns. */
 function copyTile(dst: usize, dstRow: usize, src: usize, srcRow: usize, rows: usize, columns: usize): void {
   for (let i: usize = 0; i < rows; i++) {
     for (let j: usize = 0; j < columns << 2; j += 4) store<f32>(dst + j, load<f32>(src + j));
@@ -193,7 +207,7 @@ function strip(
   }
 }
 
-/** Rows [0, m) × columns [0, n) of c through bias and epilogue. */
+/** m × n of c through bias and epilogue: rows in L2, a vector at a time. biasStep is 0 for a bias that all columns share. */
 function finish(
   c: usize,
   m: usize,
@@ -214,9 +228,7 @@ function finish(
       // single lanes after the last whole vector
       const whole = left >= 4;
       let v = whole ? v128.load(p) : v128.load32_zero(p);
-      if (bias) {
-        v = f32x4.add(v, whole && biasStep ? v128.load(r) : v128.load32_splat(r));
-      }
+      if (bias) v = f32x4.add(v, whole && biasStep ? v128.load(r) : v128.load32_splat(r));
       if (epilogue == Epilogue.relu) v = f32x4.pmax(v, zero);
       else if (epilogue != Epilogue.none) {
         const y = whole ? v128.load(q) : v128.load32_zero(q);
@@ -375,6 +387,7 @@ function clear(c: usize, m: usize, n: usize, cRow: usize): void {
   }
 }
 
+/** The instruction: see Gemm (isa.ts). */
 export function gemm(args: usize, ith: u32, nth: u32): void {
   const k = size(args, Gemm.k);
   const ldc = size(args, Gemm.ldc) << 2;

@@ -190,7 +190,7 @@ export function clipFactor(args: usize, ith: u32, nth: u32): void {
   store<f32>(factor, <f32>norm, 4);
 }
 
-/** result = [dataLoss + penalty, dataLoss, penalty, 0]; notes in State.halt that the loss is not finite. Rank 0 alone. */
+/** result = [dataLoss + penalty, dataLoss, penalty, the weights' part of it]; notes in State.halt that the loss is not finite. Rank 0 alone. */
 export function objective(args: usize, ith: u32, nth: u32): void {
   if (ith != 0) return;
   const result = pointer(args, Objective.result);
@@ -201,6 +201,7 @@ export function objective(args: usize, ith: u32, nth: u32): void {
     at += 16;
   }
   let penalty = orderedSum(pointer(args, Objective.partials), size(args, Objective.chunks));
+  store<f32>(result, <f32>penalty, 12);
   at = pointer(args, Objective.activities); // (activityCount, 4): [mean, …]
   for (let count = size(args, Objective.activityCount); count != 0; count--) {
     penalty += load<f32>(at);
@@ -210,7 +211,6 @@ export function objective(args: usize, ith: u32, nth: u32): void {
   store<f32>(result, loss);
   store<f32>(result, <f32>dataLoss, 4);
   store<f32>(result, <f32>penalty, 8);
-  store<f32>(result, 0, 12);
   const block = state(args);
   if (!isFinite<f32>(loss) && load<u32>(block, State.halt << 2) == Halt.none)
     store<u32>(block, Halt.numeric, State.halt << 2);

@@ -34,7 +34,7 @@ const f = Math.fround;
 
 const EPILOGUES: Partial<Record<Epilogue, (v: number, y: number) => number>> = {
   [Epilogue.none]: (v) => v,
-  [Epilogue.relu]: (v) => (v < 0 ? 0 : v),
+  [Epilogue.relu]: (v) => Math.max(v, 0),
   [Epilogue.reluBackward]: (v, y) => (y > 0 ? v : 0),
   [Epilogue.tanhBackward]: (v, y) => f(v * f(1 - f(y * y))),
   [Epilogue.sigmoidBackward]: (v, y) => f(f(v * y) * f(1 - y)),
@@ -127,7 +127,8 @@ describe.each(["strict", "fastMath"] as const)("gemm, %s: every element is one c
     const sizes = [1, 2, 3, 4, 5, 7, 8, 9, 17, 23];
     for (const m of sizes)
       for (const n of sizes)
-        for (const k of [1, 2, 5, 8, 19]) check(build, { m, n, k, ...transposes, pad: (m + n + k) % 3 });
+        for (const k of (m + n) % 2 ? [1, 8] : [2, 5, 19])
+          check(build, { m, n, k, ...transposes, pad: (m + n + k) % 3 });
   });
 
   test.each(TRANSPOSES)("many rows, columns, panels, transA $transA, transB $transB", (transposes) => {

@@ -1,4 +1,13 @@
-import { GEMM_ALIASED, GEMM_IN_PLACE, GEMM_IN_PLACE_ALIASED, GEMM_KC, GEMM_MC, GEMM_NC, GEMM_PACK_A, GEMM_TILE } from "../../assembly/isa";
+import {
+  GEMM_ALIASED,
+  GEMM_IN_PLACE,
+  GEMM_IN_PLACE_ALIASED,
+  GEMM_KC,
+  GEMM_MC,
+  GEMM_NC,
+  GEMM_PACK_A,
+  GEMM_TILE,
+} from "../../assembly/isa";
 
 /**
  * Bytes of workspace that each thread needs for a GEMM of these sizes (assembly/kernels/gemm.ts), in any build: a tile;

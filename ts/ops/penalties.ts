@@ -10,6 +10,8 @@ const none = (): Shape[] => [];
 export interface ActivityAttributes {
   l1: number;
   l2: number;
+  /** Examples that the penalty is averaged over; default: the batch. */
+  rows?: number | undefined;
 }
 
 /** (l1·Σ|h| + l2·½Σh²)/rows. Inputs h and the report's entry. */
@@ -19,11 +21,11 @@ export const activityPenalty: OpOf<ActivityAttributes> = /* @__PURE__ */ defineO
   shape: none,
   gradient: null,
   workspace: ({ inputs: [h] }) => chunksOf(h!.size) * 8,
-  lower(tape, { inputs: [h, result], attributes: { l1, l2 } }) {
+  lower(tape, { inputs: [h, result], attributes: { l1, l2, rows = h!.shape[0]! } }) {
     const chunks = chunksOf(h!.size);
     const partials = tape.workspace(0, chunks * 8);
     tape.push(Op.activityPenalty, [partials], [h!], [h!.size], [l1, l2], streaming(h!.size));
-    tape.push(Op.activityPenaltyReduce, [result!], [partials], [chunks, h!.shape[0]!], [], chunks, false);
+    tape.push(Op.activityPenaltyReduce, [result!], [partials], [chunks, rows], [], chunks, false);
   },
 });
 
@@ -32,8 +34,8 @@ export const activityPenaltyBackward: OpOf<ActivityAttributes> = /* @__PURE__ */
   name: "activityPenaltyBackward",
   shape: ([h]) => [h!],
   gradient: null,
-  lower(tape, { inputs: [h], outputs: [dh], attributes: { l1, l2 } }) {
-    tape.push(Op.activityPenaltyBackward, [dh!], [null, h!], [h!.size, h!.shape[0]!], [l1, l2], streaming(2 * h!.size));
+  lower(tape, { inputs: [h], outputs: [dh], attributes: { l1, l2, rows = h!.shape[0]! } }) {
+    tape.push(Op.activityPenaltyBackward, [dh!], [null, h!], [h!.size, rows], [l1, l2], streaming(2 * h!.size));
   },
 });
 

@@ -1,6 +1,7 @@
 // Instantiation of the core: the one place that touches @assemblyscript/loader and the compiled bytes.
 
 import { instantiateSync } from "@assemblyscript/loader";
+import { inflateSync } from "fflate";
 import strict from "#core/strict.js";
 import type { Status } from "../../assembly/isa";
 
@@ -25,19 +26,16 @@ export interface CoreBuild {
   shared: boolean;
 }
 
-/** The bytes behind a base64 text. */
-export function decodeBase64(base64: string): Uint8Array<ArrayBuffer> {
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
+/** The bytes behind base64 of a deflated module. */
+function decode(base64: string): Uint8Array<ArrayBuffer> {
+  return inflateSync(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))) as Uint8Array<ArrayBuffer>;
 }
 
 let embedded: WebAssembly.Module | undefined;
 
 /** The strict single-threaded build, which every bundle holds; compiled once. */
 export function embeddedModule(): WebAssembly.Module {
-  embedded ??= new WebAssembly.Module(decodeBase64(strict));
+  embedded ??= new WebAssembly.Module(decode(strict));
   return embedded;
 }
 
@@ -49,7 +47,7 @@ export async function loadModule({ fastMath, shared }: CoreBuild): Promise<WebAs
       ? import("#core/fastMathShared.js")
       : import("#core/fastMath.js")
     : import("#core/strictShared.js"));
-  return WebAssembly.compile(decodeBase64(base64));
+  return WebAssembly.compile(decode(base64));
 }
 
 /** An instance over `memory`. */

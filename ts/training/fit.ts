@@ -160,14 +160,16 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
 }
 
 /** Whether batch normalization makes a batch more than the sum of its parts. */
-function usesBatchStatistics({ structure, activities }: ModelState): boolean {
-  return structure.statistics.length > 0 || activities > 0;
+function usesBatchStatistics({ structure }: ModelState): boolean {
+  return structure.statistics.length > 0;
 }
 
 class Loop {
   readonly #lane;
   readonly #compiled;
   readonly #accumulator: Accumulator;
+  /** The same of one group of batches. */
+  readonly #sums: Accumulator;
   readonly #pace = new Pace(turn);
   #dataset: TrainingSet | undefined;
   #shuffle: Program | undefined;
@@ -187,6 +189,7 @@ class Loop {
     this.#compiled = state.compiled!;
     this.#lane = state.lane("training");
     this.#accumulator = new Accumulator(this.#compiled, state.activities);
+    this.#sums = new Accumulator(this.#compiled, state.activities);
     this.#onBatchBegin = callbacks.filter((c) => c.onBatchBegin);
     this.#onBatchEnd = callbacks.filter((c) => c.onBatchEnd);
   }
@@ -204,7 +207,7 @@ class Loop {
       inputs: [],
       targets: [],
       training: false,
-      accumulate: false,
+      accumulate: 0,
       order,
     });
   }
@@ -287,10 +290,10 @@ class Loop {
         dataset.load(row, count);
         lane.set(State.row, row - start);
         row += count;
-        const program = programFor(state, lane, "train", dataset.examples, count, true, group > 1);
+        const program = programFor(state, lane, "train", dataset.examples, count, true, group > 1 ? end - start : 0);
         const ok = await this.#run(program, row === end, epoch, step, dataset.examples);
         if (!ok) return false;
-        this.#accumulator.add(lane, count);
+        this.#add(count);
       }
       await this.#updated(step);
       if (state.stopTraining) break;
@@ -342,13 +345,20 @@ class Loop {
     );
   }
 
+  /** Takes in what the lane reports of a batch. */
+  #add(rows: number): void {
+    this.#accumulator.add(this.#lane, rows);
+    if (this.#group > 1) this.#sums.add(this.#lane, rows);
+  }
+
   /** After an update. */
   async #updated(step: number): Promise<void> {
     this.state.step++;
     if (this.#onBatchEnd.length) {
-      const logs = batchLogs(this.#lane, this.#compiled, this.state.activities);
+      const logs = this.#group > 1 ? this.#sums.logs() : batchLogs(this.#lane, this.#compiled, this.state.activities);
       for (const c of this.#onBatchEnd) await c.onBatchEnd!(step, logs, this.model);
     }
+    this.#sums.reset();
     const pause = this.#pace.pause();
     if (pause) await pause;
     this.#check();
@@ -370,6 +380,7 @@ class Loop {
       for (const c of this.#onBatchBegin) await c.onBatchBegin!(step, {}, this.model);
       beginUpdate(state, lane);
       const many = group.length > 1;
+      const all = group.reduce((sum, { rows }) => sum + rows, 0);
       if (many) {
         this.#clearGradients();
         for (let output = 0; output < this.#compiled.losses.length; output++)
@@ -383,9 +394,9 @@ class Loop {
         lane.set(State.row, row);
         row += examples.rows;
         stage(lane, examples, 0, examples.rows);
-        const program = programFor(state, lane, "train", examples, examples.rows, true, many);
+        const program = programFor(state, lane, "train", examples, examples.rows, true, many ? all : 0);
         if (!(await this.#run(program, i === group.length - 1, epoch, step, examples))) return false;
-        this.#accumulator.add(lane, examples.rows);
+        this.#add(examples.rows);
       }
       group = [];
       await this.#updated(step++);

@@ -13,7 +13,9 @@ export class Accumulator {
   readonly #activities: number;
   /** Σ value and Σ count, for each loss and metric. */
   readonly #sums: Float64Array;
-  #penalty = 0;
+  /** Of the weights' penalties, times rows; and of the activities' penalties. */
+  #weights = 0;
+  #activity = 0;
   #rows = 0;
 
   constructor(compiled: Compiled, activities: number) {
@@ -30,7 +32,9 @@ export class Accumulator {
       this.#sums[2 * i]! += lane.reported(entry + 1);
       this.#sums[2 * i + 1]! += lane.reported(entry + 2);
     }
-    this.#penalty += lane.reported(2) * rows;
+    this.#weights += lane.reported(3) * rows;
+    for (let i = 0; i < this.#activities; i++)
+      this.#activity += lane.reported(REPORT_HEAD + 4 * (losses.length + i) + 1);
     this.#rows += rows;
   }
 
@@ -39,17 +43,16 @@ export class Accumulator {
     const { losses, metrics } = this.#compiled;
     const mean = (i: number) => (this.#sums[2 * i + 1]! > 0 ? this.#sums[2 * i]! / this.#sums[2 * i + 1]! : 0);
     const dataLoss = losses.reduce((sum, { weight }, i) => sum + weight * mean(i), 0);
-    const penalty = this.#rows > 0 ? this.#penalty / this.#rows : 0;
+    const penalty = this.#rows > 0 ? (this.#weights + this.#activity) / this.#rows : 0;
     const logs: Logs = { loss: dataLoss + penalty, dataLoss, penalty };
-    if (losses.length > 1) losses.forEach(({ name }, i) => (logs[`${name}Loss`] = mean(i)));
-    metrics.forEach(({ name }, i) => (logs[name] = mean(losses.length + i)));
+    if (losses.length > 1) for (const [i, { name }] of losses.entries()) logs[`${name}Loss`] = mean(i);
+    for (const [i, { name }] of metrics.entries()) logs[name] = mean(losses.length + i);
     return logs;
   }
 
   reset(): void {
     this.#sums.fill(0);
-    this.#penalty = 0;
-    this.#rows = 0;
+    this.#weights = this.#activity = this.#rows = 0;
   }
 }
 
@@ -67,7 +70,8 @@ export const validationName = (name: string): string => `val${name[0]!.toUpperCa
 export function batchLogs(lane: Lane, compiled: Compiled, activities: number): Logs {
   const { losses, metrics } = compiled;
   const logs: Logs = { loss: lane.reported(0), dataLoss: lane.reported(1), penalty: lane.reported(2) };
-  if (losses.length > 1) losses.forEach(({ name }, i) => (logs[`${name}Loss`] = lane.reported(REPORT_HEAD + 4 * i)));
+  if (losses.length > 1)
+    for (const [i, { name }] of losses.entries()) logs[`${name}Loss`] = lane.reported(REPORT_HEAD + 4 * i);
   for (let i = 0; i < metrics.length; i++)
     logs[metrics[i]!.name] = lane.reported(REPORT_HEAD + 4 * (losses.length + activities + i));
   return logs;

@@ -222,7 +222,7 @@ export class Model<P extends Prediction = Prediction> {
     runtime.heap.clear(compiled.gradients, structure.parameterFloats * 4);
     for (const [entry, data] of read) runtime.heap.f32.set(data, (compiled.gradients >>> 2) + entry.offset);
     writeSegments(state, new Set(read.map(([entry]) => entry.key)));
-    const spec = { kind: "apply", rows: 1, inputs: [], targets: [], training: true, accumulate: false } as const;
+    const spec = { kind: "apply", rows: 1, inputs: [], targets: [], training: true, accumulate: 0 } as const;
     runtime.run(state.program(lane, spec).all);
     state.forgetTrainable();
     state.step++;

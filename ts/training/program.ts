@@ -34,8 +34,8 @@ export interface ProgramSpec {
   targets: readonly TargetSpec[];
   /** Batch statistics and random masks. */
   training: boolean;
-  /** Add into the gradient block in the place of writing it. */
-  accumulate: boolean;
+  /** Rows of the group of batches whose gradients add up; 0: this batch is alone, and its gradients are written, not added. */
+  accumulate: number;
   /** Where the row numbers lie, for `shuffle`. */
   order?: number;
 }
@@ -67,7 +67,7 @@ export interface Program {
 /** A program's key among those of its lane. */
 export function keyOf(spec: ProgramSpec, frozen: string): string {
   const { kind, rows, inputs, targets, training, accumulate, order } = spec;
-  let key = `${kind} ${rows} ${+training}${+accumulate} ${frozen} ${inputs.join()} ${order ?? ""}`;
+  let key = `${kind} ${rows} ${+training} ${accumulate} ${frozen} ${inputs.join()} ${order ?? ""}`;
   for (const { kind, shape, weighted } of targets) key += ` ${kind},${+weighted},${shape}`;
   return key;
 }
@@ -164,7 +164,10 @@ class ProgramBuilder {
   build(): void {
     const { spec, graph } = this;
     if (spec.kind === "initialize") return this.#initialize();
-    if (spec.kind === "shuffle") return void shuffle([this.#absolute([spec.rows], "order", spec.order!)], {});
+    if (spec.kind === "shuffle") {
+      shuffle([this.#absolute([spec.rows], "order", spec.order!)], {});
+      return;
+    }
     if (spec.kind !== "apply") {
       this.#forward();
       if (spec.kind === "predict") return;
@@ -285,8 +288,9 @@ class ProgramBuilder {
       meanLoss([value, weight, this.#entry("metric", losses.length + state.activities + i)], { output: -1 });
     });
     this.#activities.forEach(({ h, l1, l2 }, i) => {
-      activityPenalty([h, this.#entry("activity", losses.length + i)], { l1, l2 });
-      this.#seeds.push(() => [h, activityPenaltyBackward([h], { l1, l2 })]);
+      const attributes = { l1, l2, rows: spec.accumulate || undefined };
+      activityPenalty([h, this.#entry("activity", losses.length + i)], attributes);
+      this.#seeds.push(() => [h, activityPenaltyBackward([h], attributes)]);
     });
     graph.layer = "";
     const { parameterFloats } = state.structure;

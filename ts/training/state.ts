@@ -84,7 +84,7 @@ export class ModelState implements Disposable {
       this.statistics = heap.allocate(statisticFloats * 4, name);
       heap.clear(this.parameters, parameterFloats * 4);
       heap.clear(this.statistics, statisticFloats * 4);
-      this.#run({ kind: "initialize", rows: 1, inputs: [], targets: [], training: false, accumulate: false });
+      this.#run({ kind: "initialize", rows: 1, inputs: [], targets: [], training: false, accumulate: 0 });
     } catch (error) {
       this.dispose();
       throw error;

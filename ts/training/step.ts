@@ -33,7 +33,7 @@ export function programFor(
   examples: Examples,
   rows: number,
   training: boolean,
-  accumulate = false,
+  accumulate = 0,
 ): Program {
   const { inputs, targets } = examples;
   return state.program(lane, { kind, rows, inputs, targets, training, accumulate });
