@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Op, State } from "../../assembly/isa";
 import { BUILDS } from "../support/builds";
 import { Core } from "../support/core";
-import { philox } from "../support/philox";
+import { kept as keptBy, quantised } from "../support/dropoutMask";
 
 const OP = 5;
 const f32 = Math.fround;
@@ -32,22 +32,8 @@ function dropout(core: Core, x: ArrayLike<number>, rate: number, call: Call = {}
   return to.f32.slice();
 }
 
-/** Bits an element takes, and the rate in force: the contract in kernels/dropout.ts. */
-function quantised(rate: number): { bits: number; q: number; rate: number } {
-  const bits = [1, 2, 4, 8, 16].find((b) => b === 16 || Number.isInteger(f32(rate) * 2 ** b))!;
-  const q = Math.min(Math.round(f32(rate) * 2 ** bits), 2 ** bits - 1);
-  return { bits, q, rate: q / 2 ** bits };
-}
-
-function kept(element: number, rate: number, { seed = 7, stream = 1, step = 2, pass = 0 }: Call = {}): boolean {
-  const { bits, q } = quantised(rate);
-  const groupSize = 1024 / bits;
-  const group = Math.floor(element / groupSize);
-  const [field, v, lane] = [Math.floor((element % groupSize) / 32), Math.floor((element % 32) / 4), element % 4];
-  const block = philox([8 * group + 2 * (v >> 1) + (lane & 1), OP, step, pass], [seed, stream]);
-  const number = block[2 * (lane >> 1) + (v & 1)]!;
-  return Math.floor(number / 2 ** (32 - bits * (field + 1))) % 2 ** bits >= q;
-}
+const kept = (element: number, rate: number, { seed = 7, stream = 1, step = 2, pass = 0 }: Call = {}): boolean =>
+  keptBy(element, rate, OP, { seed, stream, step, pass });
 
 const ramp = (n: number) => Float32Array.from({ length: n }, (_, i) => 1 + (i % 97) / 8);
 const RATES = [0.5, 0.25, 0.75, 0.125, 3 / 256, 0.1, 0.3, 0.9];

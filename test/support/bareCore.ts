@@ -3,8 +3,9 @@
 
 import { Header, Mode, State, type Status } from "../../assembly/isa";
 
-const GUARD = 16; // words on either side of a buffer
-const GUARD_WORD = 0x7fbadbad; // a NaN: whoever reads past an end shows it
+/** Words on either side of a buffer. */
+export const GUARD = 16;
+export const GUARD_WORD = 0x7fbadbad; // a NaN: whoever reads past an end shows it
 
 /** A buffer in the core's memory, as f32, u32, i32 and bytes. */
 export class Buffer {
@@ -67,6 +68,13 @@ export class BareCore {
     this.exports = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as unknown as CoreExports;
     this.#top = (this.exports.heapBase.value + 63) & ~63;
     this.state = this.buffer(State.words);
+  }
+
+  /** Forgets all buffers but the state block, which it clears. */
+  clear(): void {
+    this.#buffers.length = 1;
+    this.#top = (this.state.address + (State.words + GUARD) * 4 + 63) & ~63;
+    this.state.u32.fill(0);
   }
 
   /** A buffer of `length` words, 64-byte aligned (plus `offset` words), with guard words round it; filled with NaN until written. */

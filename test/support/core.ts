@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { BareCore } from "./bareCore";
 
-export { Buffer } from "./bareCore";
+export { Buffer, GUARD, GUARD_WORD } from "./bareCore";
 
 export type Build = "strict" | "fastMath";
 

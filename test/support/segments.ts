@@ -19,20 +19,29 @@ export function row(offset: number, length: number, options: Partial<SegmentRow>
   return { offset, length, frozen: false, learningRateFactor: 1, l1: 0, l2: 0, decay: 0, shrink: 0, ...options };
 }
 
-/** The table in the core's memory. */
-export function segmentTable(core: Core, rows: readonly SegmentRow[]): Buffer {
-  const table = core.buffer(rows.length * Segment.words);
+/** The table's words. */
+export function segmentWords(rows: readonly SegmentRow[]): Uint32Array {
+  const u32 = new Uint32Array(rows.length * Segment.words);
+  const f32 = new Float32Array(u32.buffer);
   rows.forEach((r, i) => {
     const at = i * Segment.words;
-    table.u32[at + Segment.offset] = r.offset;
-    table.u32[at + Segment.length] = r.length;
-    table.u32[at + Segment.frozen] = r.frozen ? 1 : 0;
-    table.f32[at + Segment.learningRateFactor] = r.learningRateFactor;
-    table.f32[at + Segment.l1] = r.l1;
-    table.f32[at + Segment.l2] = r.l2;
-    table.f32[at + Segment.decay] = r.decay;
-    table.f32[at + Segment.shrink] = r.shrink;
+    u32[at + Segment.offset] = r.offset;
+    u32[at + Segment.length] = r.length;
+    u32[at + Segment.frozen] = r.frozen ? 1 : 0;
+    f32[at + Segment.learningRateFactor] = r.learningRateFactor;
+    f32[at + Segment.l1] = r.l1;
+    f32[at + Segment.l2] = r.l2;
+    f32[at + Segment.decay] = r.decay;
+    f32[at + Segment.shrink] = r.shrink;
   });
+  return u32;
+}
+
+/** The table in the core's memory. */
+export function segmentTable(core: Core, rows: readonly SegmentRow[]): Buffer {
+  const words = segmentWords(rows);
+  const table = core.buffer(words.length);
+  table.u32.set(words);
   return table;
 }
 

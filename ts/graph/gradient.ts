@@ -1,6 +1,5 @@
 // Reverse-mode differentiation: walks the nodes backwards and asks each op for its inputs' gradients.
 
-import { add } from "../ops/elementwise";
 import type { Graph, Node, Tensor } from "./graph";
 
 /**
@@ -8,15 +7,18 @@ import type { Graph, Node, Tensor } from "./graph";
  *
  * @param seeds pairs of a tensor and the objective's own gradient with respect to it
  * @param targets tensors whose gradients are wanted
+ * @param add a + b: what a tensor that is read twice gets. An op, and so given from above
  * @returns the gradient of each target that the objective depends on
  */
 export function gradient(
   graph: Graph,
   seeds: readonly (readonly [Tensor, Tensor])[],
   targets: Iterable<Tensor>,
+  add: (a: Tensor, b: Tensor) => Tensor,
 ): Map<Tensor, Tensor> {
   const forward = [...graph.nodes];
-  const wanted = new Set(targets);
+  const asked = new Set(targets);
+  const wanted = new Set(asked); // and what leads to them
   for (const node of forward) {
     if (node.op.gradient && node.inputs.some((t) => t && wanted.has(t))) wanted.add(node.outputs[0]!);
   }
@@ -24,7 +26,7 @@ export function gradient(
   const contribute = (t: Tensor | null | undefined, g: Tensor | null | undefined) => {
     if (!t || !g || !wanted.has(t)) return;
     const before = gradients.get(t);
-    gradients.set(t, before ? add([before, g], {}) : g);
+    gradients.set(t, before ? add(before, g) : g);
   };
   for (const [t, g] of seeds) contribute(t, g);
   for (const node of forward.reverse()) {
@@ -36,7 +38,7 @@ export function gradient(
       contribute(t, inputs[i]);
     });
   }
-  return new Map([...wanted].flatMap((t) => (gradients.has(t) ? [[t, gradients.get(t)!]] : [])));
+  return new Map([...asked].flatMap((t) => (gradients.has(t) ? [[t, gradients.get(t)!]] : [])));
 }
 
 /** Drops the nodes whose outputs nobody needs. */

@@ -13,7 +13,8 @@ export interface GatherAttributes {
   offset?: number;
 }
 
-const gatherOp: OpOf<GatherAttributes> = /* @__PURE__ */ defineOp<GatherAttributes>({
+/** The op behind `gather`. */
+export const gatherOp: OpOf<GatherAttributes> = /* @__PURE__ */ defineOp<GatherAttributes>({
   name: "gather",
   shape: (_, { shape }) => [shape],
   gradient: null,

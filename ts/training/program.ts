@@ -9,6 +9,7 @@ import { type Instruction, lower } from "../graph/tape";
 import { verify } from "../graph/verify";
 import { fillingOf } from "../initializers/initializers";
 import type { Symbolic } from "../layers/layer";
+import { add } from "../ops/elementwise";
 import { gather } from "../ops/gather";
 import { initialize } from "../ops/initialize";
 import { meanLoss, meanLossBackward } from "../ops/losses";
@@ -319,6 +320,7 @@ class ProgramBuilder {
       graph,
       this.#seeds.map((seed) => seed()),
       [...wanted, ...inputs],
+      (a, b) => add([a, b], {}),
     );
     const placed = new Set<Tensor>();
     parameters.forEach((entry, i) => {

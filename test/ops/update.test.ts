@@ -1,0 +1,294 @@
+import { describe, expect, test } from "vitest";
+import { Base, Halt, Op, OptimizerFlag, State, Status } from "../../assembly/isa";
+import { Graph } from "../../ts/graph/graph";
+import { plan } from "../../ts/graph/plan";
+import * as ops from "../../ts/ops/update";
+import { BUILDS } from "../support/builds";
+import { checkCoverage, checkOp, type Reals } from "../support/checkOp";
+import { Core } from "../support/core";
+import { runGraph } from "../support/runGraph";
+import { eachFloat, row, segmentWords } from "../support/segments";
+
+const FLOATS = 1123;
+const ROWS = [
+  row(0, 1),
+  row(4, 3, { l2: 0.03125 }),
+  row(12, 65, { learningRateFactor: 0.5 }),
+  row(80, 17, { frozen: true, l1: 1, decay: 1 }),
+  row(100, 7, { l1: 0.0625 }),
+  row(108, 63, { decay: 0.125 }),
+  row(172, 301),
+  row(476, 130, { shrink: 0.5, learningRateFactor: 2 }),
+  row(608, 515, { l1: 0.0625, l2: 0.03125, decay: 0.0625, shrink: 0.125 }),
+];
+const segments = { shape: [ROWS.length, 8], words: segmentWords(ROWS) };
+const RATE = 0.125;
+const f = Math.fround;
+
+/** g with the penalties, cut. */
+const slope = (r: (typeof ROWS)[0], g: number, w: number, clipValue: number) => {
+  const whole = g + r.l1 * Math.sign(w) + r.l2 * w;
+  return clipValue ? Math.min(Math.max(whole, -clipValue), clipValue) : whole;
+};
+
+interface Step {
+  title: string;
+  opcode: Op;
+  /** Which slots there are. */
+  slots: boolean[];
+  flags?: number;
+  clipValue?: number;
+  factor?: boolean;
+  a?: number;
+  b?: number;
+  epsilon?: number;
+  step?: number;
+  /** Of one weight: what is taken from it, given its gradient and slots, which it changes. `rate`: η. */
+  update(g: number, s: number[], rate: number, t: number): number;
+}
+
+const A = f(0.9);
+const B = f(0.999);
+const EPSILON = f(1e-3);
+
+function momentum(g: number, s: number[], t: number, dampening: number): number {
+  s[0] = t === 1 ? g : A * s[0]! + (1 - dampening) * g;
+  return s[0]!;
+}
+
+function adam(g: number, s: number[], rate: number, t: number, amsgrad: boolean): number {
+  s[0] = A * s[0]! + (1 - A) * g;
+  s[1] = B * s[1]! + (1 - B) * g * g;
+  if (amsgrad) s[2] = Math.max(s[2]!, s[1]!);
+  const v = s[amsgrad ? 2 : 1]!;
+  return ((rate / (1 - A ** t)) * s[0]!) / (Math.sqrt(v) / Math.sqrt(1 - B ** t) + EPSILON);
+}
+
+function rmsprop(g: number, s: number[], centered: boolean): number {
+  s[0] = B * s[0]! + (1 - B) * g * g;
+  if (centered) s[2] = B * s[2]! + (1 - B) * g;
+  return g / (Math.sqrt(s[0]! - (centered ? s[2]! ** 2 : 0)) + EPSILON);
+}
+
+const one = [true, false, false];
+const two = [true, true, false];
+const three = [true, true, true];
+const STEPS: Step[] = [
+  { title: "sgd", opcode: Op.sgdStep, slots: [false, false, false], update: (g, _, rate) => rate * g },
+  {
+    title: "sgd, clipped",
+    opcode: Op.sgdStep,
+    slots: [false, false, false],
+    clipValue: 0.75,
+    factor: true,
+    update: (g, _, rate) => rate * g,
+  },
+  {
+    title: "momentum, first step",
+    opcode: Op.sgdStep,
+    slots: one,
+    a: A,
+    step: 0,
+    update: (g, s, rate, t) => rate * momentum(g, s, t, 0),
+  },
+  {
+    title: "momentum and dampening",
+    opcode: Op.sgdStep,
+    slots: one,
+    a: A,
+    b: 0.5,
+    update: (g, s, rate, t) => rate * momentum(g, s, t, 0.5),
+  },
+  {
+    title: "Nesterov",
+    opcode: Op.sgdStep,
+    slots: one,
+    a: A,
+    flags: OptimizerFlag.nesterov,
+    update: (g, s, rate, t) => rate * (g + A * momentum(g, s, t, 0)),
+  },
+  {
+    title: "adagrad",
+    opcode: Op.adagradStep,
+    slots: one,
+    epsilon: EPSILON,
+    update(g, s, rate) {
+      s[0]! += g * g;
+      return (rate * g) / (Math.sqrt(s[0]!) + EPSILON);
+    },
+  },
+  {
+    title: "rmsprop",
+    opcode: Op.rmspropStep,
+    slots: one,
+    a: B,
+    epsilon: EPSILON,
+    update: (g, s, rate) => rate * rmsprop(g, s, false),
+  },
+  {
+    title: "rmsprop, centered, momentum, clipped",
+    opcode: Op.rmspropStep,
+    slots: three,
+    a: B,
+    b: 0.5,
+    epsilon: EPSILON,
+    flags: OptimizerFlag.centered | OptimizerFlag.momentum,
+    clipValue: 0.75,
+    factor: true,
+    update(g, s, rate) {
+      s[1] = 0.5 * s[1]! + rmsprop(g, s, true);
+      return rate * s[1];
+    },
+  },
+  {
+    title: "adam",
+    opcode: Op.adamStep,
+    slots: two,
+    a: A,
+    b: B,
+    epsilon: EPSILON,
+    step: 0,
+    update: (g, s, rate, t) => adam(g, s, rate, t, false),
+  },
+  {
+    title: "adam, clipped",
+    opcode: Op.adamStep,
+    slots: two,
+    a: A,
+    b: B,
+    epsilon: EPSILON,
+    clipValue: 0.5,
+    factor: true,
+    update: (g, s, rate, t) => adam(g, s, rate, t, false),
+  },
+  {
+    title: "amsgrad",
+    opcode: Op.adamStep,
+    slots: three,
+    a: A,
+    b: B,
+    epsilon: EPSILON,
+    flags: OptimizerFlag.amsgrad,
+    update: (g, s, rate, t) => adam(g, s, rate, t, true),
+  },
+  {
+    title: "adamw",
+    opcode: Op.adamStep,
+    slots: two,
+    a: A,
+    b: B,
+    epsilon: EPSILON,
+    flags: OptimizerFlag.decoupled,
+    update: (g, s, rate, t) => adam(g, s, rate, t, false),
+  },
+];
+
+for (const {
+  title,
+  opcode,
+  slots,
+  flags = 0,
+  clipValue = 0,
+  factor,
+  a = 0,
+  b = 0,
+  epsilon = 0,
+  step = 6,
+  update,
+} of STEPS) {
+  const slot = (i: number) => (slots[i] ? [FLOATS] : null);
+  checkOp(ops.optimizerStep, {
+    title,
+    attributes: { opcode, flags, clipValue, a, b, epsilon },
+    cases: [
+      {
+        parameters: [FLOATS],
+        slot0: slot(0),
+        slot1: slot(1),
+        slot2: slot(2),
+        gradients: [FLOATS],
+        segments,
+        factor: factor ? { shape: [2], values: [0.625, 3] } : null,
+      },
+    ],
+    // second moments above the squares of the first
+    values: { slot0: (i) => 0.5 + (i % 9) / 4, slot1: (i) => 0.5 + (i % 7) / 4, slot2: (i) => (i % 5) / 10 },
+    writes: ["parameters", "slot0", "slot1", "slot2"],
+    tolerance: 4e-6,
+    prepare({ state }) {
+      state.f32[State.learningRate] = RATE;
+      state.f32[State.penaltyScale] = 1;
+      state.u32[State.step] = step;
+    },
+    reference({ parameters, slot0, slot1, slot2, gradients }) {
+      const w = parameters.slice();
+      const all = [slot0, slot1, slot2].map((s) => s?.slice());
+      eachFloat(ROWS, (r, i) => {
+        if (r.frozen) return;
+        const rate = RATE * r.learningRateFactor;
+        const s = all.map((s) => s?.[i] ?? 0);
+        let g = slope(r, gradients[i]!, w[i]!, clipValue) * (factor ? 0.625 : 1);
+        if (flags & OptimizerFlag.decoupled) w[i]! *= 1 - rate * r.decay;
+        else g += r.decay * w[i]!;
+        w[i]! -= update(g, s, rate, step + 1);
+        if (r.shrink) w[i] = Math.sign(w[i]!) * Math.max(Math.abs(w[i]!) - rate * r.shrink, 0);
+        all.forEach((values, k) => {
+          if (values) values[i] = s[k]!;
+        });
+      });
+      return [w, ...all.filter((s) => s !== undefined)];
+    },
+  });
+}
+
+for (const clipValue of [0, 0.5])
+  for (const clipNorm of [2, 1e6])
+    checkOp(ops.clip, {
+      title: `clipNorm ${clipNorm}, clipValue ${clipValue}`,
+      attributes: { clipNorm, clipValue },
+      cases: [{ gradients: [FLOATS], parameters: [FLOATS], segments }],
+      shapes: () => [[2]],
+      prepare({ state }) {
+        state.f32[State.penaltyScale] = 1;
+      },
+      reference({ gradients, parameters }) {
+        let squares = 0;
+        eachFloat(ROWS, (r, i) => {
+          if (!r.frozen) squares += slope(r, gradients[i]!, parameters[i]!, clipValue) ** 2;
+        });
+        const norm = Math.sqrt(squares);
+        return [Math.min(1, clipNorm / (norm + 1e-6)), norm];
+      },
+    });
+
+const SIZES = [1, 3, 17, 63, 65, 1025, 40001];
+const pairs = SIZES.map((n) => ({ y: [n], x: [n] }));
+
+checkOp(ops.accumulate, { cases: pairs, writes: ["y"], reference: ({ y, x }) => y.map((v, i) => v + x[i]!) });
+checkOp(ops.copy, { cases: pairs, writes: ["y"], reference: ({ x }: { x: Reals }) => x });
+checkOp(ops.fill, {
+  attributes: { value: 0.375 },
+  cases: SIZES.map((n) => ({ y: [n] })),
+  writes: ["y"],
+  reference: ({ y }) => y.map(() => 0.375),
+});
+
+checkOp(ops.guard, { cases: [{}], reference: () => [] });
+
+describe.each(BUILDS)("guard, %s", (build) => {
+  test("nothing behind it happens where the step has been halted", () => {
+    const core = new Core(build);
+    const y = core.floats([1, 2, 3]);
+    const graph = new Graph();
+    graph.apply(ops.guard, [], {});
+    ops.fill([graph.leaf([3], "y", { base: Base.absolute, offset: y.address })], { value: 7 });
+    core.state.u32[State.halt] = Halt.numeric;
+    expect(runGraph(core, graph, plan(graph, 1)).status).toBe(Status.halted);
+    expect([...y.f32]).toEqual([1, 2, 3]);
+    core.state.u32[State.halt] = Halt.none;
+    expect(runGraph(core, graph, plan(graph, 1)).status).toBe(Status.done);
+    expect([...y.f32]).toEqual([7, 7, 7]);
+  });
+});
+
+checkCoverage(ops);
