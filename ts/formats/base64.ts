@@ -1,7 +1,6 @@
 // Bytes as text, for what a file's metadata holds.
 
 import { DownhillError } from "../errors";
-import { decodeBase64 } from "../runtime/core";
 
 /** Bytes turned into characters at a time: arguments of one call. */
 const CHUNK = 0x8000;
@@ -20,7 +19,7 @@ export function decodeBytes(who: string, text: unknown, length: number): Uint8Ar
   if (typeof text !== "string" || text.length !== 4 * Math.ceil(length / 3)) throw wrong();
   let bytes: Uint8Array<ArrayBuffer>;
   try {
-    bytes = decodeBase64(text);
+    bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   } catch (cause) {
     throw wrong(cause);
   }
