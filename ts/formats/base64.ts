@@ -17,12 +17,14 @@ export function decodeBytes(who: string, text: unknown, length: number): Uint8Ar
   const wrong = (cause?: unknown) =>
     new DownhillError("format", `${who}: expected ${length} bytes in base64`, { cause });
   if (typeof text !== "string" || text.length !== 4 * Math.ceil(length / 3)) throw wrong();
-  let bytes: Uint8Array<ArrayBuffer>;
+  let binary: string;
   try {
-    bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    binary = atob(text);
   } catch (cause) {
     throw wrong(cause);
   }
-  if (bytes.length !== length) throw wrong();
+  if (binary.length !== length) throw wrong();
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = binary.charCodeAt(i);
   return bytes;
 }
