@@ -65,5 +65,6 @@ export type { FitOptions, History } from "./training/fit";
 export type { Logs } from "./training/logs";
 export { functional, type Model, sequential } from "./training/model";
 export { type ModelCheckpointOptions, modelCheckpoint } from "./training/modelCheckpoint";
+export { type ProgressBarOptions, progressBar } from "./training/progressBar";
 export { terminateOnNaN } from "./training/terminateOnNaN";
 export { weightsHash } from "./training/weightsHash";

@@ -23,6 +23,8 @@ export interface FitPlan {
   steps: number | undefined;
   /** Examples an update, where it is known. */
   batchSize: number | undefined;
+  /** Examples an epoch, where it is known. */
+  examples: number | undefined;
   /** Names that the epochs' logs will have. */
   monitors: string[];
 }

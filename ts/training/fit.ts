@@ -143,6 +143,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     initialEpoch,
     steps,
     batchSize: rows === undefined ? undefined : Math.min(batchSize * group, rows),
+    examples: rows === undefined ? undefined : Math.min(steps! * batchSize * group, rows),
     monitors: [...names, ...(validation ? names.map(validationName) : [])],
   };
   const made = makeCallbacks(read.callbacks, plan, model);

@@ -25,6 +25,15 @@ export function startWorker(source: string, url?: string): WorkerHandle {
   };
 }
 
+/** Where progress is shown: the console, which writes whole lines and never rewrites one. */
+export const terminal = {
+  isTTY: false,
+  columns: 80,
+  write(text: string): void {
+    console.log(text.replace(/\n$/, ""));
+  },
+};
+
 /** The bytes behind an address. */
 export const readFile = (url: string | URL): Promise<Uint8Array> => fetchBytes(url);
 

@@ -29,6 +29,20 @@ export function startWorker(source: string, _url?: string): WorkerHandle {
   };
 }
 
+/** Where progress is shown: standard error, so that standard output holds results only. */
+export const terminal = {
+  /** Whether a line can be rewritten in place. */
+  get isTTY(): boolean {
+    return process.stderr.isTTY === true && process.env["TERM"] !== "dumb";
+  },
+  get columns(): number {
+    return process.stderr.columns ?? 80;
+  },
+  write(text: string): void {
+    process.stderr.write(text);
+  },
+};
+
 const failure = (doing: string, path: string | URL, cause: unknown) =>
   new DownhillError("data", `cannot ${doing} ${JSON.stringify(path)}: ${(cause as Error).message}`, { cause });
 
