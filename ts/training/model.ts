@@ -274,6 +274,11 @@ export class Model<P extends Prediction = Prediction> {
     return summaryOf(this.state);
   }
 
+  /** Notes that `saveModel` writes into the file and `loadModel` brings back: names of classes, where the data came from. */
+  get metadata(): Record<string, string> {
+    return this.state.metadata;
+  }
+
   /** The architecture as plain data: what a file keeps and a worker is sent. */
   get config(): ModelConfig {
     return configOf(this.state);

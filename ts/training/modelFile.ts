@@ -7,6 +7,7 @@
 //   optimizer/…   each slot, the parameters' values one after another, base64   where the model is compiled
 //   position      seed, stream, epoch, step
 //   callbacks     what the callbacks of the last fit know
+//   metadata      the user's own notes, text by name                            where there are any
 //   lastWeights   the weights that training goes on from, where they are not those in force
 
 import { DownhillError, show } from "../errors";
@@ -49,6 +50,7 @@ export function encodeModel(model: Model): Uint8Array {
   }
   if (callbackStates.length)
     metadata["callbacks"] = stringifyJson(callbackStates.map(({ type, state }) => ({ type, state: state() })));
+  if (Object.keys(state.metadata).length) metadata["metadata"] = stringifyJson(state.metadata);
   if (lastWeights) metadata["lastWeights"] = stringifyJson(weightsToText(lastWeights));
   return encodeSafetensors(weights, metadata);
 }
@@ -61,6 +63,7 @@ interface Contents {
   position: { seed: number; stream: number; epoch: number; step: number };
   compiled: { config: CompileConfig; learningRate: number | Built; slots: (Uint8Array | undefined)[] } | undefined;
   callbackStates: CallbackState[];
+  metadata: Record<string, string>;
   lastWeights: PackedWeights | undefined;
 }
 
@@ -70,7 +73,7 @@ interface Contents {
  * @throws DownhillError `format`, `shape` or `argument` for a damaged file, before anything is taken; `memory`
  */
 export function decodeModel(bytes: Uint8Array, runtime: Runtime): Model {
-  const { name, structure, tensors, position, compiled, callbackStates, lastWeights } = readFile(bytes);
+  const { name, structure, tensors, position, compiled, callbackStates, metadata, lastWeights } = readFile(bytes);
   const { seed, stream, epoch, step } = position;
   const state = new ModelState(name, structure, runtime, { seed, stream });
   try {
@@ -84,7 +87,7 @@ export function decodeModel(bytes: Uint8Array, runtime: Runtime): Model {
         if (slot) unpack(heap, state.compiled!.slots[i]!, structure.parameters, slot);
       });
     }
-    Object.assign(state, { epoch, step, callbackStates, lastWeights });
+    Object.assign(state, { epoch, step, callbackStates, metadata, lastWeights });
     const model = new Model(() => state);
     void model.state; // from here on the model owns it
     return model;
@@ -119,13 +122,30 @@ function readFile(bytes: Uint8Array): Contents {
     const { type, state } = readOptions("callbacks", item, { type: text(), state: object() });
     return { type, state: () => state };
   });
+  const notes = metadata["metadata"] === undefined ? {} : json("metadata");
+  const { record } = readOptions("metadata", { record: notes }, { record: notesField() });
   const lastWeights =
     metadata["lastWeights"] === undefined
       ? undefined
       : weightsFromText("loadModel: lastWeights", { structure }, json("lastWeights") as object);
   const compiled = metadata["compile"] === undefined ? undefined : readCompiled(structure, metadata, json);
-  return { name, structure, tensors, position, compiled, callbackStates, lastWeights };
+  return {
+    name,
+    structure,
+    tensors,
+    position,
+    compiled,
+    callbackStates,
+    metadata: { ...record } as Record<string, string>,
+    lastWeights,
+  };
 }
+
+const notesField = () => ({
+  ...object(),
+  expected: "an object of strings",
+  accepts: (v: unknown) => object().accepts(v) && Object.values(v as object).every((note) => typeof note === "string"),
+});
 
 function readCompiled(
   structure: Structure,

@@ -60,6 +60,8 @@ export class ModelState implements Disposable {
   /** A `fit` under way. */
   fitting = false;
   stopTraining = false;
+  /** The user's own notes, which a file keeps. */
+  metadata: Record<string, string> = {};
   /** What the callbacks of the last fit know. */
   callbackStates: CallbackState[] = [];
   /** The weights that the last fit ended with, where a callback put others in force: resumed training goes on from them. */
