@@ -20,10 +20,10 @@ export interface CsvOptions {
   /** What encloses values that hold delimiters, line breaks or (doubled) quotes. Default `"`. */
   quote?: string;
   /**
-   * What to do where a value is empty, `NA`, `NaN`, `null` or `?`: refuse the file, leave the row out, or fill in the
-   * mean of that column of `x`; a missing target is refused then. Default `"error"`.
+   * What to do where a value is empty, `NA`, `NaN`, `null` or `?`: refuse the file, leave the row out, fill in the
+   * mean of that column of `x`, or keep it as NaN; a missing target is refused in the last two. Default `"error"`.
    */
-  missing?: "error" | "drop" | "mean";
+  missing?: "error" | "drop" | "mean" | "keep";
   /** Columns that are categories though their values are numbers, or are mixed. */
   categorical?: string[];
 }
@@ -52,7 +52,7 @@ const schema = () => ({
   header: or(boolean(), true),
   delimiter: or(separator("a string without line breaks", /^[^\r\n]+$/), ","),
   quote: or(separator("one character, no line break", /^[^\r\n]$/), '"'),
-  missing: or(oneOf("error", "drop", "mean"), "error"),
+  missing: or(oneOf("error", "drop", "mean", "keep"), "error"),
   categorical: or(listOf(text()), () => []),
 });
 
@@ -115,7 +115,7 @@ export async function csv(source: string, given: CsvOptions): Promise<Classifica
     const row = table.rows.findIndex((cells) => !NUMBER.test(cells[target]!));
     throw damaged(table, row, target, "a number, for regression", show(table.rows[row]![target]!));
   }
-  const x = encode(columns);
+  const x = encode(columns, missing === "keep");
   const shared = { x, columns: columns.flatMap(({ name, values }) => values?.map((v) => `${name}=${v}`) ?? [name]) };
   const n = table.rows.length;
   return y.values
@@ -249,7 +249,7 @@ function findColumn({ who, names }: Table, option: string, column: string | numb
 
 const isMissing = (cell: string) => cell.length < 5 && MISSING.has(cell.trim().toLowerCase());
 
-function handleMissing(table: Table, missing: "error" | "drop" | "mean", target: number) {
+function handleMissing(table: Table, missing: "error" | "drop" | "mean" | "keep", target: number) {
   const { rows, lines } = table;
   if (missing === "drop") {
     const whole = rows.map((cells) => !cells.some(isMissing));
@@ -297,8 +297,8 @@ function readColumn(table: Table, c: number, categorical: boolean): Column {
   return { name, data: Float64Array.from(cells, (cell) => index.get(cell) ?? Number.NaN), values };
 }
 
-/** The columns side by side, categories one-hot; NaN becomes the mean of each column of the result. */
-function encode(columns: Column[]): NDArray<Float32Array> {
+/** The columns side by side, categories one-hot; NaN stays, or becomes the mean of each column of the result. */
+function encode(columns: Column[], keep: boolean): NDArray<Float32Array> {
   const widths = columns.map(({ values }) => values?.length ?? 1);
   const width = widths.reduce((a, b) => a + b, 0);
   const n = columns[0]!.data.length;
@@ -321,7 +321,8 @@ function encode(columns: Column[]): NDArray<Float32Array> {
       if (values) means[value]!++;
       else means[0]! += value;
     }
-    for (let k = 0; k < means.length; k++) means[k]! /= present;
+    if (keep) means.fill(Number.NaN);
+    else for (let k = 0; k < means.length; k++) means[k]! /= present;
     for (let row = 0; row < n; row++) {
       const value = data[row]!;
       const to = row * width + at;
@@ -332,4 +333,84 @@ function encode(columns: Column[]): NDArray<Float32Array> {
     at += means.length;
   }
   return { data: x, shape: [n, width] };
+}
+
+/** How a table was encoded: what `csv` returned of it. */
+export interface Encoding {
+  target: string;
+  columns: string[];
+  classes?: string[] | undefined;
+}
+
+/** Where a column of x comes from. */
+interface Origin {
+  column: number;
+  /** The category that it marks; undefined: it is a number. */
+  value: string | undefined;
+}
+
+/**
+ * @internal Reads another table and encodes it as an earlier one was: `x` has exactly `encoding.columns`; other columns are
+ * passed over. Where a value is missing, `missing` of its column stands in; without it that is an error. `y` is read only
+ * if `labelled`.
+ */
+export async function csvAlike(
+  source: string,
+  { columns, classes, target }: Encoding,
+  options: { labelled: boolean; header: boolean; delimiter: string; missing: ArrayLike<number> | undefined },
+): Promise<{ x: NDArray<Float32Array>; y: NDArray<Int32Array> | NDArray<Float32Array> | undefined }> {
+  const table = await readTable(source, options.header, options.delimiter, '"');
+  const n = table.rows.length;
+  const origins = columns.map((name) => findOrigin(table, name));
+  const known = new Map<number, string[]>();
+  for (const { column, value } of origins)
+    if (value !== undefined) known.set(column, [...(known.get(column) ?? []), value]);
+  const data = new Float32Array(n * columns.length);
+  table.rows.forEach((cells, row) => {
+    origins.forEach(({ column, value }, j) => {
+      const cell = cells[column]!;
+      const at = row * columns.length + j;
+      if (isMissing(cell)) {
+        if (!options.missing) throw damaged(table, row, column, "a value", `${show(cell)} (missing)`);
+        data[at] = options.missing[j]!;
+      } else if (value === undefined) data[at] = numberIn(table, row, column);
+      else {
+        data[at] = +(cell === value);
+        if (!known.get(column)!.includes(cell))
+          throw damaged(table, row, column, `one of ${show(known.get(column))}`, show(cell));
+      }
+    });
+  });
+  const x = { data, shape: [n, columns.length] };
+  if (!options.labelled) return { x, y: undefined };
+  const c = findColumn(table, "target", target);
+  handleMissing(table, "keep", c);
+  if (!classes)
+    return { x, y: { data: Float32Array.from(table.rows, (_, row) => numberIn(table, row, c)), shape: [n, 1] } };
+  const labels = Int32Array.from(table.rows, (cells) => classes.indexOf(cells[c]!));
+  const unknown = labels.indexOf(-1);
+  if (unknown >= 0) throw damaged(table, unknown, c, `one of ${show(classes)}`, show(table.rows[unknown]![c]));
+  return { x, y: { data: labels, shape: [n] } };
+}
+
+function numberIn(table: Table, row: number, column: number): number {
+  const cell = table.rows[row]![column]!;
+  if (!NUMBER.test(cell)) throw damaged(table, row, column, "a number", show(cell));
+  return Number(cell);
+}
+
+/** `name` or `name=category`; of several that fit, the longest column name. */
+function findOrigin(table: Table, encoded: string): Origin {
+  const whole = table.names.indexOf(encoded);
+  if (whole >= 0) return { column: whole, value: undefined };
+  let column = -1;
+  table.names.forEach((name, c) => {
+    if (encoded.startsWith(`${name}=`) && name.length > (table.names[column]?.length ?? -1)) column = c;
+  });
+  if (column < 0)
+    throw new DownhillError(
+      "format",
+      `${table.who}: expected the column ${show(encoded.replace(/=.*/, ""))}, got columns ${show(table.names)}`,
+    );
+  return { column, value: encoded.slice(table.names[column]!.length + 1) };
 }
