@@ -1,3 +1,186 @@
 #!/usr/bin/env node
-// The command line.
-export {};
+// The command line: commands, options, errors and exit codes.
+
+import { Command, CommanderError, Option } from "commander";
+import { version } from "../../package.json";
+import { DownhillError } from "../errors";
+import { bench } from "./bench";
+import { evaluate, inspect, predict } from "./file";
+import { count, fraction, natural, nonNegative, sizes, threads } from "./options";
+import { OPTIMIZERS, SCHEDULES } from "./recipe";
+import { train } from "./train";
+
+/** What a script can tell by the exit code; 130: interrupted. */
+const FAILURE = 1;
+const USAGE = 2;
+
+const DATA = "digits (embedded), a folder of images in MNIST's format, or a CSV file";
+
+const program = new Command("downhill")
+  .description("Trains neural networks on images and tables, and uses what it trained.")
+  .version(version)
+  .helpCommand(false)
+  .exitOverride()
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, "downhill: ")) })
+  .configureHelp({ showGlobalOptions: false })
+  .addHelpText(
+    "after",
+    `
+Examples:
+  downhill train                                            the embedded digits, in seconds
+  downhill train --save digits.safetensors                  … and keep the model
+  downhill predict digits.safetensors --data digits         class and probabilities of each test image
+  downhill train --data iris.csv --target species           a table
+
+downhill <command> --help tells a command's options.
+Exit codes: 0 done, 1 failed (data, files, numbers), 2 wrong usage, 130 interrupted.`,
+  );
+
+const optionOf = (flags: string, description: string) => new Option(flags, description);
+const runtimeOptions = (command: Command) =>
+  command
+    .addOption(optionOf("--threads <n>", 'threads, or "auto": all cores').argParser(threads).default(1))
+    .option("--fast-math", "fused multiply-add: faster, bits depend on the machine", false);
+const csvOptions = (command: Command) =>
+  command
+    .option("--delimiter <text>", "CSV: what separates values", ",")
+    .option("--no-header", "CSV: the first line holds values; columns are called 1, 2, …");
+
+let exitCode = 0;
+
+const training = program
+  .command("train")
+  .description("Train a model and test it.")
+  .option("--data <source>", DATA, "digits")
+  .addOption(optionOf("--model <name>", "kind of model").choices(["mlp"]).default("mlp"));
+training
+  .optionsGroup("The model:")
+  .addOption(
+    optionOf("--hidden <sizes>", "units of the hidden layers, or none").argParser(sizes).default([256, 128], "256,128"),
+  )
+  .option("--no-batch-norm", "leave batch normalization out")
+  .addOption(optionOf("--dropout <rate>", "share of hidden units dropped").argParser(fraction).default(0.3))
+  .addOption(optionOf("--l1 <c>", "penalty c·‖w‖₁ on kernels").argParser(nonNegative).default(0))
+  .addOption(optionOf("--l2 <c>", "penalty c·½‖w‖² on kernels").argParser(nonNegative).default(0))
+  .addOption(
+    optionOf("--label-smoothing <s>", "share of the target spread over all classes").argParser(fraction).default(0.1),
+  )
+  .optionsGroup("Training:")
+  .addOption(optionOf("--epochs <n>", "times through the data").argParser(count).default(40))
+  .addOption(optionOf("--batch-size <n>", "examples an update").argParser(count).default(64))
+  .addOption(optionOf("--optimizer <name>", "how weights are updated").choices(OPTIMIZERS).default("adam"))
+  .addOption(
+    optionOf(
+      "--learning-rate <r>",
+      "at the first update (default: 0.003 for adam; each optimizer has its own)",
+    ).argParser(nonNegative),
+  )
+  .addOption(optionOf("--schedule <name>", "how the learning rate falls").choices(SCHEDULES).default("linear"))
+  .addOption(
+    optionOf("--final-learning-rate <r>", "at the last update (default: a hundredth of the first)").argParser(
+      nonNegative,
+    ),
+  )
+  .addOption(optionOf("--momentum <m>", "of sgd and rmsprop").argParser(fraction).default(0.9))
+  .addOption(optionOf("--weight-decay <c>", "of kernels (default: 0.01 for adamw, else 0)").argParser(nonNegative))
+  .addOption(optionOf("--clip-norm <c>", "longest gradient").argParser(nonNegative))
+  .addOption(optionOf("--validation-split <f>", "share of the training data held out").argParser(fraction).default(0.1))
+  .addOption(
+    optionOf("--patience <n>", "stop after n epochs without a lower validation loss; keep the best weights").argParser(
+      natural,
+    ),
+  )
+  .addOption(optionOf("--seed <n>", "equal seeds give equal bits").argParser(natural).default(0))
+  .optionsGroup("Files:")
+  .option("--save <file>", "write the trained model (.safetensors)")
+  .option("--checkpoint <file>", "write the model after each epoch, and on Ctrl-C")
+  .option("--resume <file>", "go on with a saved model, with the options that it was trained with")
+  .optionsGroup("CSV files:")
+  .option("--target <column>", "the column to predict")
+  .addOption(
+    optionOf("--task <name>", "predict a class or a number (default: by the target's values)").choices([
+      "classification",
+      "regression",
+    ]),
+  )
+  .addOption(optionOf("--test-split <f>", "share of the rows kept for the test").argParser(fraction).default(0.2))
+  .addOption(
+    optionOf("--missing <how>", "missing values: refuse, leave the row out, fill in the mean")
+      .choices(["error", "drop", "mean"])
+      .default("error"),
+  );
+csvOptions(training).optionsGroup("Speed:");
+runtimeOptions(training)
+  .addHelpText(
+    "after",
+    `
+Progress goes to standard error, results to standard output; the last line is the test's result.
+
+Examples:
+  downhill train
+  downhill train --data table.csv --target price --hidden 64,64 --patience 10
+  downhill train --checkpoint run.safetensors --epochs 200
+  downhill train --resume run.safetensors
+
+MNIST (98.4 % and more on the test images):
+  downhill train --data mnist/ --hidden 512,512 --epochs 15 --batch-size 128 --threads auto`,
+  )
+  .action(async (options, command: Command) => {
+    exitCode = await train(options, (name) => command.getOptionValueSource(name) === "cli");
+  });
+
+const ofFile = (name: string, description: string) =>
+  program.command(name).description(description).argument("<file>", "a saved model (.safetensors)");
+const exampleOptions = (command: Command) =>
+  runtimeOptions(
+    csvOptions(
+      command
+        .requiredOption("--data <source>", DATA)
+        .addOption(optionOf("--part <name>", "which images of a data set").choices(["train", "test"]).default("test")),
+    ),
+  );
+
+exampleOptions(ofFile("evaluate", "Test a saved model."))
+  .addHelpText("after", "\nExample:\n  downhill evaluate digits.safetensors --data digits")
+  .action(evaluate);
+
+exampleOptions(ofFile("predict", "Predict with a saved model: class and probabilities, or numbers, a line an example."))
+  .addOption(
+    optionOf("--format <name>", "csv with a header, or json: an object a line").choices(["csv", "json"]).default("csv"),
+  )
+  .option("--output <file>", "write to a file in the place of standard output")
+  .addHelpText("after", "\nExample:\n  downhill predict iris.safetensors --data new.csv --format json")
+  .action(predict);
+
+ofFile("inspect", "Show a saved model: layers, parameters, optimizer, position of the training, metadata.")
+  .option("--tape", "the instructions of a training step too", false)
+  .addOption(optionOf("--rows <n>", "examples of the step that --tape shows").argParser(count).default(32))
+  .action(inspect);
+
+program
+  .command("bench")
+  .description("Run the benchmark (in the project's repository).")
+  .argument("[options...]", "such as --json FILE --filter gemm --rounds 30")
+  .allowUnknownOption()
+  .helpOption(false)
+  .action(async (args: string[]) => {
+    exitCode = await bench(args);
+  });
+
+/** Prints an error in one line, and returns the exit code. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE; // commander has printed it
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  console.error(process.env["DEBUG"] ? stack : `downhill: ${message}`);
+  return error instanceof DownhillError && error.code === "argument" ? USAGE : FAILURE;
+}
+
+// a reader that has had enough, such as `| head`, ends the program
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : FAILURE));
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  exitCode = report(error);
+}
+process.exitCode = exitCode;

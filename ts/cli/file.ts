@@ -1,0 +1,119 @@
+// Commands on a model's file: evaluate, predict, inspect.
+
+import { writeFile } from "node:fs/promises";
+import { mostLikely } from "../data/scores";
+import { argumentError, DownhillError } from "../errors";
+import { explain } from "../explain";
+import { type OutputFormat, predictionLines } from "../formats/predictions";
+import { init } from "../runtime/runtime";
+import type { Model } from "../training/model";
+import { type CsvReading, type Examples, loadExamples, type Part, type Remembered } from "./data";
+import { classNames, figuresText, judge, meaningOf, openModel, scores } from "./judge";
+import { columnMeans } from "./recipe";
+import type { Run, RuntimeOptions } from "./train";
+
+/** Where the examples are, for `evaluate` and `predict`. */
+export interface ExampleOptions extends RuntimeOptions, Pick<CsvReading, "header" | "delimiter"> {
+  data: string;
+  part: Part;
+}
+
+async function load(file: string, options: RuntimeOptions): Promise<Model> {
+  await init({ threads: options.threads, fastMath: options.fastMath });
+  return openModel(file);
+}
+
+/** What the model knows of the table that it was trained on. */
+function rememberedBy(model: Model): Remembered {
+  const { columns, classes, target, run } = model.metadata;
+  if (columns === undefined || target === undefined) return { encoding: undefined, missing: undefined };
+  const { missing } = JSON.parse(run ?? "{}") as Partial<Run>;
+  return {
+    encoding: {
+      target,
+      columns: JSON.parse(columns),
+      classes: classes === undefined ? undefined : JSON.parse(classes),
+    },
+    missing: missing === "mean" ? columnMeans(model) : undefined,
+  };
+}
+
+export async function evaluate(file: string, options: ExampleOptions): Promise<void> {
+  const model = await load(file, options);
+  const { x, y } = await loadExamples(options.data, options.part, true, rememberedBy(model), options);
+  const examples = { x, y } as Examples;
+  if (model.state.compiled) console.log(`${await figuresText(model, [[options.data, examples]])}\n`);
+  const { detail, verdict } = judge(model, examples, options.data === "digits" ? options.part : "data");
+  console.log(`${detail}\n\n${verdict}`);
+}
+
+export interface PredictOptions extends ExampleOptions {
+  format: OutputFormat;
+  output?: string;
+}
+
+export async function predict(file: string, options: PredictOptions): Promise<void> {
+  const model = await load(file, options);
+  const { x } = await loadExamples(options.data, options.part, false, rememberedBy(model), options);
+  const values = scores(model, x);
+  const width = values.data.length / values.shape[0]!;
+  const classes = meaningOf(model) === "classes" ? classNames(model, width) : undefined;
+  const text = predictionLines(values, options.format, {
+    classes: classes && { names: classes, best: mostLikely(values) },
+    target: model.metadata["target"] ?? "prediction",
+  });
+  if (options.output === undefined) process.stdout.write(text);
+  else
+    await writeFile(options.output, text).catch((cause) => {
+      throw new DownhillError("data", `--output: cannot write ${options.output}: ${cause.message}`, { cause });
+    });
+}
+
+export async function inspect(file: string, options: { tape: boolean; rows: number }): Promise<void> {
+  const model = await load(file, { threads: 1, fastMath: false });
+  const { state } = model;
+  const facts: [string, string][] = [];
+  if (state.compiled) {
+    const { optimizer, losses, metrics } = state.compiled;
+    facts.push(
+      ["loss", losses.map(({ config }) => described(config)).join(", ")],
+      ["metrics", metrics.map(({ name }) => name).join(", ") || "none"],
+      ["optimizer", described(optimizer.config)],
+      ["learning rate", `${model.learningRate} at the next update`],
+    );
+  }
+  facts.push(
+    ["trained", `${state.epoch} epochs, ${state.step} updates`],
+    ["seed", `${state.seed}, stream ${state.stream}`],
+  );
+  for (const [key, value] of Object.entries(model.metadata)) facts.push([key, value]);
+  const width = Math.max(...facts.map(([name]) => name.length));
+  console.log(`${model.summary()}\n\n${facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n")}`);
+  if (options.tape) console.log(`\n${tapeOf(model, options.rows)}`);
+}
+
+/** `adam(learningRate: 0.001, beta1: 0.9)` */
+function described({ type, ...options }: { type: string; [option: string]: unknown }): string {
+  const text = (value: unknown): string =>
+    typeof value === "object" && value !== null && "type" in value
+      ? described(value as { type: string })
+      : JSON.stringify(value);
+  return `${type}(${Object.entries(options)
+    .map(([key, value]) => `${key}: ${text(value)}`)
+    .join(", ")})`;
+}
+
+/** A training step's instructions, or without a compiled loss those of a prediction. */
+function tapeOf(model: Model, rows: number): string {
+  const { structure, compiled } = model.state;
+  if (structure.inputs.length !== 1 || structure.outputs.length !== 1)
+    throw argumentError("--tape", "a model with one input and one output", `${structure.inputs.length} and more`);
+  const zeros = (shape: readonly number[]) => ({
+    data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
+    shape: [...shape],
+  });
+  const x = zeros([rows, ...structure.inputs[0]!.value.shape]);
+  if (!compiled) return explain(model, x);
+  const byClass = compiled.losses[0]!.definition.targets === "class";
+  return explain(model, x, zeros(byClass ? [rows] : [rows, ...structure.outputs[0]!.value.shape]));
+}
