@@ -361,7 +361,7 @@ export async function csvAlike(
 ): Promise<{ x: NDArray<Float32Array>; y: NDArray<Int32Array> | NDArray<Float32Array> | undefined }> {
   const table = await readTable(source, options.header, options.delimiter, '"');
   const n = table.rows.length;
-  const origins = columns.map((name) => findOrigin(table, name));
+  const origins = columns.map((name) => findOrigin(table, columns, name));
   const known = new Map<number, string[]>();
   for (const { column, value } of origins)
     if (value !== undefined) known.set(column, [...(known.get(column) ?? []), value]);
@@ -399,13 +399,14 @@ function numberIn(table: Table, row: number, column: number): number {
   return Number(cell);
 }
 
-/** `name` or `name=category`; of several that fit, the longest column name. */
-function findOrigin(table: Table, encoded: string): Origin {
+/** `name` or `name=category`; of several columns that fit, the longest name that is not a column of numbers. */
+function findOrigin(table: Table, columns: string[], encoded: string): Origin {
   const whole = table.names.indexOf(encoded);
   if (whole >= 0) return { column: whole, value: undefined };
   let column = -1;
   table.names.forEach((name, c) => {
-    if (encoded.startsWith(`${name}=`) && name.length > (table.names[column]?.length ?? -1)) column = c;
+    if (columns.includes(name) || !encoded.startsWith(`${name}=`)) return;
+    if (name.length > (table.names[column]?.length ?? -1)) column = c;
   });
   if (column < 0)
     throw new DownhillError(
