@@ -13,7 +13,7 @@ export async function bench(args: string[]): Promise<number> {
   if (!existsSync(BENCHMARK))
     throw new DownhillError(
       "data",
-      `bench: expected the benchmark at ${BENCHMARK}, got none; it comes with the repository: npm run bench builds it`,
+      `bench: expected the benchmark at ${BENCHMARK}, got none; in the repository node bench/build.js makes it`,
     );
   const child = spawn(process.execPath, [BENCHMARK, ...args], { stdio: "inherit" });
   return new Promise((resolve, reject) => {
