@@ -4,7 +4,6 @@ export { csv } from "./data/csv";
 export { digits } from "./data/digits";
 export { idx } from "./data/idx";
 export { DownhillError, type ErrorCode } from "./errors";
-export { explain } from "./explain";
 export {
   constant,
   glorotNormal,
@@ -58,6 +57,7 @@ export {
 } from "./schedules/schedules";
 export type { Callback } from "./training/callbacks";
 export type { CompileOptions } from "./training/compile";
+export { type ExplainOptions, explain } from "./training/explain";
 export type { FitOptions, History } from "./training/fit";
 export type { Logs } from "./training/logs";
 export { functional, type Model, sequential } from "./training/model";

@@ -78,9 +78,10 @@ for (const [lossCount, activityCount, penalised] of [
     reference({ losses, activities, parameters }) {
       let data = 0;
       for (let i = 0; i < lossCount; i++) data += losses[4 * i]! * losses[4 * i + 3]!;
-      let penalty = penalised ? weightPenalty(parameters) : 0;
+      const weights = penalised ? weightPenalty(parameters) : 0;
+      let penalty = weights;
       for (let i = 0; i < activityCount; i++) penalty += activities[4 * i]!;
-      return [data + penalty, data, penalty, 0];
+      return [data + penalty, data, penalty, weights];
     },
   });
 

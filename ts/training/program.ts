@@ -5,7 +5,7 @@ import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
 import { Graph, type Shape, Span, type Tensor } from "../graph/graph";
 import { plan } from "../graph/plan";
-import { type Instruction, lower } from "../graph/tape";
+import { type Instruction, lower, type Tape } from "../graph/tape";
 import { verify } from "../graph/verify";
 import { fillingOf } from "../initializers/initializers";
 import type { Symbolic } from "../layers/layer";
@@ -75,8 +75,12 @@ export function keyOf(spec: ProgramSpec, frozen: string): string {
 /** The source slots: inputs first, then a target and weights for each output. */
 export const targetSlot = (inputs: number, output: number): number => inputs + 2 * output;
 
-/** Builds a program and writes its tape into memory. */
-export function buildProgram(state: ModelState, lane: Lane, spec: ProgramSpec): Program {
+/** Builds a program's graph and its tape, and holds the one against the other; nothing is written. */
+export function lowerProgram(
+  state: ModelState,
+  lane: Lane,
+  spec: ProgramSpec,
+): { tape: Tape; builder: ProgramBuilder } {
   const { runtime, structure } = state;
   const builder = new ProgramBuilder(state, lane, spec);
   builder.build();
@@ -94,6 +98,13 @@ export function buildProgram(state: ModelState, lane: Lane, spec: ProgramSpec): 
     [Base.statistics]: structure.statisticFloats * 4,
     [Base.arena]: tape.arenaBytes,
   });
+  return { tape, builder };
+}
+
+/** Builds a program and writes its tape into memory. */
+export function buildProgram(state: ModelState, lane: Lane, spec: ProgramSpec): Program {
+  const { runtime } = state;
+  const { tape, builder } = lowerProgram(state, lane, spec);
   lane.reserve(tape.arenaBytes);
   const { heap } = runtime;
   const address = heap.allocate(tape.words.byteLength, lane.name);
