@@ -135,7 +135,7 @@ export function explain(model: Model, options?: ExplainOptions): string {
       heading: node.span === instructions[i - 1]?.node.span ? "" : `\n${SPANS[node.span]}\n`,
       layer: node.layer,
       what: describe(instruction, mine.indexOf(instruction), mine.length),
-      time: `${(work / 1000).toFixed(1)} µs${team ? " ‖" : "  "}`,
+      time: `${(work / 1000).toFixed(work < 1000 ? 2 : 1)} µs${team ? " ‖" : "  "}`,
       operands: [...written, ...(read.length ? ["←", ...read] : [])].join(" "),
     };
   });
@@ -143,7 +143,8 @@ export function explain(model: Model, options?: ExplainOptions): string {
   const [layer, what, time] = [width("layer"), width("what"), width("time")];
   const rows = lines.map(
     (line) =>
-      `${line.heading}  ${line.layer.padEnd(layer)}  ${line.what.padEnd(what)}  ${line.time.padStart(time)}  ${line.operands}`,
+      line.heading +
+      `  ${line.layer.padEnd(layer)}  ${line.what.padEnd(what)}  ${line.time.padStart(time)}  ${line.operands}`.trimEnd(),
   );
   const head = `${state.name}: ${kind}, batch of ${batchSize}; ${instructions.length} instructions, arena ${bytes(arenaBytes)}`;
   return [head, ...rows].join("\n");
