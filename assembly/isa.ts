@@ -669,7 +669,7 @@ export const enum OptimizerStep {
   floats,
   flags, // OptimizerFlag bits
   clipValue,
-  a, // sgd: momentum; rmsprop: rho; adam: beta1
+  a, // sgd: momentum; rmsprop: 1 − rho; adam: beta1
   b, // sgd: dampening; rmsprop: momentum; adam: beta2
   epsilon,
 }

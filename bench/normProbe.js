@@ -255,7 +255,7 @@ compare("sgd, momentum", step(Op.sgdStep, bare, 0, 0.9, 0), copy(5));
 compare("sgd, Nesterov, l2", step(Op.sgdStep, segment({ l2: 1e-4 }), 1, 0.9, 0), copy(5));
 compare("sgd", step(Op.sgdStep, bare, 0, 0, 0), copy(3));
 compare("adagrad", step(Op.adagradStep, bare, 0, 0, 0), copy(5), divide);
-compare("rmsprop", step(Op.rmspropStep, bare, 0, 0.99, 0), copy(5), divide);
+compare("rmsprop", step(Op.rmspropStep, bare, 0, 0.01, 0), copy(5), divide);
 const norms = buffer(1000, 0);
 compare("gradientNorm", tape([[Op.gradientNorm, norms, g, w, bare, 1, floats, 0]]), copyOver(4 * floats, 4 * floats));
 compare(

@@ -1,9 +1,11 @@
 // The public API: re-exports, nothing else.
 
 export { csv } from "./data/csv";
+export { type Dataset, dataset, type Item } from "./data/dataset";
 export { digits } from "./data/digits";
 export { idx } from "./data/idx";
 export { DownhillError, type ErrorCode } from "./errors";
+export { type LoadOptions, type LoadSource, loadModel, type SaveTarget, saveModel } from "./formats/model";
 export {
   constant,
   glorotNormal,
@@ -57,7 +59,11 @@ export {
 } from "./schedules/schedules";
 export type { Callback } from "./training/callbacks";
 export type { CompileOptions } from "./training/compile";
+export { type EarlyStoppingOptions, earlyStopping } from "./training/earlyStopping";
 export { type ExplainOptions, explain } from "./training/explain";
 export type { FitOptions, History } from "./training/fit";
 export type { Logs } from "./training/logs";
 export { functional, type Model, sequential } from "./training/model";
+export { type ModelCheckpointOptions, modelCheckpoint } from "./training/modelCheckpoint";
+export { terminateOnNaN } from "./training/terminateOnNaN";
+export { weightsHash } from "./training/weightsHash";

@@ -2,6 +2,18 @@
 
 import { argumentError, DownhillError, show } from "./errors";
 
+/** The families of factories. */
+export type Family =
+  | "callback"
+  | "layer"
+  | "loss"
+  | "metric"
+  | "optimizer"
+  | "schedule"
+  | "initializer"
+  | "regularizer"
+  | "constraint";
+
 /** What one option takes. `T` is the type it has once read. */
 export interface Field<T> {
   expected: string;
@@ -9,6 +21,8 @@ export interface Field<T> {
   /** Used where the option is absent; without one the option is required, unless `optional`. */
   fallback?: () => T;
   optional?: boolean;
+  /** It takes what factories of this family make. */
+  family?: Family;
 }
 
 export type Schema = Record<string, Field<unknown>>;

@@ -3,19 +3,7 @@
 // alone knows them all.
 
 import { argumentError, DownhillError, show } from "./errors";
-import { check, type Field, nearest, readOptions, type Schema } from "./options";
-
-/** The families of factories. */
-export type Family =
-  | "callback"
-  | "layer"
-  | "loss"
-  | "metric"
-  | "optimizer"
-  | "schedule"
-  | "initializer"
-  | "regularizer"
-  | "constraint";
+import { check, type Family, type Field, nearest, readOptions, type Schema } from "./options";
 
 /** What a factory returns. */
 export interface Built {
@@ -49,6 +37,7 @@ export function isBuilt(family: Family, value: unknown): value is Built {
 export const built = (family: Family, example: string): Field<Built> => ({
   expected: `${/^[aeiou]/.test(family) ? "an" : "a"} ${family} such as ${example}`,
   accepts: (value) => isBuilt(family, value),
+  family,
 });
 
 /** The definition behind a built value of `family`. */
@@ -81,22 +70,51 @@ export function configure(definition: Definition, args: readonly unknown[]): Bui
   return config as unknown as Built;
 }
 
+/** What a factory's results are, beside the function that users call. */
+interface Origin {
+  readonly families: readonly Family[];
+  readonly definition: Definition;
+}
+
+/** A function that makes results of `definition`; calling it makes their behaviour known. */
+export function makeFactory<Args extends unknown[], T>(origin: Origin, make: (args: Args) => T): (...args: Args) => T {
+  return Object.assign((...args: Args) => {
+    enroll(origin);
+    return make(args);
+  }, origin);
+}
+
 /** A factory of plain configs, for families whose results have no behaviour of their own. */
 export function factory<Args extends unknown[], D extends Definition = Definition>(
   families: readonly Family[],
   definition: D,
 ): (...args: Args) => Built {
-  return (...args) => {
-    for (const family of families) register(family, definition);
-    return configure(definition, args);
-  };
+  return makeFactory({ families, definition }, (args: Args) => configure(definition, args));
 }
 
-/** Checks a config that came as data (from a file, a worker) as its factory would have. */
-export function reconfigure(definition: Definition, config: Built): Built {
-  const { type: _, ...rest } = config;
-  const positional = definition.positional ?? [];
-  const args = positional.map((key) => rest[key]);
-  const options = Object.fromEntries(Object.entries(rest).filter(([key]) => !positional.includes(key)));
-  return configure(definition, [...args, options]);
+/** Whether `value` is a factory of this library or what `defineLayer` and the like returned. */
+export function isFactory(value: unknown): boolean {
+  return typeof value === "function" && "families" in value && "definition" in value;
+}
+
+/** Makes known what a factory's results do, without calling it: for configs that come as data. */
+export function enroll(factory: unknown): void {
+  const { families, definition } = factory as Origin;
+  for (const family of families) register(family, definition);
+}
+
+/** Checks a config that came as data (from a file, a worker) as its factory would have, and the configs in it. */
+export function reconfigure(family: Family, config: Built): Built {
+  const definition = definitionOf(family, config);
+  const { options, positional = [] } = definition;
+  const schema = options();
+  const entries = Object.entries(config)
+    .filter(([key]) => key !== "type")
+    .map(([key, value]): [string, unknown] => {
+      const inner = Object.hasOwn(schema, key) ? schema[key]!.family : undefined;
+      return [key, inner && isBuilt(inner, value) ? reconfigure(inner, value) : value];
+    });
+  const args = positional.map((name) => entries.find(([key]) => key === name)?.[1]);
+  const rest = Object.fromEntries(entries.filter(([key]) => !positional.includes(key)));
+  return configure(definition, [...args, rest]);
 }

@@ -184,8 +184,9 @@ function rmspropSegment(args: usize, segment: usize, at: usize, end: usize): voi
   const momentumReal = real(args, OptimizerStep.b);
   const momentum = f32x4.splat(momentumReal);
   const centered = (size(args, OptimizerStep.flags) & OptimizerFlag.centered) != 0;
-  const rho = f32x4.splat(real(args, OptimizerStep.a));
-  const fresh = complement(real(args, OptimizerStep.a));
+  // 1 − ρ comes as it is, for what float32 keeps of ρ = 0.9999 gives it to four digits only
+  const fresh = f32x4.splat(real(args, OptimizerStep.a));
+  const rho = complement(real(args, OptimizerStep.a));
   const decayReal = segmentReal(segment, Segment.decay);
   const rateReal = segmentRate(args, segment);
   const rate = f32x4.splat(rateReal);

@@ -95,7 +95,7 @@ function pieceSum(parameters: usize, at: usize, end: usize, l1: f32, l2: f32): f
   return <f64>l1 * laneSum(f32x4.add(a0, a1)) + 0.5 * <f64>l2 * laneSum(f32x4.add(q0, q1));
 }
 
-/** gradients += l1·sign(w) + l2·w; frozen segments are left alone. Split over ranges of the block. */
+/** gradients += l1·sign(w) + l2·w. Frozen segments too: what is frozen is the optimizer's matter. Split over ranges of the block. */
 export function penaltyGradient(args: usize, ith: u32, nth: u32): void {
   const gradients = pointer(args, PenaltyGradient.gradients);
   const parameters = pointer(args, PenaltyGradient.parameters);
@@ -106,7 +106,7 @@ export function penaltyGradient(args: usize, ith: u32, nth: u32): void {
     const l2Real = segmentReal(segment, Segment.l2);
     let at = segmentBegin(segment, blockShare(floats, ith, nth));
     const end = segmentEnd(segment, blockShare(floats, ith + 1, nth));
-    if (!segmentFrozen(segment) && (l1Real != 0 || l2Real != 0)) {
+    if (l1Real != 0 || l2Real != 0) {
       const l1 = f32x4.splat(l1Real);
       const l2 = f32x4.splat(l2Real);
       while (at < end) {

@@ -39,7 +39,7 @@ interface Case {
 
 const sgd = { op: Op.sgdStep, slots: 1 };
 const adam = { op: Op.adamStep, slots: 2, a: 0.9, b: 0.999, epsilon: 1e-8 };
-const rmsprop = { op: Op.rmspropStep, slots: 1, a: 0.99, epsilon: 1e-8 };
+const rmsprop = { op: Op.rmspropStep, slots: 1, a: 0.01, epsilon: 1e-8 };
 const CASES: Record<string, Case> = {
   sgd: { op: Op.sgdStep, slots: 0 },
   "sgd, clipped": { op: Op.sgdStep, slots: 0, clipValue: 0.7, factor: 0.6 },
@@ -96,10 +96,10 @@ function reference(rows: readonly SegmentRow[], c: Case, start: Float32Array, gr
         s0[i]! += g * g;
         w[i]! -= (rate * g) / (Math.sqrt(s0[i]!) + epsilon);
       } else if (c.op === Op.rmspropStep) {
-        s0[i] = a * s0[i]! + (1 - a) * g * g;
+        s0[i] = (1 - a) * s0[i]! + a * g * g;
         let mean = s0[i]!;
         if (flags & OptimizerFlag.centered) {
-          s2[i] = a * s2[i]! + (1 - a) * g;
+          s2[i] = (1 - a) * s2[i]! + a * g;
           mean -= s2[i]! ** 2;
         }
         let u = g / (Math.sqrt(mean) + epsilon);

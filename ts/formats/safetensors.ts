@@ -8,6 +8,7 @@
 
 import { argumentError, DownhillError, show } from "../errors";
 import type { NDArray } from "../ndarray";
+import { measureJson } from "./json";
 
 /** What a file holds. */
 export interface Safetensors<T = Float32Array> {
@@ -146,23 +147,8 @@ function readInfo(who: string, value: Record<string, unknown>): Info {
 /** Parses the JSON once its nesting and size are known to be bounded. Its colons count its names, repeated ones too. */
 function parseHeader(bytes: Uint8Array) {
   if (bytes[0] !== 0x7b) throw damaged('a header that begins with "{"', bytes.length ? `byte ${bytes[0]}` : "none");
-  let depth = 0;
-  let marks = 0;
-  let colons = 0;
-  let quoted = false;
-  for (let i = 0; i < bytes.length; i++) {
-    const byte = bytes[i];
-    if (quoted) {
-      if (byte === 0x5c) i++;
-      else quoted = byte !== 0x22;
-    } else if (byte === 0x22) quoted = true;
-    else if (byte === 0x2c) marks++;
-    else if (byte === 0x3a) colons++;
-    else if (byte === 0x7b || byte === 0x5b) {
-      marks++;
-      if (++depth > MAX_DEPTH) throw damaged(`a header nested at most ${MAX_DEPTH} deep`, "a deeper one");
-    } else if (byte === 0x7d || byte === 0x5d) depth--;
-  }
+  const { depth, marks, colons } = measureJson(bytes);
+  if (depth > MAX_DEPTH) throw damaged(`a header nested at most ${MAX_DEPTH} deep`, depth);
   if (marks + colons > MAX_MARKS) throw damaged(`a header of at most ${MAX_MARKS} values`, marks + colons);
   let header: unknown;
   try {

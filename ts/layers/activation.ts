@@ -3,7 +3,7 @@
 import { show } from "../errors";
 import type { Tensor } from "../graph/graph";
 import * as ops from "../ops/activations";
-import { boolean, type Field, finite, nonNegative, or } from "../options";
+import { boolean, type Field, nonNegative, or } from "../options";
 import { type Layer, type LayerOptions, layerFactory } from "./layer";
 
 /** Activations that have a name: those without parameters, with their defaults. */
@@ -72,10 +72,10 @@ export const leakyRelu: (options?: LayerOptions & { negativeSlope?: number }) =>
   call: ([x], { config }) => ops.leakyRelu([x!], { alpha: config.negativeSlope }),
 });
 
-/** y = x where x > 0, else alpha·(eˣ − 1). Default alpha 1. (Clevert, Unterthiner & Hochreiter 2015) */
+/** y = x where x > 0, else alpha·(eˣ − 1). alpha ≥ 0, default 1. (Clevert, Unterthiner & Hochreiter 2015) */
 export const elu: (options?: LayerOptions & { alpha?: number }) => Layer = /* @__PURE__ */ layerFactory({
   type: "elu",
-  options: () => ({ alpha: or(finite(), 1) }),
+  options: () => ({ alpha: or(nonNegative(), 1) }),
   call: ([x], { config }) => ops.elu([x!], { alpha: config.alpha }),
 });
 

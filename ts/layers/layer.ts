@@ -4,7 +4,7 @@
 import { argumentError, DownhillError } from "../errors";
 import { Graph, type Shape, Tensor } from "../graph/graph";
 import { boolean, name, optional, type Read, type Schema, shape } from "../options";
-import { type Built, built, configure, type Definition, definitionOf, register } from "../registry";
+import { type Built, built, configure, type Definition, definitionOf, makeFactory } from "../registry";
 
 /** A parameter (or a statistic) that a layer needs. */
 export interface ParameterSpec {
@@ -90,10 +90,9 @@ export function layerFactory<S extends Schema, Args extends unknown[]>(
   definition: Omit<LayerDefinition<Read<S>>, "options"> & { options: () => S },
 ): (...args: Args) => Layer {
   const complete = { ...definition, options: () => ({ ...common(), ...definition.options() }) } as LayerDefinition;
-  return (...args) => {
-    register("layer", complete);
-    return layerOf(complete, configure(complete, args));
-  };
+  return makeFactory({ families: ["layer"], definition: complete }, (args: Args) =>
+    layerOf(complete, configure(complete, args)),
+  );
 }
 
 /** The layer behind a checked config. */

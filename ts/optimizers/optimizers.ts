@@ -161,7 +161,7 @@ export const rmsprop: (options?: RmspropOptions) => Built = /* @__PURE__ */ opti
     step: {
       opcode: Op.rmspropStep,
       flags: (centered ? OptimizerFlag.centered : 0) | (momentum > 0 ? OptimizerFlag.momentum : 0),
-      a: rho,
+      a: 1 - rho,
       b: momentum,
       epsilon,
     },

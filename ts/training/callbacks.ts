@@ -27,11 +27,16 @@ export interface FitPlan {
   monitors: string[];
 }
 
-/** A callback with a state that a file keeps. */
+/** What a factory's callback may do beyond a user's own. */
 export interface StatefulCallback extends Callback {
-  /** Plain data. */
+  /** Plain data that a file keeps: what the callback knows after the last finished epoch. */
   getState?(): unknown;
+  /** What an earlier fit's callback of this type knew; given before `onTrainBegin` where training is resumed. */
   setState?(state: unknown): void;
+  /** After every callback's `onEpochEnd`: what saves the model then sees what all of them know. */
+  afterEpoch?(): unknown;
+  /** The fit is over, however it ended. */
+  close?(): void;
   /** Ends training where the loss is not finite, in the place of an error. */
   endsOnNaN?: boolean;
 }
@@ -43,12 +48,14 @@ export interface CallbackDefinition<C = any> extends Definition {
 
 const HANDLERS = ["onTrainBegin", "onTrainEnd", "onEpochBegin", "onEpochEnd", "onBatchBegin", "onBatchEnd"] as const;
 
+/** A callback of a fit and the type that made it; `""` for a user's own. */
+export interface MadeCallback {
+  type: string;
+  callback: StatefulCallback;
+}
+
 /** Checks a list of callbacks and makes what factories describe. */
-export function makeCallbacks(
-  given: unknown,
-  plan: FitPlan,
-  model: Model,
-): { type: string; callback: StatefulCallback }[] {
+export function makeCallbacks(given: unknown, plan: FitPlan, model: Model): MadeCallback[] {
   if (given === undefined) return [];
   if (!Array.isArray(given)) throw argumentError("fit", "callbacks as a list", given);
   return given.map((item) => {
@@ -60,6 +67,28 @@ export function makeCallbacks(
     const own = typeof item === "object" && item !== null && !("type" in item);
     if (!own || !HANDLERS.some((h) => typeof (item as Callback)[h] === "function"))
       throw argumentError("fit", `callbacks such as earlyStopping() or objects with ${HANDLERS.join(", ")}`, item);
-    return { type: "", callback: item as StatefulCallback };
+    return { type: "", callback: item as Callback };
   });
+}
+
+/** What a callback knows, to be resumed from. */
+export interface CallbackState {
+  type: string;
+  state(): unknown;
+}
+
+/** What callbacks know, as of now whenever it is asked for. */
+export function callbackStates(made: readonly MadeCallback[]): CallbackState[] {
+  return made
+    .filter(({ type, callback }) => type !== "" && callback.getState)
+    .map(({ type, callback }) => ({ type, state: () => callback.getState!() }));
+}
+
+/** Gives callbacks what those of an earlier fit knew: the k-th of a type takes what the k-th of that type left. */
+export function resumeCallbacks(made: readonly MadeCallback[], states: readonly CallbackState[]): void {
+  const left = [...states];
+  for (const { type, callback } of made) {
+    const at = left.findIndex((saved) => saved.type === type);
+    if (at >= 0) callback.setState?.(left.splice(at, 1)[0]!.state());
+  }
 }

@@ -175,12 +175,17 @@ export function compile(state: ModelState, config: CompileConfig): void {
   state.resetLanes();
   state.compiled = compiled;
   state.step = 0;
+  state.epoch = 0;
+  state.callbackStates = [];
+  state.lastWeights = undefined;
   state.learningRate = config.optimizer["learningRate"] as number | Built;
+  writeSegments(state); // an evaluation may come before the first step
 }
 
 function checkDecayFilter(state: ModelState, optimizer: Built): void {
+  const keys = new Set(state.structure.parameters.map((entry) => entry.key));
   for (const key of (optimizer["decayFilter"] as string[] | undefined) ?? [])
-    if (!state.structure.parameters.some((entry) => entry.key === key))
+    if (!keys.has(key))
       throw argumentError(
         "compile",
         `decayFilter to name parameters (${state.structure.parameters.map((e) => e.key).join(", ")})`,

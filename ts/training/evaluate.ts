@@ -1,6 +1,7 @@
 // Evaluation and prediction: batches in order, in their own lanes.
 
 import { State } from "../../assembly/isa";
+import { isBatchSource, readFitData } from "../data/sources";
 import { argumentError, DownhillError } from "../errors";
 import { sizeOf } from "../graph/graph";
 import type { NDArray } from "../ndarray";
@@ -8,7 +9,6 @@ import { boolean, count, or, readOptions } from "../options";
 import { turn } from "../runtime/turn";
 import { type Examples, readExamples, readInputs, stage } from "./batch";
 import { Accumulator, type Logs } from "./logs";
-import { isBatchSource, readFitData } from "./sources";
 import type { ModelState } from "./state";
 import { outcome, Pace, programFor } from "./step";
 
@@ -62,7 +62,8 @@ async function addExamples(
 ): Promise<void> {
   const pace = new Pace(turn);
   for (let row = 0; row < examples.rows; row += batchSize) {
-    // a batch runs whole: another evaluation may come in between two of them
+    // a batch runs whole: another evaluation, or dispose, may come in between two of them
+    state.check();
     const rows = Math.min(batchSize, examples.rows - row);
     const lane = state.lane("evaluation");
     state.prepare(lane);
@@ -74,7 +75,6 @@ async function addExamples(
     const pause = pace.pause();
     if (pause) {
       await pause;
-      state.check();
       signal?.throwIfAborted();
     }
   }

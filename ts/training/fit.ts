@@ -2,16 +2,23 @@
 
 import { State, Status } from "../../assembly/isa";
 import { countLabels } from "../data/arrays";
+import { type Batch, type BatchSource, isBatchSource, readFitData } from "../data/sources";
 import { argumentError, DownhillError } from "../errors";
 import { boolean, count, either, fraction, natural, oneOf, optional, or, readOptions } from "../options";
 import { turn } from "../runtime/turn";
 import { type Examples, readExamples, splitExamples, stage, TrainingSet } from "./batch";
-import { type Callback, type FitPlan, makeCallbacks } from "./callbacks";
+import {
+  type Callback,
+  callbackStates,
+  type FitPlan,
+  makeCallbacks,
+  resumeCallbacks,
+  type StatefulCallback,
+} from "./callbacks";
 import { evaluateExamples } from "./evaluate";
 import { Accumulator, batchLogs, type Logs, logNames, validationName } from "./logs";
 import type { Model } from "./model";
 import type { Program } from "./program";
-import { type Batch, type BatchSource, isBatchSource, readFitData } from "./sources";
 import type { ModelState } from "./state";
 import { beginUpdate, outcome, Pace, programFor } from "./step";
 
@@ -139,11 +146,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     monitors: [...names, ...(validation ? names.map(validationName) : [])],
   };
   const made = makeCallbacks(read.callbacks, plan, model);
-  const resumed = initialEpoch > 0 ? state.callbackStates : [];
-  made.forEach(({ type, callback }, i) => {
-    const saved = resumed[i];
-    if (saved && saved.type === type && callback.setState) callback.setState(saved.state);
-  });
+  if (initialEpoch > 0) resumeCallbacks(made, state.callbackStates);
   const callbacks = made.map(({ callback }) => callback);
 
   state.fitting = true;
@@ -152,8 +155,15 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   try {
     if (examples) loop.open(examples, read.shuffle, batchSize, group);
     else loop.openStream(source as BatchSource, accumulate, classWeight);
-    return await loop.train(initialEpoch, epochs, steps, validation, made);
+    state.callbackStates = callbackStates(made);
+    return await loop.train(initialEpoch, epochs, steps, validation);
   } finally {
+    if (!state.disposed)
+      state.callbackStates = state.callbackStates.map(({ type, state }) => {
+        const known = state();
+        return { type, state: () => known };
+      });
+    for (const callback of callbacks) callback.close?.();
     loop.close();
     state.fitting = false;
   }
@@ -183,7 +193,7 @@ class Loop {
   constructor(
     readonly model: Model,
     readonly state: ModelState,
-    readonly callbacks: (Callback & { endsOnNaN?: boolean })[],
+    readonly callbacks: StatefulCallback[],
     readonly signal: AbortSignal | undefined,
   ) {
     this.#compiled = state.compiled!;
@@ -228,14 +238,14 @@ class Loop {
     epochs: number,
     steps: number | undefined,
     validation: Examples | undefined,
-    made: { type: string; callback: { getState?(): unknown } }[],
   ): Promise<History> {
-    const { callbacks, model, state } = this;
+    const { model, state } = this;
     const history: History = { epochs: [] };
-    for (const c of callbacks) await c.onTrainBegin?.({}, model);
+    await this.#each((c) => c.onTrainBegin?.({}, model));
+    state.lastWeights = undefined;
     let last: Logs | undefined;
     for (let epoch = first; epoch < epochs && !state.stopTraining; epoch++) {
-      for (const c of callbacks) await c.onEpochBegin?.(epoch, {}, model);
+      await this.#each((c) => c.onEpochBegin?.(epoch, {}, model));
       this.#accumulator.reset();
       const ended = await (this.#dataset ? this.#arrays(epoch, steps!) : this.#batches(epoch, steps));
       const logs = this.#accumulator.logs();
@@ -251,14 +261,20 @@ class Loop {
       state.epoch = epoch + 1;
       last = logs;
       history.epochs.push(logs);
-      for (const [i, c] of callbacks.entries()) {
-        await c.onEpochEnd?.(epoch, logs, model);
-        state.callbackStates[i] = { type: made[i]!.type, state: made[i]!.callback.getState?.() };
-      }
+      await this.#each((c) => c.onEpochEnd?.(epoch, logs, model));
+      await this.#each((c) => c.afterEpoch?.());
       this.#check();
     }
-    for (const c of callbacks) await c.onTrainEnd?.(last ?? {}, model);
+    await this.#each((c) => c.onTrainEnd?.(last ?? {}, model));
     return history;
+  }
+
+  /** Awaits the callbacks one after another; any of them may have disposed of the model. */
+  async #each(call: (callback: StatefulCallback) => unknown): Promise<void> {
+    for (const callback of this.callbacks) {
+      await call(callback);
+      this.state.check();
+    }
   }
 
   #check(): void {
@@ -280,7 +296,10 @@ class Loop {
     const group = this.#group;
     let row = 0;
     for (let step = 0; step < steps; step++) {
-      for (const c of this.#onBatchBegin) await c.onBatchBegin!(step, {}, this.model);
+      for (const c of this.#onBatchBegin) {
+        await c.onBatchBegin!(step, {}, this.model);
+        state.check();
+      }
       beginUpdate(state, lane);
       const start = row;
       const end = Math.min(dataset.rows, start + batch * group);
@@ -356,7 +375,10 @@ class Loop {
     this.state.step++;
     if (this.#onBatchEnd.length) {
       const logs = this.#group > 1 ? this.#sums.logs() : batchLogs(this.#lane, this.#compiled, this.state.activities);
-      for (const c of this.#onBatchEnd) await c.onBatchEnd!(step, logs, this.model);
+      for (const c of this.#onBatchEnd) {
+        await c.onBatchEnd!(step, logs, this.model);
+        this.state.check();
+      }
     }
     this.#sums.reset();
     const pause = this.#pace.pause();
@@ -377,7 +399,10 @@ class Loop {
     let group: Examples[] = [];
     let step = 0;
     const update = async (): Promise<boolean> => {
-      for (const c of this.#onBatchBegin) await c.onBatchBegin!(step, {}, this.model);
+      for (const c of this.#onBatchBegin) {
+        await c.onBatchBegin!(step, {}, this.model);
+        state.check();
+      }
       beginUpdate(state, lane);
       const many = group.length > 1;
       const all = group.reduce((sum, { rows }) => sum + rows, 0);
@@ -403,6 +428,7 @@ class Loop {
       return true;
     };
     for await (const batch of this.#stream!.batches(epoch)) {
+      this.#check();
       group.push(read(batch));
       if (group.length === this.#group && !(await update())) return false;
       if (state.stopTraining || (steps !== undefined && step >= steps)) return true;

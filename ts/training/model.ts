@@ -2,6 +2,7 @@
 
 import { State } from "../../assembly/isa";
 import { readNumbers } from "../data/arrays";
+import type { Arrays, Batch } from "../data/sources";
 import { argumentError, DownhillError } from "../errors";
 import { type Shape, sizeOf } from "../graph/graph";
 import type { Layer } from "../layers/layer";
@@ -15,7 +16,6 @@ import { type CompileOptions, compile, readCompileOptions, writeSegments } from 
 import { addressOf, evaluate, predict } from "./evaluate";
 import { type FitOptions, fit, type History } from "./fit";
 import { batchLogs, type Logs } from "./logs";
-import type { Arrays, Batch } from "./sources";
 import { ModelState } from "./state";
 import { beginUpdate, learningRate, numericError, outcome, programFor, runStaged } from "./step";
 import { type Entry, type Form, type ModelLayer, type Port, type Ports, structureOf } from "./structure";
@@ -90,6 +90,11 @@ export class Model<P extends Prediction = Prediction> {
     this.state.learningRate = rate;
   }
 
+  /** Epochs done: `fit({ initialEpoch: model.epoch, epochs })` goes on from here. */
+  get epoch(): number {
+    return this.state.epoch;
+  }
+
   /** Set by callbacks: `fit` ends after this update. */
   get stopTraining(): boolean {
     return this.state.stopTraining;
@@ -153,6 +158,7 @@ export class Model<P extends Prediction = Prediction> {
     const status = runStaged(state, lane, program, examples);
     if (outcome(lane, status, "trainOnBatch", examples) === "numeric") throw numericError("trainOnBatch", lane);
     state.step++;
+    state.lastWeights = undefined;
     return batchLogs(lane, state.compiled!, state.activities);
   }
 
@@ -226,6 +232,7 @@ export class Model<P extends Prediction = Prediction> {
     runtime.run(state.program(lane, spec).all);
     state.forgetTrainable();
     state.step++;
+    state.lastWeights = undefined;
   }
 
   /** Copies of all parameters and moving statistics, by `layer/parameter`. */
@@ -252,6 +259,7 @@ export class Model<P extends Prediction = Prediction> {
     const read = readRecord("setWeights", weights, entries, true);
     state.needIdle("setWeights");
     for (const [entry, data] of read) runtime.heap.f32.set(data, addressIn(state, entry) >>> 2);
+    state.lastWeights = undefined;
   }
 
   /** The number of parameters, moving statistics included. */
@@ -329,6 +337,7 @@ export interface ModelConfig {
 
 function configOf({ name, structure }: ModelState): ModelConfig {
   const { inputs, outputs, layers, calls, inputForm, outputForm } = structure;
+  const numbers = new Map(layers.map((layer, i) => [layer, i]));
   const values = new Map<Symbolic, number>();
   for (const { value } of inputs) values.set(value, values.size);
   for (const { call } of calls) values.set(call.output, values.size);
@@ -339,10 +348,13 @@ function configOf({ name, structure }: ModelState): ModelConfig {
     outputForm,
     layers: layers.map((layer) => ({
       name: layer.name,
-      config: { ...layer.config, ...(layer.trainable ? {} : { trainable: false }) },
+      config: {
+        ...layer.config,
+        ...(layer.trainable !== (layer.config["trainable"] !== false) && { trainable: layer.trainable }),
+      },
     })),
     calls: calls.map(({ call, layer }) => ({
-      layer: layers.indexOf(layer),
+      layer: numbers.get(layer)!,
       inputs: call.inputs.map((x) => values.get(x)!),
     })),
     outputs: outputs.map(({ name, value }) => ({ name, value: values.get(value)! })),

@@ -8,8 +8,10 @@ import type { OptimizerPlan } from "../optimizers/optimizers";
 import type { Built } from "../registry";
 import { type Disposable, nextStream, type Runtime } from "../runtime/runtime";
 import type { Examples } from "./batch";
+import type { CallbackState } from "./callbacks";
 import { Lane } from "./lane";
 import { buildProgram, keyOf, type Program, type ProgramSpec } from "./program";
+import type { PackedWeights } from "./snapshot";
 import type { Structure } from "./structure";
 
 /** A compiled model's optimizer, losses and metrics, and the memory that they need. */
@@ -58,8 +60,10 @@ export class ModelState implements Disposable {
   /** A `fit` under way. */
   fitting = false;
   stopTraining = false;
-  /** What the callbacks of the last fit want kept, by their place in the list. */
-  callbackStates: { type: string; state: unknown }[] = [];
+  /** What the callbacks of the last fit know. */
+  callbackStates: CallbackState[] = [];
+  /** The weights that the last fit ended with, where a callback put others in force: resumed training goes on from them. */
+  lastWeights: PackedWeights | undefined;
   disposed = false;
   readonly activities: number;
   /** What trainOnBatch ran last: a loop over batches of one kind finds it here. */

@@ -15,6 +15,10 @@ import {
 /** Parameters begin on cache lines. */
 const ALIGN_FLOATS = 16;
 
+/** What the state block has room for: a source each input, two each output, a denominator each output. */
+const MAX_INPUTS = 16;
+const MAX_OUTPUTS = 8;
+
 /** How inputs or outputs are given: one, a list, or by name. */
 export type Form = "one" | "list" | "record";
 
@@ -104,6 +108,11 @@ function readPorts(what: string, given: Ports): { form: Form; ports: [string, Sy
 export function structureOf(given: { inputs: Ports; outputs: Ports }): Structure {
   const inputs = readPorts("inputs", given.inputs);
   const outputs = readPorts("outputs", given.outputs);
+  for (const [what, { ports }, most] of [
+    ["inputs", inputs, MAX_INPUTS],
+    ["outputs", outputs, MAX_OUTPUTS],
+  ] as const)
+    if (ports.length > most) throw argumentError("functional", `at most ${most} ${what}`, ports.length);
   const sources = new Set(inputs.ports.map(([, value]) => value));
   for (const [, value] of inputs.ports)
     if (value.inputName === undefined)

@@ -1,6 +1,7 @@
 // What a page or a web worker has: workers, and no files but addresses to read from.
 
 import { DownhillError } from "../../errors";
+import { fetchBytes } from "./fetch";
 import type { WorkerHandle } from "./worker";
 
 /** A page's main thread may not sleep in Atomics.wait; a worker may. */
@@ -24,20 +25,8 @@ export function startWorker(source: string, url?: string): WorkerHandle {
   };
 }
 
-/** The bytes behind a URL. */
-export async function readFile(url: string): Promise<Uint8Array> {
-  let why: string;
-  let cause: unknown;
-  try {
-    const response = await fetch(url);
-    if (response.ok) return new Uint8Array(await response.arrayBuffer());
-    why = `HTTP status ${response.status}`;
-  } catch (error) {
-    why = (error as Error).message;
-    cause = error;
-  }
-  throw new DownhillError("data", `cannot read the URL ${JSON.stringify(url)}: ${why}`, { cause });
-}
+/** The bytes behind an address. */
+export const readFile = (url: string | URL): Promise<Uint8Array> => fetchBytes(url);
 
 const needsNode = (what: string, path: string) =>
   new DownhillError("data", `cannot ${what} ${JSON.stringify(path)}: that needs Node, a page has no files`);

@@ -5,6 +5,7 @@ import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
 import { Worker } from "node:worker_threads";
 import { DownhillError } from "../../errors";
+import { fetchBytes } from "./fetch";
 import type { WorkerHandle } from "./worker";
 
 /** The calling thread may sleep in Atomics.wait. */
@@ -28,11 +29,12 @@ export function startWorker(source: string, _url?: string): WorkerHandle {
   };
 }
 
-const failure = (doing: string, path: string, cause: unknown) =>
+const failure = (doing: string, path: string | URL, cause: unknown) =>
   new DownhillError("data", `cannot ${doing} ${JSON.stringify(path)}: ${(cause as Error).message}`, { cause });
 
-/** The bytes of a file. */
-export async function readFile(path: string): Promise<Uint8Array> {
+/** The bytes of a file, or behind a URL. */
+export async function readFile(path: string | URL): Promise<Uint8Array> {
+  if (path instanceof URL && path.protocol !== "file:") return fetchBytes(path);
   try {
     const { buffer, byteOffset, length } = await read(path);
     return new Uint8Array(buffer, byteOffset, length); // no Buffer: its slice() is a view

@@ -1,0 +1,371 @@
+// Datasets: examples, and what is to be done with them, lazily. Order, batches and maps commute: an order is worked out
+// over examples (or batches), maps are applied to what is read.
+
+import { argumentError, DownhillError, show } from "../errors";
+import type { NumberArray } from "../ndarray";
+import { check, count, natural } from "../options";
+import { philox4x32 } from "../random";
+import { readArray, takeRows } from "./arrays";
+import type { Arrays, Batch, BatchSource } from "./sources";
+
+/** What `map` is given and gives: one example, or after `batch` one batch. */
+export interface Item {
+  x: unknown;
+  y: unknown;
+  sampleWeight?: unknown;
+}
+
+/** A step of an order: it keeps, repeats or moves elements. */
+type Step = { kind: "shuffle" | "bootstrap"; seed: number } | { kind: "range"; from: number; to: number };
+
+/** Which elements are read, in which order. */
+class Order {
+  constructor(
+    /** Elements to choose from. */
+    readonly base: number,
+    readonly steps: readonly Step[] = [],
+  ) {}
+
+  get size(): number {
+    let size = this.base;
+    for (const step of this.steps) if (step.kind === "range") size = step.to - step.from;
+    return size;
+  }
+
+  with(step: Step): Order {
+    return new Order(this.base, [...this.steps, step]);
+  }
+
+  /** Element numbers. What steps choose is the same in each epoch; shuffles after the last choice are drawn anew. */
+  indices(epoch: number): Uint32Array {
+    let indices = Uint32Array.from({ length: this.base }, (_, i) => i);
+    const chosen = this.steps.findLastIndex(({ kind }) => kind !== "shuffle");
+    this.steps.forEach((step, at) => {
+      if (step.kind === "range") indices = indices.subarray(step.from, step.to);
+      else {
+        const draw = numbers(step.seed, at, at > chosen ? epoch : 0, indices.length);
+        if (step.kind === "bootstrap") indices = indices.map((_, i) => indices[draw(i, indices.length)]!);
+        // Fisher and Yates, from the end
+        else
+          for (let i = indices.length - 1; i > 0; i--) {
+            const j = draw(i, i + 1);
+            [indices[i], indices[j]] = [indices[j]!, indices[i]!];
+          }
+      }
+    });
+    return indices;
+  }
+}
+
+/** Philox integers: the i-th in [0, n). */
+function numbers(seed: number, at: number, epoch: number, length: number): (i: number, n: number) => number {
+  const key = [seed >>> 0, Math.floor(seed / 2 ** 32)];
+  const words = new Uint32Array(4 * Math.ceil(length / 4));
+  for (let i = 0; i < words.length; i += 4) words.set(philox4x32([i / 4, at, epoch, 0], key), i);
+  return (i, n) => Math.floor((words[i]! / 2 ** 32) * n);
+}
+
+/** Arrays with one row an example, in whatever record or list they are given. */
+type Tree<T> = T | Tree<T>[] | { [key: string]: Tree<T> };
+
+/** A leaf: rows of numbers; `shape` (of a row) undefined where a flat typed array implies it. */
+interface Rows {
+  data: NumberArray;
+  shape: readonly number[] | undefined;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" &&
+  value !== null &&
+  !ArrayBuffer.isView(value) &&
+  !("data" in value && "shape" in value) &&
+  Object.keys(value).length > 0;
+
+const isList = (value: unknown): value is unknown[] =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.every((v) => typeof v === "object" && v !== null) &&
+  !Array.isArray(value[0]);
+
+/** Applies `leaf` to each array of a record or list of them. */
+function mapTree<T>(value: unknown, who: string, leaf: (value: unknown, who: string) => T): Tree<T> {
+  if (isList(value)) return value.map((v, i) => mapTree(v, `${who}[${i}]`, leaf));
+  if (!Array.isArray(value) && isRecord(value))
+    return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, mapTree(v, `${who}.${key}`, leaf)]));
+  return leaf(value, who);
+}
+
+const isLeaf = (value: Tree<Rows>): value is Rows =>
+  "data" in value && ArrayBuffer.isView((value as Rows).data) && "shape" in value;
+
+/** Applies `leaf` to each leaf of a tree of rows. */
+function mapRows<T>(value: Tree<Rows>, leaf: (rows: Rows) => T): unknown {
+  if (isLeaf(value)) return leaf(value);
+  if (Array.isArray(value)) return value.map((v) => mapRows(v, leaf));
+  return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, mapRows(v, leaf)]));
+}
+
+const KEYS = ["x", "y", "sampleWeight"] as const;
+type Key = (typeof KEYS)[number];
+
+/** The item's arrays; throws where it is none. */
+function readItem(who: string, item: unknown): [Key, unknown][] {
+  if (typeof item !== "object" || item === null || !("x" in item) || !("y" in item))
+    throw argumentError(who, "{ x, y } and perhaps sampleWeight", item);
+  for (const key of Object.keys(item))
+    if (!KEYS.includes(key as Key)) throw argumentError(who, "x, y and perhaps sampleWeight", key);
+  return KEYS.filter((key) => (item as Item)[key] !== undefined).map((key) => [key, (item as Item)[key]]);
+}
+
+/** The examples behind a dataset. */
+interface Examples {
+  rows: number;
+  arrays: readonly (readonly [Key, Tree<Rows>])[];
+}
+
+function readExamples(given: unknown): Examples {
+  let rows = -1;
+  const leaves: Rows[] = [];
+  const arrays = readItem("dataset", given).map(([key, value]) => {
+    const tree = mapTree(value, `dataset: ${key}`, (array, who): Rows => {
+      const { data, shape } = readArray(who, array);
+      const leaf = { data, shape: shape?.slice(1) };
+      leaves.push(leaf);
+      if (!shape) return leaf;
+      if (shape.length === 0 || shape[0] === 0)
+        throw new DownhillError("shape", `${who}: expected at least one example, got shape [${shape.join(", ")}]`);
+      if (rows >= 0 && shape[0] !== rows)
+        throw new DownhillError("shape", `${who}: expected ${rows} examples, got ${shape[0]}`);
+      rows = shape[0]!;
+      return leaf;
+    });
+    return [key, tree] as const;
+  });
+  // where all are flat, y has one number an example
+  if (rows < 0) rows = (arrays.find(([key]) => key === "y")![1] as Rows).data?.length ?? 0;
+  for (const { data, shape } of leaves)
+    if (rows === 0 || data.length === 0 || data.length % rows !== 0)
+      throw new DownhillError(
+        "shape",
+        `dataset: expected a multiple of ${rows || "n > 0"} numbers, got ${data.length}${shape ? "" : " in a flat array"}`,
+      );
+  return { rows, arrays };
+}
+
+/** Some examples as arrays. */
+function take({ rows, arrays }: Examples, indices: Uint32Array): Batch {
+  const entries = arrays.map(([key, tree]) => [
+    key,
+    mapRows(tree, ({ data, shape }) => {
+      const part = takeRows(data, data.length / rows, indices);
+      return shape ? { data: part, shape: [indices.length, ...shape] } : part;
+    }),
+  ]);
+  return Object.fromEntries(entries) as Batch;
+}
+
+/** One example: arrays of a row's shape; numbers where a row is one. */
+function exampleAt({ rows, arrays }: Examples, index: number): Item {
+  const entries = arrays.map(([key, tree]) => [
+    key,
+    mapRows(tree, ({ data, shape }) => {
+      const size = data.length / rows;
+      if (size === 1 && !shape?.length) return data[index]!;
+      const row = data.slice(index * size, (index + 1) * size);
+      return shape ? { data: row, shape } : row;
+    }),
+  ]);
+  return Object.fromEntries(entries) as Item;
+}
+
+/** Examples put together again. */
+function stack(items: readonly Item[]): Batch {
+  const who = "dataset: map";
+  const parts = items.map((item) => readItem(who, item));
+  return Object.fromEntries(
+    parts[0]!.map(([key]) => [
+      key,
+      stackTrees(
+        `${who}: ${key}`,
+        parts.map((part) => part.find(([k]) => k === key)?.[1]),
+      ),
+    ]),
+  ) as unknown as Batch;
+}
+
+function stackTrees(who: string, values: readonly unknown[]): unknown {
+  const [first] = values;
+  if (isList(first))
+    return first.map((_, i) =>
+      stackTrees(
+        `${who}[${i}]`,
+        values.map((v) => (v as unknown[] | undefined)?.[i]),
+      ),
+    );
+  if (!Array.isArray(first) && isRecord(first))
+    return Object.fromEntries(
+      Object.keys(first).map((key) => [
+        key,
+        stackTrees(
+          `${who}.${key}`,
+          values.map((v) => (v as Record<string, unknown> | undefined)?.[key]),
+        ),
+      ]),
+    );
+  const leaves = values.map((v) => readLeaf(who, v));
+  const { data, shape } = leaves[0]!;
+  const stacked = new (data.constructor as new (length: number) => NumberArray)(data.length * leaves.length);
+  leaves.forEach((leaf, i) => {
+    if (leaf.data.length !== data.length || leaf.shape?.join() !== shape?.join())
+      throw new DownhillError(
+        "shape",
+        `${who}: expected all examples of one shape, [${shape ?? data.length}], got [${leaf.shape ?? leaf.data.length}]`,
+      );
+    if (leaf.data.constructor !== data.constructor)
+      throw argumentError(who, `a ${data.constructor.name} for each example`, leaf.data);
+    stacked.set(leaf.data as never, i * data.length);
+  });
+  return shape ? { data: stacked, shape: [values.length, ...shape] } : stacked;
+}
+
+function readLeaf(who: string, value: unknown): Rows {
+  if (typeof value === "number") return { data: Float64Array.of(value), shape: [] };
+  return readArray(who, value);
+}
+
+/** How examples become batches, and what is done with these. */
+interface Batching {
+  /** Examples a batch. */
+  size: number;
+  /** Of batches. */
+  order: Order;
+  maps: readonly ((batch: Item) => Item)[];
+}
+
+/** Examples and what is to be done with them. Made by `dataset`; every method gives a new one. */
+export class Dataset {
+  readonly #examples: Examples;
+  /** Of examples. */
+  readonly #order: Order;
+  readonly #maps: readonly ((example: Item) => Item)[];
+  readonly #batching: Batching | undefined;
+
+  /** @internal */
+  constructor(
+    examples: Examples,
+    order: Order,
+    maps: readonly ((example: Item) => Item)[],
+    batching: Batching | undefined,
+  ) {
+    this.#examples = examples;
+    this.#order = order;
+    this.#maps = maps;
+    this.#batching = batching;
+  }
+
+  /** Examples, or after `batch` batches. */
+  get size(): number {
+    return (this.#batching?.order ?? this.#order).size;
+  }
+
+  #step(step: Step): Dataset {
+    const batching = this.#batching;
+    return batching
+      ? new Dataset(this.#examples, this.#order, this.#maps, { ...batching, order: batching.order.with(step) })
+      : new Dataset(this.#examples, this.#order.with(step), this.#maps, undefined);
+  }
+
+  /**
+   * Another order, of examples or after `batch` of batches. In batches it is drawn anew each epoch; what `split`, `take` and
+   * `bootstrap` choose after it stays the same. (Without `batch`, `fit` itself shuffles.)
+   *
+   * @param seed an integer ≥ 0; default 0
+   */
+  shuffle(seed = 0): Dataset {
+    return this.#step({ kind: "shuffle", seed: check("shuffle", "seed", natural(), seed) });
+  }
+
+  /** As many elements, drawn with replacement. @param seed an integer ≥ 0 */
+  bootstrap(seed: number): Dataset {
+    return this.#step({ kind: "bootstrap", seed: check("bootstrap", "seed", natural(), seed) });
+  }
+
+  /** The first n elements, or all where there are fewer. */
+  take(n: number): Dataset {
+    return this.#step({ kind: "range", from: 0, to: Math.min(check("take", "n", count(), n), this.size) });
+  }
+
+  /**
+   * The first ⌊size·f⌋ elements, and the others.
+   *
+   * @param f strictly between 0 and 1 @throws DownhillError `shape` where one part would be empty
+   */
+  split(f: number): [Dataset, Dataset] {
+    if (!(typeof f === "number" && f > 0 && f < 1)) throw argumentError("split", "a number between 0 and 1", f);
+    const { size } = this;
+    const first = Math.floor(size * f);
+    if (first === 0)
+      throw new DownhillError("shape", `split: expected at least one of ${size} in each part, got ${show(f)}`);
+    return [this.#step({ kind: "range", from: 0, to: first }), this.#step({ kind: "range", from: first, to: size })];
+  }
+
+  /** Batches of n examples; the last may be smaller. From here on elements are batches. */
+  batch(n: number): Dataset {
+    check("batch", "n", count(), n);
+    if (this.#batching) throw new DownhillError("state", "batch: expected a dataset of examples, got one of batches");
+    const order = new Order(Math.ceil(this.#order.size / n));
+    return new Dataset(this.#examples, this.#order, this.#maps, { size: n, order, maps: [] });
+  }
+
+  /**
+   * What `f` makes of each example, or after `batch` of each batch: { x, y, sampleWeight } to the same. It is called when the
+   * data are read: of batches in each epoch, otherwise once a `fit`.
+   */
+  map(f: (item: Item) => Item): Dataset {
+    if (typeof f !== "function") throw argumentError("map", "a function", f);
+    const batching = this.#batching;
+    return batching
+      ? new Dataset(this.#examples, this.#order, this.#maps, { ...batching, maps: [...batching.maps, f] })
+      : new Dataset(this.#examples, this.#order, [...this.#maps, f], undefined);
+  }
+
+  #read(indices: Uint32Array): Batch {
+    if (this.#maps.length === 0) return take(this.#examples, indices);
+    return stack(
+      Array.from(indices, (index) => this.#maps.reduce((item, f) => f(item), exampleAt(this.#examples, index))),
+    );
+  }
+
+  *#batches(epoch: number): Generator<Batch> {
+    const { size, order, maps } = this.#batching!;
+    const indices = this.#order.indices(epoch);
+    for (const i of order.indices(epoch)) {
+      const batch = this.#read(indices.subarray(i * size, (i + 1) * size));
+      yield maps.reduce<Batch>((item, f) => readBatch(f(item)), batch);
+    }
+  }
+
+  /** @internal All examples as arrays, or batches as they come: what `fit` and `evaluate` read. */
+  arrays(): Batch | BatchSource {
+    if (this.#batching) return { batches: (epoch) => this.#batches(epoch) };
+    return this.#read(this.#order.indices(0));
+  }
+}
+
+function readBatch(given: unknown): Batch {
+  return Object.fromEntries(readItem("dataset: map", given)) as unknown as Batch;
+}
+
+/**
+ * Examples to be shuffled, batched, mapped, split: each method gives a new dataset, nothing is copied before it is read.
+ * `fit` and `evaluate` take it in the place of { x, y }.
+ *
+ * @param data x and y with one row an example, and perhaps sampleWeight; for several inputs or outputs lists or records
+ * @example const [train, test] = dataset({ x, y }).shuffle(1).split(0.8);
+ * await model.fit(train.batch(32), { epochs: 10 });
+ * @throws DownhillError `argument`, `shape`
+ */
+export function dataset(data: { x: Arrays; y: Arrays; sampleWeight?: Arrays }): Dataset {
+  const examples = readExamples(data);
+  return new Dataset(examples, new Order(examples.rows), [], undefined);
+}

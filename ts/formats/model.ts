@@ -1,0 +1,115 @@
+// Model files for users. This module alone names every type, so that whatever a file holds can be built.
+
+import { readFile, writeFileAtomic } from "#platform";
+import { argumentError } from "../errors";
+import * as initializers from "../initializers/initializers";
+import * as activations from "../layers/activation";
+import { batchNorm } from "../layers/batchNorm";
+import { dense } from "../layers/dense";
+import { dropout } from "../layers/dropout";
+import { prelu } from "../layers/prelu";
+import * as shapes from "../layers/shape";
+import * as losses from "../losses/losses";
+import * as metrics from "../metrics/metrics";
+import * as optimizers from "../optimizers/optimizers";
+import { type Field, optional, or, readOptions } from "../options";
+import { enroll, isFactory } from "../registry";
+import * as regularizers from "../regularizers/regularizers";
+import { defaultRuntime, Runtime } from "../runtime/runtime";
+import * as schedules from "../schedules/schedules";
+import { earlyStopping } from "../training/earlyStopping";
+import { Model, type Prediction } from "../training/model";
+import { modelCheckpoint } from "../training/modelCheckpoint";
+import { decodeModel, encodeModel } from "../training/modelFile";
+import { terminateOnNaN } from "../training/terminateOnNaN";
+
+/** Makes every type known. Of a module of factories, its factories count. */
+export function enrollAll(): void {
+  const modules = [initializers, activations, shapes, losses, metrics, optimizers, regularizers, schedules];
+  const single = [batchNorm, dense, dropout, prelu, earlyStopping, modelCheckpoint, terminateOnNaN];
+  for (const value of [...modules.flatMap((module) => Object.values<unknown>(module)), ...single])
+    if (isFactory(value)) enroll(value);
+}
+
+/** Where `saveModel` puts the bytes: a path, a function, or an object with `save`. */
+export type SaveTarget = string | ((bytes: Uint8Array) => unknown) | { save(bytes: Uint8Array): unknown };
+
+/** Where `loadModel` finds them: a path (in a page an address), a URL, bytes, a File or Blob, or an object with `load`. */
+export type LoadSource =
+  | string
+  | URL
+  | Uint8Array
+  | ArrayBuffer
+  | { arrayBuffer(): Promise<ArrayBuffer> }
+  | { load(): Uint8Array | Promise<Uint8Array> };
+
+/**
+ * The model as one .safetensors file: weights, and in the metadata the architecture, what it was compiled with, the
+ * optimizer's and the callbacks' state and the position, so that training goes on from it to the bit. Works while a `fit`
+ * is pending, and sees the last finished step.
+ *
+ * @param target a path, written atomically; or a function, or an object with `save`, which is given the bytes
+ * @returns a promise of the bytes
+ * @example await saveModel(model, "digits.safetensors")
+ * @throws DownhillError `data` where the path cannot be written, `argument`, `state`
+ */
+export async function saveModel(model: Model<Prediction>, target?: SaveTarget): Promise<Uint8Array> {
+  if (!(model instanceof Model)) throw argumentError("saveModel", "a model", model);
+  const object = typeof target === "object" && target !== null && typeof target.save === "function";
+  if (target !== undefined && typeof target !== "string" && typeof target !== "function" && !object)
+    throw argumentError("saveModel", "target as a path, a function or an object with save(bytes)", target);
+  const bytes = encodeModel(model);
+  if (typeof target === "string") await writeFileAtomic(target, bytes);
+  else if (typeof target === "function") await target(bytes);
+  else await target?.save(bytes);
+  return bytes;
+}
+
+/** Options of `loadModel`. */
+export interface LoadOptions {
+  /** What `defineLayer`, `defineLoss` and `defineMetric` returned, where the file has such types. */
+  custom?: readonly unknown[];
+  /** Default: the runtime in force. */
+  runtime?: Runtime;
+}
+
+/**
+ * The model in a file: weights, compiled as it was saved, in its own position (seed, stream, epoch, step).
+ *
+ * @param source a path (in a page an address), a `URL`, bytes, a `File` or `Blob`, or an object with `load()`
+ * @example const model = await loadModel("digits.safetensors");
+ * await model.fit(data, { initialEpoch: model.epoch, epochs: 20 })
+ * @throws DownhillError `data` where the source cannot be read, `format` (or `shape`, `argument`, `memory`) where it is damaged
+ */
+export async function loadModel(source: LoadSource, options?: LoadOptions): Promise<Model> {
+  const { custom, runtime } = readOptions("loadModel", options, {
+    custom: or<readonly unknown[]>(
+      {
+        expected: "a list of what defineLayer, defineLoss or defineMetric returned",
+        accepts: (v) => Array.isArray(v) && v.every(isFactory),
+      },
+      [],
+    ),
+    runtime: optional({ expected: "what init() resolved to", accepts: (v) => v instanceof Runtime } as Field<Runtime>),
+  });
+  const bytes = await readSource(source);
+  enrollAll();
+  for (const factory of custom) enroll(factory);
+  return decodeModel(bytes, runtime ?? defaultRuntime());
+}
+
+async function readSource(source: unknown): Promise<Uint8Array> {
+  if (typeof source === "string" || source instanceof URL) return readFile(source);
+  if (source instanceof Uint8Array) return source;
+  if (source instanceof ArrayBuffer) return new Uint8Array(source);
+  if (typeof source === "object" && source !== null) {
+    if ("arrayBuffer" in source && typeof source.arrayBuffer === "function")
+      return new Uint8Array(await source.arrayBuffer());
+    if ("load" in source && typeof source.load === "function") {
+      const bytes: unknown = await source.load();
+      if (bytes instanceof Uint8Array) return bytes;
+      throw argumentError("loadModel", "load() to give a Uint8Array", bytes);
+    }
+  }
+  throw argumentError("loadModel", "a path, a URL, bytes, a Blob or an object with load()", source);
+}

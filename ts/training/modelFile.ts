@@ -1,0 +1,161 @@
+// A model as the bytes of one .safetensors file. Its tensors are those of getWeights; its metadata are
+//
+//   format        "downhill 1"
+//   model         the architecture, ModelConfig
+//   compile       the optimizer, losses, metrics, clipping, CompileConfig       where the model is compiled
+//   learningRate  the rate or schedule in force                                 where the model is compiled
+//   optimizer/…   each slot, the parameters' values one after another, base64   where the model is compiled
+//   position      seed, stream, epoch, step
+//   callbacks     what the callbacks of the last fit know
+//   lastWeights   the weights that training goes on from, where they are not those in force
+
+import { DownhillError, show } from "../errors";
+import { decodeBytes, encodeBase64 } from "../formats/base64";
+import { parseJson, stringifyJson } from "../formats/json";
+import { decodeSafetensors, encodeSafetensors } from "../formats/safetensors";
+import { optimizerPlan } from "../optimizers/optimizers";
+import { listOf, natural, readOptions, text } from "../options";
+import type { Built } from "../registry";
+import type { Runtime } from "../runtime/runtime";
+import type { CallbackState } from "./callbacks";
+import { compile } from "./compile";
+import { compileConfigFrom, learningRateFrom, object, structureFromConfig } from "./fromConfig";
+import { addressIn, Model } from "./model";
+import { type PackedWeights, pack, packedBytes, unpack, weightsFromText, weightsToText } from "./snapshot";
+import { type CompileConfig, ModelState } from "./state";
+import type { Structure } from "./structure";
+
+const FORMAT = "downhill 1";
+/** How deep the metadata's JSON may nest. */
+const MAX_DEPTH = 64;
+
+/** The file of a model as it is now. Equal models give equal bytes. */
+export function encodeModel(model: Model): Uint8Array {
+  const { state } = model;
+  const weights = model.getWeights();
+  const { structure, runtime, compiled, seed, stream, epoch, step, callbackStates, lastWeights } = state;
+  const metadata: Record<string, string> = {
+    format: FORMAT,
+    model: stringifyJson(model.config),
+    position: stringifyJson({ seed, stream, epoch, step }),
+  };
+  if (compiled) {
+    metadata["compile"] = stringifyJson(compiled.config);
+    metadata["learningRate"] = stringifyJson(state.learningRate);
+    compiled.optimizer.plan.slots.forEach((slot, i) => {
+      if (slot !== undefined)
+        metadata[`optimizer/${slot}`] = encodeBase64(pack(runtime.heap, compiled.slots[i]!, structure.parameters));
+    });
+  }
+  if (callbackStates.length)
+    metadata["callbacks"] = stringifyJson(callbackStates.map(({ type, state }) => ({ type, state: state() })));
+  if (lastWeights) metadata["lastWeights"] = stringifyJson(weightsToText(lastWeights));
+  return encodeSafetensors(weights, metadata);
+}
+
+/** What a file holds, read and checked; nothing of it is in linear memory yet. */
+interface Contents {
+  name: string;
+  structure: Structure;
+  tensors: Record<string, { data: ArrayBufferView }>;
+  position: { seed: number; stream: number; epoch: number; step: number };
+  compiled: { config: CompileConfig; learningRate: number | Built; slots: (Uint8Array | undefined)[] } | undefined;
+  callbackStates: CallbackState[];
+  lastWeights: PackedWeights | undefined;
+}
+
+/**
+ * The model in a file, compiled as it was saved, in its own position.
+ *
+ * @throws DownhillError `format`, `shape` or `argument` for a damaged file, before anything is taken; `memory`
+ */
+export function decodeModel(bytes: Uint8Array, runtime: Runtime): Model {
+  const { name, structure, tensors, position, compiled, callbackStates, lastWeights } = readFile(bytes);
+  const { seed, stream, epoch, step } = position;
+  const state = new ModelState(name, structure, runtime, { seed, stream });
+  try {
+    const { heap } = runtime;
+    for (const entry of [...structure.parameters, ...structure.statistics])
+      heap.f32.set(tensors[entry.key]!.data as Float32Array, addressIn(state, entry) >>> 2);
+    if (compiled) {
+      compile(state, compiled.config);
+      state.learningRate = compiled.learningRate;
+      compiled.slots.forEach((slot, i) => {
+        if (slot) unpack(heap, state.compiled!.slots[i]!, structure.parameters, slot);
+      });
+    }
+    Object.assign(state, { epoch, step, callbackStates, lastWeights });
+    const model = new Model(() => state);
+    void model.state; // from here on the model owns it
+    return model;
+  } catch (error) {
+    state.dispose();
+    throw error;
+  }
+}
+
+function readFile(bytes: Uint8Array): Contents {
+  const { tensors, metadata } = decodeSafetensors(bytes);
+  if (metadata["format"] !== FORMAT)
+    throw new DownhillError(
+      "format",
+      `loadModel: expected a file that saveModel wrote (format ${show(FORMAT)}), got ${show(metadata["format"])}`,
+    );
+  const json = (key: string): unknown => {
+    if (metadata[key] === undefined) throw new DownhillError("format", `loadModel: expected metadata ${show(key)}`);
+    return parseJson(`loadModel: ${key}`, metadata[key], MAX_DEPTH);
+  };
+  const { name, structure } = structureFromConfig(json("model"));
+  checkTensors(structure, tensors);
+  const position = readOptions("position", json("position"), {
+    seed: natural(),
+    stream: natural(),
+    epoch: natural(),
+    step: natural(),
+  });
+  const callbacks = metadata["callbacks"] === undefined ? [] : json("callbacks");
+  const { states } = readOptions("callbacks", { states: callbacks }, { states: listOf(object()) });
+  const callbackStates = states.map((item) => {
+    const { type, state } = readOptions("callbacks", item, { type: text(), state: object() });
+    return { type, state: () => state };
+  });
+  const lastWeights =
+    metadata["lastWeights"] === undefined
+      ? undefined
+      : weightsFromText("loadModel: lastWeights", { structure }, json("lastWeights") as object);
+  const compiled = metadata["compile"] === undefined ? undefined : readCompiled(structure, metadata, json);
+  return { name, structure, tensors, position, compiled, callbackStates, lastWeights };
+}
+
+function readCompiled(
+  structure: Structure,
+  metadata: Record<string, string>,
+  json: (key: string) => unknown,
+): Contents["compiled"] {
+  const config = compileConfigFrom(structure, json("compile"));
+  const length = packedBytes(structure.parameters);
+  const slots = optimizerPlan(config.optimizer).slots.map((slot) =>
+    slot === undefined ? undefined : decodeBytes(`loadModel: optimizer/${slot}`, metadata[`optimizer/${slot}`], length),
+  );
+  return { config, learningRate: learningRateFrom(json("learningRate")), slots };
+}
+
+/** The tensors are exactly the structure's, in float32. */
+function checkTensors(
+  structure: Structure,
+  tensors: Record<string, { data: ArrayBufferView; shape: readonly number[] }>,
+): void {
+  const entries = [...structure.parameters, ...structure.statistics];
+  for (const { key, shape } of entries) {
+    const tensor = tensors[key];
+    if (!tensor) throw new DownhillError("format", `loadModel: expected a tensor ${show(key)}`);
+    if (!(tensor.data instanceof Float32Array) || tensor.shape.join() !== shape.join())
+      throw new DownhillError(
+        "shape",
+        `${key}: expected F32 of shape [${shape.join(", ")}], got ${tensor.data.constructor.name} of shape [${tensor.shape.join(", ")}]`,
+      );
+  }
+  const count = Object.keys(tensors).length;
+  if (count !== entries.length)
+    throw new DownhillError("format", `loadModel: expected ${entries.length} tensors, got ${count}`);
+}
