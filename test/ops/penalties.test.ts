@@ -108,7 +108,7 @@ checkOp(ops.penaltyGradient, {
   reference({ gradients, parameters }) {
     const g = gradients.slice();
     eachFloat(ROWS, (r, i) => {
-      if (!r.frozen) g[i]! += r.l1 * Math.sign(parameters[i]!) + r.l2 * parameters[i]!;
+      g[i]! += r.l1 * Math.sign(parameters[i]!) + r.l2 * parameters[i]!;
     });
     return g;
   },
