@@ -429,6 +429,17 @@ test("while a fit is pending, reading works and writing throws state", async () 
   expect(await weightsHash(model)).toBe(await hashAfter(data, { epochs: 2 }));
 });
 
+test("an evaluation is of the model as it was compiled when it began", async () => {
+  const model = compiledNet();
+  const recompile = async function* () {
+    yield data;
+    model.compile({ optimizer: adam(), loss: softmaxCrossEntropy() });
+    yield data;
+  };
+  await expect(model.evaluate(recompile())).rejects.toMatchObject({ code: "state" });
+  expect(Object.keys(await model.evaluate(data))).toEqual(["loss", "dataLoss", "penalty"]);
+});
+
 test("callbacks are called in their order, counted from 0, and awaited", async () => {
   const model = compiledNet();
   const calls: string[] = [];

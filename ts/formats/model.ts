@@ -18,7 +18,7 @@ import * as regularizers from "../regularizers/regularizers";
 import { defaultRuntime, Runtime } from "../runtime/runtime";
 import * as schedules from "../schedules/schedules";
 import { earlyStopping } from "../training/earlyStopping";
-import { Model, type Prediction } from "../training/model";
+import { Model } from "../training/model";
 import { modelCheckpoint } from "../training/modelCheckpoint";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { terminateOnNaN } from "../training/terminateOnNaN";
@@ -53,7 +53,7 @@ export type LoadSource =
  * @example await saveModel(model, "digits.safetensors")
  * @throws DownhillError `data` where the path cannot be written, `argument`, `state`
  */
-export async function saveModel(model: Model<Prediction>, target?: SaveTarget): Promise<Uint8Array> {
+export async function saveModel(model: Model, target?: SaveTarget): Promise<Uint8Array> {
   if (!(model instanceof Model)) throw argumentError("saveModel", "a model", model);
   const object = typeof target === "object" && target !== null && typeof target.save === "function";
   if (target !== undefined && typeof target !== "string" && typeof target !== "function" && !object)

@@ -62,8 +62,9 @@ async function addExamples(
 ): Promise<void> {
   const pace = new Pace(turn);
   for (let row = 0; row < examples.rows; row += batchSize) {
-    // a batch runs whole: another evaluation, or dispose, may come in between two of them
-    state.check();
+    // a batch runs whole: another evaluation, compile or dispose may come in between two of them
+    if (state.need("evaluate") !== sums.compiled)
+      throw new DownhillError("state", "evaluate: the model was compiled anew meanwhile");
     const rows = Math.min(batchSize, examples.rows - row);
     const lane = state.lane("evaluation");
     state.prepare(lane);

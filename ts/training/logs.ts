@@ -9,7 +9,7 @@ export type Logs = { loss: number; dataLoss: number; penalty: number } & Record<
 
 /** Sums reports of batches into means over all their examples. Nothing is allocated by batch. */
 export class Accumulator {
-  readonly #compiled: Compiled;
+  readonly compiled: Compiled;
   readonly #activities: number;
   /** Σ value and Σ count, for each loss and metric. */
   readonly #sums: Float64Array;
@@ -19,14 +19,14 @@ export class Accumulator {
   #rows = 0;
 
   constructor(compiled: Compiled, activities: number) {
-    this.#compiled = compiled;
+    this.compiled = compiled;
     this.#activities = activities;
     this.#sums = new Float64Array(2 * (compiled.losses.length + compiled.metrics.length));
   }
 
   /** Takes in what the lane reports of `rows` examples. */
   add(lane: Lane, rows: number): void {
-    const { losses, metrics } = this.#compiled;
+    const { losses, metrics } = this.compiled;
     for (let i = 0; i < losses.length + metrics.length; i++) {
       const entry = REPORT_HEAD + 4 * (i < losses.length ? i : i + this.#activities);
       this.#sums[2 * i]! += lane.reported(entry + 1);
@@ -40,7 +40,7 @@ export class Accumulator {
 
   /** The means so far. */
   logs(): Logs {
-    const { losses, metrics } = this.#compiled;
+    const { losses, metrics } = this.compiled;
     const mean = (i: number) => (this.#sums[2 * i + 1]! > 0 ? this.#sums[2 * i]! / this.#sums[2 * i + 1]! : 0);
     const dataLoss = losses.reduce((sum, { weight }, i) => sum + weight * mean(i), 0);
     const penalty = this.#rows > 0 ? (this.#weights + this.#activity) / this.#rows : 0;

@@ -8,8 +8,8 @@ import type { Model } from "./model";
  *
  * @throws DownhillError `state` for a disposed model, or where the platform has no SHA-256 (a page that is not secure)
  */
-export async function weightsHash(model: Model<never> | Model): Promise<string> {
-  const weights = (model as Model).getWeights();
+export async function weightsHash(model: Model): Promise<string> {
+  const weights = model.getWeights();
   if (!globalThis.crypto?.subtle)
     throw new DownhillError("state", "weightsHash: expected crypto.subtle, which a page has over https only");
   const parts: Uint8Array[] = [];
