@@ -174,7 +174,10 @@ class ProgramBuilder {
 
   build(): void {
     const { spec, graph } = this;
-    if (spec.kind === "initialize") return this.#initialize();
+    if (spec.kind === "initialize") {
+      this.#initialize();
+      return;
+    }
     if (spec.kind === "shuffle") {
       shuffle([this.#absolute([spec.rows], "order", spec.order!)], {});
       return;
@@ -279,7 +282,7 @@ class ProgramBuilder {
       const { loss, count } = definition.call({ prediction, target, weights, kind }, config);
       const entry = this.#entry("loss", output);
       meanLoss([loss, count, entry], { output });
-      this.#seeds.push(() => [loss, meanLossBackward([entry, loss], { output })]);
+      this.#seed(name, () => [loss, meanLossBackward([entry, loss], { output })]);
     });
     metrics.forEach(({ config, definition, output }, i) => {
       const { target, weights } = targets[output]!;
@@ -301,7 +304,7 @@ class ProgramBuilder {
     this.#activities.forEach(({ h, l1, l2 }, i) => {
       const attributes = { l1, l2, rows: spec.accumulate || undefined };
       activityPenalty([h, this.#entry("activity", losses.length + i)], attributes);
-      this.#seeds.push(() => [h, activityPenaltyBackward([h], attributes)]);
+      this.#seed(h.node!.layer, () => [h, activityPenaltyBackward([h], attributes)]);
     });
     graph.layer = "";
     const { parameterFloats } = state.structure;
@@ -315,6 +318,14 @@ class ProgramBuilder {
       ],
       { lossCount: losses.length, activityCount: this.#activities.length },
     );
+  }
+
+  /** Registers a part of the objective's gradient, to be built in the backward span. */
+  #seed(layer: string, build: () => readonly [Tensor, Tensor]): void {
+    this.#seeds.push(() => {
+      this.graph.layer = layer;
+      return build();
+    });
   }
 
   #block(name: string, floats: number): Tensor {
