@@ -5,7 +5,6 @@ export { type Dataset, dataset, type Item } from "./data/dataset";
 export { digits } from "./data/digits";
 export { idx } from "./data/idx";
 export { DownhillError, type ErrorCode } from "./errors";
-export { explain } from "./explain";
 export { type LoadOptions, type LoadSource, loadModel, type SaveTarget, saveModel } from "./formats/model";
 export {
   constant,
@@ -61,6 +60,7 @@ export {
 export type { Callback } from "./training/callbacks";
 export type { CompileOptions } from "./training/compile";
 export { type EarlyStoppingOptions, earlyStopping } from "./training/earlyStopping";
+export { type ExplainOptions, explain } from "./training/explain";
 export type { FitOptions, History } from "./training/fit";
 export type { Logs } from "./training/logs";
 export { functional, type Model, sequential } from "./training/model";

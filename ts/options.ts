@@ -1,7 +1,18 @@
 // Options of factories and calls: checked when they are given, under the name of who was called.
 
 import { argumentError, DownhillError, show } from "./errors";
-import type { Family } from "./registry";
+
+/** The families of factories. */
+export type Family =
+  | "callback"
+  | "layer"
+  | "loss"
+  | "metric"
+  | "optimizer"
+  | "schedule"
+  | "initializer"
+  | "regularizer"
+  | "constraint";
 
 /** What one option takes. `T` is the type it has once read. */
 export interface Field<T> {

@@ -3,19 +3,7 @@
 // alone knows them all.
 
 import { argumentError, DownhillError, show } from "./errors";
-import { check, type Field, nearest, readOptions, type Schema } from "./options";
-
-/** The families of factories. */
-export type Family =
-  | "callback"
-  | "layer"
-  | "loss"
-  | "metric"
-  | "optimizer"
-  | "schedule"
-  | "initializer"
-  | "regularizer"
-  | "constraint";
+import { check, type Family, type Field, nearest, readOptions, type Schema } from "./options";
 
 /** What a factory returns. */
 export interface Built {

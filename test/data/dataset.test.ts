@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import type { Batch, BatchSource } from "../../ts/data/sources";
 import { DownhillError, dataset, type Item, type NDArray, weightsHash } from "../../ts/index";
-import type { Batch, BatchSource } from "../../ts/training/sources";
 import { compiledNet, examples } from "../support/training";
 
 const n = 10;

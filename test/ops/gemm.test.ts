@@ -28,6 +28,7 @@ for (const [name, transA, transB] of [
   ["NN", false, false],
   ["NT", false, true],
   ["TN", true, false],
+  ["TT", true, true],
 ] as const) {
   const shapes = (m: number, n: number, k: number) => ({
     a: transA ? [k, m] : [m, k],

@@ -21,21 +21,27 @@ const H = [
 
 const sum = (x: Reals) => x.reduce((a, b) => a + b, 0);
 
-checkOp(ops.activityPenalty, {
-  attributes: { l1, l2 },
-  cases: H.map((h) => ({ h, result: [1, 4] })),
-  writes: ["result"],
-  reference({ h, result }, shapes) {
-    const total = sum(h.map((v) => l1 * Math.abs(v) + (l2 / 2) * v * v));
-    return [total / shapes.h[0]!, total, shapes.h[0]!, result[3]!];
-  },
-});
+// the batch's rows, or those of a group of batches
+for (const rows of [undefined, 100]) {
+  const common = { title: rows ? "over a group" : "over the batch", attributes: { l1, l2, rows } };
 
-checkOp(ops.activityPenaltyBackward, {
-  attributes: { l1, l2 },
-  cases: H.map((h) => ({ h })),
-  reference: ({ h }, shapes) => h.map((v) => (l1 * Math.sign(v) + l2 * v) / shapes.h[0]!),
-});
+  checkOp(ops.activityPenalty, {
+    ...common,
+    cases: H.map((h) => ({ h, result: [1, 4] })),
+    writes: ["result"],
+    reference({ h, result }, shapes) {
+      const total = sum(h.map((v) => l1 * Math.abs(v) + (l2 / 2) * v * v));
+      const count = rows ?? shapes.h[0]!;
+      return [total / count, total, count, result[3]!];
+    },
+  });
+
+  checkOp(ops.activityPenaltyBackward, {
+    ...common,
+    cases: H.map((h) => ({ h })),
+    reference: ({ h }, shapes) => h.map((v) => (l1 * Math.sign(v) + l2 * v) / (rows ?? shapes.h[0]!)),
+  });
+}
 
 const FLOATS = 5003;
 const ROWS = [
@@ -78,9 +84,10 @@ for (const [lossCount, activityCount, penalised] of [
     reference({ losses, activities, parameters }) {
       let data = 0;
       for (let i = 0; i < lossCount; i++) data += losses[4 * i]! * losses[4 * i + 3]!;
-      let penalty = penalised ? weightPenalty(parameters) : 0;
+      const weights = penalised ? weightPenalty(parameters) : 0;
+      let penalty = weights;
       for (let i = 0; i < activityCount; i++) penalty += activities[4 * i]!;
-      return [data + penalty, data, penalty, 0];
+      return [data + penalty, data, penalty, weights];
     },
   });
 
@@ -107,7 +114,7 @@ checkOp(ops.penaltyGradient, {
   reference({ gradients, parameters }) {
     const g = gradients.slice();
     eachFloat(ROWS, (r, i) => {
-      if (!r.frozen) g[i]! += r.l1 * Math.sign(parameters[i]!) + r.l2 * parameters[i]!;
+      g[i]! += r.l1 * Math.sign(parameters[i]!) + r.l2 * parameters[i]!;
     });
     return g;
   },

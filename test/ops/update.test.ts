@@ -50,6 +50,7 @@ interface Step {
 const A = f(0.9);
 const B = f(0.999);
 const EPSILON = f(1e-3);
+const FRESH = f(1e-3); // 1 − ρ of RMSProp
 
 function momentum(g: number, s: number[], t: number, dampening: number): number {
   s[0] = t === 1 ? g : A * s[0]! + (1 - dampening) * g;
@@ -65,8 +66,8 @@ function adam(g: number, s: number[], rate: number, t: number, amsgrad: boolean)
 }
 
 function rmsprop(g: number, s: number[], centered: boolean): number {
-  s[0] = B * s[0]! + (1 - B) * g * g;
-  if (centered) s[2] = B * s[2]! + (1 - B) * g;
+  s[0] = (1 - FRESH) * s[0]! + FRESH * g * g;
+  if (centered) s[2] = (1 - FRESH) * s[2]! + FRESH * g;
   return g / (Math.sqrt(s[0]! - (centered ? s[2]! ** 2 : 0)) + EPSILON);
 }
 
@@ -121,7 +122,7 @@ const STEPS: Step[] = [
     title: "rmsprop",
     opcode: Op.rmspropStep,
     slots: one,
-    a: B,
+    a: FRESH,
     epsilon: EPSILON,
     update: (g, s, rate) => rate * rmsprop(g, s, false),
   },
@@ -129,7 +130,7 @@ const STEPS: Step[] = [
     title: "rmsprop, centered, momentum, clipped",
     opcode: Op.rmspropStep,
     slots: three,
-    a: B,
+    a: FRESH,
     b: 0.5,
     epsilon: EPSILON,
     flags: OptimizerFlag.centered | OptimizerFlag.momentum,

@@ -5,8 +5,8 @@ import { argumentError, DownhillError, show } from "../errors";
 import type { NumberArray } from "../ndarray";
 import { check, count, natural } from "../options";
 import { philox4x32 } from "../random";
-import type { Arrays, Batch, BatchSource } from "../training/sources";
 import { readArray, takeRows } from "./arrays";
+import type { Arrays, Batch, BatchSource } from "./sources";
 
 /** What `map` is given and gives: one example, or after `batch` one batch. */
 export interface Item {

@@ -34,10 +34,11 @@ export const gemm: OpOf<GemmAttributes> = /* @__PURE__ */ defineOp<GemmAttribute
     if (a!.length !== 2 || b!.length !== 2 || k !== kb) throw shapeError(who, "a matrix", `[${m}, ${kb}]`, a!);
     return [[m!, n!]];
   },
-  gradient(dy, { inputs: [a, b], attributes: { transA, transB } }) {
-    if (transA) return [matmul(b!, dy, { transB: true }), matmul(a!, dy)];
-    if (transB) return [matmul(dy, b!), matmul(dy, a!, { transA: true })];
-    return [matmul(dy, b!, { transB: true }), matmul(a!, dy, { transA: true })];
+  gradient(dy, { inputs: [a, b], attributes: { transA = false, transB = false } }) {
+    return [
+      transA ? matmul(b!, dy, { transA: transB, transB: true }) : matmul(dy, b!, { transB: !transB }),
+      transB ? matmul(dy, a!, { transA: true, transB: transA }) : matmul(a!, dy, { transA: !transA }),
+    ];
   },
   workspace(node, threads) {
     const { m, n, k } = sizes(node);

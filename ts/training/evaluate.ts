@@ -1,6 +1,7 @@
 // Evaluation and prediction: batches in order, in their own lanes.
 
 import { State } from "../../assembly/isa";
+import { isBatchSource, readFitData } from "../data/sources";
 import { argumentError, DownhillError } from "../errors";
 import { sizeOf } from "../graph/graph";
 import type { NDArray } from "../ndarray";
@@ -8,7 +9,6 @@ import { boolean, count, or, readOptions } from "../options";
 import { turn } from "../runtime/turn";
 import { type Examples, readExamples, readInputs, stage } from "./batch";
 import { Accumulator, type Logs } from "./logs";
-import { isBatchSource, readFitData } from "./sources";
 import type { ModelState } from "./state";
 import { outcome, Pace, programFor } from "./step";
 

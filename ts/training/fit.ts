@@ -2,6 +2,7 @@
 
 import { State, Status } from "../../assembly/isa";
 import { countLabels } from "../data/arrays";
+import { type Batch, type BatchSource, isBatchSource, readFitData } from "../data/sources";
 import { argumentError, DownhillError } from "../errors";
 import { boolean, count, either, fraction, natural, oneOf, optional, or, readOptions } from "../options";
 import { turn } from "../runtime/turn";
@@ -18,7 +19,6 @@ import { evaluateExamples } from "./evaluate";
 import { Accumulator, batchLogs, type Logs, logNames, validationName } from "./logs";
 import type { Model } from "./model";
 import type { Program } from "./program";
-import { type Batch, type BatchSource, isBatchSource, readFitData } from "./sources";
 import type { ModelState } from "./state";
 import { beginUpdate, outcome, Pace, programFor } from "./step";
 

@@ -2,6 +2,7 @@
 
 import { State } from "../../assembly/isa";
 import { readNumbers } from "../data/arrays";
+import type { Arrays, Batch } from "../data/sources";
 import { argumentError, DownhillError } from "../errors";
 import { type Shape, sizeOf } from "../graph/graph";
 import type { Layer } from "../layers/layer";
@@ -15,7 +16,6 @@ import { type CompileOptions, compile, readCompileOptions, writeSegments } from 
 import { addressOf, evaluate, predict } from "./evaluate";
 import { type FitOptions, fit, type History } from "./fit";
 import { batchLogs, type Logs } from "./logs";
-import type { Arrays, Batch } from "./sources";
 import { ModelState } from "./state";
 import { beginUpdate, learningRate, numericError, outcome, programFor, runStaged } from "./step";
 import { type Entry, type Form, type ModelLayer, type Port, type Ports, structureOf } from "./structure";

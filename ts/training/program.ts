@@ -5,7 +5,7 @@ import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
 import { Graph, type Shape, Span, type Tensor } from "../graph/graph";
 import { plan } from "../graph/plan";
-import { type Instruction, lower } from "../graph/tape";
+import { type Instruction, lower, type Tape } from "../graph/tape";
 import { verify } from "../graph/verify";
 import { fillingOf } from "../initializers/initializers";
 import type { Symbolic } from "../layers/layer";
@@ -75,8 +75,12 @@ export function keyOf(spec: ProgramSpec, frozen: string): string {
 /** The source slots: inputs first, then a target and weights for each output. */
 export const targetSlot = (inputs: number, output: number): number => inputs + 2 * output;
 
-/** Builds a program and writes its tape into memory. */
-export function buildProgram(state: ModelState, lane: Lane, spec: ProgramSpec): Program {
+/** Builds a program's graph and its tape, and holds the one against the other; nothing is written. */
+export function lowerProgram(
+  state: ModelState,
+  lane: Lane,
+  spec: ProgramSpec,
+): { tape: Tape; builder: ProgramBuilder } {
   const { runtime, structure } = state;
   const builder = new ProgramBuilder(state, lane, spec);
   builder.build();
@@ -94,6 +98,13 @@ export function buildProgram(state: ModelState, lane: Lane, spec: ProgramSpec): 
     [Base.statistics]: structure.statisticFloats * 4,
     [Base.arena]: tape.arenaBytes,
   });
+  return { tape, builder };
+}
+
+/** Builds a program and writes its tape into memory. */
+export function buildProgram(state: ModelState, lane: Lane, spec: ProgramSpec): Program {
+  const { runtime } = state;
+  const { tape, builder } = lowerProgram(state, lane, spec);
   lane.reserve(tape.arenaBytes);
   const { heap } = runtime;
   const address = heap.allocate(tape.words.byteLength, lane.name);
@@ -163,7 +174,10 @@ class ProgramBuilder {
 
   build(): void {
     const { spec, graph } = this;
-    if (spec.kind === "initialize") return this.#initialize();
+    if (spec.kind === "initialize") {
+      this.#initialize();
+      return;
+    }
     if (spec.kind === "shuffle") {
       shuffle([this.#absolute([spec.rows], "order", spec.order!)], {});
       return;
@@ -268,7 +282,7 @@ class ProgramBuilder {
       const { loss, count } = definition.call({ prediction, target, weights, kind }, config);
       const entry = this.#entry("loss", output);
       meanLoss([loss, count, entry], { output });
-      this.#seeds.push(() => [loss, meanLossBackward([entry, loss], { output })]);
+      this.#seed(name, () => [loss, meanLossBackward([entry, loss], { output })]);
     });
     metrics.forEach(({ config, definition, output }, i) => {
       const { target, weights } = targets[output]!;
@@ -290,7 +304,7 @@ class ProgramBuilder {
     this.#activities.forEach(({ h, l1, l2 }, i) => {
       const attributes = { l1, l2, rows: spec.accumulate || undefined };
       activityPenalty([h, this.#entry("activity", losses.length + i)], attributes);
-      this.#seeds.push(() => [h, activityPenaltyBackward([h], attributes)]);
+      this.#seed(h.node!.layer, () => [h, activityPenaltyBackward([h], attributes)]);
     });
     graph.layer = "";
     const { parameterFloats } = state.structure;
@@ -304,6 +318,14 @@ class ProgramBuilder {
       ],
       { lossCount: losses.length, activityCount: this.#activities.length },
     );
+  }
+
+  /** Registers a part of the objective's gradient, to be built in the backward span. */
+  #seed(layer: string, build: () => readonly [Tensor, Tensor]): void {
+    this.#seeds.push(() => {
+      this.graph.layer = layer;
+      return build();
+    });
   }
 
   #block(name: string, floats: number): Tensor {

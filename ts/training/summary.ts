@@ -3,7 +3,8 @@
 import { sizeOf } from "../graph/graph";
 import type { ModelState } from "./state";
 
-const bytes = (n: number) =>
+/** A number of bytes, to read. */
+export const bytes = (n: number): string =>
   n < 1024 ? `${n} B` : n < 2 ** 20 ? `${(n / 1024).toFixed(1)} KiB` : `${(n / 2 ** 20).toFixed(1)} MiB`;
 
 /** Rows of cells as text, columns aligned. */

@@ -1,0 +1,70 @@
+// What compiles and what must not. Nothing here runs: `tsc -p .` reads it, and test/types/types.test.ts has it read.
+
+import { expectTypeOf } from "vitest";
+import { defineOp } from "../../ts/graph/graph";
+import * as downhill from "../../ts/index";
+
+const { dense, functional, input, sequential, adam, sgd, softmaxCrossEntropy, dropout, batchNorm, init } = downhill;
+type NDArray = downhill.NDArray;
+
+export async function predictions() {
+  const x = input([4]);
+  const [a, b] = [dense(2)(x), dense(3)(x)];
+  expectTypeOf(sequential([dense(2, { inputShape: [4] })]).predict([[1, 2, 3, 4]])).toEqualTypeOf<NDArray>();
+  expectTypeOf(functional({ inputs: x, outputs: a }).predict([[1, 2, 3, 4]])).toEqualTypeOf<NDArray>();
+  expectTypeOf(functional({ inputs: x, outputs: [a, b] }).predict([[1, 2, 3, 4]])).toEqualTypeOf<NDArray[]>();
+  const { left, right } = functional({ inputs: x, outputs: { left: a, right: b } }).predict([[1, 2, 3, 4]]);
+  expectTypeOf(left).toEqualTypeOf<NDArray>();
+  expectTypeOf(right.data).toEqualTypeOf<Float32Array>();
+  // @ts-expect-error: no output of that name
+  functional({ inputs: x, outputs: { left: a } }).predict([[1, 2, 3, 4]]).right;
+  const model = sequential([dense(2, { inputShape: [4] })]);
+  expectTypeOf(await model.fit({ x: [[1]], y: [1] })).toEqualTypeOf<downhill.History>();
+  expectTypeOf(model.getWeights()).toEqualTypeOf<Record<string, NDArray>>();
+  expectTypeOf((await init()).memory()).toEqualTypeOf<{ used: number; reserved: number; max: number }>();
+}
+
+export function options() {
+  // @ts-expect-error: no such option
+  dense(4, { kernelRegulariser: downhill.l2(0.1) });
+  // @ts-expect-error: units are a number
+  dense("4");
+  // @ts-expect-error: units are needed
+  dense();
+  // @ts-expect-error: an activation's name is one of a list
+  dense(4, { activation: "rellu" });
+  // @ts-expect-error: a rate is needed
+  dropout();
+  // @ts-expect-error: no such option
+  batchNorm({ axis: 1 });
+  // @ts-expect-error: momentum is SGD's
+  adam({ momentum: 0.9 });
+  // @ts-expect-error: beta1 is Adam's
+  sgd({ beta1: 0.9 });
+  // @ts-expect-error: no such option
+  init({ workers: 2 });
+  const model = sequential([dense(2, { inputShape: [4] })]);
+  // @ts-expect-error: an optimizer is needed
+  model.compile({ loss: softmaxCrossEntropy() });
+  // @ts-expect-error: a name is not an optimizer
+  model.compile({ optimizer: "adam", loss: softmaxCrossEntropy() });
+  // @ts-expect-error: of names, only accuracy's is a metric's
+  model.compile({ optimizer: adam(), loss: softmaxCrossEntropy(), metrics: ["precision"] });
+  // @ts-expect-error: no such option
+  model.fit({ x: [[1]], y: [1] }, { epoch: 3 });
+  // @ts-expect-error: a layer's factory is not a layer
+  sequential([dense]);
+}
+
+export function ops() {
+  const shape = (inputs: (readonly number[])[]) => [inputs[0]!];
+  defineOp<object>({ name: "whole", shape, gradient: null, lower() {} });
+  // @ts-expect-error: an op says how it is differentiated, if only that it is not
+  defineOp<object>({ name: "withoutGradient", shape, lower() {} });
+  // @ts-expect-error: an op says how it is lowered
+  defineOp<object>({ name: "withoutLowering", shape, gradient: null });
+  // @ts-expect-error: an op says what shapes it gives
+  defineOp<object>({ name: "withoutShape", gradient: null, lower() {} });
+  // @ts-expect-error: no such rule
+  defineOp<object>({ name: "withAnother", shape, gradient: null, lower() {}, backward() {} });
+}
