@@ -233,13 +233,7 @@ const bad: [string, string, Partial<CsvOptions> | undefined, string, RegExp][] =
     "argument",
     /categorical without the target/,
   ],
-  [
-    "no target",
-    "a,y\n1,2",
-    { target: undefined },
-    "argument",
-    /csv: target must be a string or a positive integer/,
-  ],
+  ["no target", "a,y\n1,2", { target: undefined }, "argument", /csv: target must be a string or a positive integer/],
   ["no options", "a,y\n1,2", undefined, "argument", /csv: target must be/],
   ["a misspelt option", "a,y\n1,2", { delimeter: ";" } as Partial<CsvOptions>, "argument", /did you mean delimiter\?/],
   [
@@ -249,13 +243,7 @@ const bad: [string, string, Partial<CsvOptions> | undefined, string, RegExp][] =
     "argument",
     /unknown option "constructor"/,
   ],
-  [
-    "an empty delimiter",
-    "a,y\n1,2",
-    { delimiter: "" },
-    "argument",
-    /delimiter must be a string without line breaks/,
-  ],
+  ["an empty delimiter", "a,y\n1,2", { delimiter: "" }, "argument", /delimiter must be a string without line breaks/],
   ["a quote of two", "a,y\n1,2", { quote: "''" }, "argument", /quote must be one character/],
   ["delimiter = quote", "a,y\n1,2", { delimiter: '"' }, "argument", /expected a delimiter without the quote/],
   [
