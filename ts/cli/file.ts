@@ -2,10 +2,10 @@
 
 import { writeFile } from "node:fs/promises";
 import { mostLikely } from "../data/scores";
-import { argumentError, DownhillError } from "../errors";
-import { explain } from "../explain";
+import { DownhillError } from "../errors";
 import { type OutputFormat, predictionLines } from "../formats/predictions";
 import { init } from "../runtime/runtime";
+import { explain } from "../training/explain";
 import type { Model } from "../training/model";
 import { type CsvReading, type Examples, loadExamples, type Part, type Remembered } from "./data";
 import { classNames, figuresText, judge, meaningOf, openModel, scores } from "./judge";
@@ -89,7 +89,7 @@ export async function inspect(file: string, options: { tape: boolean; rows: numb
   for (const [key, value] of Object.entries(model.metadata)) facts.push([key, value]);
   const width = Math.max(...facts.map(([name]) => name.length));
   console.log(`${model.summary()}\n\n${facts.map(([name, value]) => `${name.padEnd(width)}  ${value}`).join("\n")}`);
-  if (options.tape) console.log(`\n${tapeOf(model, options.rows)}`);
+  if (options.tape) console.log(`\n${explain(model, { batchSize: options.rows })}`);
 }
 
 /** `adam(learningRate: 0.001, beta1: 0.9)` */
@@ -101,19 +101,4 @@ function described({ type, ...options }: { type: string; [option: string]: unkno
   return `${type}(${Object.entries(options)
     .map(([key, value]) => `${key}: ${text(value)}`)
     .join(", ")})`;
-}
-
-/** A training step's instructions, or without a compiled loss those of a prediction. */
-function tapeOf(model: Model, rows: number): string {
-  const { structure, compiled } = model.state;
-  if (structure.inputs.length !== 1 || structure.outputs.length !== 1)
-    throw argumentError("--tape", "a model with one input and one output", `${structure.inputs.length} and more`);
-  const zeros = (shape: readonly number[]) => ({
-    data: new Float32Array(shape.reduce((a, b) => a * b, 1)),
-    shape: [...shape],
-  });
-  const x = zeros([rows, ...structure.inputs[0]!.value.shape]);
-  if (!compiled) return explain(model, x);
-  const byClass = compiled.losses[0]!.definition.targets === "class";
-  return explain(model, x, zeros(byClass ? [rows] : [rows, ...structure.outputs[0]!.value.shape]));
 }
