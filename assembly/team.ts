@@ -21,17 +21,27 @@ function sleep(address: usize, value: u32, nanoseconds: i64): void {
 
 const sleepThroughTable: (address: usize, value: u32, nanoseconds: i64) => void = sleep;
 
+/** Spins of a leader that may not sleep, before it comes back `stalled`: about a millisecond. */
+const LONG_SPIN: u32 = 500000;
+
+/** Whether the word became other than `value` within so many looks. */
+function spin(address: usize, value: u32, looks: u32): bool {
+  for (let i: u32 = 0; i < looks; i++) {
+    if (atomic.load<u32>(address) != value) return true;
+  }
+  return false;
+}
+
 /** Waits until the word `word` of the team block is not `value`. A leader gives up after its patience: `stalled`. */
 export function waitWhile(team: usize, word: i32, value: u32, ith: u32): Status {
   if (ASC_FEATURE_THREADS) {
     const address = team + ((<usize>word) << 2);
-    for (let i: u32 = 0; i < SPIN; i++) {
-      if (atomic.load<u32>(address) != value) return Status.done;
-    }
+    if (spin(address, value, SPIN)) return Status.done;
     if (ith == 0) {
       const patience = <i64>load<u32>(team + (Team.patience << 2)) * 1_000_000;
       if (atomic.load<u32>(team + (Team.poison << 2))) return Status.poisoned;
       if (patience) sleepThroughTable(address, value, patience);
+      else spin(address, value, LONG_SPIN);
       if (atomic.load<u32>(team + (Team.poison << 2))) return Status.poisoned;
       return atomic.load<u32>(address) == value ? Status.stalled : Status.done;
     }

@@ -78,25 +78,36 @@ export class Runtime {
     return { used: this.heap.used, reserved: this.heap.reserved, max: this.heap.max };
   }
 
-  /** @internal Throws where nothing can run any more. */
+  /** @internal Waits for a run in flight: memory then holds whole steps. */
+  settle(): void {
+    this.#team?.settle();
+  }
+
+  /** @internal Throws where nothing can run any more. Who calls this may read and free memory: no run is in flight. */
   check(): void {
     if (this.#disposed) throw new DownhillError("state", "the runtime has been disposed");
+    this.settle();
     if (this.#team?.failure) throw this.#team.failure;
   }
 
   /** @internal Runs a range to its end. */
   run(range: Range): Status {
     if (range.from === range.to) return Status.done;
+    this.settle();
     // a page's main thread may not wait: it runs alone there, with the same bits
     if (!range.team || !this.#team || !mayBlock) return this.core.run(range.from, range.to);
-    return this.#team.run(range.from, range.to, range.work / 1e5);
+    return this.#team.run(range.from, range.to, boundOf(range));
   }
 
-  /** @internal Runs a range; returns a promise only where a team runs it. */
-  runAsync(range: Range): Status | Promise<Status> {
-    if (range.from === range.to) return Status.done;
-    if (!range.team || !this.#team) return this.core.run(range.from, range.to);
-    return this.#team.runAsync(range.from, range.to);
+  /**
+   * @internal Runs a range; returns a promise only where a team runs it. `landed` is called as soon as it has ended: who
+   * reads memory before the promise is seen finds what it has set.
+   */
+  runAsync(range: Range, landed?: (status: Status) => void): Status | Promise<Status> {
+    if (range.team && this.#team) return this.#team.runAsync(range.from, range.to, boundOf(range), landed);
+    const status = this.core.run(range.from, range.to);
+    landed?.(status);
+    return status;
   }
 
   /** Frees the memory and stops the workers; the runtime's models are disposed too. A second call does nothing. */
@@ -113,6 +124,9 @@ export class Runtime {
     this.dispose();
   }
 }
+
+/** Ten times a range's own time, in milliseconds. */
+const boundOf = ({ work }: Range): number => work / 1e5;
 
 /** A module that only validates where relaxed SIMD is on: i8x16.relaxed_swizzle. */
 const RELAXED = [

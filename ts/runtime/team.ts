@@ -1,8 +1,12 @@
 // The thread team: workers that walk the same tape over one shared memory (assembly/team.ts). Rank 0 is the caller.
 //
 // A call cannot hang: at a barrier the leader waits for its patience, then comes back `stalled`. An asynchronous caller
-// lets the event loop tell it whether a worker has died, and waits on; a synchronous one cannot see that, so it waits
-// for a bound and then gives the team up.
+// lets the event loop have its turn, which tells it whether a worker has died, and waits on; a synchronous one cannot see
+// that, so it waits for a bound and then gives the team up. Waits are counted, not read off the clock: a machine that
+// stood still for a while has killed nobody.
+//
+// The team runs one range at a time. While an asynchronous one is in flight, whoever calls the team next, or reads what it
+// writes, has to `settle` it first.
 
 import { mayBlock, startWorker } from "#platform";
 import { Status, Team as Word } from "../../assembly/isa";
@@ -12,20 +16,27 @@ import type { Memory } from "./memory";
 import type { WorkerHandle } from "./platform/worker";
 import { turn } from "./turn";
 
-/** How long the leader sleeps at a barrier before it looks up, in milliseconds. */
-const PATIENCE = 40;
+/** How long the leader waits at a barrier before it looks up, in milliseconds; where it may not sleep, it spins. */
+const PATIENCE = mayBlock ? 40 : 1;
 
-/** How long a synchronous call waits at one barrier, beyond any instruction's own time, in milliseconds. */
+/** How long a call waits at one barrier, beyond any instruction's own time, in milliseconds. */
 const BOUND = 2000;
 
 /** How long workers have to start, in milliseconds. */
 const START_BOUND = 20_000;
 
+/** An asynchronous run that has not ended. */
+interface Flight {
+  status: Status;
+  bound: number;
+  landed: ((status: Status) => void) | undefined;
+}
+
 export class Team {
   /** Why the team is dead, once it is. */
   failure: DownhillError | undefined;
   readonly #workers: WorkerHandle[];
-  #ending = false;
+  #flight: Flight | undefined;
 
   private constructor(
     readonly threads: number,
@@ -60,7 +71,7 @@ export class Team {
         }),
       );
     } catch (error) {
-      team.end();
+      team.#stop();
       throw error;
     }
     return team;
@@ -89,25 +100,24 @@ export class Team {
     });
   }
 
-  /** Ends the team: whoever waits is woken, whoever calls gets `error`. */
+  /** Ends the team for `error`: whoever waits is woken, whoever calls gets it. */
   poison(error: DownhillError): void {
-    if (this.#ending || this.failure) return;
+    if (this.failure) return;
     this.failure = error;
-    this.#wake();
+    this.#stop();
   }
 
-  #wake(): void {
+  /** Stops the workers. */
+  end(): void {
+    this.poison(new DownhillError("state", "the runtime has been disposed"));
+  }
+
+  #stop(): void {
     const words = this.memory.i32;
     const base = this.address >>> 2;
     Atomics.store(words, base + Word.poison, 1);
     Atomics.notify(words, base + Word.generation);
     Atomics.notify(words, base + Word.start);
-  }
-
-  /** Stops the workers. */
-  end(): void {
-    this.#ending = true;
-    this.#wake();
     for (const worker of this.#workers) worker.terminate();
   }
 
@@ -115,49 +125,93 @@ export class Team {
     if (this.failure) throw this.failure;
   }
 
-  #finished(status: Status): Status {
-    if (status === Status.poisoned) {
-      this.poison(new DownhillError("worker", "a worker of the thread team died"));
-      throw this.failure;
+  /** Calls the core; a trap of rank 0 leaves the others at a barrier for ever. */
+  #call(run: () => Status): Status {
+    let status: Status;
+    try {
+      status = run();
+    } catch (cause) {
+      this.poison(new DownhillError("worker", "the calling thread of the team died", { cause }));
+      return Status.poisoned;
     }
+    if (status === Status.poisoned) this.poison(new DownhillError("worker", "a worker of the thread team died"));
     return status;
   }
 
-  #giveUp(): never {
-    this.poison(new DownhillError("worker", "a worker of the thread team does not answer"));
-    throw this.failure;
+  #lead(from: number, to: number): Status {
+    this.#check();
+    return this.#call(() => this.core.lead(this.address, from, to, this.threads));
   }
 
-  /** Runs instructions on the team and returns when all are done. `bound`: their own time, estimated, in milliseconds. */
-  run(from: number, to: number, bound: number): Status {
-    this.#check();
-    let status = this.core.lead(this.address, from, to, this.threads);
-    // waits are counted, not read off the clock: a machine that stood still for a while has killed nobody
+  #resume(): Status {
+    return this.#call(() => this.core.resume(this.address, this.threads));
+  }
+
+  /** Waits for a stalled run to end, for `bound` at each barrier. */
+  #wait(status: Status, bound: number): Status {
     for (let left = waits(bound); status === Status.stalled; left--) {
-      if (left === 0) this.#giveUp();
+      if (left === 0) {
+        this.poison(new DownhillError("worker", "a worker of the thread team does not answer"));
+        return Status.poisoned;
+      }
       const before = this.#generation();
-      status = this.core.resume(this.address, this.threads);
+      status = this.#resume();
       if (before !== this.#generation()) left = waits(bound);
     }
-    return this.#finished(status);
+    return status;
   }
 
   #generation(): number {
     return Atomics.load(this.memory.i32, (this.address >>> 2) + Word.generation);
   }
 
-  /** The same; while a barrier keeps the leader waiting, the event loop runs, and tells if a worker has died. */
-  async runAsync(from: number, to: number): Promise<Status> {
+  /** Runs instructions on the team and returns when all are done. `bound`: their own time, estimated, in milliseconds. */
+  run(from: number, to: number, bound: number): Status {
+    this.settle();
+    const status = this.#wait(this.#lead(from, to), bound);
     this.#check();
-    let status = this.core.lead(this.address, from, to, this.threads);
-    while (status === Status.stalled) {
+    return status;
+  }
+
+  /**
+   * The same; while a barrier keeps the leader waiting, the event loop runs. `landed` is called as soon as the run has
+   * ended, whoever waited for it.
+   */
+  async runAsync(from: number, to: number, bound: number, landed?: (status: Status) => void): Promise<Status> {
+    this.settle();
+    const flight: Flight = { status: this.#lead(from, to), bound, landed };
+    this.#flight = flight;
+    let before = this.#generation();
+    for (let left = turns(bound); flight.status === Status.stalled && !this.failure; left--) {
+      if (left === 0) this.poison(new DownhillError("worker", "a worker of the thread team does not answer"));
       await turn();
-      this.#check();
-      status = this.core.resume(this.address, this.threads);
+      if (flight.status === Status.stalled && !this.failure) flight.status = this.#resume();
+      if (before === this.#generation()) continue;
+      before = this.#generation();
+      left = turns(bound);
     }
-    return this.#finished(status);
+    this.#land(flight);
+    this.#check();
+    return flight.status;
+  }
+
+  /** Waits for the run in flight, if there is one. A team that dies of it says so at the next call. */
+  settle(): void {
+    const flight = this.#flight;
+    if (!flight) return;
+    flight.status = this.#wait(flight.status, flight.bound);
+    this.#land(flight);
+  }
+
+  #land(flight: Flight): void {
+    if (this.#flight !== flight) return;
+    this.#flight = undefined;
+    if (!this.failure) flight.landed?.(flight.status);
   }
 }
 
 /** Waits of PATIENCE that a synchronous call has at one barrier. */
 const waits = (bound: number) => Math.ceil((BOUND + bound) / PATIENCE);
+
+/** The same where the event loop tells of workers that die: a last resort. */
+const turns = (bound: number) => 10 * waits(bound);

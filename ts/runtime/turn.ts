@@ -1,19 +1,16 @@
 // Giving the event loop its turn.
 
-let channel: { port1: MessagePort; port2: MessagePort } | undefined;
+let channel: MessageChannel | undefined;
 const waiting: (() => void)[] = [];
 
 /**
- * Resolves in a later task: timers, input and painting come in between. `scheduler.yield` where there is one, else
- * setImmediate (Node), else a MessageChannel: nested timeouts are clamped to 4 ms.
+ * Resolves in a later task: timers, messages, input and painting come in between. setImmediate (Node), else a message to
+ * ourselves: nested timeouts are clamped to 4 ms, and what follows `scheduler.yield` goes before all other tasks, so that
+ * timers and messages of the page would wait until the end.
  */
 export function turn(): Promise<void> {
-  const { scheduler, setImmediate } = globalThis as {
-    scheduler?: { yield?(): Promise<void> };
-    setImmediate?(f: () => void): unknown;
-  };
+  const { setImmediate } = globalThis as { setImmediate?(f: () => void): unknown };
   if (setImmediate) return new Promise((resolve) => setImmediate(resolve));
-  if (scheduler?.yield) return scheduler.yield();
   if (!channel) {
     channel = new MessageChannel();
     channel.port1.onmessage = () => waiting.shift()?.();

@@ -191,6 +191,11 @@ class Loop {
   readonly #onBatchBegin: Callback[];
   readonly #onBatchEnd: Callback[];
 
+  /** Counts an update in the moment in which it is done: who reads the model then finds weights and counter of one step. */
+  readonly #counted = (status: Status): void => {
+    if (status === Status.done) this.state.step++;
+  };
+
   constructor(
     readonly model: Model,
     readonly state: ModelState,
@@ -341,12 +346,12 @@ class Loop {
     const lane = this.#lane;
     let status = Status.done;
     if (last && program.slices.length === 1) {
-      const ran = runtime.runAsync(program.all);
+      const ran = runtime.runAsync(program.all, this.#counted);
       status = typeof ran === "number" ? ran : await ran;
     } else {
       const ranges = last ? program.slices : program.spans.slice(0, 3);
       for (const range of ranges) {
-        const ran = runtime.runAsync(range);
+        const ran = runtime.runAsync(range, last && range === ranges.at(-1) ? this.#counted : undefined);
         status = typeof ran === "number" ? ran : await ran;
         if (status !== Status.done) break;
         const pause = this.#pace.pause();
@@ -373,7 +378,6 @@ class Loop {
 
   /** After an update. */
   async #updated(step: number): Promise<void> {
-    this.state.step++;
     if (this.#onBatchEnd.length) {
       const logs = this.#group > 1 ? this.#sums.logs() : batchLogs(this.#lane, this.#compiled, this.state.activities);
       for (const c of this.#onBatchEnd) {

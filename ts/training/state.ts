@@ -207,6 +207,7 @@ export class ModelState implements Disposable {
     if (this.disposed) return;
     this.disposed = true;
     const { heap } = this.runtime;
+    this.runtime.settle();
     this.runtime.residents.delete(this);
     this.resetLanes();
     this.freeCompiled();

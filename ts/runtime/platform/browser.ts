@@ -4,8 +4,15 @@ import { DownhillError } from "../../errors";
 import { fetchBytes } from "./fetch";
 import type { WorkerHandle } from "./worker";
 
-/** A page's main thread may not sleep in Atomics.wait; a worker may. */
-export const mayBlock = typeof window === "undefined";
+/** Whether this thread may sleep in Atomics.wait: a page's main thread may not, a worker may. */
+export const mayBlock: boolean = /* @__PURE__ */ (() => {
+  try {
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 1); // the word is not 1: it returns at once, or throws
+    return true;
+  } catch {
+    return false;
+  }
+})();
 
 export const cores = (): number => navigator.hardwareConcurrency ?? 1;
 

@@ -16,14 +16,16 @@ export const cores = (): number => availableParallelism();
 
 /** Starts a worker on `source`, in which `port` is the way to here. It does not keep the process alive. */
 export function startWorker(source: string, _url?: string): WorkerHandle {
-  const worker = new Worker(`const port = require("node:worker_threads").parentPort;${source}`, { eval: true });
+  // without the flags of this process: --input-type=module would make the source a module, which has no require
+  const options = { eval: true, execArgv: [] };
+  const worker = new Worker(`const port = require("node:worker_threads").parentPort;${source}`, options);
   return {
     post: (message) => worker.postMessage(message),
     listen(onMessage, onEnd) {
       worker.on("message", onMessage);
       worker.on("error", (error) => onEnd(String(error)));
       worker.on("exit", (code) => onEnd(`it exited with code ${code}`));
-      worker.unref(); // after the listeners: one for messages keeps the process alive
+      worker.unref(); // now: a listener for messages makes it count again
     },
     terminate: () => void worker.terminate(),
   };

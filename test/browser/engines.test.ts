@@ -1,0 +1,126 @@
+// Same seed, same bits: the reference run in Node 20 and 24, Chromium and Firefox, with and without threads. And what a
+// page needs beside: one warning where it has no threads, and its turns during a fit.
+
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { InitOptions } from "../../ts/index";
+import { BROWSERS, missing, type Page, type Running, start } from "./browsers";
+import type { PageApi } from "./page";
+import { type Site, serve } from "./server";
+
+const root = new URL("../../", import.meta.url);
+const run = promisify(execFile);
+
+/** In CI nothing may be missing; elsewhere what is missing is left out, and said. */
+const CI = Boolean(process.env["CI"]);
+function skips(what: string, lacks: string): boolean {
+  if (!lacks) return false;
+  if (CI) throw new Error(`${what}: ${lacks} is missing, and in CI that is a failure`);
+  console.warn(`\n*** SKIPPED: ${what}, because ${lacks} is missing ***\n`);
+  return true;
+}
+
+/** A command that runs Node 24. */
+const NODE24 = ["/opt/n24/node_modules/.bin/node"].filter(existsSync)[0];
+const node24 = NODE24 ? [NODE24] : CI ? ["npx", "-y", "-p", "node@24", "node"] : undefined;
+
+let folder: string;
+let isolated: Site;
+let plain: Site;
+let expected: string;
+
+async function inNode([command, ...args]: string[], options: InitOptions) {
+  const script = join(folder, "node.mjs");
+  const url = new URL("dist/downhill.js", root).href;
+  const { stdout } = await run(command!, [...args, script, url, JSON.stringify(options)], { cwd: folder });
+  return JSON.parse(stdout) as Awaited<ReturnType<PageApi["reference"]>> & { node: string };
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "downhill-engines-"));
+  const common = { bundle: true, format: "esm", target: "es2022", logLevel: "warning" } as const;
+  const file = (name: string) => new URL(`test/browser/${name}`, root).pathname;
+  await build({ ...common, entryPoints: [file("node.ts")], outfile: join(folder, "node.mjs"), platform: "node" });
+  const page = await build({ ...common, entryPoints: [file("page.ts")], write: false });
+  const files = {
+    "/": '<!doctype html><title>downhill</title><script type="module" src="/page.js"></script>',
+    "/page.js": page.outputFiles[0]!.text,
+  };
+  isolated = await serve(files, true);
+  plain = await serve(files, false);
+  expected = (await inNode([process.execPath], {})).hash;
+});
+afterAll(async () => {
+  await isolated?.close();
+  await plain?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test("Node: one hash for 1 and 3 threads", async () => {
+  expect(await inNode([process.execPath], { threads: 3 })).toMatchObject({ hash: expected, threads: 3 });
+});
+
+test.skipIf(skips("Node 24", node24 ? "" : "/opt/n24"))("Node 24: the same hash, and fastMath", async () => {
+  expect(await inNode(node24!, {})).toMatchObject({ hash: expected, node: expect.stringMatching(/^v24/) });
+  expect(await inNode(node24!, { threads: 2 })).toMatchObject({ hash: expected, threads: 2 });
+  const fast = await inNode(node24!, { fastMath: true });
+  expect(fast).toMatchObject({ fastMath: true });
+  expect(fast.hash).not.toBe(expected);
+  expect(await inNode(node24!, { fastMath: true, threads: 3 })).toMatchObject({ hash: fast.hash, threads: 3 });
+});
+
+for (const browser of BROWSERS)
+  describe.skipIf(skips(browser.name, missing(browser).join(" and ")))(browser.name, () => {
+    let running: Running;
+    beforeAll(async () => {
+      running = await start(browser);
+    }, 200_000);
+    afterAll(() => running?.close());
+
+    /** Calls the page's api. */
+    async function call<K extends keyof PageApi>(page: Page, name: K, ...args: Parameters<PageApi[K]>) {
+      return page.evaluate<Awaited<ReturnType<PageApi[K]>>>(
+        `globalThis.page.${name}(...${JSON.stringify(args)}).catch((error) => { throw new Error(String(error).slice(0, 300)); })`,
+      );
+    }
+
+    test("a page that is not isolated: the same hash; threads are given up with one warning", async () => {
+      const page = await running.open(plain.url);
+      const one = await call(page, "reference", {});
+      expect(one).toMatchObject({ hash: expected, threads: 1, warnings: [] });
+      const three = await call(page, "reference", { threads: 3 });
+      expect(three).toMatchObject({ hash: expected, threads: 1, features: { crossOriginIsolated: false } });
+      expect(three.warnings).toEqual(["downhill: going on without threads (the page is not cross-origin isolated)"]);
+    });
+
+    test("an isolated page: the same hash on 1, 2 and 3 threads", async () => {
+      const page = await running.open(isolated.url);
+      for (const threads of [1, 2, 3])
+        expect(await call(page, "reference", { threads })).toMatchObject({ hash: expected, threads, warnings: [] });
+    });
+
+    test("fastMath has the same bits for any number of threads", async () => {
+      const page = await running.open(isolated.url);
+      const one = await call(page, "reference", { fastMath: true });
+      const three = await call(page, "reference", { fastMath: true, threads: 3 });
+      expect(one).toMatchObject({ fastMath: true });
+      expect(three).toMatchObject({ fastMath: true, threads: 3, hash: one.hash });
+    });
+
+    test.each([1, 2])("the page has its turns during a fit on %i thread(s)", async (threads) => {
+      const page = await running.open(isolated.url);
+      const { ms, longest, late } = await call(page, "mlp", threads, 64);
+      console.log(
+        `${browser.name}, ${threads} thread(s): ${ms.toFixed(2)} ms a step, longest task ${longest.toFixed(0)} ms`,
+      );
+      // ~12 ms on an idle machine; on a busy one the page's own process waits for a core
+      expect(late).toBeLessThan(0.2);
+      expect(longest).toBeLessThan(1000);
+    });
+  });

@@ -1,0 +1,79 @@
+// The reference run: what every engine and every number of threads has to end with the same bits of. It takes the library
+// as an argument, so that sources, dist/ and dist/browser/ all run this very file.
+
+import type * as Downhill from "../../ts/index";
+
+type Library = Pick<
+  typeof Downhill,
+  "sequential" | "dense" | "batchNorm" | "relu" | "dropout" | "softmaxCrossEntropy" | "adam" | "l2"
+>;
+
+const ROWS = 1037;
+const FEATURES = 203;
+const CLASSES = 7;
+
+/** Rows of random bytes over 64, labels that can be learned from them. */
+export function referenceData() {
+  let seed = 7;
+  const next = () => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    return seed >>> 24;
+  };
+  const data = new Float32Array(ROWS * FEATURES).map(() => next() / 64);
+  const labels = new Int32Array(ROWS).map((_, i) => {
+    let best = 0;
+    for (let c = 1; c < CLASSES; c++) if (data[i * FEATURES + c]! > data[i * FEATURES + best]!) best = c;
+    return best;
+  });
+  return { x: { data, shape: [ROWS, FEATURES] }, y: labels };
+}
+
+/** Batch norm, dropout, clipping, Adam, of sizes that no number of threads divides. */
+export function referenceModel(library: Library, runtime?: Downhill.Runtime) {
+  const { sequential, dense, batchNorm, relu, dropout, softmaxCrossEntropy, adam, l2 } = library;
+  const model = sequential(
+    [
+      dense(301, { inputShape: [FEATURES], kernelRegularizer: l2(1e-3) }),
+      batchNorm(),
+      relu(),
+      dropout(0.3),
+      dense(151, { activation: "tanh" }),
+      batchNorm(),
+      dense(CLASSES),
+    ],
+    runtime && { runtime },
+  );
+  model.compile({
+    optimizer: adam({ learningRate: 2e-3 }),
+    loss: softmaxCrossEntropy(),
+    metrics: ["accuracy"],
+    clipNorm: 1,
+  });
+  return model;
+}
+
+/** SHA-256 over keys and values, keys in sorted order. */
+export async function hashOf(weights: Record<string, Downhill.NDArray>): Promise<string> {
+  const parts = Object.keys(weights)
+    .sort()
+    .flatMap((key) => {
+      const { data } = weights[key]!;
+      return [new TextEncoder().encode(key), new Uint8Array(data.buffer, data.byteOffset, data.byteLength)];
+    });
+  const bytes = new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
+  const digest = await crypto.subtle.digest("SHA-256", bytes);
+  return [...new Uint8Array(digest)].map((b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+/** 200 steps of the reference model: the hash of its weights, and the last epoch's loss. */
+export async function referenceRun(
+  library: Library,
+  runtime?: Downhill.Runtime,
+  batchSize = 53,
+): Promise<{ hash: string; loss: number }> {
+  const model = referenceModel(library, runtime);
+  const { epochs } = await model.fit(referenceData(), { epochs: 10, batchSize, stepsPerEpoch: 20 });
+  const hash = await hashOf(model.getWeights());
+  model.dispose();
+  return { hash, loss: epochs.at(-1)!.loss };
+}
