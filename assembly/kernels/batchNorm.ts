@@ -27,7 +27,7 @@ import {
   BatchNormMoving,
 } from "../isa";
 import { ceilDiv, pointer, real, share, shareOf, size } from "../operands";
-import { backward16, backwardLanes, forward16, forwardLanes, masked, multiplyAdd, sums16 } from "./batchNorm.micro";
+import { backward16, backwardLanes, forward16, forwardLanes, masked, multiplyAdd } from "./batchNorm.micro";
 import { loadLanes, storeLanes } from "./lanes.micro";
 
 /** Rows that one chain of additions goes through. */
@@ -63,16 +63,17 @@ export function batchNormMoments(args: usize, ith: u32, nth: u32): void {
     const out = partials + chunk * (rowBytes << 1);
     const first = x + chunk * chunkRows * rowBytes;
     const n = min(chunkRows, rows - chunk * chunkRows);
+    const perRow = f32x4.splat(<f32>1 / <f32>n);
     for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
       strip = stripBytes(c, rowBytes);
-      if (strip == 64) moments16(out + c, first + c, x + c, n, rowBytes);
-      else moments(out + c, first + c, x + c, n, rowBytes, strip == 16);
+      if (strip == 64) moments16(out + c, first + c, x + c, n, rowBytes, perRow);
+      else moments(out + c, first + c, x + c, n, rowBytes, perRow, strip == 16);
     }
   }
 }
 
 /** (mean − origin, M2) of 16 channels over `rows` rows. */
-function moments16(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usize): void {
+function moments16(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usize, perRow: v128): void {
   const zero = f32x4.splat(0);
   let s0 = zero;
   let s1 = zero;
@@ -97,18 +98,23 @@ function moments16(out: usize, x: usize, origin: usize, rows: usize, rowBytes: u
     s3 = f32x4.add(s3, x3);
     q3 = multiplyAdd(x3, x3, q3);
   }
-  const kept0 = storeMoments(out, zero, s0, q0, origin, rows, rowBytes, true);
-  const kept1 = storeMoments(out + 16, zero, s1, q1, origin + 16, rows, rowBytes, true);
-  const kept2 = storeMoments(out + 32, zero, s2, q2, origin + 32, rows, rowBytes, true);
-  const kept3 = storeMoments(out + 48, zero, s3, q3, origin + 48, rows, rowBytes, true);
-  if (kept0 && kept1 && kept2 && kept3) return;
-  for (let c: usize = 0; c < 64; c += 16) moments(out + c, x + c, origin + c, rows, rowBytes, true);
+  const kept = v128.and(
+    v128.and(
+      storeMoments(out, zero, s0, q0, origin, rowBytes, perRow, true),
+      storeMoments(out + 16, zero, s1, q1, origin + 16, rowBytes, perRow, true),
+    ),
+    v128.and(
+      storeMoments(out + 32, zero, s2, q2, origin + 32, rowBytes, perRow, true),
+      storeMoments(out + 48, zero, s3, q3, origin + 48, rowBytes, perRow, true),
+    ),
+  );
+  if (i32x4.all_true(kept)) return;
+  for (let c: usize = 0; c < 64; c += 16) moments(out + c, x + c, origin + c, rows, rowBytes, perRow, true);
 }
 
 /** The same of 4 channels, or of one; a chunk may have many rows here, which are summed in blocks. */
-function moments(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usize, whole: bool): void {
+function moments(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usize, perRow: v128, whole: bool): void {
   let k = f32x4.splat(0);
-  const perRow = f32x4.splat(<f32>1 / <f32>rows);
   const end = x + rows * rowBytes;
   for (let pass = PASSES; pass != 0; pass--) {
     let s = f32x4.splat(0);
@@ -124,27 +130,27 @@ function moments(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usi
       s = f32x4.add(s, s1);
       q = f32x4.add(q, q1);
     }
-    if (storeMoments(out, k, s, q, origin, rows, rowBytes, whole)) return;
+    if (i32x4.all_true(storeMoments(out, k, s, q, origin, rowBytes, perRow, whole))) return;
     k = f32x4.add(k, f32x4.mul(s, perRow));
   }
 }
 
-/** Stores (k − origin + s/rows, q − s²/rows), never below 0; returns whether the difference has kept its digits. */
+/** Stores (k − origin + s/rows, q − s²/rows), never below 0; returns where the difference has kept its digits. */
 function storeMoments(
   out: usize,
   k: v128,
   s: v128,
   q: v128,
   origin: usize,
-  rows: usize,
   rowBytes: usize,
+  perRow: v128,
   whole: bool,
-): bool {
-  const mean = f32x4.mul(s, f32x4.splat(<f32>1 / <f32>rows));
+): v128 {
+  const mean = f32x4.mul(s, perRow);
   const m2 = f32x4.pmax(f32x4.sub(q, f32x4.mul(s, mean)), f32x4.splat(0));
   storeLanes(out, f32x4.add(f32x4.sub(k, loadLanes(origin, whole)), mean), whole);
   storeLanes(out + rowBytes, m2, whole);
-  return i32x4.all_true(f32x4.le(q, f32x4.mul(m2, f32x4.splat(8))));
+  return f32x4.le(q, f32x4.mul(m2, f32x4.splat(8)));
 }
 
 /** Mean, variance and inverseStd of each channel. Split over channels. */
@@ -272,26 +278,86 @@ export function batchNormBackwardSums(args: usize, ith: u32, nth: u32): void {
     for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
       strip = stripBytes(c, rowBytes);
       if (strip != 64) sums(args, out + c, first + c, end, shift, rowBytes, c, strip == 16, relu);
-      else if (relu) sumsStrip16Relu(args, out + c, first + c, end, shift, rowBytes, c);
-      else sumsStrip16(args, out + c, first + c, end, shift, rowBytes, c);
+      else if (!relu) sums16(args, out + c, first + c, end, shift, rowBytes, c);
+      else {
+        sumsRelu8(args, out + c, first + c, end, shift, rowBytes, c);
+        sumsRelu8(args, out + c + 32, first + c + 32, end, shift, rowBytes, c + 32);
+      }
     }
   }
 }
 
-function sumsStrip16(args: usize, out: usize, dy: usize, end: usize, shift: usize, rowBytes: usize, c: usize): void {
-  sums16(args, out, dy, end, shift, rowBytes, c, false);
+function sums16(args: usize, out: usize, dy: usize, end: usize, shift: usize, rowBytes: usize, c: usize): void {
+  const mean = pointer(args, BatchNormBackwardSums.mean) + c;
+  const inverseStd = pointer(args, BatchNormBackwardSums.inverseStd) + c;
+  const m0 = v128.load(mean);
+  const m1 = v128.load(mean, 16);
+  const m2 = v128.load(mean, 32);
+  const m3 = v128.load(mean, 48);
+  let a0 = f32x4.splat(0);
+  let a1 = a0;
+  let a2 = a0;
+  let a3 = a0;
+  let b0 = a0;
+  let b1 = a0;
+  let b2 = a0;
+  let b3 = a0;
+  for (; dy < end; dy += rowBytes) {
+    const x = dy + shift;
+    const g0 = v128.load(dy);
+    a0 = multiplyAdd(f32x4.sub(v128.load(x), m0), g0, a0);
+    b0 = f32x4.add(b0, g0);
+    const g1 = v128.load(dy, 16);
+    a1 = multiplyAdd(f32x4.sub(v128.load(x, 16), m1), g1, a1);
+    b1 = f32x4.add(b1, g1);
+    const g2 = v128.load(dy, 32);
+    a2 = multiplyAdd(f32x4.sub(v128.load(x, 32), m2), g2, a2);
+    b2 = f32x4.add(b2, g2);
+    const g3 = v128.load(dy, 48);
+    a3 = multiplyAdd(f32x4.sub(v128.load(x, 48), m3), g3, a3);
+    b3 = f32x4.add(b3, g3);
+  }
+  v128.store(out, f32x4.mul(a0, v128.load(inverseStd)));
+  v128.store(out, f32x4.mul(a1, v128.load(inverseStd, 16)), 16);
+  v128.store(out, f32x4.mul(a2, v128.load(inverseStd, 32)), 32);
+  v128.store(out, f32x4.mul(a3, v128.load(inverseStd, 48)), 48);
+  v128.store(out + rowBytes, b0);
+  v128.store(out + rowBytes, b1, 16);
+  v128.store(out + rowBytes, b2, 32);
+  v128.store(out + rowBytes, b3, 48);
 }
 
-function sumsStrip16Relu(
-  args: usize,
-  out: usize,
-  dy: usize,
-  end: usize,
-  shift: usize,
-  rowBytes: usize,
-  c: usize,
-): void {
-  sums16(args, out, dy, end, shift, rowBytes, c, true);
+/** With ReLU: of 8 channels, since the mask needs its constants in registers too. */
+function sumsRelu8(args: usize, out: usize, dy: usize, end: usize, shift: usize, rowBytes: usize, c: usize): void {
+  const mean = pointer(args, BatchNormBackwardSums.mean) + c;
+  const inverseStd = pointer(args, BatchNormBackwardSums.inverseStd) + c;
+  const gamma = pointer(args, BatchNormBackwardSums.gamma) + c;
+  const beta = pointer(args, BatchNormBackwardSums.beta) + c;
+  const m0 = v128.load(mean);
+  const m1 = v128.load(mean, 16);
+  const scale0 = f32x4.mul(v128.load(gamma), v128.load(inverseStd));
+  const scale1 = f32x4.mul(v128.load(gamma, 16), v128.load(inverseStd, 16));
+  const beta0 = v128.load(beta);
+  const beta1 = v128.load(beta, 16);
+  let a0 = f32x4.splat(0);
+  let a1 = a0;
+  let b0 = a0;
+  let b1 = a0;
+  for (; dy < end; dy += rowBytes) {
+    const x = dy + shift;
+    const d0 = f32x4.sub(v128.load(x), m0);
+    const g0 = masked(v128.load(dy), d0, scale0, beta0, true);
+    a0 = multiplyAdd(d0, g0, a0);
+    b0 = f32x4.add(b0, g0);
+    const d1 = f32x4.sub(v128.load(x, 16), m1);
+    const g1 = masked(v128.load(dy, 16), d1, scale1, beta1, true);
+    a1 = multiplyAdd(d1, g1, a1);
+    b1 = f32x4.add(b1, g1);
+  }
+  v128.store(out, f32x4.mul(a0, v128.load(inverseStd)));
+  v128.store(out, f32x4.mul(a1, v128.load(inverseStd, 16)), 16);
+  v128.store(out + rowBytes, b0);
+  v128.store(out + rowBytes, b1, 16);
 }
 
 function sums(
@@ -356,20 +422,17 @@ export function batchNormBackward(args: usize, ith: u32, nth: u32): void {
     const begin = blockBegin(first, end, rowBytes);
     for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
       strip = stripBytes(c, rowBytes);
-      if (strip != 64) backwardStrip(args, c, begin, end, rowBytes, strip == 16, relu);
-      else if (relu) backwardStrip16Relu(args, c, begin, end, rowBytes);
-      else backwardStrip16(args, c, begin, end, rowBytes);
+      // the mask needs constants of its own: 4 channels at a time then
+      if (relu && strip == 64) strip = 16;
+      if (strip == 64) backwardStrip16(args, c, begin, end, rowBytes);
+      else backwardStrip(args, c, begin, end, rowBytes, strip == 16, relu);
     }
     end = begin;
   }
 }
 
 function backwardStrip16(args: usize, c: usize, begin: usize, end: usize, rowBytes: usize): void {
-  backward16(args, c, begin, end, rowBytes, false);
-}
-
-function backwardStrip16Relu(args: usize, c: usize, begin: usize, end: usize, rowBytes: usize): void {
-  backward16(args, c, begin, end, rowBytes, true);
+  backward16(args, c, begin, end, rowBytes);
 }
 
 function backwardStrip(
@@ -381,6 +444,7 @@ function backwardStrip(
   whole: bool,
   relu: bool,
 ): void {
-  if (whole) backwardLanes(args, c, begin, end, rowBytes, true, relu);
+  if (whole && relu) backwardLanes(args, c, begin, end, rowBytes, true, true);
+  else if (whole) backwardLanes(args, c, begin, end, rowBytes, true, false);
   else backwardLanes(args, c, begin, end, rowBytes, false, relu);
 }
