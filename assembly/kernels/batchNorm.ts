@@ -6,16 +6,16 @@
 //              dγ = Σ g·(x − μ)·s,  dβ = Σ g
 //              dx = γ·s·(g − dβ/rows − (x − μ)·s·dγ/rows)
 //
-// Statistics do not cancel. A chunk is summed about a pivot K, the mean of its first rows:
-//   S = Σ (x − K),  Q = Σ (x − K)²,  mean = K + S/n,  M2 = Q − S²/n
-// K is made of rows of the chunk itself, an eighth of them, so S²/n ≤ 8·M2 (few channels, long chunks: 128·M2) and the difference keeps its digits. Chunk
-// means are kept relative to the first row of x (a mean of 1e4 would lose in rounding what a deviation of 1e-2 needs), and chunks
-// are merged in order by Chan's formula.
+// Statistics do not cancel. A chunk is summed as it is, and where the mean turns out too large against the deviation, again
+// about a pivot K, the mean just found (of which rounding may have left little: then once more):
+//   S = Σ (x − K),  Q = Σ (x − K)²,  mean = K + S/n,  M2 = Q − S²/n,  until Q ≤ 8·M2
+// Chunk means are kept relative to the first row of x (a mean of 1e4 would lose in rounding what a deviation of 1e-2 needs),
+// and merged about their own mean: M2 = Σ M2ᵢ + Σ nᵢ·(meanᵢ − mean)².
 //
-// Moments and sums are split over chunks of rows, each walked in strips of 16 channels with the sums in registers, then of
-// 4, then of 1; combining is split over channels. Forward and backward are split over rows: four rows at a time, so that a
-// channel's constants are loaded once for four vectors and memory is walked in full lines. A channel's arithmetic never
-// depends on nth.
+// All is walked in strips of 16 channels (a cache line), then of 4, then of 1, down blocks of rows that the caches hold: a
+// strip's constants and sums stay in registers. Moments and sums are split over chunks of rows, combining over channels,
+// forward and backward over rows. These two take their blocks from the last to the first: what the pass before has read
+// last is still near. A channel's arithmetic never depends on nth.
 
 import {
   BatchNormBackward,
@@ -27,20 +27,27 @@ import {
   BatchNormMoving,
 } from "../isa";
 import { ceilDiv, pointer, real, share, shareOf, size } from "../operands";
-import { backwardRows, forwardLanes, masked, multiplyAdd, sumsStrip16 } from "./batchNorm.micro";
+import { backward16, backwardLanes, forward16, forwardLanes, masked, multiplyAdd } from "./batchNorm.micro";
 import { loadLanes, storeLanes } from "./lanes.micro";
-
-/** Rows whose mean is the pivot of a chunk of n rows: an eighth of them, few enough that their sum is exact enough. */
-function pivotRowsOf(n: usize): usize {
-  return max<usize>(1, min<usize>(64, n >> 3));
-}
 
 /** Rows that one chain of additions goes through. */
 const SUM_ROWS: usize = 128;
 
+/** Passes over a chunk, at most. */
+const PASSES = 4;
+
+/** Bytes that a block of rows aims at. */
+const BLOCK_BYTES: usize = 32768;
+
 /** Bytes from `at` on in the next strip: 64, 16 or 4. */
 function stripBytes(at: usize, rowBytes: usize): usize {
   return at + 64 <= rowBytes ? 64 : at + 16 <= rowBytes ? 16 : 4;
+}
+
+/** Where the block of rows that ends at byte `end` begins, not before `first`. */
+function blockBegin(first: usize, end: usize, rowBytes: usize): usize {
+  const bytes = max<usize>(4, BLOCK_BYTES / rowBytes) * rowBytes;
+  return end - first > bytes ? end - bytes : first;
 }
 
 /** partials[chunk] = (mean − x[0], M2). Split over chunks. */
@@ -56,34 +63,18 @@ export function batchNormMoments(args: usize, ith: u32, nth: u32): void {
     const out = partials + chunk * (rowBytes << 1);
     const first = x + chunk * chunkRows * rowBytes;
     const n = min(chunkRows, rows - chunk * chunkRows);
+    const perRow = f32x4.splat(<f32>1 / <f32>n);
     for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
       strip = stripBytes(c, rowBytes);
-      if (strip == 64) moments16(out + c, first + c, x + c, n, rowBytes);
-      else moments(out + c, first + c, x + c, n, rowBytes, strip == 16);
+      if (strip == 64) moments16(out + c, first + c, x + c, n, rowBytes, perRow);
+      else moments(out + c, first + c, x + c, n, rowBytes, perRow, strip == 16);
     }
   }
 }
 
 /** (mean − origin, M2) of 16 channels over `rows` rows. */
-function moments16(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usize): void {
+function moments16(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usize, perRow: v128): void {
   const zero = f32x4.splat(0);
-  let k0 = zero;
-  let k1 = zero;
-  let k2 = zero;
-  let k3 = zero;
-  const pivotRows = pivotRowsOf(rows);
-  const pivotEnd = x + pivotRows * rowBytes;
-  for (let p = x; p < pivotEnd; p += rowBytes) {
-    k0 = f32x4.add(k0, v128.load(p));
-    k1 = f32x4.add(k1, v128.load(p, 16));
-    k2 = f32x4.add(k2, v128.load(p, 32));
-    k3 = f32x4.add(k3, v128.load(p, 48));
-  }
-  const perPivotRow = f32x4.splat(<f32>1 / <f32>pivotRows);
-  k0 = f32x4.mul(k0, perPivotRow);
-  k1 = f32x4.mul(k1, perPivotRow);
-  k2 = f32x4.mul(k2, perPivotRow);
-  k3 = f32x4.mul(k3, perPivotRow);
   let s0 = zero;
   let s1 = zero;
   let s2 = zero;
@@ -94,63 +85,72 @@ function moments16(out: usize, x: usize, origin: usize, rows: usize, rowBytes: u
   let q3 = zero;
   const end = x + rows * rowBytes;
   for (let p = x; p < end; p += rowBytes) {
-    const d0 = f32x4.sub(v128.load(p), k0);
-    s0 = f32x4.add(s0, d0);
-    q0 = multiplyAdd(d0, d0, q0);
-    const d1 = f32x4.sub(v128.load(p, 16), k1);
-    s1 = f32x4.add(s1, d1);
-    q1 = multiplyAdd(d1, d1, q1);
-    const d2 = f32x4.sub(v128.load(p, 32), k2);
-    s2 = f32x4.add(s2, d2);
-    q2 = multiplyAdd(d2, d2, q2);
-    const d3 = f32x4.sub(v128.load(p, 48), k3);
-    s3 = f32x4.add(s3, d3);
-    q3 = multiplyAdd(d3, d3, q3);
+    const x0 = v128.load(p);
+    s0 = f32x4.add(s0, x0);
+    q0 = multiplyAdd(x0, x0, q0);
+    const x1 = v128.load(p, 16);
+    s1 = f32x4.add(s1, x1);
+    q1 = multiplyAdd(x1, x1, q1);
+    const x2 = v128.load(p, 32);
+    s2 = f32x4.add(s2, x2);
+    q2 = multiplyAdd(x2, x2, q2);
+    const x3 = v128.load(p, 48);
+    s3 = f32x4.add(s3, x3);
+    q3 = multiplyAdd(x3, x3, q3);
   }
-  storeMoments(out, k0, s0, q0, origin, rows, rowBytes, true);
-  storeMoments(out + 16, k1, s1, q1, origin + 16, rows, rowBytes, true);
-  storeMoments(out + 32, k2, s2, q2, origin + 32, rows, rowBytes, true);
-  storeMoments(out + 48, k3, s3, q3, origin + 48, rows, rowBytes, true);
+  const kept = v128.and(
+    v128.and(
+      storeMoments(out, zero, s0, q0, origin, rowBytes, perRow, true),
+      storeMoments(out + 16, zero, s1, q1, origin + 16, rowBytes, perRow, true),
+    ),
+    v128.and(
+      storeMoments(out + 32, zero, s2, q2, origin + 32, rowBytes, perRow, true),
+      storeMoments(out + 48, zero, s3, q3, origin + 48, rowBytes, perRow, true),
+    ),
+  );
+  if (i32x4.all_true(kept)) return;
+  for (let c: usize = 0; c < 64; c += 16) moments(out + c, x + c, origin + c, rows, rowBytes, perRow, true);
 }
 
 /** The same of 4 channels, or of one; a chunk may have many rows here, which are summed in blocks. */
-function moments(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usize, whole: bool): void {
+function moments(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usize, perRow: v128, whole: bool): void {
   let k = f32x4.splat(0);
-  const pivotRows = pivotRowsOf(rows);
-  const pivotEnd = x + pivotRows * rowBytes;
-  for (let p = x; p < pivotEnd; p += rowBytes) k = f32x4.add(k, loadLanes(p, whole));
-  k = f32x4.mul(k, f32x4.splat(<f32>1 / <f32>pivotRows));
-  let s = f32x4.splat(0);
-  let q = s;
   const end = x + rows * rowBytes;
-  for (let p = x; p < end; ) {
-    let s1 = f32x4.splat(0);
-    let q1 = s1;
-    for (const stop = min(end, p + SUM_ROWS * rowBytes); p < stop; p += rowBytes) {
-      const d = f32x4.sub(loadLanes(p, whole), k);
-      s1 = f32x4.add(s1, d);
-      q1 = multiplyAdd(d, d, q1);
+  for (let pass = PASSES; pass != 0; pass--) {
+    let s = f32x4.splat(0);
+    let q = s;
+    for (let p = x; p < end; ) {
+      let s1 = f32x4.splat(0);
+      let q1 = s1;
+      for (const stop = min(end, p + SUM_ROWS * rowBytes); p < stop; p += rowBytes) {
+        const d = f32x4.sub(loadLanes(p, whole), k);
+        s1 = f32x4.add(s1, d);
+        q1 = multiplyAdd(d, d, q1);
+      }
+      s = f32x4.add(s, s1);
+      q = f32x4.add(q, q1);
     }
-    s = f32x4.add(s, s1);
-    q = f32x4.add(q, q1);
+    if (i32x4.all_true(storeMoments(out, k, s, q, origin, rowBytes, perRow, whole))) return;
+    k = f32x4.add(k, f32x4.mul(s, perRow));
   }
-  storeMoments(out, k, s, q, origin, rows, rowBytes, whole);
 }
 
-/** (k − origin + s/rows, q − s²/rows), never below 0. */
+/** Stores (k − origin + s/rows, q − s²/rows), never below 0; returns where the difference has kept its digits. */
 function storeMoments(
   out: usize,
   k: v128,
   s: v128,
   q: v128,
   origin: usize,
-  rows: usize,
   rowBytes: usize,
+  perRow: v128,
   whole: bool,
-): void {
-  const mean = f32x4.mul(s, f32x4.splat(<f32>1 / <f32>rows));
+): v128 {
+  const mean = f32x4.mul(s, perRow);
+  const m2 = f32x4.pmax(f32x4.sub(q, f32x4.mul(s, mean)), f32x4.splat(0));
   storeLanes(out, f32x4.add(f32x4.sub(k, loadLanes(origin, whole)), mean), whole);
-  storeLanes(out + rowBytes, f32x4.pmax(f32x4.sub(q, f32x4.mul(s, mean)), f32x4.splat(0)), whole);
+  storeLanes(out + rowBytes, m2, whole);
+  return f32x4.le(q, f32x4.mul(m2, f32x4.splat(8)));
 }
 
 /** Mean, variance and inverseStd of each channel. Split over channels. */
@@ -168,29 +168,38 @@ export function batchNormCombine(args: usize, ith: u32, nth: u32): void {
 function combine(args: usize, c: usize, next: usize, rowBytes: usize, whole: bool): void {
   const rows = size(args, BatchNormCombine.rows);
   const chunkRows = size(args, BatchNormCombine.chunkRows);
-  let partial = pointer(args, BatchNormCombine.partials) + c; // (chunks, 2, channels)
-  const end = partial + ceilDiv(rows, chunkRows) * (rowBytes << 1);
+  const partials = pointer(args, BatchNormCombine.partials) + c; // (chunks, 2, channels)
+  const last = partials + (ceilDiv(rows, chunkRows) - 1) * (rowBytes << 1);
+  const ofChunk = f32x4.splat(<f32>chunkRows);
+  const ofLast = f32x4.splat(<f32>(rows - (ceilDiv(rows, chunkRows) - 1) * chunkRows));
   let mean0 = f32x4.splat(0);
   let mean1 = mean0;
-  let m0 = mean0;
-  let m1 = mean0;
-  let before: usize = 0;
-  while (partial < end) {
-    const after = min(before + chunkRows, rows);
-    const portion = <f32>(after - before) / <f32>after;
-    const part = f32x4.splat(portion);
-    const spread = f32x4.splat(<f32>before * portion);
-    const d0 = f32x4.sub(loadLanes(partial, whole), mean0);
-    mean0 = f32x4.add(mean0, f32x4.mul(d0, part));
-    m0 = f32x4.add(m0, f32x4.add(loadLanes(partial + rowBytes, whole), f32x4.mul(f32x4.mul(d0, d0), spread)));
-    const d1 = f32x4.sub(loadLanes(partial + next, whole), mean1);
-    mean1 = f32x4.add(mean1, f32x4.mul(d1, part));
-    m1 = f32x4.add(m1, f32x4.add(loadLanes(partial + next + rowBytes, whole), f32x4.mul(f32x4.mul(d1, d1), spread)));
-    before = after;
-    partial += rowBytes << 1;
+  for (let p = partials; p <= last; p += rowBytes << 1) {
+    const weight = p == last ? ofLast : ofChunk;
+    mean0 = f32x4.add(mean0, f32x4.mul(loadLanes(p, whole), weight));
+    mean1 = f32x4.add(mean1, f32x4.mul(loadLanes(p + next, whole), weight));
   }
-  storeStatistics(args, c, mean0, m0, whole);
-  storeStatistics(args, c + next, mean1, m1, whole);
+  const perRow = f32x4.splat(<f32>1 / <f32>rows);
+  mean0 = f32x4.mul(mean0, perRow);
+  mean1 = f32x4.mul(mean1, perRow);
+  let e0 = f32x4.splat(0);
+  let e1 = e0;
+  let m0 = e0;
+  let m1 = e0;
+  for (let p = partials; p <= last; p += rowBytes << 1) {
+    const weight = p == last ? ofLast : ofChunk;
+    const d0 = f32x4.sub(loadLanes(p, whole), mean0);
+    const w0 = f32x4.mul(d0, weight);
+    e0 = f32x4.add(e0, w0);
+    m0 = f32x4.add(m0, f32x4.add(loadLanes(p + rowBytes, whole), f32x4.mul(w0, d0)));
+    const d1 = f32x4.sub(loadLanes(p + next, whole), mean1);
+    const w1 = f32x4.mul(d1, weight);
+    e1 = f32x4.add(e1, w1);
+    m1 = f32x4.add(m1, f32x4.add(loadLanes(p + next + rowBytes, whole), f32x4.mul(w1, d1)));
+  }
+  // what is left about the mean is what rounding took from it
+  storeStatistics(args, c, f32x4.add(mean0, f32x4.mul(e0, perRow)), m0, whole);
+  storeStatistics(args, c + next, f32x4.add(mean1, f32x4.mul(e1, perRow)), m1, whole);
 }
 
 function storeStatistics(args: usize, c: usize, mean: v128, m2: v128, whole: bool): void {
@@ -220,34 +229,35 @@ export function batchNormMoving(args: usize, ith: u32, nth: u32): void {
   }
 }
 
-/** y = γ·s·(x − μ) + β, then ReLU where asked. y may be x. Split over rows, four at a time. */
+/** y = γ·s·(x − μ) + β, then ReLU where asked. y may be x. Split over rows. */
 export function batchNormForward(args: usize, ith: u32, nth: u32): void {
-  const x = pointer(args, BatchNormForward.x); // (rows, channels)
-  const shift = pointer(args, BatchNormForward.y) - x; // (rows, channels)
-  const mean = pointer(args, BatchNormForward.mean);
-  const inverseStd = pointer(args, BatchNormForward.inverseStd);
-  const gamma = pointer(args, BatchNormForward.gamma);
-  const beta = pointer(args, BatchNormForward.beta);
   const rows = size(args, BatchNormForward.rows);
   const rowBytes = size(args, BatchNormForward.channels) << 2;
-  const floor = f32x4.splat(size(args, BatchNormForward.relu) ? 0 : -Infinity);
-  const end = x + share(rows, ith + 1, nth) * rowBytes;
-  for (let row = x + share(rows, ith, nth) * rowBytes; row < end; ) {
-    // of the last rows each is done alone: four times the same
-    const four = row + (rowBytes << 2) <= end;
-    const stride = four ? rowBytes : 0;
-    let c: usize = 0;
-    for (; c + 16 <= rowBytes; c += 16)
-      forwardLanes(row + c, stride, shift, mean + c, inverseStd + c, gamma + c, beta + c, floor, true);
-    for (; c < rowBytes; c += 4)
-      forwardLanes(row + c, stride, shift, mean + c, inverseStd + c, gamma + c, beta + c, floor, false);
-    row += four ? rowBytes << 2 : rowBytes;
+  const relu = size(args, BatchNormForward.relu) != 0;
+  const first = share(rows, ith, nth) * rowBytes;
+  for (let end = share(rows, ith + 1, nth) * rowBytes; end > first; ) {
+    const begin = blockBegin(first, end, rowBytes);
+    for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
+      strip = stripBytes(c, rowBytes);
+      if (strip != 64) forwardStrip(args, c, begin, end, rowBytes, strip == 16, relu);
+      else if (relu) forwardStrip16Relu(args, c, begin, end, rowBytes);
+      else forwardStrip16(args, c, begin, end, rowBytes);
+    }
+    end = begin;
   }
 }
 
-/** gamma · inverseStd */
-export function scaleAt(gamma: usize, inverseStd: usize, c: usize): v128 {
-  return f32x4.mul(v128.load(gamma + c), v128.load(inverseStd + c));
+function forwardStrip16(args: usize, c: usize, begin: usize, end: usize, rowBytes: usize): void {
+  forward16(args, c, begin, end, rowBytes, false);
+}
+
+function forwardStrip16Relu(args: usize, c: usize, begin: usize, end: usize, rowBytes: usize): void {
+  forward16(args, c, begin, end, rowBytes, true);
+}
+
+function forwardStrip(args: usize, c: usize, begin: usize, end: usize, rowBytes: usize, whole: bool, relu: bool): void {
+  if (whole) forwardLanes(args, c, begin, end, rowBytes, true, relu);
+  else forwardLanes(args, c, begin, end, rowBytes, false, relu);
 }
 
 /** partials[chunk] = (Σ g·x̂, Σ g). Split over chunks. */
@@ -268,18 +278,86 @@ export function batchNormBackwardSums(args: usize, ith: u32, nth: u32): void {
     for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
       strip = stripBytes(c, rowBytes);
       if (strip != 64) sums(args, out + c, first + c, end, shift, rowBytes, c, strip == 16, relu);
-      else if (relu) sums16Relu(args, out + c, first + c, end, shift, rowBytes, c);
-      else sums16(args, out + c, first + c, end, shift, rowBytes, c);
+      else if (!relu) sums16(args, out + c, first + c, end, shift, rowBytes, c);
+      else {
+        sumsRelu8(args, out + c, first + c, end, shift, rowBytes, c);
+        sumsRelu8(args, out + c + 32, first + c + 32, end, shift, rowBytes, c + 32);
+      }
     }
   }
 }
 
 function sums16(args: usize, out: usize, dy: usize, end: usize, shift: usize, rowBytes: usize, c: usize): void {
-  sumsStrip16(args, out, dy, end, shift, rowBytes, c, false);
+  const mean = pointer(args, BatchNormBackwardSums.mean) + c;
+  const inverseStd = pointer(args, BatchNormBackwardSums.inverseStd) + c;
+  const m0 = v128.load(mean);
+  const m1 = v128.load(mean, 16);
+  const m2 = v128.load(mean, 32);
+  const m3 = v128.load(mean, 48);
+  let a0 = f32x4.splat(0);
+  let a1 = a0;
+  let a2 = a0;
+  let a3 = a0;
+  let b0 = a0;
+  let b1 = a0;
+  let b2 = a0;
+  let b3 = a0;
+  for (; dy < end; dy += rowBytes) {
+    const x = dy + shift;
+    const g0 = v128.load(dy);
+    a0 = multiplyAdd(f32x4.sub(v128.load(x), m0), g0, a0);
+    b0 = f32x4.add(b0, g0);
+    const g1 = v128.load(dy, 16);
+    a1 = multiplyAdd(f32x4.sub(v128.load(x, 16), m1), g1, a1);
+    b1 = f32x4.add(b1, g1);
+    const g2 = v128.load(dy, 32);
+    a2 = multiplyAdd(f32x4.sub(v128.load(x, 32), m2), g2, a2);
+    b2 = f32x4.add(b2, g2);
+    const g3 = v128.load(dy, 48);
+    a3 = multiplyAdd(f32x4.sub(v128.load(x, 48), m3), g3, a3);
+    b3 = f32x4.add(b3, g3);
+  }
+  v128.store(out, f32x4.mul(a0, v128.load(inverseStd)));
+  v128.store(out, f32x4.mul(a1, v128.load(inverseStd, 16)), 16);
+  v128.store(out, f32x4.mul(a2, v128.load(inverseStd, 32)), 32);
+  v128.store(out, f32x4.mul(a3, v128.load(inverseStd, 48)), 48);
+  v128.store(out + rowBytes, b0);
+  v128.store(out + rowBytes, b1, 16);
+  v128.store(out + rowBytes, b2, 32);
+  v128.store(out + rowBytes, b3, 48);
 }
 
-function sums16Relu(args: usize, out: usize, dy: usize, end: usize, shift: usize, rowBytes: usize, c: usize): void {
-  sumsStrip16(args, out, dy, end, shift, rowBytes, c, true);
+/** With ReLU: of 8 channels, since the mask needs its constants in registers too. */
+function sumsRelu8(args: usize, out: usize, dy: usize, end: usize, shift: usize, rowBytes: usize, c: usize): void {
+  const mean = pointer(args, BatchNormBackwardSums.mean) + c;
+  const inverseStd = pointer(args, BatchNormBackwardSums.inverseStd) + c;
+  const gamma = pointer(args, BatchNormBackwardSums.gamma) + c;
+  const beta = pointer(args, BatchNormBackwardSums.beta) + c;
+  const m0 = v128.load(mean);
+  const m1 = v128.load(mean, 16);
+  const scale0 = f32x4.mul(v128.load(gamma), v128.load(inverseStd));
+  const scale1 = f32x4.mul(v128.load(gamma, 16), v128.load(inverseStd, 16));
+  const beta0 = v128.load(beta);
+  const beta1 = v128.load(beta, 16);
+  let a0 = f32x4.splat(0);
+  let a1 = a0;
+  let b0 = a0;
+  let b1 = a0;
+  for (; dy < end; dy += rowBytes) {
+    const x = dy + shift;
+    const d0 = f32x4.sub(v128.load(x), m0);
+    const g0 = masked(v128.load(dy), d0, scale0, beta0, true);
+    a0 = multiplyAdd(d0, g0, a0);
+    b0 = f32x4.add(b0, g0);
+    const d1 = f32x4.sub(v128.load(x, 16), m1);
+    const g1 = masked(v128.load(dy, 16), d1, scale1, beta1, true);
+    a1 = multiplyAdd(d1, g1, a1);
+    b1 = f32x4.add(b1, g1);
+  }
+  v128.store(out, f32x4.mul(a0, v128.load(inverseStd)));
+  v128.store(out, f32x4.mul(a1, v128.load(inverseStd, 16)), 16);
+  v128.store(out + rowBytes, b0);
+  v128.store(out + rowBytes, b1, 16);
 }
 
 function sums(
@@ -334,7 +412,39 @@ export function batchNormBackwardCombine(args: usize, ith: u32, nth: u32): void 
   }
 }
 
-/** dx = γ·s·(g − dβ/rows − (x − μ)·s·dγ/rows), where frozen γ·s·g. dx may be dy. Split over rows, four at a time. */
+/** dx = γ·s·(g − dβ/rows − (x − μ)·s·dγ/rows), where frozen γ·s·g. dx may be dy. Split over rows. */
 export function batchNormBackward(args: usize, ith: u32, nth: u32): void {
-  backwardRows(args, ith, nth, size(args, BatchNormBackward.relu) != 0);
+  const rows = size(args, BatchNormBackward.rows);
+  const rowBytes = size(args, BatchNormBackward.channels) << 2;
+  const relu = size(args, BatchNormBackward.relu) != 0;
+  const first = share(rows, ith, nth) * rowBytes;
+  for (let end = share(rows, ith + 1, nth) * rowBytes; end > first; ) {
+    const begin = blockBegin(first, end, rowBytes);
+    for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
+      strip = stripBytes(c, rowBytes);
+      // the mask needs constants of its own: 4 channels at a time then
+      if (relu && strip == 64) strip = 16;
+      if (strip == 64) backwardStrip16(args, c, begin, end, rowBytes);
+      else backwardStrip(args, c, begin, end, rowBytes, strip == 16, relu);
+    }
+    end = begin;
+  }
+}
+
+function backwardStrip16(args: usize, c: usize, begin: usize, end: usize, rowBytes: usize): void {
+  backward16(args, c, begin, end, rowBytes);
+}
+
+function backwardStrip(
+  args: usize,
+  c: usize,
+  begin: usize,
+  end: usize,
+  rowBytes: usize,
+  whole: bool,
+  relu: bool,
+): void {
+  if (whole && relu) backwardLanes(args, c, begin, end, rowBytes, true, true);
+  else if (whole) backwardLanes(args, c, begin, end, rowBytes, true, false);
+  else backwardLanes(args, c, begin, end, rowBytes, false, relu);
 }
