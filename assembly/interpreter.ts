@@ -2,8 +2,8 @@
 // switch: a kernel that Binaryen inlined here would stay in the engine's baseline code until the walk returns.
 
 import { Halt, Header, Mode, Op, State, Status, Team } from "./isa";
-import { barrier, waitWhile } from "./team";
 import { kernelOf } from "./table";
+import { barrier, waitWhile } from "./team";
 
 /** Runs one instruction's share of rank `ith` of `nth`. */
 function execute(at: usize, ith: u32, nth: u32): void {

@@ -1,6 +1,6 @@
 // How a kernel reads its operands, and how ranks divide work.
 
-import { Header, State } from "./isa";
+import { Header } from "./isa";
 
 /** Address of the state block of the instruction whose operands begin at `args`. */
 export function state(args: usize): usize {

@@ -20,8 +20,8 @@ import {
   SoftmaxCrossEntropyBackward,
   State,
 } from "../isa";
-import { log4 } from "../math/log";
 import { expNegative4 } from "../math/exp.micro";
+import { log4 } from "../math/log";
 import { pointer, real, share, size, stateReal } from "../operands";
 import { elementGradient, elementLoss, Kind } from "./elementLoss.micro";
 import { lessFour, loadRest, storeRest } from "./rest.micro";

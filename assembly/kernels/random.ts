@@ -6,8 +6,8 @@
 // A pass number of 0xFFFFFFFF is never reached by a step, so initializers share no block with dropout.
 
 import { Random, Shuffle, State } from "../isa";
-import { log4 } from "../math/log";
 import { store4 } from "../math/lanes.micro";
+import { log4 } from "../math/log";
 import { pointer, real, shareOf, size, stateWord } from "../operands";
 import { philox } from "../random/philox";
 

@@ -2,7 +2,7 @@
 // multiple of 4 floats. What lies between segments is never read or written. Positions are in bytes.
 
 import { OptimizerStep, Segment, State } from "../isa";
-import { pointer, real, shareOf, size, stateReal } from "../operands";
+import { pointer, shareOf, stateReal } from "../operands";
 
 /** Bytes of a row of the table. */
 export const SEGMENT_BYTES: usize = Segment.words << 2;

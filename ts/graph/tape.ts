@@ -4,8 +4,14 @@ import { Base, Header, Mode, Op } from "../../assembly/isa";
 import type { Graph, Node, Place, Span, Tensor } from "./graph";
 import type { Plan } from "./plan";
 
-/** An instruction that runs for less than this on one thread stays on rank 0, in nanoseconds: a barrier costs about 200. */
-const TEAM_FROM = 3000;
+/**
+ * An instruction that runs for less than this on one thread stays on rank 0, in nanoseconds: a barrier costs 200 to 900,
+ * twice where solo instructions stand before it.
+ */
+const TEAM_FROM = 5000;
+
+/** A tape whose team instructions make less than this together stays on rank 0: to wake a sleeping worker takes 10 000 to 50 000. */
+const TEAM_TAPE_FROM = 100_000;
 
 /** A part of a tensor or workspace, as an instruction's operand. */
 export interface Part {
@@ -74,7 +80,7 @@ export class TapeWriter {
 
   /**
    * Appends an instruction: its operands in the order of its slots. `work` is its time on one thread, in nanoseconds; a
-   * small one, or one whose `team` is false, runs on rank 0 alone.
+   * small one, or one whose `team` is false, runs on rank 0 alone; `finish` sets the mode.
    */
   push(
     opcode: Op,
@@ -99,7 +105,7 @@ export class TapeWriter {
       team: team && this.threads > 1 && work >= TEAM_FROM,
     };
     const operands = outputs.length + inputs.length + sizes.length + reals.length;
-    this.#words.push(opcode, Header.args + operands, instruction.team ? Mode.team : Mode.solo, this.statePointer);
+    this.#words.push(opcode, Header.args + operands, Mode.solo, this.statePointer);
     for (const p of [...instruction.outputs, ...instruction.inputs])
       this.#words.push(p ? p.place.offset | p.place.base : 0);
     for (const size of sizes) this.#words.push(size);
@@ -112,14 +118,15 @@ export class TapeWriter {
 
   /** All words so far. */
   finish(): Tape {
+    const { instructions } = this;
     const words = Uint32Array.from(this.#words);
-    // a guard must be met by all ranks, or by rank 0 alone where no other instruction calls the team
-    if (this.instructions.some((i) => i.team))
-      for (const i of this.instructions.filter((i) => i.opcode === Op.guard)) {
-        i.team = true;
-        words[i.at + Header.mode] = Mode.team;
-      }
-    return { words, instructions: this.instructions, arenaBytes: this.plan.bytes };
+    const shared = instructions.reduce((sum, { team, work }) => sum + (team ? work : 0), 0);
+    for (const instruction of instructions) {
+      // a guard must be met by all ranks, or by rank 0 alone where no other instruction calls the team
+      instruction.team = shared >= TEAM_TAPE_FROM && (instruction.team || instruction.opcode === Op.guard);
+      words[instruction.at + Header.mode] = instruction.team ? Mode.team : Mode.solo;
+    }
+    return { words, instructions, arenaBytes: this.plan.bytes };
   }
 }
 

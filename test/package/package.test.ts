@@ -1,0 +1,116 @@
+// The package as users meet it: what npm packs, through a bundler, by require().
+
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { build, type Plugin } from "esbuild";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const root = new URL("../../", import.meta.url).pathname;
+const run = promisify(execFile);
+
+let folder: string; // a project that depends on downhill, as it is packed
+let packed: string[];
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "downhill-package-"));
+  const installed = join(folder, "node_modules", "downhill");
+  await mkdir(installed, { recursive: true });
+  const pack = ["pack", "--json", "--ignore-scripts", "--pack-destination", folder];
+  const [{ filename, files }] = JSON.parse((await run("npm", pack, { cwd: root })).stdout);
+  packed = files.map(({ path }: { path: string }) => path);
+  await run("tar", ["xzf", join(folder, filename), "--strip-components=1", "-C", installed]);
+  for (const name of Object.keys((await manifest()).dependencies)) {
+    const link = join(folder, "node_modules", name);
+    await mkdir(dirname(link), { recursive: true });
+    await symlink(join(root, "node_modules", name), link, "dir");
+  }
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const TRAIN = `
+  const model = sequential([dense(16, { inputShape: [2], activation: "tanh" }), dense(1)]);
+  model.compile({ optimizer: adam({ learningRate: 0.03 }), loss: meanSquaredError() });
+  const x = [[0, 0], [0, 1], [1, 0], [1, 1]], y = [[0], [1], [1], [0]];
+  for (let i = 0; i < 300; i++) model.trainOnBatch(x, y);
+  console.log([...model.predict(x).data].map(Math.round).join(""));
+`;
+const NAMES = "{ sequential, dense, adam, meanSquaredError }";
+
+const manifest = async () => JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+
+/** The project's entry. */
+async function entry(name: string, text: string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, text);
+  return path;
+}
+
+const output = async (command: string, ...args: string[]) => (await run(command, args, { cwd: folder })).stdout.trim();
+
+test("what is packed: the built files, their types, README and LICENSE; no sources, no tests", async () => {
+  const others = packed.filter((path) => !path.startsWith("dist/"));
+  expect(others.sort()).toEqual(["LICENSE", "README.md", "package.json"]);
+  const { exports, imports, bin } = await manifest();
+  const targets = JSON.stringify([exports, imports, bin]).match(/"\.?\/?dist[^"]*"/g)!;
+  expect(targets.length).toBeGreaterThan(6);
+  for (const target of targets) expect(packed).toContain(JSON.parse(target).replace(/^\.\//, ""));
+});
+
+test("a bundle for a page has nothing of Node in it, and works", async () => {
+  const seen: string[] = [];
+  const watch: Plugin = {
+    name: "watch",
+    setup({ onLoad }) {
+      onLoad({ filter: /./ }, ({ path }) => {
+        seen.push(path);
+        return undefined;
+      });
+    },
+  };
+  const outdir = join(folder, "page");
+  await build({
+    entryPoints: [await entry("page.mjs", `import ${NAMES} from "downhill";${TRAIN}`)],
+    outdir,
+    bundle: true,
+    splitting: true,
+    format: "esm",
+    platform: "browser",
+    outExtension: { ".js": ".mjs" },
+    logLevel: "warning",
+    plugins: [watch],
+  });
+  expect(seen.some((path) => path.includes("dist/platform/browser"))).toBe(true);
+  expect(seen.some((path) => path.includes("dist/platform/node"))).toBe(false);
+  expect(await output(process.execPath, join(outdir, "page.mjs"))).toBe("0110");
+});
+
+test("a bundle for Node starts its threads", async () => {
+  const outfile = join(folder, "service.mjs");
+  const text = `
+    import { init } from "downhill";
+    const runtime = await init({ threads: 2 });
+    console.log(runtime.threads);
+  `;
+  const entryPoints = [await entry("node.mjs", text)];
+  await build({ entryPoints, outfile, bundle: true, format: "esm", platform: "node", logLevel: "warning" });
+  expect(await output(process.execPath, outfile)).toBe("2");
+});
+
+test("without a bundler: import", async () => {
+  const path = await entry("import.mjs", `import ${NAMES} from "downhill";${TRAIN}`);
+  expect(await output(process.execPath, path)).toBe("0110");
+});
+
+// Node 20 cannot require() an ES module
+const requires = [process.execPath, "/opt/n24/node_modules/.bin/node"].find(
+  (path, i) => existsSync(path) && (i > 0 || Number(process.versions.node.split(".")[0]) >= 22),
+);
+const command = requires ? [requires] : process.env["CI"] ? ["npx", "-y", "-p", "node@24", "node"] : undefined;
+if (!command) console.warn("\n*** SKIPPED: require(), because there is no Node ≥ 22 ***\n");
+test.skipIf(!command)("require() of the ES module works from Node 22 on", async () => {
+  const path = await entry("require.cjs", `const ${NAMES} = require("downhill");${TRAIN}`);
+  expect(await output(command![0]!, ...command!.slice(1), path)).toBe("0110");
+});
