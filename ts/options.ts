@@ -89,8 +89,10 @@ export function readOptions<S extends Schema>(who: string, given: unknown, schem
   const read: Record<string, unknown> = {};
   for (const [key, f] of Object.entries(schema)) {
     const value = Object.hasOwn(options, key) ? options[key] : undefined;
-    if (value !== undefined) read[key] = check(who, key, f, value);
-    else if (f.fallback) read[key] = f.fallback();
+    if (value !== undefined) {
+      check(who, key, f, value);
+      read[key] = Array.isArray(value) ? [...value] : value;
+    } else if (f.fallback) read[key] = f.fallback();
     else if (!f.optional) throw mustBe(who, key, f.expected, undefined);
   }
   return read as Read<S>;
@@ -103,7 +105,7 @@ function unknownOption(who: string, key: string, known: string[]): DownhillError
 }
 
 /** The candidate within two edits (or a third of the length), if any. */
-export function nearest(word: string, candidates: readonly string[]): string | undefined {
+function nearest(word: string, candidates: readonly string[]): string | undefined {
   const within = Math.max(2, Math.floor(word.length / 3));
   let best: string | undefined;
   let least = within + 1;

@@ -3,7 +3,7 @@
 // alone knows them all.
 
 import { argumentError, DownhillError, show } from "./errors";
-import { check, type Family, type Field, nearest, readOptions, type Schema } from "./options";
+import { check, type Family, type Field, readOptions, type Schema } from "./options";
 
 /** What a factory returns. */
 export interface Built {
@@ -44,12 +44,7 @@ export const built = (family: Family, example: string): Field<Built> => ({
 export function definitionOf<D extends Definition>(family: Family, value: Built): D {
   const definition = definitions.get(`${family}/${value?.type}`);
   if (!definition) {
-    const known = [...definitions.keys()].filter((key) => key.startsWith(`${family}/`)).map((k) => k.split("/")[1]!);
-    const near = nearest(String(value?.type), known);
-    throw new DownhillError(
-      "argument",
-      `unknown ${family} ${show(value?.type)}${near ? `; did you mean ${near}?` : ""} (its factory was not called here)`,
-    );
+    throw new DownhillError("argument", `unknown ${family} ${show(value?.type)} (its factory was not called here)`);
   }
   return definition as D;
 }

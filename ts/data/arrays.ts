@@ -58,7 +58,7 @@ function readNested(who: string, value: readonly unknown[]): { data: Float32Arra
       throw new DownhillError("shape", `${who}: expected at least one number, got an empty array`);
     if (shape.length > 16) throw new DownhillError("shape", `${who}: expected at most 16 axes, got more`);
   }
-  const data = new Float32Array(sizeOf(shape));
+  const data = newFloats(who, sizeOf(shape));
   let at = 0;
   const visit = (level: readonly unknown[], axis: number, where: string) => {
     if (level.length !== shape[axis])
@@ -79,6 +79,15 @@ function readNested(who: string, value: readonly unknown[]): { data: Float32Arra
   };
   visit(value, 0, "");
   return { data, shape };
+}
+
+/** As many floats, or a `memory` error. */
+export function newFloats(who: string, size: number): Float32Array {
+  try {
+    return new Float32Array(size);
+  } catch (cause) {
+    throw new DownhillError("memory", `${who}: needs ${size * 4} bytes`, { cause });
+  }
 }
 
 function raggedOrData(who: string, item: unknown, where: string, expected: string): DownhillError {
@@ -147,10 +156,10 @@ export interface Targets {
   elementwise: boolean;
 }
 
-/** Class numbers [n] or [n, 1], or rows of probabilities [n, classes]. */
-export function readClasses(who: string, value: unknown, classes: number): Targets {
+/** Class numbers [n] or [n, 1], or rows of probabilities [n, classes]; n, the examples, tells which where it is flat. */
+export function readClasses(who: string, value: unknown, classes: number, n: number): Targets {
   const { data, shape } = readArray(who, value);
-  const dims = shape ?? [data.length];
+  const dims = shape ?? (data.length === n * classes ? [n, classes] : [data.length]);
   if (dims[0] === 0 || data.length === 0)
     throw new DownhillError("shape", `${who}: expected at least one label, got none`);
   if (dims.length === 2 && dims[1] === classes && classes > 1) {
@@ -278,7 +287,8 @@ export function weighClasses(
   const factors = new Float32Array(classes).fill(1);
   for (const [key, factor] of Object.entries(classWeight)) {
     const c = Number(key);
-    if (!(Number.isInteger(c) && c >= 0 && c < classes)) throw argumentError(who, `classes in 0 … ${classes - 1}`, key);
+    if (!(Number.isInteger(c) && c >= 0 && c < classes && String(c) === key))
+      throw argumentError(who, `classes in 0 … ${classes - 1}`, key);
     if (!(typeof factor === "number" && factor >= 0 && Number.isFinite(factor)))
       throw argumentError(who, `a factor ≥ 0 for class ${key}`, factor);
     factors[c] = factor;

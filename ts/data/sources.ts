@@ -16,6 +16,8 @@ export interface Batch {
 /** Batches as they come. */
 export interface BatchSource {
   batches(epoch: number): Iterable<Batch> | AsyncIterable<Batch>;
+  /** No more will be read. */
+  close?(): unknown;
 }
 
 export const isBatchSource = (source: Batch | BatchSource): source is BatchSource => "batches" in source;
@@ -28,8 +30,15 @@ export function readFitData(who: string, data: unknown): Batch | BatchSource {
     throw argumentError(who, "data as { x, y }, a dataset or an iterable of batches", data);
   if ("arrays" in data && typeof data.arrays === "function") return data.arrays() as Batch | BatchSource;
   if (Symbol.iterator in data || Symbol.asyncIterator in data) {
-    const iterable = data as AsyncIterable<unknown> | Iterable<unknown>;
-    return { batches: () => checked(who, iterable) };
+    const iterable = data as AsyncIterable<unknown> & Partial<AsyncIterator<unknown>>;
+    if (!iterable.next) return { batches: () => checked(who, iterable) };
+    // a generator: the next epoch goes on where this one ended
+    const kind = Symbol.asyncIterator in data ? Symbol.asyncIterator : Symbol.iterator;
+    const rest = { next: () => iterable.next!() };
+    return {
+      batches: () => checked(who, { [kind]: () => rest } as never),
+      close: () => iterable.return?.(),
+    };
   }
   return readBatch(who, data);
 }

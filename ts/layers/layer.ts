@@ -122,12 +122,18 @@ export function isLayer(value: unknown): value is Layer {
   return typeof value === "function" && typeof (value as Layer).config?.type === "string";
 }
 
-/** The output's shape, found by building the layer's ops once for a batch of one. */
-function inferShape(definition: LayerDefinition, config: Built, inputs: Symbolic[], who: string): Shape {
+/** The output's shape, found by building the layer's ops once for a batch of one. `specs`: the parameters that it has. */
+export function inferShape(
+  definition: LayerDefinition,
+  config: Built,
+  inputs: Symbolic[],
+  who: string,
+  specs?: Record<string, ParameterSpec>,
+): Shape {
   const graph = new Graph();
   graph.layer = who;
   const tensors = inputs.map((x) => new Tensor(graph, [1, ...x.shape], "input"));
-  const specs =
+  specs ??=
     definition.parameters?.(
       inputs.map((x) => x.shape),
       config,

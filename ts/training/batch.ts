@@ -3,10 +3,10 @@
 import { LabelKind, SourceType, State } from "../../assembly/isa";
 import {
   allElements,
-  anyLabel,
   type CoreArray,
   checkFinite,
   countLabels,
+  readArray,
   readClasses,
   readElements,
   readRows,
@@ -40,6 +40,8 @@ export interface Examples {
   labels: Targets[];
   /** Of the first output. */
   classes: number;
+  /** Whether nobody else can write into them. */
+  own?: boolean;
 }
 
 /** What may be given beside x and y. */
@@ -48,8 +50,6 @@ export interface ReadOptions {
   classWeight?: Readonly<Record<string, number>> | undefined;
   /** Look for numbers that are not finite; otherwise the gather does. */
   finite?: boolean;
-  /** An output without one label is an error. */
-  labelled?: boolean;
 }
 
 /** One value for each port, from what its form says. */
@@ -60,17 +60,19 @@ export function splitPorts(who: string, ports: readonly Port[], form: Form, give
       throw argumentError(who, `a list of ${ports.length} arrays`, given);
     return [...given];
   }
-  if (typeof given !== "object" || given === null || ArrayBuffer.isView(given) || Array.isArray(given))
-    throw argumentError(who, `a record with ${ports.map((p) => p.name).join(", ")}`, given);
+  const names = ports.map((p) => p.name);
   const record = given as Record<string, unknown>;
-  for (const key of Object.keys(record))
-    if (!ports.some((p) => p.name === key))
-      throw argumentError(who, `a record with ${ports.map((p) => p.name).join(", ")}`, given);
-  return ports.map(({ name }) => {
-    if (record[name] === undefined) throw argumentError(who, `an array for ${name}`, undefined);
-    return record[name];
-  });
+  if (!isRecordOf(names, given) || names.some((name) => record[name] === undefined))
+    throw argumentError(who, `a record with ${names.join(", ")}`, given);
+  return names.map((name) => record[name]);
 }
+
+/** Whether an object has no other keys than `names`. */
+const isRecordOf = (names: string[], given: unknown): boolean =>
+  typeof given === "object" &&
+  given !== null &&
+  !ArrayBuffer.isView(given) &&
+  Object.keys(given).every((key) => names.includes(key));
 
 const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
 
@@ -105,30 +107,29 @@ function firstLayer({ structure }: ModelState, input: number): string | undefine
 export function readExamples(
   who: string,
   state: ModelState,
-  compiled: Compiled,
   x: unknown,
   y: unknown,
-  { sampleWeight, classWeight, finite = false, labelled = false }: ReadOptions,
+  { sampleWeight, classWeight, finite = false }: ReadOptions,
 ): Examples {
   const { inputs, outputs, outputForm } = state.structure;
   const examples = readInputs(who, state, x, finite);
   const { rows, columns, targets, labels } = examples;
   const given = splitPorts(`${who}: y`, outputs, outputForm, y);
-  const weights = weightsPerOutput(who, state, sampleWeight);
+  const weights = weightsPerOutput(state, sampleWeight);
+  if (!state.compiled) for (const value of given) readArray(`${who}: y`, value); // arguments before state
+  const { losses } = state.need(who);
   if (classWeight && outputs.length > 1) throw argumentError(who, "classWeight with one output only", classWeight);
   given.forEach((value, output) => {
     const { name, value: port } = outputs[output]!;
     const label = `${who}: y${outputs.length > 1 ? `.${name}` : ""}`;
-    const { definition } = compiled.losses[output]!;
+    const { definition } = losses[output]!;
     const classes = port.shape.at(-1) ?? 1;
     const target =
       definition.targets === "class"
-        ? readClasses(label, value, classes)
+        ? readClasses(label, value, classes, rows)
         : readElements(label, value, port.shape, definition.range);
     if (target.rows !== rows)
       throw new DownhillError("shape", `${label}: expected ${rows} targets, one for each example, got ${target.rows}`);
-    if (labelled && !anyLabel(target))
-      throw new DownhillError("data", `${label}: expected at least one label, got none`);
     let weight = weights[output] === undefined ? undefined : readWeights(`${who}: sampleWeight`, weights[output], rows);
     if (classWeight) {
       const count = definition.targets === "class" ? classes : Math.max(2, classes);
@@ -170,10 +171,16 @@ export function refill(examples: Examples, { losses }: Compiled, x: unknown, y: 
 }
 
 const sameKind = (old: CoreArray | Int32Array, given: unknown): boolean =>
-  typeof given === "object" &&
-  given !== null &&
-  given.constructor === old.constructor &&
-  (given as Float32Array).length === old.length;
+  ArrayBuffer.isView(given) && given.constructor === old.constructor && (given as Float32Array).length === old.length;
+
+/** A copy that the caller's later writes do not reach; of arrays too large for that, the examples themselves. */
+export function ownExamples({ runtime }: ModelState, examples: Examples): Examples {
+  const { columns, labels } = examples;
+  if (examples.own || columns.reduce((sum, { data }) => sum + data.byteLength, 0) > runtime.heap.max / 2)
+    return examples;
+  const own = <T extends { data: CoreArray | Int32Array }>(item: T): T => ({ ...item, data: item.data.slice() });
+  return { ...examples, own: true, columns: columns.map(own), labels: labels.map(own) };
+}
 
 /** The first `rows` examples, and the others. */
 export function splitExamples(examples: Examples, rows: number): [Examples, Examples] {
@@ -189,17 +196,12 @@ export function splitExamples(examples: Examples, rows: number): [Examples, Exam
   return [part(0, rows), part(rows, examples.rows)];
 }
 
-function weightsPerOutput(who: string, state: ModelState, given: unknown): unknown[] {
+/** A record of weights by output, or one array for all. */
+function weightsPerOutput(state: ModelState, given: unknown): unknown[] {
   const { outputs, outputForm } = state.structure;
-  if (given === undefined) return outputs.map(() => undefined);
-  const perOutput = typeof given === "object" && given !== null && !ArrayBuffer.isView(given) && !("data" in given);
-  if (outputs.length > 1 && perOutput && outputForm === "record" && !Array.isArray(given)) {
-    const record = given as Record<string, unknown>;
-    for (const key of Object.keys(record))
-      if (!outputs.some((o) => o.name === key)) throw argumentError(`${who}: sampleWeight`, "outputs' names", key);
-    return outputs.map(({ name }) => record[name]);
-  }
-  return outputs.map(() => given);
+  const names = outputs.map((o) => o.name);
+  const perOutput = outputForm === "record" && isRecordOf(names, given);
+  return names.map((name) => (perOutput ? (given as Record<string, unknown>)[name] : given));
 }
 
 const bytesOf = ({ data }: Column) => data.BYTES_PER_ELEMENT;
@@ -251,10 +253,15 @@ export class TrainingSet {
     for (const column of examples.columns) bytes += aligned(column.data.byteLength);
     this.#resident = bytes <= heap.max / 2 - heap.used;
     if (!this.#resident) return;
-    for (const { slot, data } of examples.columns) {
-      const at = this.#take(data.byteLength);
-      put(lane, data, at);
-      lane.set(State.sources + slot, at);
+    try {
+      for (const { slot, data } of examples.columns) {
+        const at = this.#take(data.byteLength);
+        put(lane, data, at);
+        lane.set(State.sources + slot, at);
+      }
+    } catch (error) {
+      this.free();
+      throw error;
     }
   }
 

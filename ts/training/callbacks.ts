@@ -1,6 +1,6 @@
 // Callbacks: what `fit` calls as it goes. A factory's result is plain data; what it does is made when a fit begins.
 
-import { argumentError } from "../errors";
+import type { Field } from "../options";
 import { type Built, type Definition, definitionOf, isBuilt } from "../registry";
 import type { Logs } from "./logs";
 import type { Model } from "./model";
@@ -56,22 +56,24 @@ export interface MadeCallback {
   callback: StatefulCallback;
 }
 
-/** Checks a list of callbacks and makes what factories describe. */
-export function makeCallbacks(given: unknown, plan: FitPlan, model: Model): MadeCallback[] {
-  if (given === undefined) return [];
-  if (!Array.isArray(given)) throw argumentError("fit", "callbacks as a list", given);
-  return given.map((item) => {
-    if (isBuilt("callback", item))
-      return {
-        type: item.type,
-        callback: definitionOf<CallbackDefinition>("callback", item as Built).create(item, plan, model),
-      };
-    const own = typeof item === "object" && item !== null && !("type" in item);
-    if (!own || !HANDLERS.some((h) => typeof (item as Callback)[h] === "function"))
-      throw argumentError("fit", `callbacks such as earlyStopping() or objects with ${HANDLERS.join(", ")}`, item);
-    return { type: "", callback: item as Callback };
-  });
-}
+/** What a list of callbacks holds: what factories made, or objects with handlers. */
+export const callbackField: Field<Built | Callback> = {
+  expected: "a callback such as earlyStopping() or an object with onEpochEnd or the like",
+  accepts: (v) =>
+    isBuilt("callback", v) ||
+    (typeof v === "object" &&
+      v !== null &&
+      !("type" in v) &&
+      HANDLERS.some((h) => typeof (v as Callback)[h] === "function")),
+};
+
+/** Makes what factories describe. */
+export const makeCallbacks = (given: readonly unknown[], plan: FitPlan, model: Model): MadeCallback[] =>
+  given.map((item) =>
+    isBuilt("callback", item)
+      ? { type: item.type, callback: definitionOf<CallbackDefinition>("callback", item).create(item, plan, model) }
+      : { type: "", callback: item as Callback },
+  );
 
 /** What a callback knows, to be resumed from. */
 export interface CallbackState {

@@ -1,13 +1,15 @@
 // Evaluation and prediction: batches in order, in their own lanes.
 
 import { State } from "../../assembly/isa";
-import { isBatchSource, readFitData } from "../data/sources";
-import { argumentError, DownhillError } from "../errors";
+import { newFloats } from "../data/arrays";
+import { type Batch, type BatchSource, isBatchSource, readFitData } from "../data/sources";
+import { DownhillError } from "../errors";
 import { sizeOf } from "../graph/graph";
 import type { NDArray } from "../ndarray";
-import { boolean, count, or, readOptions } from "../options";
+import { boolean, count, type Field, optional, or, readOptions } from "../options";
+import { roundUp } from "../runtime/memory";
 import { turn } from "../runtime/turn";
-import { type Examples, readExamples, readInputs, stage } from "./batch";
+import { type Examples, ownExamples, readExamples, readInputs, stage } from "./batch";
 import { Accumulator, type Logs } from "./logs";
 import type { ModelState } from "./state";
 import { outcome, Pace, programFor } from "./step";
@@ -15,30 +17,39 @@ import { outcome, Pace, programFor } from "./step";
 /** Rows that the last chunk of a prediction is rounded up to, so that few programs serve all lengths. */
 const ROUNDED = [1, 4, 16, 64, 256];
 
-const signalField = {
+export const signalField = optional({
   expected: "an AbortSignal",
-  accepts: (v: unknown) => typeof v === "object" && v !== null && "aborted" in v,
-  optional: true,
-} as { expected: string; accepts(v: unknown): boolean; optional: true; fallback?: () => AbortSignal | undefined };
+  accepts: (v) => typeof (v as AbortSignal | null)?.throwIfAborted === "function",
+} as Field<AbortSignal>);
+
+/** Examples that are trained or evaluated on. */
+export const readBatch = (
+  who: string,
+  state: ModelState,
+  { x, y, sampleWeight }: Batch,
+  classWeight?: Readonly<Record<string, number>>,
+): Examples => readExamples(who, state, x, y, { sampleWeight, classWeight, finite: true });
 
 /** Means over all examples; see Model.evaluate. */
 export async function evaluate(state: ModelState, data: unknown, options: unknown): Promise<Logs> {
   const { batchSize, signal } = readOptions("evaluate", options, { batchSize: or(count(), 256), signal: signalField });
-  const compiled = state.need("evaluate");
-  signal?.throwIfAborted();
   const source = readFitData("evaluate", data);
-  const read = (x: unknown, y: unknown, sampleWeight: unknown) =>
-    readExamples("evaluate", state, compiled, x, y, { finite: true, sampleWeight });
-  if (!isBatchSource(source))
-    return evaluateExamples(state, read(source.x, source.y, source.sampleWeight), batchSize, signal);
-  const sums = new Accumulator(compiled, state.activities);
-  let batches = 0;
-  for await (const { x, y, sampleWeight } of source.batches(0)) {
-    await addExamples(state, read(x, y, sampleWeight), batchSize, signal, sums);
-    batches++;
+  const whole = isBatchSource(source) ? undefined : readBatch("evaluate", state, source);
+  state.need("evaluate");
+  signal?.throwIfAborted();
+  if (whole) return evaluateExamples(state, whole, batchSize, signal);
+  const evaluation = new Evaluation(state, signal);
+  const stream = source as BatchSource;
+  try {
+    for await (const batch of stream.batches(0)) {
+      evaluation.check();
+      await evaluation.add(readBatch("evaluate", state, batch), batchSize);
+    }
+  } finally {
+    await stream.close?.();
   }
-  if (batches === 0) throw new DownhillError("data", "evaluate: expected at least one batch, got none");
-  return sums.logs();
+  if (!evaluation.sums.rows) throw new DownhillError("data", "evaluate: expected at least one batch, got none");
+  return evaluation.sums.logs();
 }
 
 /** Means over read examples. */
@@ -48,35 +59,59 @@ export async function evaluateExamples(
   batchSize: number,
   signal?: AbortSignal,
 ): Promise<Logs> {
-  const sums = new Accumulator(state.compiled!, state.activities);
-  await addExamples(state, examples, batchSize, signal, sums);
-  return sums.logs();
+  const evaluation = new Evaluation(state, signal);
+  await evaluation.add(examples, batchSize);
+  return evaluation.sums.logs();
 }
 
-async function addExamples(
-  state: ModelState,
-  examples: Examples,
-  batchSize: number,
-  signal: AbortSignal | undefined,
-  sums: Accumulator,
-): Promise<void> {
-  const pace = new Pace(turn);
-  for (let row = 0; row < examples.rows; row += batchSize) {
-    // a batch runs whole: another evaluation, compile or dispose may come in between two of them
-    if (state.need("evaluate") !== sums.compiled)
+class Evaluation {
+  readonly sums: Accumulator;
+  readonly #pace = new Pace(turn);
+
+  constructor(
+    readonly state: ModelState,
+    readonly signal: AbortSignal | undefined,
+  ) {
+    this.sums = new Accumulator(state.compiled!, state.activities);
+  }
+
+  /** Throws where it cannot go on. */
+  check(): void {
+    if (this.state.need("evaluate") !== this.sums.compiled)
       throw new DownhillError("state", "evaluate: the model was compiled anew meanwhile");
-    const rows = Math.min(batchSize, examples.rows - row);
-    const lane = state.lane("evaluation");
-    state.prepare(lane);
-    stage(lane, examples, row, rows);
-    lane.set(State.row, row);
-    const program = programFor(state, lane, "evaluate", examples, rows, false);
-    outcome(lane, state.runtime.run(program.all), "evaluate", examples);
-    sums.add(lane, rows);
-    const pause = pace.pause();
-    if (pause) {
+    this.signal?.throwIfAborted();
+  }
+
+  async add(examples: Examples, batchSize: number): Promise<void> {
+    const { state } = this;
+    let own: Examples | undefined;
+    const wait = async (pause: Promise<void>) => {
+      own ??= ownExamples(state, examples);
       await pause;
-      signal?.throwIfAborted();
+      this.check();
+    };
+    for (let row = 0; row < examples.rows; row += batchSize) {
+      while (state.evaluating) await wait(turn());
+      const rows = Math.min(batchSize, examples.rows - row);
+      const lane = state.lane("evaluation");
+      state.prepare(lane);
+      stage(lane, own ?? examples, row, rows);
+      lane.set(State.row, row);
+      const { slices } = programFor(state, lane, "evaluate", examples, rows, false);
+      // the lane is this batch's own until its last slice has run
+      state.evaluating = true;
+      try {
+        for (const slice of slices) {
+          const pause = slice === slices[0] ? undefined : this.#pace.pause();
+          if (pause) await wait(pause);
+          outcome(lane, state.runtime.run(slice), "evaluate", examples);
+        }
+      } finally {
+        state.evaluating = false;
+      }
+      this.sums.add(lane, rows);
+      const pause = this.#pace.pause();
+      if (pause) await wait(pause);
     }
   }
 }
@@ -87,20 +122,19 @@ export function predict(state: ModelState, x: unknown, options: unknown): NDArra
     batchSize: or(count(), 256),
     training: or(boolean(), false),
   });
-  state.check();
   const examples = readInputs("predict", state, x);
+  state.check();
   const { structure, runtime } = state;
   const { rows } = examples;
   const results = structure.outputs.map(({ value }) => {
     const shape = [rows, ...value.shape];
-    if (sizeOf(shape) > 2 ** 31) throw argumentError("predict", "at most 2³¹ numbers of output", sizeOf(shape));
-    return { data: new Float32Array(sizeOf(shape)), shape };
+    return { data: newFloats("predict", sizeOf(shape)), shape };
   });
   const lane = state.lane("prediction");
   for (let row = 0; row < rows; row += batchSize) {
     const real = Math.min(batchSize, rows - row);
     // a random mask depends on rows alone, so rounding up changes nothing; batch statistics would
-    const rounded = training ? real : Math.min(batchSize, ROUNDED.find((r) => r >= real) ?? batchSize);
+    const rounded = training ? real : Math.min(batchSize, ROUNDED.find((r) => r >= real) ?? roundUp(real, 256));
     const program = programFor(state, lane, "predict", examples, rounded, training);
     state.prepare(lane);
     stage(lane, examples, row, real);

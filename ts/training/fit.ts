@@ -1,24 +1,37 @@
 // The training loop.
 
 import { State, Status } from "../../assembly/isa";
-import { countLabels } from "../data/arrays";
-import { type Batch, type BatchSource, isBatchSource, readFitData } from "../data/sources";
+import { anyLabel, countLabels } from "../data/arrays";
+import { type BatchSource, isBatchSource, readFitData } from "../data/sources";
 import { argumentError, DownhillError } from "../errors";
-import { boolean, count, either, fraction, natural, oneOf, optional, or, readOptions } from "../options";
+import {
+  boolean,
+  count,
+  either,
+  type Field,
+  fraction,
+  listOf,
+  natural,
+  oneOf,
+  optional,
+  or,
+  readOptions,
+} from "../options";
 import { turn } from "../runtime/turn";
-import { type Examples, readExamples, splitExamples, stage, TrainingSet } from "./batch";
+import { type Examples, ownExamples, splitExamples, stage, TrainingSet } from "./batch";
 import {
   type Callback,
+  callbackField,
   callbackStates,
   type FitPlan,
   makeCallbacks,
   resumeCallbacks,
   type StatefulCallback,
 } from "./callbacks";
-import { evaluateExamples } from "./evaluate";
+import { evaluateExamples, readBatch, signalField } from "./evaluate";
 import { Accumulator, batchLogs, type Logs, logNames, validationName } from "./logs";
 import type { Model } from "./model";
-import type { Program } from "./program";
+import type { Program, ProgramSpec } from "./program";
 import type { ModelState } from "./state";
 import { beginUpdate, outcome, Pace, programFor } from "./step";
 
@@ -55,38 +68,21 @@ export interface FitOptions {
   initialEpoch?: number;
 }
 
-const isSignal = (v: unknown) => typeof v === "object" && v !== null && "aborted" in v && "addEventListener" in v;
-
 function readFitOptions(options: unknown) {
   return readOptions("fit", options, {
-    epochs: or(natural(), 1),
+    epochs: or(count(), 1),
     batchSize: or(either(count(), oneOf("full")), 32 as number | "full"),
     shuffle: or(boolean(), true),
     validationData: optional({ expected: "data", accepts: (v: unknown) => typeof v === "object" && v !== null }),
     validationSplit: or(fraction(), 0),
     classWeight: optional({
       expected: "a record from class to factor",
-      accepts: (v: unknown) => typeof v === "object" && v !== null,
-    }) as {
-      expected: string;
-      accepts(v: unknown): boolean;
-      optional: true;
-      fallback?: () => Record<string, number> | undefined;
-    },
+      accepts: (v: unknown) => typeof v === "object" && v !== null && !(Symbol.iterator in v),
+    } as Field<Record<string, number>>),
     accumulate: or(count(), 1),
     stepsPerEpoch: optional(count()),
-    callbacks: optional({ expected: "a list", accepts: Array.isArray }) as {
-      expected: string;
-      accepts(v: unknown): boolean;
-      optional: true;
-      fallback?: () => unknown[] | undefined;
-    },
-    signal: optional({ expected: "an AbortSignal", accepts: isSignal }) as {
-      expected: string;
-      accepts(v: unknown): boolean;
-      optional: true;
-      fallback?: () => AbortSignal | undefined;
-    },
+    callbacks: or(listOf(callbackField), []),
+    signal: signalField,
     initialEpoch: or(natural(), 0),
   });
 }
@@ -94,42 +90,31 @@ function readFitOptions(options: unknown) {
 /** Trains; see Model.fit. */
 export async function fit(model: Model, state: ModelState, data: unknown, options: unknown): Promise<History> {
   const read = readFitOptions(options);
-  const compiled = state.need("fit");
-  state.needIdle("fit");
   const { epochs, initialEpoch, signal, accumulate, stepsPerEpoch, classWeight } = read;
   const validationSplit = read.validationSplit;
-  signal?.throwIfAborted();
-
   const source = readFitData("fit", data);
   let examples: Examples | undefined;
   let validation: Examples | undefined;
-  const check = { finite: true, labelled: true };
   if (isBatchSource(source)) {
     if (validationSplit > 0) throw argumentError("fit", "validationSplit with arrays only", validationSplit);
     if (read.batchSize === "full") throw argumentError("fit", 'batchSize: "full" with arrays only', "full");
   } else {
-    const all = (options: { classWeight?: typeof classWeight }) =>
-      readExamples("fit", state, compiled, source.x, source.y, {
-        ...check,
-        sampleWeight: source.sampleWeight,
-        ...options,
-      });
-    examples = all({ classWeight });
-    const held = Math.floor(examples.rows * validationSplit);
+    examples = readBatch("fit", state, source, classWeight);
+    const held = Math.min(examples.rows - 1, Math.floor(examples.rows * validationSplit));
     if (held > 0) {
-      validation = splitExamples(classWeight ? all({}) : examples, examples.rows - held)[1];
+      validation = splitExamples(classWeight ? readBatch("fit", state, source) : examples, examples.rows - held)[1];
       examples = splitExamples(examples, examples.rows - held)[0];
     }
+    const none = examples.labels.findIndex((targets) => !anyLabel(targets));
+    if (none >= 0) throw unlabelled(state, none);
   }
   if (read.validationData !== undefined) {
     const given = readFitData("fit: validationData", read.validationData);
     if (isBatchSource(given)) throw argumentError("fit", "validationData as arrays", read.validationData);
-    validation = readExamples("fit: validationData", state, compiled, given.x, given.y, {
-      finite: true,
-      sampleWeight: given.sampleWeight,
-    });
+    validation = readBatch("fit: validationData", state, given);
   }
 
+  const compiled = state.need("fit");
   const rows = examples?.rows;
   const full = read.batchSize === "full";
   const sliced = full && rows !== undefined && rows > FULL_SLICE && !usesBatchStatistics(state);
@@ -147,12 +132,18 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     monitors: [...names, ...(validation ? names.map(validationName) : [])],
   };
   const made = makeCallbacks(read.callbacks, plan, model);
+  state.needIdle("fit");
+  signal?.throwIfAborted();
+  const loop = new Loop(
+    model,
+    state,
+    made.map(({ callback }) => callback),
+    signal,
+  );
+  if (validation) validation = ownExamples(state, validation);
   if (initialEpoch > 0) resumeCallbacks(made, state.callbackStates);
-  const callbacks = made.map(({ callback }) => callback);
-
   state.fitting = true;
   state.stopTraining = false;
-  const loop = new Loop(model, state, callbacks, signal);
   try {
     if (examples) loop.open(examples, read.shuffle, batchSize, group);
     else loop.openStream(source as BatchSource, accumulate, classWeight);
@@ -164,11 +155,15 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
         const known = state();
         return { type, state: () => known };
       });
-    for (const callback of callbacks) callback.close?.();
+    for (const { callback } of made) callback.close?.();
     loop.close();
     state.fitting = false;
+    if (!examples) await (source as BatchSource).close?.();
   }
 }
+
+const unlabelled = ({ structure }: ModelState, output: number) =>
+  new DownhillError("data", `fit: y: expected at least one label for ${structure.outputs[output]!.name}, got none`);
 
 /** Whether batch normalization makes a batch more than the sum of its parts. */
 function usesBatchStatistics({ structure }: ModelState): boolean {
@@ -183,7 +178,7 @@ class Loop {
   readonly #sums: Accumulator;
   readonly #pace = new Pace(turn);
   #dataset: TrainingSet | undefined;
-  #shuffle: Program | undefined;
+  #shuffle: ProgramSpec | undefined;
   #batchSize = 0;
   #group = 1;
   #stream: BatchSource | undefined;
@@ -217,15 +212,7 @@ class Loop {
     this.#group = group;
     const { order, rows } = this.#dataset;
     if (order === undefined) return;
-    this.#shuffle = this.state.program(this.#lane, {
-      kind: "shuffle",
-      rows,
-      inputs: [],
-      targets: [],
-      training: false,
-      accumulate: 0,
-      order,
-    });
+    this.#shuffle = { kind: "shuffle", rows, inputs: [], targets: [], training: false, accumulate: 0, order };
   }
 
   /** Trains on batches as they come. */
@@ -255,6 +242,8 @@ class Loop {
       this.#accumulator.reset();
       const ended = await (this.#dataset ? this.#arrays(epoch, steps!) : this.#batches(epoch, steps));
       const logs = this.#accumulator.logs();
+      const none = this.#accumulator.unlabelled();
+      if (steps === undefined && !state.stopTraining && ended && none >= 0) throw unlabelled(state, none);
       if (!ended) {
         // the loss was not finite and a callback ends training for that: the figures say so
         logs.loss = logs.dataLoss = Number.NaN;
@@ -296,7 +285,7 @@ class Loop {
     if (this.#shuffle) {
       lane.set(State.epoch, epoch);
       state.prepare(lane);
-      state.runtime.run(this.#shuffle.all);
+      state.runtime.run(state.program(lane, this.#shuffle).all);
     }
     const batch = this.#batchSize;
     const group = this.#group;
@@ -395,12 +384,6 @@ class Loop {
   async #batches(epoch: number, steps: number | undefined): Promise<boolean> {
     const { state } = this;
     const lane = this.#lane;
-    const read = (batch: Batch) =>
-      readExamples("fit", state, this.#compiled, batch.x, batch.y, {
-        sampleWeight: batch.sampleWeight,
-        classWeight: this.#classWeight,
-        finite: true,
-      });
     let group: Examples[] = [];
     let step = 0;
     const update = async (): Promise<boolean> => {
@@ -434,7 +417,9 @@ class Loop {
     };
     for await (const batch of this.#stream!.batches(epoch)) {
       this.#check();
-      group.push(read(batch));
+      const examples = readBatch("fit", state, batch, this.#classWeight);
+      // who gives batches of a group may fill one buffer again and again
+      group.push(this.#group > 1 ? ownExamples(state, examples) : examples);
       if (group.length === this.#group && !(await update())) return false;
       if (state.stopTraining || (steps !== undefined && step >= steps)) return true;
     }

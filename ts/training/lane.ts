@@ -59,13 +59,14 @@ export class Lane {
     return this.#arenaBytes;
   }
 
-  /** Makes the arena at least that large. Its content does not outlive a run. */
-  reserve(bytes: number): void {
+  /** Makes the arena at least that large, for `who`. Its content does not outlive a run. */
+  reserve(bytes: number, who = this.name): void {
     if (bytes <= this.#arenaBytes) return;
     const { heap } = this.runtime;
     heap.free(this.#arena);
     this.#arenaBytes = 0;
-    this.#arena = heap.allocate(bytes, this.name);
+    this.changes++; // where the next line throws, programs have no arena until they are asked for again
+    this.#arena = heap.allocate(bytes, who);
     this.#arenaBytes = bytes;
     this.set(State.arena, this.#arena);
   }

@@ -16,7 +16,7 @@ export class Accumulator {
   /** Of the weights' penalties, times rows; and of the activities' penalties. */
   #weights = 0;
   #activity = 0;
-  #rows = 0;
+  rows = 0;
 
   constructor(compiled: Compiled, activities: number) {
     this.compiled = compiled;
@@ -35,7 +35,7 @@ export class Accumulator {
     this.#weights += lane.reported(3) * rows;
     for (let i = 0; i < this.#activities; i++)
       this.#activity += lane.reported(REPORT_HEAD + 4 * (losses.length + i) + 1);
-    this.#rows += rows;
+    this.rows += rows;
   }
 
   /** The means so far. */
@@ -43,16 +43,21 @@ export class Accumulator {
     const { losses, metrics } = this.compiled;
     const mean = (i: number) => (this.#sums[2 * i + 1]! > 0 ? this.#sums[2 * i]! / this.#sums[2 * i + 1]! : 0);
     const dataLoss = losses.reduce((sum, { weight }, i) => sum + weight * mean(i), 0);
-    const penalty = this.#rows > 0 ? (this.#weights + this.#activity) / this.#rows : 0;
+    const penalty = this.rows > 0 ? (this.#weights + this.#activity) / this.rows : 0;
     const logs: Logs = { loss: dataLoss + penalty, dataLoss, penalty };
     if (losses.length > 1) for (const [i, { name }] of losses.entries()) logs[`${name}Loss`] = mean(i);
     for (const [i, { name }] of metrics.entries()) logs[name] = mean(losses.length + i);
     return logs;
   }
 
+  /** The first output without one label so far, or −1. */
+  unlabelled(): number {
+    return this.compiled.losses.findIndex((_, i) => !(this.#sums[2 * i + 1]! > 0));
+  }
+
   reset(): void {
     this.#sums.fill(0);
-    this.#weights = this.#activity = this.#rows = 0;
+    this.#weights = this.#activity = this.rows = 0;
   }
 }
 

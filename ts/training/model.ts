@@ -8,7 +8,7 @@ import { type Shape, sizeOf } from "../graph/graph";
 import type { Layer } from "../layers/layer";
 import { input, isLayer, layerDefinition, type Symbolic } from "../layers/layer";
 import type { NDArray } from "../ndarray";
-import { boolean, mustBe, name as nameField, nonNegative, optional, or, readOptions } from "../options";
+import { boolean, check, name as nameField, nonNegative, optional, or, readOptions } from "../options";
 import type { Built } from "../registry";
 import { defaultRuntime, nextStream, Runtime } from "../runtime/runtime";
 import { type Examples, readExamples, refill } from "./batch";
@@ -16,9 +16,9 @@ import { type CompileOptions, compile, readCompileOptions, writeSegments } from 
 import { addressOf, evaluate, predict } from "./evaluate";
 import { type FitOptions, fit, type History } from "./fit";
 import { batchLogs, type Logs } from "./logs";
-import { ModelState } from "./state";
+import { disposedError, ModelState } from "./state";
 import { beginUpdate, learningRate, numericError, outcome, programFor, runStaged } from "./step";
-import { type Entry, type Form, type ModelLayer, type Port, type Ports, structureOf } from "./structure";
+import { type Entry, type Form, type ModelLayer, nameTwice, type Port, type Ports, structureOf } from "./structure";
 import { summaryOf } from "./summary";
 
 /** What a model predicts: an array, or for several outputs a list or record of them. */
@@ -37,6 +37,7 @@ const finalizers = /* @__PURE__ */ new FinalizationRegistry<ModelState>((state) 
 export class Model<P extends Prediction = Prediction> {
   /** @internal Made when the model is first needed. */
   #state: ModelState | undefined;
+  #disposed = false;
   readonly #make: () => ModelState;
 
   /** @internal */
@@ -47,6 +48,7 @@ export class Model<P extends Prediction = Prediction> {
   /** @internal */
   get state(): ModelState {
     if (!this.#state) {
+      if (this.#disposed) throw disposedError("model");
       this.#state = this.#make();
       finalizers.register(this, this.#state, this);
     }
@@ -55,7 +57,7 @@ export class Model<P extends Prediction = Prediction> {
 
   /** @internal Whether layers may still be added. */
   get open(): boolean {
-    return this.#state === undefined;
+    return !this.#state && !this.#disposed;
   }
 
   /** Adds a layer to a sequential model, until the first call that needs the model. */
@@ -85,8 +87,8 @@ export class Model<P extends Prediction = Prediction> {
   }
 
   set learningRate(rate: number) {
+    check("model", "learningRate", nonNegative(), rate);
     this.state.need("learningRate");
-    if (!nonNegative().accepts(rate)) throw mustBe("learningRate", "it", nonNegative().expected, rate);
     this.state.learningRate = rate;
   }
 
@@ -151,8 +153,8 @@ export class Model<P extends Prediction = Prediction> {
     const examples = again ? last.examples : this.#readBatch("trainOnBatch", x, y, options);
     state.needIdle("trainOnBatch");
     const lane = state.lane("training");
-    const frozenAnew = beginUpdate(state, lane);
-    const known = again && !frozenAnew && last.changes === lane.changes;
+    beginUpdate(state, lane);
+    const known = again && last === state.lastBatch && last.changes === lane.changes;
     const program = known ? last.program : programFor(state, lane, "train", examples, examples.rows, true);
     if (!known) state.lastBatch = { examples, program, changes: lane.changes };
     const status = runStaged(state, lane, program, examples);
@@ -166,7 +168,7 @@ export class Model<P extends Prediction = Prediction> {
   testOnBatch(x: Arrays, y: Arrays, options?: { sampleWeight?: Arrays }): Logs {
     const { state } = this;
     const examples = this.#readBatch("testOnBatch", x, y, options);
-    const lane = state.lane("evaluation");
+    const lane = state.lane("prediction"); // an evaluation may be within a batch
     state.prepare(lane);
     const program = programFor(state, lane, "evaluate", examples, examples.rows, false);
     outcome(lane, runStaged(state, lane, program, examples), "testOnBatch", examples);
@@ -175,7 +177,7 @@ export class Model<P extends Prediction = Prediction> {
 
   #readBatch(who: string, x: unknown, y: unknown, options: { sampleWeight?: unknown } | undefined): Examples {
     const { sampleWeight } = options === undefined ? {} : readOptions(who, options, { sampleWeight: optional(given) });
-    return readExamples(who, this.state, this.state.need(who), x, y, { sampleWeight });
+    return readExamples(who, this.state, x, y, { sampleWeight });
   }
 
   /**
@@ -218,9 +220,9 @@ export class Model<P extends Prediction = Prediction> {
    */
   applyGradients(gradients: Record<string, NDArray>): void {
     const { state } = this;
-    const compiled = state.need("applyGradients");
     const { structure, runtime } = state;
     const read = readRecord("applyGradients", gradients, structure.parameters, false);
+    const compiled = state.need("applyGradients");
     state.needIdle("applyGradients");
     const lane = state.lane("training");
     beginUpdate(state, lane);
@@ -228,9 +230,9 @@ export class Model<P extends Prediction = Prediction> {
     runtime.heap.clear(compiled.gradients, structure.parameterFloats * 4);
     for (const [entry, data] of read) runtime.heap.f32.set(data, (compiled.gradients >>> 2) + entry.offset);
     writeSegments(state, new Set(read.map(([entry]) => entry.key)));
+    state.forgetTrainable();
     const spec = { kind: "apply", rows: 1, inputs: [], targets: [], training: true, accumulate: 0 } as const;
     runtime.run(state.program(lane, spec).all);
-    state.forgetTrainable();
     state.step++;
     state.lastWeights = undefined;
   }
@@ -253,7 +255,6 @@ export class Model<P extends Prediction = Prediction> {
   /** Sets all parameters and moving statistics; takes exactly the model's keys, all or nothing. */
   setWeights(weights: Record<string, NDArray>): void {
     const { state } = this;
-    state.check();
     const { structure, runtime } = state;
     const entries = [...structure.parameters, ...structure.statistics];
     const read = readRecord("setWeights", weights, entries, true);
@@ -264,6 +265,7 @@ export class Model<P extends Prediction = Prediction> {
 
   /** The number of parameters, moving statistics included. */
   countParams(): number {
+    this.state.check();
     const { parameters, statistics } = this.state.structure;
     return [...parameters, ...statistics].reduce((sum, { size }) => sum + size, 0);
   }
@@ -287,7 +289,8 @@ export class Model<P extends Prediction = Prediction> {
   /** Frees the model's memory; a pending `fit` rejects. A second call does nothing. */
   dispose(): void {
     finalizers.unregister(this);
-    this.state.dispose();
+    this.#disposed = true;
+    this.#state?.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -396,30 +399,31 @@ export function sequential(layers: readonly Layer[] = [], options?: ModelOptions
 class Sequential extends Model<NDArray> {
   #input: Symbolic | undefined;
   #output: Symbolic | undefined;
+  readonly #names = new Map<unknown, Layer>();
 
   constructor(layers: readonly Layer[], name: string, runtime: Runtime) {
-    const position = nextStream();
     super(() => {
       if (!this.#output) throw new DownhillError("state", `${name}: expected at least one layer, got none`);
       return new ModelState(name, structureOf({ inputs: this.#input!, outputs: this.#output }), runtime, position);
     });
     for (const layer of layers) this.#append(layer);
-    if (layers.length > 0) structureOf({ inputs: this.#input!, outputs: this.#output! });
+    const position = nextStream();
   }
 
   #append(layer: unknown): void {
     if (!isLayer(layer)) throw argumentError("sequential", "layers such as dense(10)", layer);
-    if (!this.#output) {
+    const name = layer.config["name"] as string | undefined;
+    if (name !== undefined && (this.#names.get(name) ?? layer) !== layer) throw nameTwice(name);
+    let value = this.#output;
+    if (!value) {
       const shape = layer.config["inputShape"] as Shape | undefined;
       if (!shape)
-        throw argumentError(
-          (layer.config["name"] as string) ?? layer.config.type,
-          "inputShape on the first layer of sequential",
-          undefined,
-        );
-      this.#input = this.#output = input(shape);
+        throw argumentError(name ?? layer.config.type, "inputShape on the first layer of sequential", undefined);
+      value = input(shape);
     }
-    this.#output = layer(layerDefinition(layer).arity === Infinity ? [this.#output] : this.#output);
+    this.#output = layer(layerDefinition(layer).arity === Infinity ? [value] : value);
+    this.#input ??= value;
+    this.#names.set(name, layer);
   }
 
   override add(layer: Layer): this {

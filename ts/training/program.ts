@@ -3,7 +3,7 @@
 import { Base, type LabelKind, SourceType } from "../../assembly/isa";
 import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
-import { Graph, type Shape, Span, type Tensor } from "../graph/graph";
+import { Graph, type Node, type Shape, Span, type Tensor } from "../graph/graph";
 import { plan } from "../graph/plan";
 import { type Instruction, lower, type Tape } from "../graph/tape";
 import { verify } from "../graph/verify";
@@ -105,7 +105,9 @@ export function lowerProgram(
 export function buildProgram(state: ModelState, lane: Lane, spec: ProgramSpec): Program {
   const { runtime } = state;
   const { tape, builder } = lowerProgram(state, lane, spec);
-  lane.reserve(tape.arenaBytes);
+  const bytes = (node?: Node) => node?.outputs.reduce((sum, t) => sum + t.bytes, 0) ?? 0;
+  const largest = builder.graph.nodes.reduce<Node | undefined>((a, b) => (bytes(b) > bytes(a) ? b : a), undefined);
+  lane.reserve(tape.arenaBytes, largest?.layer || lane.name);
   const { heap } = runtime;
   const address = heap.allocate(tape.words.byteLength, lane.name);
   heap.u32.set(tape.words, address >>> 2);

@@ -46,6 +46,8 @@ export type LaneName = "training" | "evaluation" | "prediction";
 /** Outputs whose losses may have a denominator of their own. */
 const OUTPUTS = 8;
 
+export const disposedError = (name: string) => new DownhillError("state", `${name}: disposed`);
+
 export class ModelState implements Disposable {
   readonly seed: number;
   readonly stream: number;
@@ -62,6 +64,8 @@ export class ModelState implements Disposable {
   stopTraining = false;
   /** The user's own notes, which a file keeps. */
   metadata: Record<string, string> = {};
+  /** An evaluation is within a batch: its lane is taken. */
+  evaluating = false;
   /** What the callbacks of the last fit know. */
   callbackStates: CallbackState[] = [];
   /** The weights that the last fit ended with, where a callback put others in force: resumed training goes on from them. */
@@ -114,7 +118,7 @@ export class ModelState implements Disposable {
 
   /** Throws where the model can do nothing any more. */
   check(): void {
-    if (this.disposed) throw new DownhillError("state", `${this.name}: the model has been disposed`);
+    if (this.disposed) throw disposedError(this.name);
     this.runtime.check();
   }
 
@@ -181,6 +185,7 @@ export class ModelState implements Disposable {
       if (this.#trainable[i] !== layers[i]!.trainable) changed = true;
       this.#trainable[i] = layers[i]!.trainable;
     }
+    if (changed) this.lastBatch = undefined;
     return changed;
   }
 

@@ -1,7 +1,7 @@
 // One pass of a lane: the state block's words, the run, and what came of it. Every way into the core goes through here.
 
 import { Halt, State, Status } from "../../assembly/isa";
-import { firstNotFinite } from "../data/arrays";
+import { type CoreArray, checkFinite } from "../data/arrays";
 import { DownhillError } from "../errors";
 import type { Range } from "../runtime/runtime";
 import { rateAt } from "../schedules/schedules";
@@ -16,13 +16,11 @@ export function learningRate(state: ModelState): number {
   return rateAt(state.learningRate, state.step, state.runtime.core);
 }
 
-/** Readies the training lane for an update: counters, learning rate, what is frozen. Returns whether that has changed. */
-export function beginUpdate(state: ModelState, lane: Lane): boolean {
+/** Readies the training lane for an update: counters, learning rate, what is frozen. */
+export function beginUpdate(state: ModelState, lane: Lane): void {
   state.prepare(lane);
   lane.setReal(State.learningRate, learningRate(state));
-  const changed = state.trainableChanged();
-  if (changed) writeSegments(state);
-  return changed;
+  if (state.trainableChanged()) writeSegments(state);
 }
 
 /** The program for `rows` of such examples. */
@@ -48,13 +46,7 @@ export function outcome(lane: Lane, status: Status, who: string, examples?: Exam
 
 function notFinite(who: string, examples?: Examples): DownhillError {
   for (const { slot, data, size } of examples?.columns ?? []) {
-    if (slot >= (examples?.inputs.length ?? 0)) continue;
-    const at = firstNotFinite(data);
-    if (at >= 0)
-      return new DownhillError(
-        "data",
-        `${who}: x: expected finite numbers, got ${data[at]} in example ${Math.floor(at / size)}, position ${at % size}`,
-      );
+    if (slot < examples!.inputs.length) checkFinite(`${who}: x`, data as CoreArray, size);
   }
   return new DownhillError("data", `${who}: x: expected finite numbers`);
 }

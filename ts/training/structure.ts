@@ -5,12 +5,14 @@ import { argumentError, DownhillError } from "../errors";
 import { type Shape, sizeOf } from "../graph/graph";
 import {
   type Call,
+  inferShape,
   type Layer,
   type LayerDefinition,
   layerDefinition,
   type ParameterSpec,
   Symbolic,
 } from "../layers/layer";
+import { check, name } from "../options";
 
 /** Parameters begin on cache lines. */
 const ALIGN_FLOATS = 16;
@@ -98,9 +100,11 @@ function readPorts(what: string, given: Ports): { form: Form; ports: [string, Sy
         ? (given as Symbolic[]).map((value) => ["", value])
         : Object.entries(given as Record<string, Symbolic>);
   if (ports.length === 0) throw argumentError("functional", `at least one of ${what}`, given);
-  for (const [key, value] of ports)
+  for (const [key, value] of ports) {
+    if (form === "record") check("functional", `a name in ${what}`, name(), key);
     if (!(value instanceof Symbolic))
       throw argumentError("functional", `${what}${key && `.${key}`} to be what input() or a layer returned`, value);
+  }
   return { form, ports };
 }
 
@@ -123,11 +127,17 @@ export function structureOf(given: { inputs: Ports; outputs: Ports }): Structure
     outputs.ports.map(([, value]) => value),
     sources,
   );
-  const layers = nameLayers(calls);
+  const inputNames = inputs.form === "record" ? [] : inputs.ports.map(([, value]) => value.inputName || undefined);
+  const layers = nameLayers(calls, inputNames);
   const byLayer = new Map(layers.map((l) => [l.layer, l]));
   for (const call of calls) byLayer.get(call.layer)!.calls.push(call);
   const structure: Structure = {
-    inputs: namePorts("input", inputs.ports, (value) => value.inputName || undefined),
+    inputs: namePorts(
+      "input",
+      inputs.ports,
+      (value) => value.inputName || undefined,
+      new Set(layers.map((l) => l.name)),
+    ),
     outputs: namePorts("output", outputs.ports, (value) => value.call && byLayer.get(value.call.layer)!.name),
     inputForm: inputs.form,
     outputForm: outputs.form,
@@ -161,14 +171,13 @@ function collectCalls(outputs: Symbolic[], sources: Set<Symbolic>): Call[] {
   return [...calls].sort((a, b) => a.sequence - b.sequence);
 }
 
-function nameLayers(calls: Call[]): ModelLayer[] {
+/** `given`: names of inputs, which no layer may have. */
+function nameLayers(calls: Call[], given: (string | undefined)[]): ModelLayer[] {
   const layers = [...new Set(calls.map((call) => call.layer))];
   const taken = new Set<string>();
-  for (const { config } of layers) {
-    const own = config["name"] as string | undefined;
+  for (const own of [...given, ...layers.map(({ config }) => config["name"] as string | undefined)]) {
     if (own === undefined) continue;
-    if (taken.has(own))
-      throw new DownhillError("argument", `${own}: expected layer names to be unique in a model, got it twice`);
+    if (taken.has(own)) throw nameTwice(own);
     taken.add(own);
   }
   const counts = new Map<string, number>();
@@ -184,15 +193,19 @@ function nameLayers(calls: Call[]): ModelLayer[] {
   });
 }
 
+/** The error of a name that two layers or inputs of a model have. */
+export const nameTwice = (name: string) =>
+  new DownhillError("argument", `${name}: expected unique names, got it twice`);
+
 function namePorts(
   kind: string,
   ports: [string, Symbolic][],
   natural: (value: Symbolic) => string | undefined,
+  taken = new Set<string>(),
 ): Port[] {
-  const taken = new Set<string>();
   return ports.map(([key, value], i) => {
     let name = key || natural(value) || `${kind}_${i + 1}`;
-    if (taken.has(name)) name = `${kind}_${i + 1}`;
+    for (let k = i; !key && taken.has(name); ) name = `${kind}_${++k}`;
     taken.add(name);
     return { name, value };
   });
@@ -202,6 +215,7 @@ function layOut(structure: Structure, layer: ModelLayer): void {
   const { definition, calls } = layer;
   const shapes = calls[0]!.inputs.map((x) => x.shape);
   const specs = definition.parameters?.(shapes, layer.config, layer.name) ?? {};
+  for (const { inputs } of calls.slice(1)) inferShape(definition, layer.config, inputs, layer.name, specs);
   for (const [parameter, spec] of Object.entries(specs)) {
     const size = sizeOf(spec.shape);
     const block = spec.statistic ? "statisticFloats" : "parameterFloats";
