@@ -1,0 +1,639 @@
+// Models: how they are put together, what their parts are called, when they are there.
+
+// biome-ignore-all lint/suspicious/noExplicitAny: a hostile caller has no types
+
+import { describe, expect, it } from "vitest";
+import {
+  accuracy,
+  adam,
+  batchNorm,
+  dense,
+  dropout,
+  flatten,
+  functional,
+  init,
+  input,
+  l2,
+  meanSquaredError,
+  relu,
+  type Symbolic,
+  sequential,
+  setSeed,
+  sgd,
+  softmaxCrossEntropy,
+} from "../../ts/index";
+import { any, bitsOf, classifier, floats, labels, rejected, thrown, weightBits } from "../support/contract";
+
+const first = { inputShape: [4] };
+
+describe("names", () => {
+  it("are non-empty strings without a slash", () => {
+    for (const name of ["", "a/b", "/", 3, null]) {
+      thrown("argument", () => dense(3, { name: any(name) }));
+      thrown("argument", () => input([3], { name: any(name) }));
+      thrown("argument", () => sequential([], { name: any(name) }));
+    }
+    const x = input([3]);
+    thrown("argument", () => functional({ inputs: x, outputs: { "a/b": dense(1)(x) } }));
+    thrown("argument", () => functional({ inputs: x, outputs: { "": dense(1)(x) } }));
+  });
+  it("are unique in a model", () => {
+    thrown("argument", () => sequential([dense(3, { ...first, name: "a" }), dense(3, { name: "a" })]));
+    const open = sequential([dense(3, { ...first, name: "a" })]);
+    thrown("argument", () => open.add(dense(3, { name: "a" })));
+    open.add(dense(2, { name: "b" }));
+    expect(open.predict(floats(4)).shape).toEqual([1, 2]);
+    const [p, q] = [input([2], { name: "p" }), input([2], { name: "p" })];
+    thrown("argument", () => functional({ inputs: [p, q], outputs: [dense(1)(p), dense(1)(q)] }));
+    const shared = dense(4, { ...first, name: "a" });
+    expect(sequential([shared, shared]).layers.length).toBe(1);
+  });
+  it("automatic ones are the factory's name and a number from 1, counted in each model in the order of first calls", () => {
+    for (let i = 0; i < 2; i++) {
+      const model = sequential([dense(3, first), relu(), batchNorm(), dense(2), relu()]);
+      expect(model.layers.map((l) => l.name)).toEqual(["dense_1", "relu_1", "batchNorm_1", "dense_2", "relu_2"]);
+    }
+    const x = input([3]);
+    const [a, b] = [dense(2), dense(5)];
+    const late = b(x);
+    expect(functional({ inputs: x, outputs: [a(x), late] }).layers.map((l) => [l.name, any(l.config).units])).toEqual([
+      ["dense_1", 5],
+      ["dense_2", 2],
+    ]);
+  });
+  it("automatic ones skip those taken", () => {
+    const model = sequential([
+      dense(3, first),
+      dense(3, { name: "dense_1" }),
+      dense(3),
+      dense(3, { name: "dense_3" }),
+      dense(3),
+    ]);
+    expect(model.layers.map((l) => l.name)).toEqual(["dense_2", "dense_1", "dense_4", "dense_3", "dense_5"]);
+  });
+  it("keys of weights are layer/parameter", () => {
+    const model = sequential([dense(3, first), batchNorm(), dense(2, { name: "head", useBias: false })]);
+    expect(Object.keys(model.getWeights()).sort()).toEqual(
+      [
+        "batchNorm_1/beta",
+        "batchNorm_1/gamma",
+        "batchNorm_1/movingMean",
+        "batchNorm_1/movingVariance",
+        "dense_1/bias",
+        "dense_1/kernel",
+        "head/kernel",
+      ].sort(),
+    );
+    expect(model.getWeights()["dense_1/kernel"]!.shape).toEqual([4, 3]);
+    expect(model.countParams()).toBe(15 + 12 + 6);
+  });
+});
+
+describe("sequential", () => {
+  it("the first layer needs inputShape", () => {
+    thrown("argument", () => sequential([dense(3)]), /dense.*inputShape/);
+    thrown("argument", () => sequential().add(relu()));
+  });
+  it("without layers, the first call that needs the model throws state; dispose does not", async () => {
+    const calls: ((m: any) => unknown)[] = [
+      (m) => m.predict([[1]]),
+      (m) => m.getWeights(),
+      (m) => m.summary(),
+      (m) => m.countParams(),
+      (m) => m.layers,
+      (m) => m.compile({ optimizer: sgd(), loss: meanSquaredError() }),
+    ];
+    for (const call of calls) thrown("state", () => call(sequential()));
+    await rejected("state", sequential().fit({ x: [[1]], y: [[1]] }));
+    sequential().dispose();
+  });
+  it(".add until the first call that needs the model", () => {
+    const model = sequential().add(dense(8, first)).add(relu()).add(dense(3));
+    setSeed(0);
+    expect(model.predict(floats(8)).shape).toEqual([2, 3]);
+    thrown("state", () => model.add(dense(2)));
+    const x = input([3]);
+    thrown("state", () => functional({ inputs: x, outputs: relu()(x) }).add(relu()));
+  });
+  it(".add and a list give the same model", () => {
+    setSeed(4);
+    const a = sequential([dense(8, first), relu(), dense(3)]);
+    setSeed(4);
+    const b = sequential().add(dense(8, first)).add(relu()).add(dense(3));
+    expect(weightBits(b)).toEqual(weightBits(a));
+  });
+  it("a failed .add leaves the model as it was", () => {
+    const model = sequential();
+    thrown("shape", () => model.add(dense(3, { inputShape: [] })));
+    thrown("argument", () => model.add(dense(3)));
+    model.add(dense(3, first));
+    thrown("argument", () => model.add(any("x")));
+    expect(model.predict(floats(4)).shape).toEqual([1, 3]);
+  });
+});
+
+describe("functional", () => {
+  const x = () => input([4]);
+  it("predict follows the form of outputs", () => {
+    const a = x();
+    const [p, q] = [dense(2), dense(3)];
+    expect(functional({ inputs: a, outputs: p(a) }).predict(floats(8)).shape).toEqual([2, 2]);
+    expect(
+      functional({ inputs: a, outputs: [p(a)] })
+        .predict(floats(8))
+        .map((o) => o.shape),
+    ).toEqual([[2, 2]]);
+    expect(
+      functional({ inputs: a, outputs: [p(a), q(a)] })
+        .predict(floats(8))
+        .map((o) => o.shape),
+    ).toEqual([
+      [2, 2],
+      [2, 3],
+    ]);
+    const named = functional({ inputs: { a }, outputs: { u: p(a), v: q(a) } }).predict({ a: floats(8) });
+    expect([named.u.shape, named.v.shape]).toEqual([
+      [2, 2],
+      [2, 3],
+    ]);
+    expect(Object.keys(named)).toEqual(["u", "v"]);
+    // an input itself may be an output
+    expect([...functional({ inputs: a, outputs: [a, relu()(a)] }).predict([[1, -2, 3, 4]])[0]!.data]).toEqual([
+      1, -2, 3, 4,
+    ]);
+  });
+  it("records must fit the names", async () => {
+    const a = x();
+    const b = input([2]);
+    const model = functional({ inputs: { a, b }, outputs: { u: dense(2)(a), v: dense(1)(b) } });
+    const good = { a: floats(8), b: floats(4) };
+    const y = { u: [0, 1], v: [[1], [2]] };
+    const loss = { u: softmaxCrossEntropy(), v: meanSquaredError() };
+    for (const bad of [
+      { u: loss.u },
+      { ...loss, w: loss.v },
+      loss.u,
+      [loss.u],
+      [loss.v, loss.u, loss.u],
+      { u: loss.u, v: adam() },
+      { u: loss.u, v: undefined },
+    ])
+      thrown("argument", () => model.compile({ optimizer: sgd(), loss: any(bad) }));
+    for (const metrics of [{ w: ["accuracy"] }, ["accuracy"], { u: "accuracy" }])
+      thrown("argument", () => model.compile({ optimizer: sgd(), loss, metrics: any(metrics) }));
+    for (const lossWeights of [{ u: 1 }, { u: 1, v: -1 }, [1], 2, { u: 1, v: 1, w: 1 }])
+      thrown("argument", () => model.compile({ optimizer: sgd(), loss, lossWeights: any(lossWeights) }));
+    model.compile({ optimizer: sgd(), loss, lossWeights: { u: 2, v: 0.5 }, metrics: { u: ["accuracy"] } });
+    for (const bad of [
+      floats(8),
+      [floats(8), floats(4)],
+      { a: good.a },
+      { ...good, c: good.a },
+      { a: good.a, b: undefined },
+      { data: floats(8), shape: [2, 4] },
+      { ...good, constructor: 1 },
+    ]) {
+      thrown("argument", () => model.predict(any(bad)));
+      await rejected("argument", model.fit({ x: any(bad), y }));
+    }
+    for (const bad of [y.u, { u: y.u }, { ...y, w: y.u }, [y.u, y.v]])
+      thrown("argument", () => model.trainOnBatch(good, any(bad)));
+    const logs = model.trainOnBatch(good, y);
+    expect(Object.keys(logs).sort()).toEqual(["dataLoss", "loss", "penalty", "uAccuracy", "uLoss", "vLoss"]);
+    expect(logs.loss).toBeCloseTo(2 * logs["uLoss"]! + 0.5 * logs["vLoss"]!, 5);
+    thrown("shape", () => model.predict({ a: floats(8), b: floats(6) }));
+  });
+  it("an output without one label is data in fit and counts 0 in trainOnBatch", async () => {
+    const a = x();
+    const model = functional({ inputs: a, outputs: { u: dense(2)(a), v: dense(1)(a) } });
+    model.compile({ optimizer: sgd(), loss: { u: softmaxCrossEntropy(), v: meanSquaredError() } });
+    const y = { u: [-1, -1, -1, 1], v: [[1], [2], [3], [Number.NaN]] };
+    await model.fit({ x: floats(16), y }, { batchSize: 2 });
+    const before = weightBits(any(model));
+    await rejected("data", model.fit({ x: floats(16), y: { ...y, u: [-1, -1, -1, -1] } }));
+    // what is held out does not count
+    await rejected("data", model.fit({ x: floats(16), y }, { validationSplit: 0.25 }));
+    expect(weightBits(any(model))).toEqual(before);
+    const one = { x: floats(16), y: { ...y, u: [-1, -1, -1, -1] } };
+    await rejected("data", model.fit(any([one, one])));
+    const logs = model.trainOnBatch(floats(16), { ...y, u: [-1, -1, -1, -1] });
+    expect(logs["uLoss"]).toBe(0);
+  });
+  it("outputs depend on the listed inputs only; repeated inputs are refused", () => {
+    const [a, b] = [x(), x()];
+    thrown("argument", () => functional({ inputs: a, outputs: dense(1)(b) }));
+    thrown("argument", () => functional({ inputs: [a, a], outputs: dense(1)(a) }));
+    thrown("argument", () => functional({ inputs: { p: a, q: a }, outputs: dense(1)(a) }));
+    thrown("argument", () => functional({ inputs: dense(1)(a), outputs: dense(1)(a) }));
+    for (const bad of [undefined, null, [], {}, [1], "x", relu(), [[a]], { a: 1 }]) {
+      thrown("argument", () => functional({ inputs: any(bad), outputs: dense(1)(a) }));
+      thrown("argument", () => functional({ inputs: a, outputs: any(bad) }));
+    }
+    for (const bad of [undefined, null, 3, { inputs: a }, { inputs: a, outputs: a, x: 1 }, []])
+      thrown("argument", () => functional(any(bad)));
+    for (const bad of [3, null, undefined, [[1, 2]], relu(), [a, b], []]) thrown("argument", () => dense(2)(any(bad)));
+  });
+  it("a layer called twice shares its parameters and sums their gradients", () => {
+    setSeed(1);
+    const [a, b] = [x(), x()];
+    const shared = dense(1);
+    const model = functional({ inputs: [a, b], outputs: [shared(a), shared(b)] });
+    model.compile({ optimizer: sgd(), loss: [meanSquaredError(), meanSquaredError()] });
+    expect(Object.keys(model.getWeights())).toEqual(["dense_1/kernel", "dense_1/bias"]);
+    const [u, v] = [floats(4, 1), floats(4, 2)];
+    const both = model.gradients([u, v], [[[1]], [[2]]]).parameters["dense_1/bias"]!.data[0]!;
+    const [p, q] = model.predict([u, v]);
+    expect(both).toBeCloseTo(2 * (p!.data[0]! - 1) + 2 * (q!.data[0]! - 2), 4);
+  });
+  it("a shared layer called on inputs that do not fit it: named, with both shapes", () => {
+    const [a, b] = [input([512]), input([784])];
+    const [one, two] = [dense(3), dense(3)];
+    const outputs = [one(a), two(a), two(b)];
+    thrown(
+      "shape",
+      () => functional({ inputs: [a, b], outputs }),
+      "dense_2: expected input of shape [n, 512], got [n, 784]",
+    );
+  });
+  it("more inputs or outputs than the core has places for are refused", () => {
+    const heads = (n: number) => {
+      const a = x();
+      return functional({ inputs: a, outputs: Array.from({ length: n }, () => dense(1)(a)) });
+    };
+    const model = heads(8);
+    model.compile({ optimizer: sgd(), loss: Array.from({ length: 8 }, () => meanSquaredError()) });
+    model.trainOnBatch(
+      floats(4),
+      Array.from({ length: 8 }, () => [[1]]),
+    );
+    thrown("argument", () => heads(9));
+    const many = Array.from({ length: 40 }, () => input([1]));
+    thrown("argument", () =>
+      functional({ inputs: many, outputs: many.map((m) => relu()(m)).slice(0, 1) as Symbolic[] }),
+    );
+  });
+});
+
+describe("parts of a model", () => {
+  it("getLayer", () => {
+    const model = classifier();
+    expect(model.getLayer("dense_2").config).toMatchObject({ type: "dense", units: 3 });
+    for (const name of ["dense_3", "constructor", "", undefined, 0])
+      thrown("argument", () => model.getLayer(any(name)));
+  });
+  it("layer.trainable counts from the next step", () => {
+    const model = classifier();
+    model.trainOnBatch(floats(8), [0, 1]);
+    model.getLayer("dense_1").trainable = false;
+    const before = weightBits(model);
+    model.trainOnBatch(floats(8), [0, 1]);
+    const after = weightBits(model);
+    expect(after["dense_1/kernel"]).toEqual(before["dense_1/kernel"]);
+    expect(after["dense_2/kernel"]).not.toEqual(before["dense_2/kernel"]);
+    model.getLayer("dense_1").trainable = true;
+    model.trainOnBatch(floats(8), [0, 1]);
+    expect(weightBits(model)["dense_1/kernel"]).not.toEqual(after["dense_1/kernel"]);
+  });
+  it("model.config tells what is trainable now", () => {
+    const model = sequential([dense(3, { ...first, trainable: false }), dense(2)]);
+    model.layers[0]!.trainable = true;
+    model.layers[1]!.trainable = false;
+    const [a, b] = model.config.layers;
+    expect([a!.config["trainable"] ?? true, b!.config["trainable"]]).toEqual([true, false]);
+  });
+  it("summary: names, shapes, counts and planned bytes", () => {
+    const model = classifier();
+    model.trainOnBatch(floats(8), [0, 1]);
+    const text = model.summary();
+    for (const part of ["dense_1", "relu_1", "dropout_1", "dense_2", "[n, 8]", "[n, 3]", "67"])
+      expect(text).toContain(part);
+    expect(text).toMatch(/\d+ B|KiB/);
+  });
+  it("before compile, predict, weights and summary work; what needs a loss throws state", async () => {
+    const model = sequential([dense(3, first)]);
+    model.predict(floats(4));
+    model.setWeights(model.getWeights());
+    model.summary();
+    for (const call of [
+      () => model.trainOnBatch(floats(4), [1]),
+      () => model.testOnBatch(floats(4), [1]),
+      () => model.gradients(floats(4), [1]),
+      () => model.applyGradients({}),
+      () => model.learningRate,
+    ])
+      thrown("state", call);
+    await rejected("state", model.fit({ x: floats(4), y: [1] }));
+    await rejected("state", model.evaluate({ x: floats(4), y: [1] }));
+  });
+});
+
+describe("arguments before state", () => {
+  const disposed = () => {
+    const model = classifier();
+    model.trainOnBatch(floats(4), [1]);
+    model.dispose();
+    return model;
+  };
+  it.each([
+    ["not compiled", () => sequential([dense(3, first)])],
+    ["disposed", disposed],
+  ])("%s", async (_, make) => {
+    const m = make();
+    const x = floats(4);
+    thrown("argument", () => m.trainOnBatch(any("x"), [1]));
+    thrown("shape", () => m.trainOnBatch(floats(5), [1]));
+    thrown("argument", () => m.trainOnBatch(x, any("y")));
+    thrown("argument", () => m.trainOnBatch(x, [1], any({ weights: 1 })));
+    thrown("argument", () => m.testOnBatch(any("x"), [1]));
+    thrown("argument", () => m.gradients(any(5), [1]));
+    thrown("argument", () => m.gradients(x, [1], any({ train: 1 })));
+    thrown("argument", () => m.applyGradients(any({ nothing: [1] })));
+    thrown("argument", () => m.setWeights({}));
+    thrown("argument", () => m.predict(any("x")));
+    thrown("argument", () => m.predict(x, any({ batchsize: 3 })));
+    thrown("argument", () => {
+      m.learningRate = -1;
+    });
+    thrown("argument", () => m.compile(any({})));
+    thrown("argument", () => m.getLayer("nothing"));
+    await rejected("argument", m.fit(any(3)));
+    await rejected("argument", m.fit({ x: any("x"), y: [1] }));
+    await rejected("shape", m.fit({ x: floats(5), y: [1] }));
+    await rejected("argument", m.fit({ x, y: [1] }, any({ epoch: 3 })));
+    await rejected("argument", m.fit({ x, y: [1] }, any({ callbacks: [3] })));
+    await rejected("argument", m.evaluate({ x: any("x"), y: [1] }));
+    await rejected("argument", m.evaluate(any(null)));
+  });
+  it("while a fit is under way", async () => {
+    const m = classifier();
+    const fit = m.fit({ x: floats(4000), y: labels(1000, 3) }, { epochs: 30, batchSize: 4 });
+    await rejected("shape", m.fit({ x: floats(5), y: [1] }));
+    await rejected("argument", m.fit({ x: floats(4), y: [1] }, any({ callbacks: [3] })));
+    thrown("data", () => m.trainOnBatch(floats(4), [7]));
+    thrown("argument", () => m.setWeights({}));
+    thrown("argument", () => m.compile(any({})));
+    await rejected("state", m.fit({ x: floats(4), y: [1] }));
+    thrown("state", () => m.trainOnBatch(floats(4), [1]));
+    thrown("state", () => m.setWeights(m.getWeights()));
+    thrown("state", () => m.compile({ optimizer: sgd(), loss: softmaxCrossEntropy() }));
+    thrown("state", () => m.applyGradients({}));
+    await fit;
+    m.trainOnBatch(floats(4), [1]);
+  });
+});
+
+describe("dispose", () => {
+  it("twice does nothing; every other call afterwards is state", async () => {
+    const m = classifier();
+    const { layers } = m;
+    m.trainOnBatch(floats(4), [1]);
+    const weights = m.getWeights();
+    m.dispose();
+    m.dispose();
+    m[Symbol.dispose]?.();
+    const x = floats(4);
+    const calls = [
+      () => m.predict(x),
+      () => m.trainOnBatch(x, [1]),
+      () => m.testOnBatch(x, [1]),
+      () => m.gradients(x, [1]),
+      () => m.applyGradients({}),
+      () => m.getWeights(),
+      () => m.setWeights(weights),
+      () => m.summary(),
+      () => m.countParams(),
+      () => m.learningRate,
+      () => m.compile({ optimizer: sgd(), loss: softmaxCrossEntropy() }),
+      () => {
+        m.learningRate = 1;
+      },
+    ];
+    for (const call of calls) thrown("state", call);
+    await rejected("state", m.fit({ x, y: [1] }));
+    await rejected("state", m.evaluate({ x, y: [1] }));
+    expect(layers.length).toBe(4);
+  });
+  it("before the model was needed", () => {
+    const m = sequential([dense(3, first)]);
+    m.dispose();
+    m.dispose();
+    thrown("state", () => m.predict(floats(4)));
+    thrown("state", () => m.add(relu()));
+  });
+  it("a runtime's models go with it; a second dispose does nothing", async () => {
+    const runtime = await init();
+    const m = sequential([dense(3, first)], { runtime });
+    const lazy = sequential([dense(3, first)]);
+    m.predict(floats(4));
+    runtime.dispose();
+    runtime.dispose();
+    thrown("state", () => m.predict(floats(4)));
+    thrown("state", () => lazy.predict(floats(4)));
+    thrown("state", () => sequential([dense(3, first)], { runtime }).predict(floats(4)));
+    sequential([dense(3, first)]).predict(floats(4));
+  });
+  it("building and disposing leaves memory flat", async () => {
+    const runtime = await init();
+    const used: number[] = [];
+    for (let i = 0; i < 30; i++) {
+      const m = sequential([dense(33, first), batchNorm(), dense(3)], { runtime });
+      m.compile({ optimizer: adam(), loss: softmaxCrossEntropy() });
+      m.trainOnBatch(floats(8), [0, 1]);
+      await m.fit({ x: floats(40), y: labels(10, 3) }, { batchSize: 4 });
+      m.predict(floats(8));
+      m.dispose();
+      used.push(runtime.memory().used);
+    }
+    expect(new Set(used).size).toBe(1);
+    runtime.dispose();
+  });
+});
+
+describe("setWeights takes exactly the model's keys, all or nothing", () => {
+  it("refuses what does not fit and changes nothing", () => {
+    const m = classifier();
+    const weights = m.getWeights();
+    const before = weightBits(m);
+    const kernel = weights["dense_1/kernel"]!;
+    const { "dense_1/bias": _, ...less } = weights;
+    const zero = Object.fromEntries(
+      Object.entries(weights).map(([k, w]) => [k, { ...w, data: w.data.slice().fill(0) }]),
+    );
+    thrown("argument", () => m.setWeights(less));
+    thrown("argument", () => m.setWeights({ ...weights, extra: kernel }));
+    thrown("argument", () => m.setWeights({ ...weights, constructor: kernel }));
+    for (const bad of [null, undefined, [], "x", 3]) thrown("argument", () => m.setWeights(any(bad)));
+    thrown("shape", () => m.setWeights({ ...zero, "dense_2/bias": { data: new Float32Array(4), shape: [4] } }));
+    thrown("shape", () => m.setWeights({ ...zero, "dense_2/kernel": { data: new Float32Array(24), shape: [3, 8] } }));
+    for (const value of [Number.NaN, Infinity])
+      thrown("data", () =>
+        m.setWeights({ ...zero, "dense_2/bias": { data: Float32Array.of(1, value, 1), shape: [3] } }),
+      );
+    expect(weightBits(m)).toEqual(before);
+    m.setWeights(zero);
+    expect(m.predict(floats(4)).data).toEqual(new Float32Array(3));
+  });
+});
+
+describe("a failed compile leaves the earlier one in force", () => {
+  it("with its optimizer state", () => {
+    const twins = [classifier(), classifier()];
+    for (const m of twins) m.trainOnBatch(floats(8), [0, 1]);
+    const [m] = twins as [any, any];
+    for (const bad of [
+      {},
+      { optimizer: sgd() },
+      { optimizer: "x", loss: softmaxCrossEntropy() },
+      { optimizer: adam({ decayFilter: ["x/y"] }), loss: softmaxCrossEntropy() },
+      undefined,
+      null,
+    ])
+      thrown("argument", () => m.compile(bad));
+    for (const t of twins) t.trainOnBatch(floats(8), [0, 1]);
+    expect(weightBits(twins[0]!)).toEqual(weightBits(twins[1]!));
+    accuracy();
+  });
+});
+
+describe("seeds", () => {
+  const build = () => sequential([dense(3, first), dropout(0.5)]);
+  it("same seed, same weights; models of one seed differ; the default is 0", async () => {
+    setSeed(0);
+    const [a, b] = [weightBits(build()), weightBits(build())];
+    setSeed(0);
+    expect(weightBits(build())).toEqual(a);
+    expect(weightBits(build())).toEqual(b);
+    expect(a).not.toEqual(b);
+    setSeed(1);
+    expect(weightBits(build())).not.toEqual(a);
+    const runtime = await init({ seed: 0 });
+    expect(weightBits(build())).toEqual(a);
+    runtime.dispose();
+    setSeed(2 ** 40);
+    const large = weightBits(build());
+    setSeed(0);
+    expect(large).not.toEqual(a);
+  });
+  it("seed and stream are taken when sequential is called", () => {
+    setSeed(5);
+    const m = build();
+    setSeed(6);
+    const other = weightBits(m);
+    setSeed(5);
+    expect(weightBits(build())).toEqual(other);
+  });
+  it("a call that failed has taken no stream", () => {
+    setSeed(5);
+    const want = weightBits(build());
+    setSeed(5);
+    thrown("argument", () => sequential([dense(3)]));
+    thrown("argument", () => sequential(any(3)));
+    thrown("argument", () => sequential([], any({ nme: 1 })));
+    thrown("argument", () => functional(any({})));
+    thrown("argument", () => setSeed(-1));
+    expect(weightBits(build())).toEqual(want);
+  });
+  it("predict with training: reproducible, independent of the batch size and of calls before", () => {
+    setSeed(5);
+    const m = sequential([dense(5, first), dropout(0.5), dense(3), dropout(0.3)]);
+    const x = floats(4 * 301);
+    const want = bitsOf(m.predict(x, { training: true }));
+    expect(want).not.toEqual(bitsOf(m.predict(x)));
+    for (const batchSize of [1, 2, 3, 7, 64, 300, 1000])
+      expect(bitsOf(m.predict(x, { training: true, batchSize })), `${batchSize}`).toEqual(want);
+  });
+  it("predict in chunks equals predict whole, bit for bit", () => {
+    setSeed(5);
+    const m = sequential([
+      flatten({ inputShape: [33] }),
+      dense(70, { activation: "tanh" }),
+      batchNorm(),
+      dense(10, { activation: "softmax" }),
+    ]);
+    const x = floats(33 * 301);
+    const want = bitsOf(m.predict(x, { batchSize: 301 }));
+    for (const batchSize of [1, 2, 3, 4, 5, 7, 64, 256, 300, 1000])
+      expect(bitsOf(m.predict(x, { batchSize })), `${batchSize}`).toEqual(want);
+    const one = m.predict(x.slice(33, 66));
+    expect(bitsOf(one)).toEqual(want.slice(10, 20));
+    for (const batchSize of ["3", 3n, 2.5, 0, -1, "full"])
+      thrown("argument", () => m.predict(x, { batchSize: any(batchSize) }));
+    l2(1);
+    // the chunks are no longer than what is there
+    expect(bitsOf(m.predict(x, { batchSize: 1e9 }))).toEqual(want);
+  });
+});
+
+describe("memory", () => {
+  it("what does not fit is memory, computed without overflow, naming the layer and the bytes, before anything is taken", async () => {
+    const runtime = await init({ maxMemory: 2 ** 22 });
+    expect(runtime.memory().max).toBe(2 ** 22);
+    const used = runtime.memory().used;
+    const huge = sequential([dense(10, first), dense(1e9, { inputShape: [1e9] })], { runtime });
+    thrown("memory", () => huge.predict(floats(4)), /dense_2.*\b4\d{10}\b/);
+    const larger = sequential([dense(1e9, { inputShape: [1e9] })], { runtime });
+    thrown("memory", () => larger.predict(new Float32Array(1)), /dense_1.*\b4000000\d+ bytes/);
+    thrown(
+      "memory",
+      () => sequential([dense(2 ** 53 - 1, { inputShape: [2 ** 53 - 1] })], { runtime }).summary(),
+      /dense_1/,
+    );
+    expect(runtime.memory().used).toBe(used);
+    runtime.dispose();
+  });
+  it("activations: names the layer; a model goes on as before", async () => {
+    const runtime = await init({ maxMemory: 2 ** 22, seed: 3 });
+    const make = () => {
+      const m = sequential([dense(4, first), dense(4096, { name: "wide" }), dense(3)], { runtime });
+      m.compile({ optimizer: sgd(), loss: softmaxCrossEntropy() });
+      return m;
+    };
+    const m = make();
+    const x = floats(16);
+    m.trainOnBatch(x, labels(4, 3));
+    const used = runtime.memory().used;
+    thrown("memory", () => m.trainOnBatch(floats(4 * 9000), labels(9000, 3)), /wide.*\d+ bytes/);
+    await rejected("memory", m.fit({ x: floats(4 * 9000), y: labels(9000, 3) }, { batchSize: 9000 }));
+    thrown("memory", () => m.predict(floats(4 * 9000), { batchSize: 9000 }), /wide/);
+    // another model may take what was freed; the first one has its place again
+    m.trainOnBatch(x, labels(4, 3));
+    m.trainOnBatch(x, labels(4, 3));
+    expect(runtime.memory().used).toBeLessThanOrEqual(used + 2 ** 16);
+    const bits = weightBits(m);
+    m.dispose();
+    setSeed(3);
+    const twin = make();
+    for (let i = 0; i < 3; i++) twin.trainOnBatch(x, labels(4, 3));
+    expect(weightBits(twin)).toEqual(bits);
+    runtime.dispose();
+  });
+  it("a result too large for any array is memory", () => {
+    const m = sequential([dense(1_000_000, { inputShape: [1] })]);
+    thrown("memory", () => m.predict(new Float32Array(10_000_000)));
+    m.dispose();
+  });
+});
+
+describe("runtime", () => {
+  it("features, memory, threads, fastMath", async () => {
+    const runtime = await init({ threads: 1 });
+    expect(runtime.threads).toBe(1);
+    expect(runtime.fastMath).toBe(false);
+    expect(Object.keys(runtime.features).sort()).toEqual(["crossOriginIsolated", "relaxedSimd", "simd", "threads"]);
+    const { used, reserved, max } = runtime.memory();
+    expect(used).toBeLessThanOrEqual(reserved);
+    expect(max).toBe(2 ** 30);
+    runtime.dispose();
+  });
+  it("sequential(layers, { runtime }) chooses another; a promise of one is refused", async () => {
+    const runtime = await init();
+    const before = runtime.memory().used;
+    const m = sequential([dense(3, first)], { runtime });
+    m.predict(floats(4));
+    expect(runtime.memory().used).toBeGreaterThan(before);
+    const promise = init();
+    thrown("argument", () => sequential([dense(3, first)], { runtime: any(promise) }));
+    (await promise).dispose();
+    runtime.dispose();
+  });
+});
