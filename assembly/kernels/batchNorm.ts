@@ -151,60 +151,44 @@ function moments(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usi
 
 /** Mean, variance and inverseStd of each channel. Split over channels. */
 export function batchNormCombine(args: usize, ith: u32, nth: u32): void {
+  const mean = pointer(args, BatchNormCombine.mean);
+  const variance = pointer(args, BatchNormCombine.variance);
+  const inverseStd = pointer(args, BatchNormCombine.inverseStd);
+  const partials = pointer(args, BatchNormCombine.partials); // (chunks, 2, channels)
+  const origin = pointer(args, BatchNormCombine.x); // row 0
+  const rows = size(args, BatchNormCombine.rows);
   const channels = size(args, BatchNormCombine.channels);
+  const chunkRows = size(args, BatchNormCombine.chunkRows);
+  const epsilon = real(args, BatchNormCombine.epsilon);
   const rowBytes = channels << 2;
+  const before = ceilDiv(rows, chunkRows) - 1; // chunks before the last
+  const perRow = f32x4.splat(<f32>1 / <f32>rows);
+  const ofChunk = f32x4.splat(<f32>chunkRows);
+  const ofLast = f32x4.splat(<f32>(rows - before * chunkRows));
   const end = shareOf(channels, 16, ith + 1, nth) << 2;
   for (let c = shareOf(channels, 16, ith, nth) << 2, strip: usize = 0; c < end; c += strip) {
-    strip = c + 32 <= end ? 32 : c + 16 <= end ? 16 : 4;
-    combine(args, c, strip == 32 ? 16 : 0, rowBytes, strip != 4);
+    strip = c + 16 <= end ? 16 : 4;
+    const whole = strip == 16;
+    const first = partials + c;
+    const last = first + before * (rowBytes << 1);
+    let m = f32x4.mul(loadLanes(last, whole), ofLast);
+    for (let p = first; p < last; p += rowBytes << 1) m = f32x4.add(m, f32x4.mul(loadLanes(p, whole), ofChunk));
+    m = f32x4.mul(m, perRow);
+    const d = f32x4.sub(loadLanes(last, whole), m);
+    let rest = f32x4.mul(d, ofLast); // what is left about the mean is what rounding took from it
+    let m2 = f32x4.add(loadLanes(last + rowBytes, whole), f32x4.mul(rest, d));
+    for (let p = first; p < last; p += rowBytes << 1) {
+      const d = f32x4.sub(loadLanes(p, whole), m);
+      const weighted = f32x4.mul(d, ofChunk);
+      rest = f32x4.add(rest, weighted);
+      m2 = f32x4.add(m2, f32x4.add(loadLanes(p + rowBytes, whole), f32x4.mul(weighted, d)));
+    }
+    m = f32x4.add(m, f32x4.mul(rest, perRow));
+    m2 = f32x4.mul(m2, perRow);
+    storeLanes(mean + c, f32x4.add(loadLanes(origin + c, whole), m), whole);
+    storeLanes(variance + c, m2, whole);
+    storeLanes(inverseStd + c, inverse(m2, epsilon), whole);
   }
-}
-
-/** The four channels from byte c of a row, or one, and those `next` bytes on: two chains of additions at a time. */
-function combine(args: usize, c: usize, next: usize, rowBytes: usize, whole: bool): void {
-  const rows = size(args, BatchNormCombine.rows);
-  const chunkRows = size(args, BatchNormCombine.chunkRows);
-  const partials = pointer(args, BatchNormCombine.partials) + c; // (chunks, 2, channels)
-  const last = partials + (ceilDiv(rows, chunkRows) - 1) * (rowBytes << 1);
-  const ofChunk = f32x4.splat(<f32>chunkRows);
-  const ofLast = f32x4.splat(<f32>(rows - (ceilDiv(rows, chunkRows) - 1) * chunkRows));
-  let mean0 = f32x4.splat(0);
-  let mean1 = mean0;
-  for (let p = partials; p <= last; p += rowBytes << 1) {
-    const weight = p == last ? ofLast : ofChunk;
-    mean0 = f32x4.add(mean0, f32x4.mul(loadLanes(p, whole), weight));
-    mean1 = f32x4.add(mean1, f32x4.mul(loadLanes(p + next, whole), weight));
-  }
-  const perRow = f32x4.splat(<f32>1 / <f32>rows);
-  mean0 = f32x4.mul(mean0, perRow);
-  mean1 = f32x4.mul(mean1, perRow);
-  let e0 = f32x4.splat(0);
-  let e1 = e0;
-  let m0 = e0;
-  let m1 = e0;
-  for (let p = partials; p <= last; p += rowBytes << 1) {
-    const weight = p == last ? ofLast : ofChunk;
-    const d0 = f32x4.sub(loadLanes(p, whole), mean0);
-    const w0 = f32x4.mul(d0, weight);
-    e0 = f32x4.add(e0, w0);
-    m0 = f32x4.add(m0, f32x4.add(loadLanes(p + rowBytes, whole), f32x4.mul(w0, d0)));
-    const d1 = f32x4.sub(loadLanes(p + next, whole), mean1);
-    const w1 = f32x4.mul(d1, weight);
-    e1 = f32x4.add(e1, w1);
-    m1 = f32x4.add(m1, f32x4.add(loadLanes(p + next + rowBytes, whole), f32x4.mul(w1, d1)));
-  }
-  // what is left about the mean is what rounding took from it
-  storeStatistics(args, c, f32x4.add(mean0, f32x4.mul(e0, perRow)), m0, whole);
-  storeStatistics(args, c + next, f32x4.add(mean1, f32x4.mul(e1, perRow)), m1, whole);
-}
-
-function storeStatistics(args: usize, c: usize, mean: v128, m2: v128, whole: bool): void {
-  const origin = loadLanes(pointer(args, BatchNormCombine.x) + c, whole); // row 0
-  storeLanes(pointer(args, BatchNormCombine.mean) + c, f32x4.add(origin, mean), whole);
-  const variance = f32x4.mul(m2, f32x4.splat(<f32>1 / <f32>size(args, BatchNormCombine.rows)));
-  storeLanes(pointer(args, BatchNormCombine.variance) + c, variance, whole);
-  const inverseStd = inverse(variance, real(args, BatchNormCombine.epsilon));
-  storeLanes(pointer(args, BatchNormCombine.inverseStd) + c, inverseStd, whole);
 }
 
 /** 1/√(variance + epsilon) */
