@@ -46,6 +46,15 @@ const SUM_ROWS: usize = 128;
 /** Passes over a chunk, at most. */
 const PASSES = 4;
 
+/** 2⁻²⁴, 1e-37 and −0, four of each: see slopeOf. */
+const CONSTANTS: usize = memory.data<u32>(
+  [
+    0x33800000, 0x33800000, 0x33800000, 0x33800000, 0x02081cea, 0x02081cea, 0x02081cea, 0x02081cea, 0x80000000,
+    0x80000000, 0x80000000, 0x80000000,
+  ],
+  16,
+);
+
 /** Bytes that a block of rows aims at. */
 const BLOCK_BYTES: usize = 32768;
 
@@ -549,14 +558,18 @@ function backward16(
   const s1 = scaleAt(gamma, inverseStd, 16);
   const s2 = scaleAt(gamma, inverseStd, 32);
   const s3 = scaleAt(gamma, inverseStd, 48);
-  const o0 = f32x4.mul(f32x4.mul(s0, perRow), v128.load(dbeta));
-  const o1 = f32x4.mul(f32x4.mul(s1, perRow), v128.load(dbeta, 16));
-  const o2 = f32x4.mul(f32x4.mul(s2, perRow), v128.load(dbeta, 32));
-  const o3 = f32x4.mul(f32x4.mul(s3, perRow), v128.load(dbeta, 48));
-  const l0 = slopeOf(s0, perRow, v128.load(inverseStd), v128.load(dgamma), o0);
-  const l1 = slopeOf(s1, perRow, v128.load(inverseStd, 16), v128.load(dgamma, 16), o1);
-  const l2 = slopeOf(s2, perRow, v128.load(inverseStd, 32), v128.load(dgamma, 32), o2);
-  const l3 = slopeOf(s3, perRow, v128.load(inverseStd, 48), v128.load(dgamma, 48), o3);
+  const r0 = f32x4.mul(s0, perRow);
+  const o0 = f32x4.mul(r0, v128.load(dbeta));
+  const r1 = f32x4.mul(s1, perRow);
+  const o1 = f32x4.mul(r1, v128.load(dbeta, 16));
+  const r2 = f32x4.mul(s2, perRow);
+  const o2 = f32x4.mul(r2, v128.load(dbeta, 32));
+  const r3 = f32x4.mul(s3, perRow);
+  const o3 = f32x4.mul(r3, v128.load(dbeta, 48));
+  const l0 = slopeOf(r0, v128.load(inverseStd), v128.load(dgamma), o0, CONSTANTS);
+  const l1 = slopeOf(r1, v128.load(inverseStd, 16), v128.load(dgamma, 16), o1, CONSTANTS);
+  const l2 = slopeOf(r2, v128.load(inverseStd, 32), v128.load(dgamma, 32), o2, CONSTANTS);
+  const l3 = slopeOf(r3, v128.load(inverseStd, 48), v128.load(dgamma, 48), o3, CONSTANTS);
   const m0 = f32x4.add(v128.load(mean), f32x4.div(o0, l0));
   const m1 = f32x4.add(v128.load(mean, 16), f32x4.div(o1, l1));
   const m2 = f32x4.add(v128.load(mean, 32), f32x4.div(o2, l2));
