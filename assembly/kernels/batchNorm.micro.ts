@@ -1,7 +1,7 @@
 // The arithmetic of one vector of channels: forward and backward must agree on it to the bit, since the backward pass
 // draws ReLU's mask again.
 
-import { loadLanes, storeLanes } from "./lanes.micro";
+import { loadLanes, multiplyAdd, storeLanes } from "./lanes.micro";
 
 /** gamma·inverseStd·(x − mean) + beta, with scale = gamma·inverseStd and centred = x − mean. */
 // @ts-ignore: decorator
@@ -17,14 +17,6 @@ export function normalized(centred: v128, scale: v128, beta: v128): v128 {
 export function masked(dy: v128, centred: v128, scale: v128, beta: v128, relu: bool): v128 {
   if (!relu) return dy;
   return v128.and(dy, f32x4.gt(normalized(centred, scale, beta), f32x4.splat(0)));
-}
-
-/** c + a·b */
-// @ts-ignore: decorator
-@inline
-export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
-  return f32x4.add(c, f32x4.mul(a, b));
 }
 
 /** y of 16 channels of the rows x … end. */

@@ -32,13 +32,12 @@ import {
   forward16,
   inputGradient,
   masked,
-  multiplyAdd,
   normalized,
   scaleAt,
   slopeOf,
   storeMoments,
 } from "./batchNorm.micro";
-import { loadLanes, storeLanes } from "./lanes.micro";
+import { loadLanes, multiplyAdd, storeLanes } from "./lanes.micro";
 
 /** Rows that one chain of additions goes through. */
 const SUM_ROWS: usize = 128;
