@@ -1,9 +1,7 @@
 // The arithmetic of one vector of channels: forward and backward must agree on it to the bit, since the backward pass
 // draws ReLU's mask again.
 
-import { BatchNormBackward, BatchNormBackwardSums, BatchNormForward } from "../isa";
-import { pointer, size } from "../operands";
-import { loadLanes, storeLanes } from "./lanes.micro";
+import { loadLanes, multiplyAdd, storeLanes } from "./lanes.micro";
 
 /** gamma·inverseStd·(x − mean) + beta, with scale = gamma·inverseStd and centred = x − mean. */
 // @ts-ignore: decorator
@@ -21,24 +19,13 @@ export function masked(dy: v128, centred: v128, scale: v128, beta: v128, relu: b
   return v128.and(dy, f32x4.gt(normalized(centred, scale, beta), f32x4.splat(0)));
 }
 
-/** c + a·b */
+/** y of 16 channels of the rows x … end. */
 // @ts-ignore: decorator
 @inline
-export function multiplyAdd(a: v128, b: v128, c: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
-  return f32x4.add(c, f32x4.mul(a, b));
-}
-
-/** y of 16 channels from byte c of the rows that begin in begin … end (bytes from x). */
-// @ts-ignore: decorator
-@inline
-export function forward16(args: usize, c: usize, begin: usize, end: usize, rowBytes: usize, relu: bool): void {
-  const x = pointer(args, BatchNormForward.x); // (rows, channels)
-  const shift = pointer(args, BatchNormForward.y) - x; // (rows, channels)
-  const mean = pointer(args, BatchNormForward.mean) + c;
-  const inverseStd = pointer(args, BatchNormForward.inverseStd) + c;
-  const gamma = pointer(args, BatchNormForward.gamma) + c;
-  const beta = pointer(args, BatchNormForward.beta) + c;
+export function forward16(
+  x: usize, end: usize, shift: usize, rowBytes: usize,
+  mean: usize, inverseStd: usize, gamma: usize, beta: usize, relu: bool,
+): void {
   const m0 = v128.load(mean);
   const m1 = v128.load(mean, 16);
   const m2 = v128.load(mean, 32);
@@ -52,37 +39,16 @@ export function forward16(args: usize, c: usize, begin: usize, end: usize, rowBy
   const b2 = v128.load(beta, 32);
   const b3 = v128.load(beta, 48);
   const floor = f32x4.splat(0);
-  const stop = x + end;
-  for (let p = x + begin + c; p < stop; p += rowBytes) {
-    const y = p + shift;
-    const y0 = normalized(f32x4.sub(v128.load(p), m0), s0, b0);
+  for (; x < end; x += rowBytes) {
+    const y = x + shift;
+    const y0 = normalized(f32x4.sub(v128.load(x), m0), s0, b0);
     v128.store(y, relu ? f32x4.pmax(y0, floor) : y0);
-    const y1 = normalized(f32x4.sub(v128.load(p, 16), m1), s1, b1);
+    const y1 = normalized(f32x4.sub(v128.load(x, 16), m1), s1, b1);
     v128.store(y, relu ? f32x4.pmax(y1, floor) : y1, 16);
-    const y2 = normalized(f32x4.sub(v128.load(p, 32), m2), s2, b2);
+    const y2 = normalized(f32x4.sub(v128.load(x, 32), m2), s2, b2);
     v128.store(y, relu ? f32x4.pmax(y2, floor) : y2, 32);
-    const y3 = normalized(f32x4.sub(v128.load(p, 48), m3), s3, b3);
+    const y3 = normalized(f32x4.sub(v128.load(x, 48), m3), s3, b3);
     v128.store(y, relu ? f32x4.pmax(y3, floor) : y3, 48);
-  }
-}
-
-/** The same of 4 channels, or of one. */
-// @ts-ignore: decorator
-@inline
-export function forwardLanes(
-  args: usize, c: usize, begin: usize, end: usize, rowBytes: usize, whole: bool, relu: bool,
-): void {
-  const x = pointer(args, BatchNormForward.x);
-  const shift = pointer(args, BatchNormForward.y) - x;
-  const mean = loadLanes(pointer(args, BatchNormForward.mean) + c, whole);
-  const inverseStd = loadLanes(pointer(args, BatchNormForward.inverseStd) + c, whole);
-  const scale = f32x4.mul(loadLanes(pointer(args, BatchNormForward.gamma) + c, whole), inverseStd);
-  const beta = loadLanes(pointer(args, BatchNormForward.beta) + c, whole);
-  const floor = f32x4.splat(relu ? 0 : -Infinity);
-  const stop = x + end;
-  for (let p = x + begin + c; p < stop; p += rowBytes) {
-    const y = normalized(f32x4.sub(loadLanes(p, whole), mean), scale, beta);
-    storeLanes(p + shift, f32x4.pmax(y, floor), whole);
   }
 }
 
@@ -93,103 +59,83 @@ export function inputGradient(g: v128, x: v128, scale: v128, slope: v128, centre
   return multiplyAdd(scale, g, f32x4.mul(slope, f32x4.sub(x, centre)));
 }
 
-/**
- * dx of 16 channels from byte c of the rows that begin in begin … end (bytes from dy).
- *
- *   dx = scale·g + slope·(x − centre),  slope = −scale·s·dγ/rows,  centre = mean + (scale·dβ/rows)/slope
- *
- * An addition less than with three terms, and no less exact: slope·(mean − centre) is −scale·dβ/rows to a rounding,
- * however small the slope.
- */
+/** scale · (g − (perRow + centred·slope)): slope = dgamma·inverseStd/rows, perRow = dbeta/rows. */
 // @ts-ignore: decorator
 @inline
-export function backward16(args: usize, c: usize, begin: usize, end: usize, rowBytes: usize): void {
-  const dy = pointer(args, BatchNormBackward.dy); // (rows, channels)
-  const xShift = pointer(args, BatchNormBackward.x) - dy;
-  const dxShift = pointer(args, BatchNormBackward.dx) - dy;
-  const mean = pointer(args, BatchNormBackward.mean) + c;
-  const inverseStd = pointer(args, BatchNormBackward.inverseStd) + c;
-  const gamma = pointer(args, BatchNormBackward.gamma) + c;
-  const dgamma = sumsOf(args, BatchNormBackward.dgamma) + c;
-  const dbeta = sumsOf(args, BatchNormBackward.dbeta) + c;
-  const perRow = perRowOf(args);
-  const s0 = scaleAt(gamma, inverseStd, 0);
-  const s1 = scaleAt(gamma, inverseStd, 16);
-  const s2 = scaleAt(gamma, inverseStd, 32);
-  const s3 = scaleAt(gamma, inverseStd, 48);
-  const o0 = f32x4.mul(f32x4.mul(s0, perRow), v128.load(dbeta));
-  const o1 = f32x4.mul(f32x4.mul(s1, perRow), v128.load(dbeta, 16));
-  const o2 = f32x4.mul(f32x4.mul(s2, perRow), v128.load(dbeta, 32));
-  const o3 = f32x4.mul(f32x4.mul(s3, perRow), v128.load(dbeta, 48));
-  const l0 = slopeOf(s0, perRow, v128.load(inverseStd), v128.load(dgamma), o0);
-  const l1 = slopeOf(s1, perRow, v128.load(inverseStd, 16), v128.load(dgamma, 16), o1);
-  const l2 = slopeOf(s2, perRow, v128.load(inverseStd, 32), v128.load(dgamma, 32), o2);
-  const l3 = slopeOf(s3, perRow, v128.load(inverseStd, 48), v128.load(dgamma, 48), o3);
-  const m0 = f32x4.add(v128.load(mean), f32x4.div(o0, l0));
-  const m1 = f32x4.add(v128.load(mean, 16), f32x4.div(o1, l1));
-  const m2 = f32x4.add(v128.load(mean, 32), f32x4.div(o2, l2));
-  const m3 = f32x4.add(v128.load(mean, 48), f32x4.div(o3, l3));
-  const stop = dy + end;
-  for (let p = dy + begin + c; p < stop; p += rowBytes) {
-    const x = p + xShift;
-    const dx = p + dxShift;
-    v128.store(dx, inputGradient(v128.load(p), v128.load(x), s0, l0, m0));
-    v128.store(dx, inputGradient(v128.load(p, 16), v128.load(x, 16), s1, l1, m1), 16);
-    v128.store(dx, inputGradient(v128.load(p, 32), v128.load(x, 32), s2, l2, m2), 32);
-    v128.store(dx, inputGradient(v128.load(p, 48), v128.load(x, 48), s3, l3, m3), 48);
-  }
+export function centredGradient(g: v128, centred: v128, scale: v128, slope: v128, perRow: v128): v128 {
+  return f32x4.mul(scale, f32x4.sub(f32x4.sub(g, perRow), f32x4.mul(centred, slope)));
 }
 
-/** The same of 4 channels, or of one. */
+/** dx of one vector of channels in the rows at dy, dy + stride, …: all four loaded before any is stored. */
 // @ts-ignore: decorator
 @inline
 export function backwardLanes(
-  args: usize, c: usize, begin: usize, end: usize, rowBytes: usize, whole: bool, relu: bool,
+  dy0: usize, stride: usize, xShift: usize, dxShift: usize,
+  mean: usize, inverseStd: usize, gamma: usize, beta: usize, dgamma: usize, dbeta: usize, perRow: v128,
+  whole: bool, relu: bool,
 ): void {
-  const dy = pointer(args, BatchNormBackward.dy);
-  const xShift = pointer(args, BatchNormBackward.x) - dy;
-  const dxShift = pointer(args, BatchNormBackward.dx) - dy;
-  const mean = loadLanes(pointer(args, BatchNormBackward.mean) + c, whole);
-  const inverseStd = loadLanes(pointer(args, BatchNormBackward.inverseStd) + c, whole);
-  const scale = f32x4.mul(loadLanes(pointer(args, BatchNormBackward.gamma) + c, whole), inverseStd);
-  const beta = loadLanes(pointer(args, BatchNormBackward.beta) + c, whole);
-  const perRow = perRowOf(args);
-  const dgamma = loadLanes(sumsOf(args, BatchNormBackward.dgamma) + c, whole);
-  const dbeta = loadLanes(sumsOf(args, BatchNormBackward.dbeta) + c, whole);
-  const offset = f32x4.mul(f32x4.mul(scale, perRow), dbeta);
-  const slope = slopeOf(scale, perRow, inverseStd, dgamma, offset);
-  const centre = f32x4.add(mean, f32x4.div(offset, slope));
-  const stop = dy + end;
-  for (let p = dy + begin + c; p < stop; p += rowBytes) {
-    const x = loadLanes(p + xShift, whole);
-    const g = masked(loadLanes(p, whole), f32x4.sub(x, mean), scale, beta, relu);
-    storeLanes(p + dxShift, inputGradient(g, x, scale, slope, centre), whole);
-  }
+  const dy1 = dy0 + stride;
+  const dy2 = dy1 + stride;
+  const dy3 = dy2 + stride;
+  const m = loadLanes(mean, whole);
+  const s = loadLanes(inverseStd, whole);
+  const scale = f32x4.mul(loadLanes(gamma, whole), s);
+  const b = loadLanes(beta, whole);
+  const slope = f32x4.mul(f32x4.mul(loadLanes(dgamma, whole), perRow), s);
+  const offset = f32x4.mul(loadLanes(dbeta, whole), perRow);
+  const d0 = f32x4.sub(loadLanes(dy0 + xShift, whole), m);
+  const dx0 = centredGradient(masked(loadLanes(dy0, whole), d0, scale, b, relu), d0, scale, slope, offset);
+  const d1 = f32x4.sub(loadLanes(dy1 + xShift, whole), m);
+  const dx1 = centredGradient(masked(loadLanes(dy1, whole), d1, scale, b, relu), d1, scale, slope, offset);
+  const d2 = f32x4.sub(loadLanes(dy2 + xShift, whole), m);
+  const dx2 = centredGradient(masked(loadLanes(dy2, whole), d2, scale, b, relu), d2, scale, slope, offset);
+  const d3 = f32x4.sub(loadLanes(dy3 + xShift, whole), m);
+  const dx3 = centredGradient(masked(loadLanes(dy3, whole), d3, scale, b, relu), d3, scale, slope, offset);
+  storeLanes(dy0 + dxShift, dx0, whole);
+  storeLanes(dy1 + dxShift, dx1, whole);
+  storeLanes(dy2 + dxShift, dx2, whole);
+  storeLanes(dy3 + dxShift, dx3, whole);
+}
+
+/** Stores (k − origin + s/rows, q − s²/rows), never below 0; returns where the difference has kept its digits. */
+// @ts-ignore: decorator
+@inline
+export function storeMoments(
+  out: usize,
+  k: v128,
+  s: v128,
+  q: v128,
+  origin: usize,
+  rowBytes: usize,
+  perRow: v128,
+  whole: bool,
+): v128 {
+  const mean = f32x4.mul(s, perRow);
+  const m2 = f32x4.pmax(f32x4.sub(q, f32x4.mul(s, mean)), f32x4.splat(0));
+  storeLanes(out, f32x4.add(f32x4.sub(k, loadLanes(origin, whole)), mean), whole);
+  storeLanes(out + rowBytes, m2, whole);
+  return f32x4.le(q, f32x4.mul(m2, f32x4.splat(8)));
 }
 
 /** gamma · inverseStd */
 // @ts-ignore: decorator
 @inline
-function scaleAt(gamma: usize, inverseStd: usize, c: usize): v128 {
+export function scaleAt(gamma: usize, inverseStd: usize, c: usize): v128 {
   return f32x4.mul(v128.load(gamma + c), v128.load(inverseStd + c));
 }
 
-/** 1/rows; 0 where the statistics are frozen, which then give nothing back to the rows. */
-function perRowOf(args: usize): v128 {
-  return f32x4.splat(size(args, BatchNormBackward.frozen) ? 0 : <f32>1 / <f32>size(args, BatchNormBackward.rows));
-}
-
-/** dgamma or dbeta; gamma stands in for them where the statistics are frozen. */
-function sumsOf(args: usize, slot: i32): usize {
-  return pointer(args, size(args, BatchNormBackward.frozen) ? BatchNormBackward.gamma : slot);
-}
-
-/** −scale·s·dγ/rows, kept away from 0 by what does not show beside the rest. */
+/**
+ * −scale·s·dγ/rows, kept away from 0 by what does not show beside the rest. `constants`: 2⁻²⁴, 1e-37 and −0, four of each,
+ * in memory: V8 would build them again in every strip.
+ */
 // @ts-ignore: decorator
 @inline
-function slopeOf(scale: v128, perRow: v128, inverseStd: v128, dgamma: v128, offset: v128): v128 {
-  const slope = f32x4.mul(f32x4.mul(scale, perRow), f32x4.mul(inverseStd, dgamma));
-  const least = f32x4.mul(f32x4.abs(offset), f32x4.splat(5.9604644775390625e-8));
-  const size = f32x4.pmax(f32x4.abs(slope), f32x4.add(f32x4.mul(least, inverseStd), f32x4.splat(1e-37)));
-  return v128.bitselect(f32x4.neg(slope), size, i32x4.splat(0x80000000));
+export function slopeOf(
+  scalePerRow: v128, inverseStd: v128, dgamma: v128, offset: v128, constants: usize,
+): v128 {
+  const sign = v128.load(constants, 32);
+  const slope = v128.xor(f32x4.mul(scalePerRow, f32x4.mul(inverseStd, dgamma)), sign);
+  const least = f32x4.mul(v128.andnot(offset, sign), f32x4.mul(inverseStd, v128.load(constants)));
+  const size = f32x4.pmax(v128.andnot(slope, sign), f32x4.add(least, v128.load(constants, 16)));
+  return v128.or(size, v128.and(slope, sign));
 }

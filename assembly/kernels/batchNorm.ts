@@ -27,14 +27,32 @@ import {
   BatchNormMoving,
 } from "../isa";
 import { ceilDiv, pointer, real, share, shareOf, size } from "../operands";
-import { backward16, backwardLanes, forward16, forwardLanes, masked, multiplyAdd } from "./batchNorm.micro";
-import { loadLanes, storeLanes } from "./lanes.micro";
+import {
+  backwardLanes,
+  forward16,
+  inputGradient,
+  masked,
+  normalized,
+  scaleAt,
+  slopeOf,
+  storeMoments,
+} from "./batchNorm.micro";
+import { loadLanes, multiplyAdd, storeLanes } from "./lanes.micro";
 
 /** Rows that one chain of additions goes through. */
 const SUM_ROWS: usize = 128;
 
 /** Passes over a chunk, at most. */
 const PASSES = 4;
+
+/** 2⁻²⁴, 1e-37 and −0, four of each: see slopeOf. */
+const CONSTANTS: usize = memory.data<u32>(
+  [
+    0x33800000, 0x33800000, 0x33800000, 0x33800000, 0x02081cea, 0x02081cea, 0x02081cea, 0x02081cea, 0x80000000,
+    0x80000000, 0x80000000, 0x80000000,
+  ],
+  16,
+);
 
 /** Bytes that a block of rows aims at. */
 const BLOCK_BYTES: usize = 32768;
@@ -58,61 +76,65 @@ export function batchNormMoments(args: usize, ith: u32, nth: u32): void {
   const chunkRows = size(args, BatchNormMoments.chunkRows);
   const rowBytes = size(args, BatchNormMoments.channels) << 2;
   const chunks = ceilDiv(rows, chunkRows);
+  const zero = f32x4.splat(0);
   const end = share(chunks, ith + 1, nth);
   for (let chunk = share(chunks, ith, nth); chunk < end; chunk++) {
-    const out = partials + chunk * (rowBytes << 1);
+    let out = partials + chunk * (rowBytes << 1);
     const first = x + chunk * chunkRows * rowBytes;
     const n = min(chunkRows, rows - chunk * chunkRows);
     const perRow = f32x4.splat(<f32>1 / <f32>n);
-    for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
-      strip = stripBytes(c, rowBytes);
-      if (strip == 64) moments16(out + c, first + c, x + c, n, rowBytes, perRow);
-      else moments(out + c, first + c, x + c, n, rowBytes, perRow, strip == 16);
+    let c: usize = 0;
+    for (; c + 64 <= rowBytes; c += 64) momentSums16(out + c, first + c, first + n * rowBytes, rowBytes);
+    for (const p = out, stop = out + c; out < stop; out += 16) {
+      const s = v128.load(out);
+      const q = v128.load(out + rowBytes);
+      const at = out - p;
+      const kept = storeMoments(out, zero, s, q, x + at, rowBytes, perRow, true);
+      if (!i32x4.all_true(kept)) moments(out, first + at, x + at, n, rowBytes, perRow, true);
+    }
+    for (let strip: usize = 0; c < rowBytes; c += strip) {
+      strip = c + 16 <= rowBytes ? 16 : 4;
+      moments(out, first + c, x + c, n, rowBytes, perRow, strip == 16);
+      out += strip;
     }
   }
 }
 
-/** (mean − origin, M2) of 16 channels over `rows` rows. */
-function moments16(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usize, perRow: v128): void {
-  const zero = f32x4.splat(0);
-  let s0 = zero;
-  let s1 = zero;
-  let s2 = zero;
-  let s3 = zero;
-  let q0 = zero;
-  let q1 = zero;
-  let q2 = zero;
-  let q3 = zero;
-  const end = x + rows * rowBytes;
-  for (let p = x; p < end; p += rowBytes) {
-    const x0 = v128.load(p);
+/** (Σ x, Σ x²) of 16 channels of the rows x … end. */
+function momentSums16(out: usize, x: usize, end: usize, rowBytes: usize): void {
+  let s0 = f32x4.splat(0);
+  let s1 = s0;
+  let s2 = s0;
+  let s3 = s0;
+  let q0 = s0;
+  let q1 = s0;
+  let q2 = s0;
+  let q3 = s0;
+  for (; x < end; x += rowBytes) {
+    const x0 = v128.load(x);
     s0 = f32x4.add(s0, x0);
     q0 = multiplyAdd(x0, x0, q0);
-    const x1 = v128.load(p, 16);
+    const x1 = v128.load(x, 16);
     s1 = f32x4.add(s1, x1);
     q1 = multiplyAdd(x1, x1, q1);
-    const x2 = v128.load(p, 32);
+    const x2 = v128.load(x, 32);
     s2 = f32x4.add(s2, x2);
     q2 = multiplyAdd(x2, x2, q2);
-    const x3 = v128.load(p, 48);
+    const x3 = v128.load(x, 48);
     s3 = f32x4.add(s3, x3);
     q3 = multiplyAdd(x3, x3, q3);
   }
-  const kept = v128.and(
-    v128.and(
-      storeMoments(out, zero, s0, q0, origin, rowBytes, perRow, true),
-      storeMoments(out + 16, zero, s1, q1, origin + 16, rowBytes, perRow, true),
-    ),
-    v128.and(
-      storeMoments(out + 32, zero, s2, q2, origin + 32, rowBytes, perRow, true),
-      storeMoments(out + 48, zero, s3, q3, origin + 48, rowBytes, perRow, true),
-    ),
-  );
-  if (i32x4.all_true(kept)) return;
-  for (let c: usize = 0; c < 64; c += 16) moments(out + c, x + c, origin + c, rows, rowBytes, perRow, true);
+  v128.store(out, s0);
+  v128.store(out, s1, 16);
+  v128.store(out, s2, 32);
+  v128.store(out, s3, 48);
+  v128.store(out + rowBytes, q0);
+  v128.store(out + rowBytes, q1, 16);
+  v128.store(out + rowBytes, q2, 32);
+  v128.store(out + rowBytes, q3, 48);
 }
 
-/** The same of 4 channels, or of one; a chunk may have many rows here, which are summed in blocks. */
+/** (mean − origin, M2) of 4 channels, or of one; a chunk may have many rows here, which are summed in blocks. */
 function moments(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usize, perRow: v128, whole: bool): void {
   let k = f32x4.splat(0);
   const end = x + rows * rowBytes;
@@ -135,80 +157,46 @@ function moments(out: usize, x: usize, origin: usize, rows: usize, rowBytes: usi
   }
 }
 
-/** Stores (k − origin + s/rows, q − s²/rows), never below 0; returns where the difference has kept its digits. */
-function storeMoments(
-  out: usize,
-  k: v128,
-  s: v128,
-  q: v128,
-  origin: usize,
-  rowBytes: usize,
-  perRow: v128,
-  whole: bool,
-): v128 {
-  const mean = f32x4.mul(s, perRow);
-  const m2 = f32x4.pmax(f32x4.sub(q, f32x4.mul(s, mean)), f32x4.splat(0));
-  storeLanes(out, f32x4.add(f32x4.sub(k, loadLanes(origin, whole)), mean), whole);
-  storeLanes(out + rowBytes, m2, whole);
-  return f32x4.le(q, f32x4.mul(m2, f32x4.splat(8)));
-}
-
 /** Mean, variance and inverseStd of each channel. Split over channels. */
 export function batchNormCombine(args: usize, ith: u32, nth: u32): void {
+  const mean = pointer(args, BatchNormCombine.mean);
+  const variance = pointer(args, BatchNormCombine.variance);
+  const inverseStd = pointer(args, BatchNormCombine.inverseStd);
+  const partials = pointer(args, BatchNormCombine.partials); // (chunks, 2, channels)
+  const origin = pointer(args, BatchNormCombine.x); // row 0
+  const rows = size(args, BatchNormCombine.rows);
   const channels = size(args, BatchNormCombine.channels);
+  const chunkRows = size(args, BatchNormCombine.chunkRows);
+  const epsilon = real(args, BatchNormCombine.epsilon);
   const rowBytes = channels << 2;
+  const before = ceilDiv(rows, chunkRows) - 1; // chunks before the last
+  const perRow = f32x4.splat(<f32>1 / <f32>rows);
+  const ofChunk = f32x4.splat(<f32>chunkRows);
+  const ofLast = f32x4.splat(<f32>(rows - before * chunkRows));
   const end = shareOf(channels, 16, ith + 1, nth) << 2;
   for (let c = shareOf(channels, 16, ith, nth) << 2, strip: usize = 0; c < end; c += strip) {
-    strip = c + 32 <= end ? 32 : c + 16 <= end ? 16 : 4;
-    combine(args, c, strip == 32 ? 16 : 0, rowBytes, strip != 4);
+    strip = c + 16 <= end ? 16 : 4;
+    const whole = strip == 16;
+    const first = partials + c;
+    const last = first + before * (rowBytes << 1);
+    let m = f32x4.mul(loadLanes(last, whole), ofLast);
+    for (let p = first; p < last; p += rowBytes << 1) m = f32x4.add(m, f32x4.mul(loadLanes(p, whole), ofChunk));
+    m = f32x4.mul(m, perRow);
+    const d = f32x4.sub(loadLanes(last, whole), m);
+    let rest = f32x4.mul(d, ofLast); // what is left about the mean is what rounding took from it
+    let m2 = f32x4.add(loadLanes(last + rowBytes, whole), f32x4.mul(rest, d));
+    for (let p = first; p < last; p += rowBytes << 1) {
+      const d = f32x4.sub(loadLanes(p, whole), m);
+      const weighted = f32x4.mul(d, ofChunk);
+      rest = f32x4.add(rest, weighted);
+      m2 = f32x4.add(m2, f32x4.add(loadLanes(p + rowBytes, whole), f32x4.mul(weighted, d)));
+    }
+    m = f32x4.add(m, f32x4.mul(rest, perRow));
+    m2 = f32x4.mul(m2, perRow);
+    storeLanes(mean + c, f32x4.add(loadLanes(origin + c, whole), m), whole);
+    storeLanes(variance + c, m2, whole);
+    storeLanes(inverseStd + c, inverse(m2, epsilon), whole);
   }
-}
-
-/** The four channels from byte c of a row, or one, and those `next` bytes on: two chains of additions at a time. */
-function combine(args: usize, c: usize, next: usize, rowBytes: usize, whole: bool): void {
-  const rows = size(args, BatchNormCombine.rows);
-  const chunkRows = size(args, BatchNormCombine.chunkRows);
-  const partials = pointer(args, BatchNormCombine.partials) + c; // (chunks, 2, channels)
-  const last = partials + (ceilDiv(rows, chunkRows) - 1) * (rowBytes << 1);
-  const ofChunk = f32x4.splat(<f32>chunkRows);
-  const ofLast = f32x4.splat(<f32>(rows - (ceilDiv(rows, chunkRows) - 1) * chunkRows));
-  let mean0 = f32x4.splat(0);
-  let mean1 = mean0;
-  for (let p = partials; p <= last; p += rowBytes << 1) {
-    const weight = p == last ? ofLast : ofChunk;
-    mean0 = f32x4.add(mean0, f32x4.mul(loadLanes(p, whole), weight));
-    mean1 = f32x4.add(mean1, f32x4.mul(loadLanes(p + next, whole), weight));
-  }
-  const perRow = f32x4.splat(<f32>1 / <f32>rows);
-  mean0 = f32x4.mul(mean0, perRow);
-  mean1 = f32x4.mul(mean1, perRow);
-  let e0 = f32x4.splat(0);
-  let e1 = e0;
-  let m0 = e0;
-  let m1 = e0;
-  for (let p = partials; p <= last; p += rowBytes << 1) {
-    const weight = p == last ? ofLast : ofChunk;
-    const d0 = f32x4.sub(loadLanes(p, whole), mean0);
-    const w0 = f32x4.mul(d0, weight);
-    e0 = f32x4.add(e0, w0);
-    m0 = f32x4.add(m0, f32x4.add(loadLanes(p + rowBytes, whole), f32x4.mul(w0, d0)));
-    const d1 = f32x4.sub(loadLanes(p + next, whole), mean1);
-    const w1 = f32x4.mul(d1, weight);
-    e1 = f32x4.add(e1, w1);
-    m1 = f32x4.add(m1, f32x4.add(loadLanes(p + next + rowBytes, whole), f32x4.mul(w1, d1)));
-  }
-  // what is left about the mean is what rounding took from it
-  storeStatistics(args, c, f32x4.add(mean0, f32x4.mul(e0, perRow)), m0, whole);
-  storeStatistics(args, c + next, f32x4.add(mean1, f32x4.mul(e1, perRow)), m1, whole);
-}
-
-function storeStatistics(args: usize, c: usize, mean: v128, m2: v128, whole: bool): void {
-  const origin = loadLanes(pointer(args, BatchNormCombine.x) + c, whole); // row 0
-  storeLanes(pointer(args, BatchNormCombine.mean) + c, f32x4.add(origin, mean), whole);
-  const variance = f32x4.mul(m2, f32x4.splat(<f32>1 / <f32>size(args, BatchNormCombine.rows)));
-  storeLanes(pointer(args, BatchNormCombine.variance) + c, variance, whole);
-  const inverseStd = inverse(variance, real(args, BatchNormCombine.epsilon));
-  storeLanes(pointer(args, BatchNormCombine.inverseStd) + c, inverseStd, whole);
 }
 
 /** 1/√(variance + epsilon) */
@@ -231,33 +219,74 @@ export function batchNormMoving(args: usize, ith: u32, nth: u32): void {
 
 /** y = γ·s·(x − μ) + β, then ReLU where asked. y may be x. Split over rows. */
 export function batchNormForward(args: usize, ith: u32, nth: u32): void {
+  const x = pointer(args, BatchNormForward.x); // (rows, channels)
+  const shift = pointer(args, BatchNormForward.y) - x; // (rows, channels)
+  const mean = pointer(args, BatchNormForward.mean);
+  const inverseStd = pointer(args, BatchNormForward.inverseStd);
+  const gamma = pointer(args, BatchNormForward.gamma);
+  const beta = pointer(args, BatchNormForward.beta);
   const rows = size(args, BatchNormForward.rows);
   const rowBytes = size(args, BatchNormForward.channels) << 2;
   const relu = size(args, BatchNormForward.relu) != 0;
-  const first = share(rows, ith, nth) * rowBytes;
-  for (let end = share(rows, ith + 1, nth) * rowBytes; end > first; ) {
-    const begin = blockBegin(first, end, rowBytes);
+  const first = x + share(rows, ith, nth) * rowBytes;
+  for (let end = x + share(rows, ith + 1, nth) * rowBytes; end > first; ) {
+    const p = blockBegin(first, end, rowBytes);
     for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
       strip = stripBytes(c, rowBytes);
-      if (strip != 64) forwardStrip(args, c, begin, end, rowBytes, strip == 16, relu);
-      else if (relu) forwardStrip16Relu(args, c, begin, end, rowBytes);
-      else forwardStrip16(args, c, begin, end, rowBytes);
+      if (strip != 64)
+        forwardTail(p + c, end, shift, rowBytes, mean + c, inverseStd + c, gamma + c, beta + c, strip == 16, relu);
+      else if (relu) forward16Relu(p + c, end, shift, rowBytes, mean + c, inverseStd + c, gamma + c, beta + c);
+      else forward16Linear(p + c, end, shift, rowBytes, mean + c, inverseStd + c, gamma + c, beta + c);
     }
-    end = begin;
+    end = p;
   }
 }
 
-function forwardStrip16(args: usize, c: usize, begin: usize, end: usize, rowBytes: usize): void {
-  forward16(args, c, begin, end, rowBytes, false);
+function forward16Linear(
+  x: usize,
+  end: usize,
+  shift: usize,
+  rowBytes: usize,
+  mean: usize,
+  inverseStd: usize,
+  gamma: usize,
+  beta: usize,
+): void {
+  forward16(x, end, shift, rowBytes, mean, inverseStd, gamma, beta, false);
 }
 
-function forwardStrip16Relu(args: usize, c: usize, begin: usize, end: usize, rowBytes: usize): void {
-  forward16(args, c, begin, end, rowBytes, true);
+function forward16Relu(
+  x: usize,
+  end: usize,
+  shift: usize,
+  rowBytes: usize,
+  mean: usize,
+  inverseStd: usize,
+  gamma: usize,
+  beta: usize,
+): void {
+  forward16(x, end, shift, rowBytes, mean, inverseStd, gamma, beta, true);
 }
 
-function forwardStrip(args: usize, c: usize, begin: usize, end: usize, rowBytes: usize, whole: bool, relu: bool): void {
-  if (whole) forwardLanes(args, c, begin, end, rowBytes, true, relu);
-  else forwardLanes(args, c, begin, end, rowBytes, false, relu);
+/** Of 4 channels, or of one. */
+function forwardTail(
+  x: usize,
+  end: usize,
+  shift: usize,
+  rowBytes: usize,
+  mean: usize,
+  inverseStd: usize,
+  gamma: usize,
+  beta: usize,
+  whole: bool,
+  relu: bool,
+): void {
+  const m = loadLanes(mean, whole);
+  const scale = f32x4.mul(loadLanes(gamma, whole), loadLanes(inverseStd, whole));
+  const b = loadLanes(beta, whole);
+  const floor = f32x4.splat(relu ? 0 : -Infinity);
+  for (; x < end; x += rowBytes)
+    storeLanes(x + shift, f32x4.pmax(normalized(f32x4.sub(loadLanes(x, whole), m), scale, b), floor), whole);
 }
 
 /** partials[chunk] = (Σ g·x̂, Σ g). Split over chunks. */
@@ -268,6 +297,8 @@ export function batchNormBackwardSums(args: usize, ith: u32, nth: u32): void {
   const rows = size(args, BatchNormBackwardSums.rows);
   const chunkRows = size(args, BatchNormBackwardSums.chunkRows);
   const rowBytes = size(args, BatchNormBackwardSums.channels) << 2;
+  const mean = pointer(args, BatchNormBackwardSums.mean);
+  const inverseStd = pointer(args, BatchNormBackwardSums.inverseStd);
   const relu = size(args, BatchNormBackwardSums.relu) != 0;
   const chunks = ceilDiv(rows, chunkRows);
   const last = share(chunks, ith + 1, nth);
@@ -278,7 +309,7 @@ export function batchNormBackwardSums(args: usize, ith: u32, nth: u32): void {
     for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
       strip = stripBytes(c, rowBytes);
       if (strip != 64) sums(args, out + c, first + c, end, shift, rowBytes, c, strip == 16, relu);
-      else if (!relu) sums16(args, out + c, first + c, end, shift, rowBytes, c);
+      else if (!relu) sums16(out + c, first + c, end, shift, rowBytes, mean + c, inverseStd + c);
       else {
         sumsRelu8(args, out + c, first + c, end, shift, rowBytes, c);
         sumsRelu8(args, out + c + 32, first + c + 32, end, shift, rowBytes, c + 32);
@@ -287,9 +318,16 @@ export function batchNormBackwardSums(args: usize, ith: u32, nth: u32): void {
   }
 }
 
-function sums16(args: usize, out: usize, dy: usize, end: usize, shift: usize, rowBytes: usize, c: usize): void {
-  const mean = pointer(args, BatchNormBackwardSums.mean) + c;
-  const inverseStd = pointer(args, BatchNormBackwardSums.inverseStd) + c;
+/** (Σ g·x̂, Σ g) of 16 channels of the rows dy … end. */
+function sums16(
+  out: usize,
+  dy: usize,
+  end: usize,
+  shift: usize,
+  rowBytes: usize,
+  mean: usize,
+  inverseStd: usize,
+): void {
   const m0 = v128.load(mean);
   const m1 = v128.load(mean, 16);
   const m2 = v128.load(mean, 32);
@@ -412,39 +450,135 @@ export function batchNormBackwardCombine(args: usize, ith: u32, nth: u32): void 
   }
 }
 
-/** dx = γ·s·(g − dβ/rows − (x − μ)·s·dγ/rows), where frozen γ·s·g. dx may be dy. Split over rows. */
+/**
+ * dx = γ·s·(g − dβ/rows − (x − μ)·s·dγ/rows), where frozen γ·s·g. dx may be dy. Split over rows: in strips of 16 channels,
+ * and what is left, or with ReLU all (its mask needs constants of its own), four rows at a time.
+ */
 export function batchNormBackward(args: usize, ith: u32, nth: u32): void {
+  const dy = pointer(args, BatchNormBackward.dy); // (rows, channels)
+  const xShift = pointer(args, BatchNormBackward.x) - dy;
+  const dxShift = pointer(args, BatchNormBackward.dx) - dy;
+  const mean = pointer(args, BatchNormBackward.mean);
+  const inverseStd = pointer(args, BatchNormBackward.inverseStd);
+  const gamma = pointer(args, BatchNormBackward.gamma);
+  const beta = pointer(args, BatchNormBackward.beta);
   const rows = size(args, BatchNormBackward.rows);
   const rowBytes = size(args, BatchNormBackward.channels) << 2;
   const relu = size(args, BatchNormBackward.relu) != 0;
-  const first = share(rows, ith, nth) * rowBytes;
-  for (let end = share(rows, ith + 1, nth) * rowBytes; end > first; ) {
-    const begin = blockBegin(first, end, rowBytes);
-    for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
-      strip = stripBytes(c, rowBytes);
-      // the mask needs constants of its own: 4 channels at a time then
-      if (relu && strip == 64) strip = 16;
-      if (strip == 64) backwardStrip16(args, c, begin, end, rowBytes);
-      else backwardStrip(args, c, begin, end, rowBytes, strip == 16, relu);
-    }
-    end = begin;
+  // frozen statistics give nothing back to the rows: gamma stands in for the sums, times 0
+  const frozen = size(args, BatchNormBackward.frozen) != 0;
+  const dgamma = frozen ? gamma : pointer(args, BatchNormBackward.dgamma);
+  const dbeta = frozen ? gamma : pointer(args, BatchNormBackward.dbeta);
+  const perRow = f32x4.splat(frozen ? 0 : <f32>1 / <f32>rows);
+  const first = dy + share(rows, ith, nth) * rowBytes;
+  const last = dy + share(rows, ith + 1, nth) * rowBytes;
+  const wide: usize = relu ? 0 : rowBytes - (rowBytes & 63);
+  for (let end = last; wide && end > first; ) {
+    const p = blockBegin(first, end, rowBytes);
+    for (let c: usize = 0; c < wide; c += 64)
+      backward16(
+        p + c,
+        end,
+        xShift,
+        dxShift,
+        rowBytes,
+        mean + c,
+        inverseStd + c,
+        gamma + c,
+        dgamma + c,
+        dbeta + c,
+        perRow,
+      );
+    end = p;
+  }
+  for (let row = first; wide < rowBytes && row < last; ) {
+    // of the last rows each is done alone: four times the same
+    const four = row + (rowBytes << 2) <= last;
+    const stride = four ? rowBytes : 0;
+    let c = wide;
+    for (; c + 16 <= rowBytes; c += 16)
+      backwardLanes(
+        row + c,
+        stride,
+        xShift,
+        dxShift,
+        mean + c,
+        inverseStd + c,
+        gamma + c,
+        beta + c,
+        dgamma + c,
+        dbeta + c,
+        perRow,
+        true,
+        relu,
+      );
+    for (; c < rowBytes; c += 4)
+      backwardLanes(
+        row + c,
+        stride,
+        xShift,
+        dxShift,
+        mean + c,
+        inverseStd + c,
+        gamma + c,
+        beta + c,
+        dgamma + c,
+        dbeta + c,
+        perRow,
+        false,
+        relu,
+      );
+    row += four ? rowBytes << 2 : rowBytes;
   }
 }
 
-function backwardStrip16(args: usize, c: usize, begin: usize, end: usize, rowBytes: usize): void {
-  backward16(args, c, begin, end, rowBytes);
-}
-
-function backwardStrip(
-  args: usize,
-  c: usize,
-  begin: usize,
+/**
+ * dx of 16 channels of the rows dy … end.
+ *
+ *   dx = scale·g + slope·(x − centre),  slope = −scale·s·dγ/rows,  centre = mean + (scale·dβ/rows)/slope
+ *
+ * An addition less than with three terms, and no less exact: slope·(mean − centre) is −scale·dβ/rows to a rounding,
+ * however small the slope.
+ */
+function backward16(
+  dy: usize,
   end: usize,
+  xShift: usize,
+  dxShift: usize,
   rowBytes: usize,
-  whole: bool,
-  relu: bool,
+  mean: usize,
+  inverseStd: usize,
+  gamma: usize,
+  dgamma: usize,
+  dbeta: usize,
+  perRow: v128,
 ): void {
-  if (whole && relu) backwardLanes(args, c, begin, end, rowBytes, true, true);
-  else if (whole) backwardLanes(args, c, begin, end, rowBytes, true, false);
-  else backwardLanes(args, c, begin, end, rowBytes, false, relu);
+  const s0 = scaleAt(gamma, inverseStd, 0);
+  const s1 = scaleAt(gamma, inverseStd, 16);
+  const s2 = scaleAt(gamma, inverseStd, 32);
+  const s3 = scaleAt(gamma, inverseStd, 48);
+  const r0 = f32x4.mul(s0, perRow);
+  const o0 = f32x4.mul(r0, v128.load(dbeta));
+  const r1 = f32x4.mul(s1, perRow);
+  const o1 = f32x4.mul(r1, v128.load(dbeta, 16));
+  const r2 = f32x4.mul(s2, perRow);
+  const o2 = f32x4.mul(r2, v128.load(dbeta, 32));
+  const r3 = f32x4.mul(s3, perRow);
+  const o3 = f32x4.mul(r3, v128.load(dbeta, 48));
+  const l0 = slopeOf(r0, v128.load(inverseStd), v128.load(dgamma), o0, CONSTANTS);
+  const l1 = slopeOf(r1, v128.load(inverseStd, 16), v128.load(dgamma, 16), o1, CONSTANTS);
+  const l2 = slopeOf(r2, v128.load(inverseStd, 32), v128.load(dgamma, 32), o2, CONSTANTS);
+  const l3 = slopeOf(r3, v128.load(inverseStd, 48), v128.load(dgamma, 48), o3, CONSTANTS);
+  const m0 = f32x4.add(v128.load(mean), f32x4.div(o0, l0));
+  const m1 = f32x4.add(v128.load(mean, 16), f32x4.div(o1, l1));
+  const m2 = f32x4.add(v128.load(mean, 32), f32x4.div(o2, l2));
+  const m3 = f32x4.add(v128.load(mean, 48), f32x4.div(o3, l3));
+  for (; dy < end; dy += rowBytes) {
+    const x = dy + xShift;
+    const dx = dy + dxShift;
+    v128.store(dx, inputGradient(v128.load(dy), v128.load(x), s0, l0, m0));
+    v128.store(dx, inputGradient(v128.load(dy, 16), v128.load(x, 16), s1, l1, m1), 16);
+    v128.store(dx, inputGradient(v128.load(dy, 32), v128.load(x, 32), s2, l2, m2), 32);
+    v128.store(dx, inputGradient(v128.load(dy, 48), v128.load(x, 48), s3, l3, m3), 48);
+  }
 }

@@ -2,7 +2,7 @@
 //
 // Extras are left out where the segment has none.
 
-import { loadLanes, storeLanes } from "./lanes.micro";
+import { loadLanes, multiplyAdd, storeLanes } from "./lanes.micro";
 import { penalized, shrunk } from "./penalty.micro";
 
 /** What a segment asks for beyond the bare update. */
@@ -50,13 +50,13 @@ export function adamDelta(
   m: usize, v: usize, largest: usize, h: v128, whole: bool,
   beta1: v128, fresh: v128, beta2: v128, spread: v128, offset: v128,
 ): v128 {
-  let square = f32x4.add(f32x4.mul(beta2, loadLanes(v, whole)), f32x4.mul(h, h));
+  let square = multiplyAdd(h, h, f32x4.mul(beta2, loadLanes(v, whole)));
   storeLanes(v, square, whole);
   if (largest) {
     square = f32x4.pmax(square, loadLanes(largest, whole));
     storeLanes(largest, square, whole);
   }
-  const mean = f32x4.add(f32x4.mul(beta1, loadLanes(m, whole)), f32x4.mul(fresh, h));
+  const mean = multiplyAdd(fresh, h, f32x4.mul(beta1, loadLanes(m, whole)));
   storeLanes(m, mean, whole);
-  return f32x4.div(mean, f32x4.add(f32x4.mul(f32x4.sqrt(square), spread), offset));
+  return f32x4.div(mean, multiplyAdd(f32x4.sqrt(square), spread, offset));
 }

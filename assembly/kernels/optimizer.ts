@@ -258,7 +258,15 @@ function adamSegment(args: usize, segment: usize, at: usize, end: usize, correct
   const fresh = f32x4.splat(<f32>((1 - <f64>real(args, OptimizerStep.a)) / root));
   const scale = f32x4.splat(<f32>(root * clippingFactor(args)));
   const extras = extrasOf(args, segment, decayReal);
-  if (extras == Extras.none && !largest) {
+  if (extras == Extras.none && !largest && !decoupled) {
+    for (; at + 16 <= end; at += 16) {
+      const h = f32x4.mul(v128.load(gradients + at), scale);
+      const delta = adamDelta(means + at, squares + at, 0, h, true, beta1, fresh, beta2, spread, offset);
+      const p = parameters + at;
+      v128.store(p, f32x4.sub(v128.load(p), delta));
+    }
+  }
+  if (extras == Extras.none && !largest && decoupled) {
     for (; at + 16 <= end; at += 16) {
       const h = f32x4.mul(v128.load(gradients + at), scale);
       const delta = adamDelta(means + at, squares + at, 0, h, true, beta1, fresh, beta2, spread, offset);
