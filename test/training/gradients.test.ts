@@ -121,9 +121,11 @@ for (const training of [true, false])
     const expected = allDifferences(model, training);
     expect(Object.keys(expected)).toEqual(Object.keys(gradients));
     for (const [key, { data }] of Object.entries(gradients)) {
-      expect(excess(data, expected[key]!), key).toBeLessThan(1);
-      // the check checks: an error of 1 in 1000, a missing last number (batch norm takes dense_1's bias out again)
-      if (training && key === "dense_1/bias") continue;
+      // batch norm takes dense_1's bias out again: its gradient is what rounding leaves of 0
+      const nothing = training && key === "dense_1/bias";
+      expect(excess(data, expected[key]!), key).toBeLessThan(nothing ? 10 : 1);
+      // the check checks: an error of 1 in 1000, a missing last number
+      if (nothing) continue;
       const wrong = data.map((g) => 1.001 * g);
       expect(excess(wrong, expected[key]!), `${key} · 1.001`).toBeGreaterThan(1);
       expect(
