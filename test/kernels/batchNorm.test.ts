@@ -167,6 +167,38 @@ for (const build of BUILDS) {
         }
   });
 
+  test(`${build}: backward where a sum is 0, or lost beside the other: dy = 0, dy constant, dy ∝ x̂, γ = 0, tiny dy`, () => {
+    const [rows, channels] = [50, 37];
+    const base = data(rows, channels, 3, 0.7);
+    const { mean } = run(build, base);
+    const cases = {
+      zero: { ...base, dy: base.dy.map(() => 0) },
+      constant: { ...base, dy: base.dy.map((_, i) => 1 + (i % channels)) },
+      proportional: { ...base, dy: base.x.map((v, i) => v - mean.f32[i % channels]!) },
+      gammaZero: { ...base, gamma: base.gamma.map((v, c) => (c % 2 ? v : 0)) },
+      tiny: { ...base, dy: base.dy.map((v) => v * 1e-20) },
+      far: { ...data(rows, channels, 1e3, 0.5), dy: base.dy },
+    };
+    for (const [name, d] of Object.entries(cases)) {
+      const { mean, inverseStd, dx } = run(build, d);
+      const xHat = Float64Array.from(d.x, (v, i) => (v - mean.f32[i % channels]!) * inverseStd.f32[i % channels]!);
+      const [sumG, sumGX] = [new Float64Array(channels), new Float64Array(channels)];
+      d.dy.forEach((v, i) => {
+        sumG[i % channels]! += v;
+        sumGX[i % channels]! += v * xHat[i]!;
+      });
+      const want = Float64Array.from(d.dy, (v, i) => {
+        const c = i % channels;
+        return d.gamma[c]! * inverseStd.f32[c]! * (v - (sumG[c]! + xHat[i]! * sumGX[c]!) / rows);
+      });
+      const largest = d.dy.reduce((most, v) => Math.max(most, Math.abs(v)), 0) * Math.max(...inverseStd.f32);
+      // what rounding leaves of the mean is a part of x̂
+      const far = name === "far" ? 1e3 * 2 ** -24 * Math.max(...inverseStd.f32) : 0;
+      expect(distance(dx.f32, want, largest || 1), name).toBeLessThan(1e-6 + far);
+      if (name === "zero") expect(Math.max(...dx.f32.map(Math.abs))).toBeLessThan(1e-30);
+    }
+  });
+
   test(`${build}: backward is the derivative of forward (central differences of the float64 reference)`, () => {
     const d = data(9, 5);
     const { y, dx, dgamma, dbeta } = run(build, d, { relu: 1 });
