@@ -5,7 +5,7 @@
 //   limit    multiply-adds in registers, of the build
 //
 // Beside them, for the tiny model, what a step costs around its kernels: instructions timed one by one through the
-// runtime's own core, calls into wasm counted by wrapping that core's exports, JavaScript heap from the host.
+// runtime's own core, calls into wasm counted by standing wrapped exports in for it, JavaScript heap from the host.
 
 import { Header } from "../assembly/isa";
 import type { Host, Library, LibraryModel, LibraryRuntime } from "./host";
@@ -157,16 +157,18 @@ export async function stepCost(library: Library, host: Host, rounds: number): Pr
     // count every call into wasm, and note which instructions a step runs
     let calls = 0;
     const ranges: [number, number][] = [];
-    const own = Object.entries(core).filter(([, value]) => typeof value === "function");
-    for (const [name, value] of own)
-      core[name] = (...args: number[]) => {
-        calls++;
-        if (name === "run") ranges.push([args[0]!, args[1]!]);
-        return (value as (...args: number[]) => unknown)(...args);
-      };
+    const counted = (name: string, value: unknown) =>
+      typeof value !== "function"
+        ? value
+        : (...args: number[]) => {
+            calls++;
+            if (name === "run") ranges.push([args[0]!, args[1]!]);
+            return value(...args);
+          };
+    runtime.core = Object.fromEntries(Object.entries(core).map(([name, value]) => [name, counted(name, value)]));
     step();
     cost.callsPerStep = calls;
-    for (const [name, value] of own) core[name] = value;
+    runtime.core = core;
 
     const words = new Uint32Array(memory.buffer);
     const instructions: number[] = [];
