@@ -170,3 +170,21 @@ test("2,000 models that are built, trained and disposed of leave the memory flat
   expect(runtime.memory()).toEqual(before);
   runtime.dispose();
 });
+
+test("a model whose activations did not fit takes nobody's memory after that", async () => {
+  const runtime = await init({ maxMemory: 2 ** 23 });
+  const make = () => sequential([dense(16, { inputShape: [16] }), dense(4)], { runtime });
+  const greedy = make();
+  greedy.predict(new Float32Array(16));
+  const whole = { batchSize: 200_000 };
+  expect(() => greedy.predict(new Float32Array(16 * 200_000), whole)).toThrow(DownhillError);
+  const other = make(); // may lie where the greedy one's arena was
+  const weights = other.getWeights();
+  greedy.predict(new Float32Array(16));
+  const third = make();
+  greedy.predict(new Float32Array(16 * 256).fill(1));
+  expect(other.getWeights()).toEqual(weights);
+  for (const model of [greedy, other, third]) model.dispose();
+  expect(runtime.memory().used).toBe(0);
+  runtime.dispose();
+});

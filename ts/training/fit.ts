@@ -333,21 +333,17 @@ class Loop {
     const { state } = this;
     const { runtime } = state;
     const lane = this.#lane;
+    const ranges = last ? program.slices : program.gradientSlices;
+    const update = last ? ranges.at(-1) : undefined;
     let status = Status.done;
-    if (last && program.slices.length === 1) {
-      const ran = runtime.runAsync(program.all, this.#counted);
+    for (const range of ranges) {
+      const ran = runtime.runAsync(range, range === update ? this.#counted : undefined);
       status = typeof ran === "number" ? ran : await ran;
-    } else {
-      const ranges = last ? program.slices : program.spans.slice(0, 3);
-      for (const range of ranges) {
-        const ran = runtime.runAsync(range, last && range === ranges.at(-1) ? this.#counted : undefined);
-        status = typeof ran === "number" ? ran : await ran;
-        if (status !== Status.done) break;
-        const pause = this.#pace.pause();
-        if (pause && range !== ranges.at(-1)) {
-          await pause;
-          this.#check();
-        }
+      if (status !== Status.done || range === update) break;
+      const pause = this.#pace.pause();
+      if (pause) {
+        await pause;
+        this.#check();
       }
     }
     const who = `fit: epoch ${epoch}, batch ${step}`;

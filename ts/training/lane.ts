@@ -64,7 +64,7 @@ export class Lane {
     if (bytes <= this.#arenaBytes) return;
     const { heap } = this.runtime;
     heap.free(this.#arena);
-    this.#arenaBytes = 0;
+    this.#arena = this.#arenaBytes = 0;
     this.changes++; // where the next line throws, programs have no arena until they are asked for again
     this.#arena = heap.allocate(bytes, who);
     this.#arenaBytes = bytes;
@@ -76,7 +76,7 @@ export class Lane {
     if (bytes > this.#stagingBytes) {
       const { heap } = this.runtime;
       heap.free(this.#staging);
-      this.#stagingBytes = 0;
+      this.#staging = this.#stagingBytes = 0; // where the next line throws, the place may soon be another's
       this.#staging = heap.allocate(bytes, this.name);
       this.#stagingBytes = bytes;
     }

@@ -52,11 +52,11 @@ export interface Program {
   /** The tape's address. */
   tape: number;
   arenaBytes: number;
-  /** gather, forward, backward, update. */
-  spans: Range[];
   all: Range;
   /** `all` in ranges of bounded work. */
   slices: Range[];
+  /** The same without the update. */
+  gradientSlices: Range[];
   instructions: Instruction[];
   /** What it predicts. */
   predictions: Tensor[];
@@ -113,32 +113,27 @@ export function buildProgram(state: ModelState, lane: Lane, spec: ProgramSpec): 
   heap.u32.set(tape.words, address >>> 2);
 
   const { instructions } = tape;
-  const ends = instructions.map((_, i) => address + (instructions[i + 1]?.at ?? tape.words.length) * 4);
-  const range = (first: number, last: number): Range => ({
-    from: address + (instructions[first]?.at ?? tape.words.length) * 4,
-    to: last >= first ? ends[last]! : address + (instructions[first]?.at ?? tape.words.length) * 4,
-    team: instructions.slice(first, last + 1).some((i) => i.team),
-    work: instructions.slice(first, last + 1).reduce((sum, i) => sum + i.work, 0),
+  const at = (i: number) => address + (instructions[i]?.at ?? tape.words.length) * 4;
+  const range = ([first, end]: [number, number]): Range => ({
+    from: at(first),
+    to: at(end),
+    team: instructions.slice(first, end).some((i) => i.team),
+    work: instructions.slice(first, end).reduce((sum, i) => sum + i.work, 0),
   });
-  const spans = [Span.gather, Span.forward, Span.backward, Span.update].map((span) => {
-    const first = instructions.findIndex((i) => i.node.span >= span);
-    let last = instructions.length - 1;
-    while (last >= 0 && instructions[last]!.node.span > span) last--;
-    return range(first < 0 ? instructions.length : first, last);
-  });
+  const beforeUpdate = instructions.filter((i) => i.node.span < Span.update);
   return {
     tape: address,
     arenaBytes: tape.arenaBytes,
-    spans,
-    all: range(0, instructions.length - 1),
-    slices: sliced(instructions).map(([first, last]) => range(first, last)),
+    all: range([0, instructions.length]),
+    slices: sliced(instructions).map(range),
+    gradientSlices: sliced(beforeUpdate).map(range),
     instructions,
     predictions: builder.predictions,
     inputGradients: builder.inputGradients,
   };
 }
 
-/** Runs of instructions whose work together stays below SLICE; the update span is never cut. */
+/** [first, end) of runs of instructions whose work together stays below SLICE; the update span is never cut. */
 function sliced(instructions: Instruction[]): [number, number][] {
   const slices: [number, number][] = [];
   let first = 0;
@@ -146,13 +141,13 @@ function sliced(instructions: Instruction[]): [number, number][] {
   instructions.forEach((instruction, i) => {
     const inUpdate = instruction.node.span === Span.update && instructions[i - 1]?.node.span === Span.update;
     if (i > first && work + instruction.work > SLICE && !inUpdate) {
-      slices.push([first, i - 1]);
+      slices.push([first, i]);
       first = i;
       work = 0;
     }
     work += instruction.work;
   });
-  if (instructions.length) slices.push([first, instructions.length - 1]);
+  if (instructions.length) slices.push([first, instructions.length]);
   return slices;
 }
 

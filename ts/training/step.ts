@@ -74,9 +74,9 @@ export class Pace {
 
   constructor(readonly turn: () => Promise<void>) {}
 
-  /** Lets the event loop have its turn where it has waited for ~10 ms. Undefined where it has not. */
+  /** Lets the event loop have its turn where it has waited for 4 ms: with a slice of 8 ms on top, 12. Undefined where it has not. */
   pause(): Promise<void> | undefined {
-    if (performance.now() - this.#since < 10) return undefined;
+    if (performance.now() - this.#since < 4) return undefined;
     return this.turn().then(() => {
       this.#since = performance.now();
     });
