@@ -4,7 +4,7 @@
 //   node build.js core     the cores only
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
 
@@ -68,7 +68,6 @@ async function buildBundles() {
     splitting: true,
     format: "esm",
     target: "es2022",
-    minify: true,
     legalComments: "none",
     banner: { js: LICENSE },
     logLevel: "warning",
@@ -84,11 +83,17 @@ async function buildBundles() {
       "platform/browser": "ts/runtime/platform/browser.ts",
     },
     outdir: "dist",
+    minifySyntax: true, // whole lines and names: what is thrown in it can be read, and bundlers minify anyway
     external: ["commander", "csv-parse", "csv-parse/*", "node:*"],
     plugins: [resolve(undefined)],
   });
-  await build({ ...common, entryPoints: library, outdir: "dist/browser", plugins: [resolve("browser")] });
+  await build({ ...common, minify: true, entryPoints: library, outdir: "dist/browser", plugins: [resolve("browser")] });
   run("node_modules/typescript/bin/tsc", "-p", "tsconfig.types.json");
+  // Node's own resolution wants whole file names
+  for (const file of readdirSync("dist/types", { recursive: true }).filter((name) => name.endsWith(".d.ts"))) {
+    const text = readFileSync(`dist/types/${file}`, "utf8");
+    writeFileSync(`dist/types/${file}`, text.replace(/(from |import\()"(\.[^"]*)"/g, '$1"$2.js"'));
+  }
 }
 
 buildCores();

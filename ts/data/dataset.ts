@@ -113,7 +113,8 @@ function readItem(who: string, item: unknown): [Key, unknown][] {
   if (typeof item !== "object" || item === null || !("x" in item) || !("y" in item))
     throw argumentError(who, "{ x, y } and perhaps sampleWeight", item);
   for (const key of Object.keys(item))
-    if (!KEYS.includes(key as Key)) throw argumentError(who, "x, y and perhaps sampleWeight", key);
+    if (!KEYS.includes(key as Key) && key !== "columns" && key !== "classes")
+      throw argumentError(who, "x, y and perhaps sampleWeight", key);
   return KEYS.filter((key) => (item as Item)[key] !== undefined).map((key) => [key, (item as Item)[key]]);
 }
 

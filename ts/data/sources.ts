@@ -22,7 +22,8 @@ export interface BatchSource {
 
 export const isBatchSource = (source: Batch | BatchSource): source is BatchSource => "batches" in source;
 
-const KEYS = ["x", "y", "sampleWeight"];
+/** A table that `csv` read may be given as it is. */
+const KEYS = ["x", "y", "sampleWeight", "columns", "classes"];
 
 /** Arrays, a dataset or an iterable of batches. */
 export function readFitData(who: string, data: unknown): Batch | BatchSource {
@@ -47,7 +48,7 @@ function readBatch(who: string, data: unknown): Batch {
   if (typeof data !== "object" || data === null || !("x" in data) || !("y" in data))
     throw argumentError(who, "data as { x, y }, a dataset or an iterable of batches", data);
   for (const key of Object.keys(data))
-    if (!KEYS.includes(key)) throw argumentError(who, "data with x, y and perhaps sampleWeight", data);
+    if (!KEYS.includes(key)) throw argumentError(who, "data with x, y and perhaps sampleWeight", key);
   const { x, y, sampleWeight } = data as Batch;
   return { x, y, sampleWeight };
 }
