@@ -13,6 +13,7 @@ import {
   type Model,
   meanSquaredError,
   type NDArray,
+  relu,
   saveModel,
   sequential,
   setSeed,
@@ -554,4 +555,11 @@ describe("frozen layers", () => {
     await model.fit(data, { initialEpoch: 2, epochs: 3 });
     expect(model.getWeights()["dense_1/kernel"]).not.toEqual(before["dense_1/kernel"]);
   });
+});
+
+test("a model without parameters is trained too: nothing to clip, nothing to update", () => {
+  const model = sequential([relu({ inputShape: [3] })]);
+  model.compile({ optimizer: adam(), loss: meanSquaredError(), clipNorm: 1, clipValue: 1 });
+  expect(model.trainOnBatch(Float32Array.of(-1, 2, 3), new Float32Array(3)).loss).toBeCloseTo(13 / 3, 6);
+  model.dispose();
 });
