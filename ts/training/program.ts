@@ -381,7 +381,8 @@ class ProgramBuilder {
     const gradients = this.#absolute([floats], "gradients", compiled.gradients);
     const parameters = this.#block("parameters", floats);
     const segments = this.#absolute([compiled.segmentCount, 8], "segments", compiled.segments);
-    const factor = clipNorm && floats ? clip([gradients, parameters, segments], { clipNorm, clipValue: clipValue ?? 0 }) : null;
+    const factor =
+      clipNorm && floats ? clip([gradients, parameters, segments], { clipNorm, clipValue: clipValue ?? 0 }) : null;
     const slots = [0, 1, 2].map((i) => {
       const address = compiled.slots[i];
       return address ? this.#absolute([floats], `optimizer/${optimizer.plan.slots[i]}`, address) : null;
