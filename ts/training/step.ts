@@ -3,7 +3,6 @@
 import { Halt, State, Status } from "../../assembly/isa";
 import { type CoreArray, checkFinite } from "../data/arrays";
 import { DownhillError } from "../errors";
-import type { Range } from "../runtime/runtime";
 import { rateAt } from "../schedules/schedules";
 import { type Examples, stage } from "./batch";
 import { writeSegments } from "./compile";
@@ -57,15 +56,9 @@ export function numericError(who: string, lane: Lane): DownhillError {
 }
 
 /** Runs all of a program on staged examples, at once. */
-export function runStaged(
-  state: ModelState,
-  lane: Lane,
-  program: Program,
-  examples: Examples,
-  range: Range = program.all,
-) {
+export function runStaged(state: ModelState, lane: Lane, program: Program, examples: Examples): Status {
   stage(lane, examples, 0, examples.rows);
-  return state.runtime.run(range);
+  return state.runtime.run(program.all);
 }
 
 /** Slices of a fit or evaluation: how long the event loop has waited. */
