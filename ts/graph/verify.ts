@@ -5,8 +5,8 @@ import { Base } from "../../assembly/isa";
 import type { Tensor } from "./graph";
 import type { Instruction, Part, Tape } from "./tape";
 
-/** How large the memory behind each base is, in bytes. */
-export type Limits = Record<Base, number>;
+/** The blocks behind each base: where each begins and ends, in bytes from the base. */
+export type Limits = Record<Base, readonly (readonly [from: number, to: number])[]>;
 
 /** Throws where a tape would read or write what it must not. */
 export function verify(tape: Tape, limits: Limits): void {
@@ -33,8 +33,8 @@ export function verify(tape: Tape, limits: Limits): void {
       if (base !== part.tensor.place.base || offset < start || offset + part.bytes > start + part.tensor.bytes)
         throw complaint(instruction, part, "lies outside its tensor");
     }
-    if (offset % 4 !== 0 || offset < 0 || offset + part.bytes > limits[base])
-      throw complaint(instruction, part, `lies outside its block of ${limits[base]} bytes`);
+    if (offset % 4 !== 0 || !limits[base].some(([from, to]) => offset >= from && offset + part.bytes <= to))
+      throw complaint(instruction, part, "lies outside its block");
   }
 }
 

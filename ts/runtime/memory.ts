@@ -101,6 +101,11 @@ export class Memory {
     this.#renew();
   }
 
+  /** Bytes of the region at `at`; 0 where none begins. */
+  sizeOf(at: number): number {
+    return this.#sizes.get(at) ?? 0;
+  }
+
   /** Gives a region back. */
   free(at: number): void {
     const bytes = this.#sizes.get(at);

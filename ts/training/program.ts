@@ -17,7 +17,6 @@ import { activityPenalty, activityPenaltyBackward, objective, penaltyGradient } 
 import { shuffle } from "../ops/shuffle";
 import { accumulate, clip, copy, fill, guard, optimizerStep } from "../ops/update";
 import { penaltyOf } from "../regularizers/regularizers";
-import { ADDRESS_SPACE } from "../runtime/memory";
 import type { Range } from "../runtime/runtime";
 import { type Lane, REPORT_HEAD } from "./lane";
 import type { Compiled, ModelState } from "./state";
@@ -92,11 +91,13 @@ export function lowerProgram(
     graph.nodes.filter((node) => node.span === span),
   );
   const tape = lower(graph, plan(graph, runtime.threads), runtime.threads, lane.state);
+  const { gradients, segments, slots = [] } = state.compiled ?? {};
+  const block = (at = 0) => [at, at + runtime.heap.sizeOf(at)] as const;
   verify(tape, {
-    [Base.absolute]: ADDRESS_SPACE,
-    [Base.parameters]: structure.parameterFloats * 4,
-    [Base.statistics]: structure.statisticFloats * 4,
-    [Base.arena]: tape.arenaBytes,
+    [Base.absolute]: [lane.state, spec.order, gradients, segments, ...slots].map(block),
+    [Base.parameters]: [[0, structure.parameterFloats * 4]],
+    [Base.statistics]: [[0, structure.statisticFloats * 4]],
+    [Base.arena]: [[0, tape.arenaBytes]],
   });
   return { tape, builder };
 }
