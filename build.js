@@ -9,6 +9,7 @@ import { deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
 
 const TARGETS = ["strict", "fastMath", "strictShared", "fastMathShared"];
+const asc = (target) => run("node_modules/assemblyscript/bin/asc.js", "--target", target);
 const run = (script, ...args) => execFileSync(process.execPath, [script, ...args], { stdio: "inherit" });
 
 /** Opcodes in assembly/isa.ts, Op.count left out. */
@@ -20,7 +21,7 @@ function opcodeCount() {
 
 /** Compiles one target and writes it, deflated, as a module whose default export is base64: gzip cannot see through base64, so what it is to save must be saved before. */
 function buildCore(target) {
-  run("node_modules/assemblyscript/bin/asc.js", "--target", target);
+  asc(target);
   const bytes = readFileSync(`build/core/${target}.wasm`);
   writeFileSync(
     `build/core/${target}.js`,
@@ -34,6 +35,7 @@ function buildCores() {
   mkdirSync("build/core", { recursive: true });
   writeFileSync("build/core/core.d.ts", "declare const base64: string;\nexport default base64;\n");
   const [strict] = TARGETS.map(buildCore);
+  asc("debug"); // for tests: its interpreter checks each instruction; it is not shipped
   const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(strict), { env: { memory } });
   if (exports.kernelCount.value !== opcodeCount())
