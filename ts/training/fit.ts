@@ -298,7 +298,7 @@ class Loop {
       beginUpdate(state, lane);
       const start = row;
       const end = Math.min(dataset.rows, start + batch * group);
-      if (group > 1) this.#beginGroup(dataset, start, end - start);
+      if (group > 1) this.#beginGroup((output) => dataset.labels(output, start, end - start));
       while (row < end) {
         const count = Math.min(batch, end - row);
         dataset.load(row, count);
@@ -316,16 +316,15 @@ class Loop {
   }
 
   /** Gradients of a group add up to those of one batch: each slice divides by the labels of all. */
-  #beginGroup(dataset: TrainingSet, first: number, count: number): void {
+  #beginGroup(labels: (output: number) => number): void {
+    const { structure, runtime, statistics } = this.state;
     const lane = this.#lane;
-    this.#clearGradients();
-    for (let output = 0; output < this.#compiled.losses.length; output++)
-      lane.setReal(State.denominators + output, dataset.labels(output, first, count));
-  }
-
-  #clearGradients(): void {
-    const { structure, runtime } = this.state;
     runtime.heap.clear(this.#compiled.gradients, structure.parameterFloats * 4);
+    const copy = statistics + structure.statisticFloats * 4;
+    runtime.heap.u8.copyWithin(copy, statistics, copy);
+    lane.set(State.statistics, copy);
+    for (let output = 0; output < this.#compiled.losses.length; output++)
+      lane.setReal(State.denominators + output, labels(output));
   }
 
   /** Runs a batch: all of its spans but `update` where more batches of the group follow. */
@@ -388,22 +387,14 @@ class Loop {
         state.check();
       }
       beginUpdate(state, lane);
-      const many = group.length > 1;
-      const all = group.reduce((sum, { rows }) => sum + rows, 0);
-      if (many) {
-        this.#clearGradients();
-        for (let output = 0; output < this.#compiled.losses.length; output++)
-          lane.setReal(
-            State.denominators + output,
-            group.reduce((sum, e) => sum + labelsOf(e, output), 0),
-          );
-      }
+      const all = this.#group > 1 ? group.reduce((sum, { rows }) => sum + rows, 0) : 0;
+      if (all) this.#beginGroup((output) => group.reduce((sum, e) => sum + labelsOf(e, output), 0));
       let row = 0;
       for (const [i, examples] of group.entries()) {
         lane.set(State.row, row);
         row += examples.rows;
         stage(lane, examples, 0, examples.rows);
-        const program = programFor(state, lane, "train", examples, examples.rows, true, many ? all : 0);
+        const program = programFor(state, lane, "train", examples, examples.rows, true, all);
         if (!(await this.#run(program, i === group.length - 1, epoch, step, examples))) return false;
         this.#add(examples.rows);
       }

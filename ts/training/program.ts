@@ -94,7 +94,7 @@ export function lowerProgram(
   const { gradients, segments, slots = [] } = state.compiled ?? {};
   const block = (at = 0) => [at, at + runtime.heap.sizeOf(at)] as const;
   verify(tape, {
-    [Base.absolute]: [lane.state, spec.order, gradients, segments, ...slots].map(block),
+    [Base.absolute]: [lane.state, state.statistics, spec.order, gradients, segments, ...slots].map(block),
     [Base.parameters]: [[0, structure.parameterFloats * 4]],
     [Base.statistics]: [[0, structure.statisticFloats * 4]],
     [Base.arena]: [[0, tape.arenaBytes]],
@@ -326,8 +326,8 @@ class ProgramBuilder {
     });
   }
 
-  #block(name: string, floats: number): Tensor {
-    return this.graph.leaf([floats], name, { base: Base.parameters, offset: 0 });
+  #block(name: string, floats: number, base = Base.parameters): Tensor {
+    return this.graph.leaf([floats], name, { base, offset: 0 });
   }
 
   #backward({ gradients }: Compiled): void {
@@ -360,6 +360,7 @@ class ProgramBuilder {
     });
     this.inputGradients = inputs.map((x) => found.get(x));
     for (const g of this.inputGradients) if (g) graph.kept.add(g);
+    if (spec.accumulate) for (const update of this.#updates) update(); // of a copy, which #update puts in force
   }
 
   #penaltyGradient({ gradients, segments, segmentCount }: Compiled): void {
@@ -376,7 +377,8 @@ class ProgramBuilder {
 
   #update(compiled: Compiled): void {
     const { graph } = this;
-    const floats = this.state.structure.parameterFloats;
+    const { structure, statistics } = this.state;
+    const floats = structure.parameterFloats;
     const { clipNorm, clipValue, optimizer } = compiled;
     graph.apply(guard, [], {});
     const gradients = this.#absolute([floats], "gradients", compiled.gradients);
@@ -392,6 +394,10 @@ class ProgramBuilder {
       ...optimizer.plan.step,
       clipValue: clipValue ?? 0,
     });
-    for (const update of this.#updates) update();
+    if (!this.spec.accumulate) for (const update of this.#updates) update();
+    else if (this.#updates.length) {
+      const moved = this.#block("statistics", structure.statisticFloats, Base.statistics);
+      copy([this.#absolute(moved.shape, "statistics", statistics), moved], {});
+    }
   }
 }

@@ -91,7 +91,7 @@ export class ModelState implements Disposable {
     const { parameterFloats, statisticFloats } = structure;
     try {
       this.parameters = heap.allocate(parameterFloats * 4, this.#largest());
-      this.statistics = heap.allocate(statisticFloats * 4, name);
+      this.statistics = heap.allocate(statisticFloats * 8, name); // and a copy that batches of a group move
       heap.clear(this.parameters, parameterFloats * 4);
       heap.clear(this.statistics, statisticFloats * 4);
       this.#run({ kind: "initialize", rows: 1, inputs: [], targets: [], training: false, accumulate: 0 });
@@ -145,7 +145,6 @@ export class ModelState implements Disposable {
       const high = Math.floor(this.seed / 2 ** 32);
       lane.set(State.stream, (this.stream ^ Math.imul(high, 0x9e3779b9)) >>> 0);
       lane.set(State.parameters, this.parameters);
-      lane.set(State.statistics, this.statistics);
       this.compiled?.losses.forEach(({ weight }, i) => {
         this.runtime.heap.f32[(lane!.report >>> 2) + 4 + 4 * i + 3] = weight;
       });
@@ -198,6 +197,7 @@ export class ModelState implements Disposable {
   prepare(lane: Lane): void {
     const { u32, f32 } = this.runtime.heap;
     const at = lane.state >>> 2;
+    u32[at + State.statistics] = this.statistics;
     u32[at + State.halt] = 0;
     u32[at + State.step] = this.step;
     u32[at + State.pass] = 0;
