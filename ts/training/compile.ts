@@ -153,12 +153,17 @@ export function compile(state: ModelState, config: CompileConfig): void {
         definition: lossDefinition(loss),
         weight: config.lossWeights[i]!,
       })),
-      metrics: config.metrics.map(({ metric, output }) => ({
-        name: several ? `${structure.outputs[output]!.name}${capital(metric.type)}` : metric.type,
-        output,
-        config: metric,
-        definition: metricDefinition(metric),
-      })),
+      metrics: config.metrics.map(({ metric, output }, i) => {
+        const { type } = metric;
+        const before = config.metrics.slice(0, i).filter((m) => m.output === output && m.metric.type === type).length;
+        const name = before ? `${type}_${before}` : type;
+        return {
+          name: several ? structure.outputs[output]!.name + capital(name) : name,
+          output,
+          config: metric,
+          definition: metricDefinition(metric),
+        };
+      }),
       clipNorm: config.clipNorm,
       clipValue: config.clipValue,
       penalised: structure.parameters.some(({ spec }) => spec.regularizer),
