@@ -21,7 +21,11 @@ export class DownhillError extends Error {
 export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}…` : value);
   if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "function") return value.name ? `the function ${value.name}` : "a function";
+  if (typeof value === "function") {
+    const { name, config, definition } = value as typeof value & Record<"config" | "definition", { type?: string }>;
+    if (definition?.type) return `a factory; call it: ${definition.type}()`;
+    return config?.type ? `${config.type}()` : name ? `the function ${name}` : "a function";
+  }
   if (typeof value === "symbol") return "a symbol";
   if (typeof value !== "object" || value === null) return String(value);
   if (Array.isArray(value)) {

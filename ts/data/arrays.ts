@@ -103,7 +103,7 @@ export function toCore(data: NumberArray): CoreArray {
 }
 
 /** Examples of shape `rowShape`: [n, …rowShape], or a flat typed array of n · size numbers. */
-export function readRows(who: string, value: unknown, rowShape: Shape): Rows<NumberArray> {
+export function readRows(who: string, value: unknown, rowShape: Shape, what = "input"): Rows<NumberArray> {
   const { data, shape } = readArray(who, value);
   const size = sizeOf(rowShape);
   const expected = `[${["n", ...rowShape].join(", ")}]`;
@@ -111,12 +111,12 @@ export function readRows(who: string, value: unknown, rowShape: Shape): Rows<Num
     if (data.length === 0 || data.length % size !== 0)
       throw new DownhillError(
         "shape",
-        `${who}: expected input of shape ${expected} or a multiple of ${size} numbers, got ${data.length}`,
+        `${who}: expected ${what} of shape ${expected} or a multiple of ${size} numbers, got ${data.length}`,
       );
     return { data, rows: data.length / size };
   }
   if (shape.length !== rowShape.length + 1 || rowShape.some((d, i) => d !== shape[i + 1]))
-    throw shapeError(who, "input", expected, shape);
+    throw shapeError(who, what, expected, shape);
   if (shape[0] === 0)
     throw new DownhillError("shape", `${who}: expected at least one example, got shape [${shape.join(", ")}]`);
   return { data, rows: shape[0]! };
@@ -218,7 +218,9 @@ export function readElements(
   const { data, shape } = readArray(who, value);
   const one = sizeOf(rowShape) === 1;
   const { rows } =
-    one && shape?.length === 1 ? { rows: shape[0]! } : readRows(who, shape ? { data, shape } : data, rowShape);
+    one && shape?.length === 1
+      ? { rows: shape[0]! }
+      : readRows(who, shape ? { data, shape } : data, rowShape, "targets");
   if (rows === 0) throw new DownhillError("shape", `${who}: expected at least one target, got none`);
   const floats = data instanceof Float32Array ? data : Float32Array.from(data);
   const size = sizeOf(rowShape);

@@ -22,13 +22,16 @@ export interface BatchSource {
 
 export const isBatchSource = (source: Batch | BatchSource): source is BatchSource => "batches" in source;
 
+const EXPECTED = "data as one object { x, y }, a dataset or an iterable of batches";
+
 /** A table that `csv` read may be given as it is. */
 const KEYS = ["x", "y", "sampleWeight", "columns", "classes"];
 
 /** Arrays, a dataset or an iterable of batches. */
 export function readFitData(who: string, data: unknown): Batch | BatchSource {
-  if (typeof data !== "object" || data === null)
-    throw argumentError(who, "data as { x, y }, a dataset or an iterable of batches", data);
+  const first = (data as { 0?: unknown } | null)?.[0]; // of x, given by position
+  if (typeof data !== "object" || data === null || Array.isArray(first) || typeof first === "number")
+    throw argumentError(who, EXPECTED, data);
   if ("arrays" in data && typeof data.arrays === "function") return data.arrays() as Batch | BatchSource;
   if (Symbol.iterator in data || Symbol.asyncIterator in data) {
     const iterable = data as AsyncIterable<unknown> & Partial<AsyncIterator<unknown>>;
@@ -46,7 +49,7 @@ export function readFitData(who: string, data: unknown): Batch | BatchSource {
 
 function readBatch(who: string, data: unknown): Batch {
   if (typeof data !== "object" || data === null || !("x" in data) || !("y" in data))
-    throw argumentError(who, "data as { x, y }, a dataset or an iterable of batches", data);
+    throw argumentError(who, EXPECTED, data);
   for (const key of Object.keys(data))
     if (!KEYS.includes(key)) throw argumentError(who, "data with x, y and perhaps sampleWeight", key);
   const { x, y, sampleWeight } = data as Batch;

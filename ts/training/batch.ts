@@ -83,8 +83,7 @@ export function readInputs(who: string, state: ModelState, x: unknown, finite = 
   let rows = -1;
   splitPorts(`${who}: x`, inputs, inputForm, x).forEach((value, slot) => {
     const { name, value: port } = inputs[slot]!;
-    const label = firstLayer(state, slot) ?? name;
-    const read = readRows(label, value, port.shape);
+    const read = readRows(`${who}: x: ${firstLayer(state, slot) ?? name}`, value, port.shape);
     const size = sizeOf(port.shape);
     if (finite) checkFinite(`${who}: x`, read.data, size);
     if (rows >= 0 && read.rows !== rows)

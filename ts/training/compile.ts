@@ -153,10 +153,9 @@ export function compile(state: ModelState, config: CompileConfig): void {
         definition: lossDefinition(loss),
         weight: config.lossWeights[i]!,
       })),
-      metrics: config.metrics.map(({ metric, output }, i) => {
-        const { type } = metric;
-        const before = config.metrics.slice(0, i).filter((m) => m.output === output && m.metric.type === type).length;
-        const name = before ? `${type}_${before}` : type;
+      metrics: config.metrics.map(({ metric, output }, i, all) => {
+        const twins = all.slice(0, i).filter((m) => m.output === output && m.metric.type === metric.type).length;
+        const name = metric.type + (twins ? `_${twins}` : "");
         return {
           name: several ? structure.outputs[output]!.name + capital(name) : name,
           output,

@@ -32,8 +32,8 @@ export const readBatch = (
 
 /** Means over all examples; see Model.evaluate. */
 export async function evaluate(state: ModelState, data: unknown, options: unknown): Promise<Logs> {
-  const { batchSize, signal } = readOptions("evaluate", options, { batchSize: or(count(), 256), signal: signalField });
   const source = readFitData("evaluate", data);
+  const { batchSize, signal } = readOptions("evaluate", options, { batchSize: or(count(), 256), signal: signalField });
   const whole = isBatchSource(source) ? undefined : readBatch("evaluate", state, source);
   state.need("evaluate");
   signal?.throwIfAborted();

@@ -89,10 +89,10 @@ function readFitOptions(options: unknown) {
 
 /** Trains; see Model.fit. */
 export async function fit(model: Model, state: ModelState, data: unknown, options: unknown): Promise<History> {
+  const source = readFitData("fit", data);
   const read = readFitOptions(options);
   const { epochs, initialEpoch, signal, accumulate, stepsPerEpoch, classWeight } = read;
   const validationSplit = read.validationSplit;
-  const source = readFitData("fit", data);
   let examples: Examples | undefined;
   let validation: Examples | undefined;
   if (isBatchSource(source)) {

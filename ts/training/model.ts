@@ -392,7 +392,7 @@ const modelOptions = {
  */
 export function sequential(layers: readonly Layer[] = [], options?: ModelOptions): Model<NDArray> {
   const { name = "sequential", runtime = defaultRuntime() } = readOptions("sequential", options, modelOptions);
-  if (!Array.isArray(layers)) throw argumentError("sequential", "a list of layers", layers);
+  if (!Array.isArray(layers)) throw argumentError("sequential", "a list such as [dense(10)]", layers);
   return new Sequential(layers, name, runtime);
 }
 
