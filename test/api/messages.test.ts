@@ -1,7 +1,20 @@
 // What a newcomer's first mistakes are told: the call, the argument, and what to write instead.
 
-import { describe, expect, it } from "vitest";
-import { adam, dense, l2, meanSquaredError, relu, sequential, softmaxCrossEntropy } from "../../ts/index";
+import { describe, expect, it, vi } from "vitest";
+import {
+  activation,
+  adam,
+  binaryCrossEntropy,
+  dense,
+  type Layer,
+  l2,
+  meanSquaredError,
+  relu,
+  sequential,
+  sigmoid,
+  softmax,
+  softmaxCrossEntropy,
+} from "../../ts/index";
 import { any, classifier, floats, labels, rejected, thrown } from "../support/contract";
 
 const x = floats(32);
@@ -53,6 +66,34 @@ describe("a factory that was not called", () => {
     thrown("argument", () => sequential(any(dense(1))), "sequential: expected a list such as [dense(10)], got dense()");
     thrown("argument", () => classifier().compile(any({ optimizer: relu() })), /got relu\(\)$/);
     thrown("argument", () => sequential([any(function own() {})]), /got the function own$/);
+  });
+});
+
+describe("a loss that takes logits, behind probabilities", () => {
+  const warnings = (layers: Layer[], loss: ReturnType<typeof meanSquaredError>) => {
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    sequential([dense(4, { inputShape: [4] }), ...layers]).compile({ optimizer: adam(), loss });
+    const said = warn.mock.calls.map(String);
+    warn.mockRestore();
+    return said;
+  };
+  const crossEntropy = softmaxCrossEntropy();
+  it("is warned of, once a compile", () => {
+    const warning = (loss: string, layer: string) => [`downhill: ${loss} takes logits, but ${layer}`];
+    const [classes, binary] = ["softmaxCrossEntropy", "binaryCrossEntropy"] as const;
+    expect(warnings([softmax()], crossEntropy)).toEqual(warning(classes, "softmax_1 ends in softmax"));
+    expect(warnings([activation("softmax")], crossEntropy)).toEqual(warning(classes, "activation_1 ends in softmax"));
+    expect(warnings([dense(3, { activation: "softmax" })], crossEntropy)).toEqual(
+      warning(classes, "dense_2 ends in softmax"),
+    );
+    expect(warnings([sigmoid()], binaryCrossEntropy())).toEqual(warning(binary, "sigmoid_1 ends in sigmoid"));
+  });
+  it("and nothing else is", () => {
+    expect(warnings([], crossEntropy)).toEqual([]);
+    expect(warnings([softmax(), dense(3)], crossEntropy)).toEqual([]);
+    expect(warnings([relu()], crossEntropy)).toEqual([]);
+    expect(warnings([sigmoid()], binaryCrossEntropy({ fromLogits: false }))).toEqual([]);
+    expect(warnings([sigmoid()], meanSquaredError())).toEqual([]);
   });
 });
 

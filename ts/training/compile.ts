@@ -186,6 +186,16 @@ export function compile(state: ModelState, config: CompileConfig): void {
   writeSegments(state); // an evaluation may come before the first step
 }
 
+/** Warns where a loss that takes logits is given probabilities: such a model trains, but badly. */
+export function warnOfProbabilities({ structure, compiled }: ModelState): void {
+  structure.outputs.forEach(({ name, value }, i) => {
+    const { config, definition } = compiled!.losses[i]!;
+    const { type, activation = type } = value.call?.layer.config ?? config;
+    if (definition.prediction(config) === "logits" && /^s(oftmax|igmoid)$/.test(activation as string))
+      console.warn(`downhill: ${config.type} takes logits, but ${name} ends in ${activation}`);
+  });
+}
+
 function checkDecayFilter(state: ModelState, optimizer: Built): void {
   const keys = new Set(state.structure.parameters.map((entry) => entry.key));
   for (const key of (optimizer["decayFilter"] as string[] | undefined) ?? [])

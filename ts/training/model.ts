@@ -12,7 +12,7 @@ import { boolean, check, name as nameField, nonNegative, optional, or, readOptio
 import type { Built } from "../registry";
 import { defaultRuntime, nextStream, Runtime } from "../runtime/runtime";
 import { type Examples, readExamples, refill } from "./batch";
-import { type CompileOptions, compile, readCompileOptions, writeSegments } from "./compile";
+import { type CompileOptions, compile, readCompileOptions, warnOfProbabilities, writeSegments } from "./compile";
 import { addressOf, evaluate, predict } from "./evaluate";
 import { type FitOptions, fit, type History } from "./fit";
 import { batchLogs, type Logs } from "./logs";
@@ -116,6 +116,7 @@ export class Model<P extends Prediction = Prediction> {
     const config = readCompileOptions(state, options);
     state.needIdle("compile");
     compile(state, config);
+    warnOfProbabilities(state);
   }
 
   /**
