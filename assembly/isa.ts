@@ -458,7 +458,7 @@ export const enum BatchNormForward {
   relu, // 0 or 1
 }
 
-/** partials[chunk] = (Σ g·x̂, Σ g), g = dy, or where relu, dy · [γx̂ + β > 0]. Split over chunks. */
+/** partials[chunk] = (Σ g·(x − mean), Σ g), g = dy, or where relu, dy · [γx̂ + β > 0]. Split over chunks. */
 export const enum BatchNormBackwardSums {
   partials, // (chunks, 2, channels)
   dy, // (rows, channels)
@@ -473,30 +473,34 @@ export const enum BatchNormBackwardSums {
   relu,
 }
 
-/** dgamma = Σ over chunks of partials[·, 0], dbeta = Σ of partials[·, 1]. */
+/**
+ * dgamma = inverseStd · Σ over chunks of partials[·, 0], dbeta = Σ of partials[·, 1]; of them, for dx:
+ * scale = γ · inverseStd, slope = −dgamma · inverseStd/rows, offset = −dbeta/rows (both 0 where frozen: moving statistics).
+ */
 export const enum BatchNormBackwardCombine {
   dgamma, // (channels)
   dbeta, // (channels)
+  coefficients, // (3, channels): scale, slope, offset
   partials, // (chunks, 2, channels)
+  inverseStd,
+  gamma,
+  rows,
   chunks,
   channels,
+  frozen,
 }
 
-/** dx = γ · inverseStd · (g − (dbeta + x̂ · dgamma)/rows); where frozen (moving statistics), dx = γ · inverseStd · g. */
+/** dx = scale · (g + slope · (x − mean) + offset) = γ · inverseStd · (g − (dbeta + x̂ · dgamma)/rows). */
 export const enum BatchNormBackward {
   dx, // (rows, channels)
   dy, // (rows, channels)
   x, // (rows, channels)
   mean,
-  inverseStd,
-  gamma,
   beta,
-  dgamma,
-  dbeta,
+  coefficients, // (3, channels), of the combination
   rows,
   channels,
   relu,
-  frozen,
 }
 
 /** moving = momentum · moving + (1 − momentum) · value. */

@@ -188,7 +188,7 @@ function batchNormCase(shape: string): KernelCase {
       const [g, b] = [core.floats(gamma), core.floats(beta)];
       const [mean, variance, inverseStd] = [core.buffer(channels), core.buffer(channels), core.buffer(channels)];
       const [dgamma, dbeta] = [core.buffer(channels), core.buffer(channels)];
-      const partials = core.buffer(2 * chunks * channels);
+      const [partials, coefficients] = [core.buffer(2 * chunks * channels), core.buffer(3 * channels)];
       const epsilon = 1e-5;
       const tape = core.tape([
         { op: Op.batchNormMoments, pointers: [partials, xs], sizes: [rows, channels, chunkRows] },
@@ -204,11 +204,15 @@ function batchNormCase(shape: string): KernelCase {
           pointers: [partials, dys, xs, mean, inverseStd, g, b],
           sizes: [rows, channels, chunkRows, 0],
         },
-        { op: Op.batchNormBackwardCombine, pointers: [dgamma, dbeta, partials], sizes: [chunks, channels] },
+        {
+          op: Op.batchNormBackwardCombine,
+          pointers: [dgamma, dbeta, coefficients, partials, inverseStd, g],
+          sizes: [rows, chunks, channels, 0],
+        },
         {
           op: Op.batchNormBackward,
-          pointers: [dx, dys, xs, mean, inverseStd, g, b, dgamma, dbeta],
-          sizes: [rows, channels, 0, 0],
+          pointers: [dx, dys, xs, mean, b, coefficients],
+          sizes: [rows, channels, 0],
         },
       ]);
       return {

@@ -2,7 +2,7 @@
 //
 // A round takes one sample of every contestant, in an order that turns with each round, so that a slow moment hits them
 // all alike. A sample is as many calls as fill SAMPLE_MS, after one call that is not timed (it brings the caches back
-// from what ran before). Before the first round everything runs until V8 has tiered up (80–140 calls of a small kernel).
+// from what ran before; what takes longer than WARM_MS brings them back by itself). Before the first round everything runs until V8 has tiered up (80–140 calls of a small kernel).
 // Where the host can tell that the process lost its core during a sample, the sample is taken again, twice at most. (A
 // long sample is interrupted on the quietest of machines: one interruption in TOLERATED_MS is let pass.)
 
@@ -27,6 +27,7 @@ const SAMPLE_MS = 1;
 const WARM_UP_CALLS = 160;
 const WARM_UP_MS = 150;
 const WARM_UP_LEAST = 3;
+const WARM_MS = 20;
 const RETRIES = 2;
 const TOLERATED_MS = 20;
 
@@ -36,18 +37,18 @@ export function median(values: number[]): number {
   return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Warms up and returns how many calls fill a sample. */
-function warmUp({ run }: Contestant, { now }: Clock): number {
+/** Warms up and returns how many calls fill a sample, and whether one more goes before it. */
+function warmUp({ run }: Contestant, { now }: Clock): { calls: number; first: boolean } {
   const start = now();
   for (let i = 0; i < WARM_UP_CALLS && (i < WARM_UP_LEAST || now() - start < WARM_UP_MS); i++) run();
   let best = Number.POSITIVE_INFINITY;
   for (let i = 0; i < 3; i++) best = Math.min(best, time(run, 1, now));
-  if (best >= SAMPLE_MS) return 1;
+  if (best >= SAMPLE_MS) return { calls: 1, first: best < WARM_MS };
   // a short call is lost in the clock's own grain: time many
   const many = Math.max(10, Math.ceil(SAMPLE_MS / Math.max(best, 1e-3) / 4));
   time(run, many, now);
   const each = Math.max(Math.min(time(run, many, now), time(run, many, now)), 1e-6);
-  return Math.max(1, Math.ceil(SAMPLE_MS / each));
+  return { calls: Math.max(1, Math.ceil(SAMPLE_MS / each)), first: true };
 }
 
 /** Milliseconds a call. */
@@ -60,17 +61,17 @@ function time(run: () => void, calls: number, now: () => number): number {
 /** Timings of the contestants, in their order. */
 export function measure(contestants: Contestant[], rounds: number, clock: Clock): Timing[] {
   const { now, interruptions } = clock;
-  const calls = contestants.map((contestant) => warmUp(contestant, clock));
+  const plans = contestants.map((contestant) => warmUp(contestant, clock));
   const samples: number[][] = contestants.map(() => []);
   const interrupted = contestants.map(() => 0);
   for (let round = 0; round < rounds; round++)
     for (let i = 0; i < contestants.length; i++) {
       const which = (round + i) % contestants.length;
       const { run } = contestants[which]!;
-      const many = calls[which]!;
+      const { calls: many, first } = plans[which]!;
       let sample = Number.POSITIVE_INFINITY;
       for (let attempt = 0; ; attempt++) {
-        if (many > 1) run();
+        if (first) run();
         const before = interruptions?.() ?? 0;
         const each = time(run, many, now);
         sample = Math.min(sample, each);

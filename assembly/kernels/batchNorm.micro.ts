@@ -1,6 +1,8 @@
 // The arithmetic of one vector of channels: forward and backward must agree on it to the bit, since the backward pass
 // draws ReLU's mask again.
 
+import { BatchNormBackward, BatchNormForward } from "../isa";
+import { pointer } from "../operands";
 import { loadLanes, multiplyAdd, storeLanes } from "./lanes.micro";
 
 /** gamma·inverseStd·(x − mean) + beta, with scale = gamma·inverseStd and centred = x − mean. */
@@ -19,82 +21,126 @@ export function masked(dy: v128, centred: v128, scale: v128, beta: v128, relu: b
   return v128.and(dy, f32x4.gt(normalized(centred, scale, beta), f32x4.splat(0)));
 }
 
-/** y of 16 channels of the rows x … end. */
+/** y of the rows x … end. */
 // @ts-ignore: decorator
 @inline
-export function forward16(
-  x: usize, end: usize, shift: usize, rowBytes: usize,
-  mean: usize, inverseStd: usize, gamma: usize, beta: usize, relu: bool,
-): void {
-  const m0 = v128.load(mean);
-  const m1 = v128.load(mean, 16);
-  const m2 = v128.load(mean, 32);
-  const m3 = v128.load(mean, 48);
-  const s0 = scaleAt(gamma, inverseStd, 0);
-  const s1 = scaleAt(gamma, inverseStd, 16);
-  const s2 = scaleAt(gamma, inverseStd, 32);
-  const s3 = scaleAt(gamma, inverseStd, 48);
-  const b0 = v128.load(beta);
-  const b1 = v128.load(beta, 16);
-  const b2 = v128.load(beta, 32);
-  const b3 = v128.load(beta, 48);
-  const floor = f32x4.splat(0);
-  for (; x < end; x += rowBytes) {
-    const y = x + shift;
-    const y0 = normalized(f32x4.sub(v128.load(x), m0), s0, b0);
-    v128.store(y, relu ? f32x4.pmax(y0, floor) : y0);
-    const y1 = normalized(f32x4.sub(v128.load(x, 16), m1), s1, b1);
-    v128.store(y, relu ? f32x4.pmax(y1, floor) : y1, 16);
-    const y2 = normalized(f32x4.sub(v128.load(x, 32), m2), s2, b2);
-    v128.store(y, relu ? f32x4.pmax(y2, floor) : y2, 32);
-    const y3 = normalized(f32x4.sub(v128.load(x, 48), m3), s3, b3);
-    v128.store(y, relu ? f32x4.pmax(y3, floor) : y3, 48);
+export function forwardRows(args: usize, x: usize, end: usize, rowBytes: usize, relu: bool): void {
+  const shift = pointer(args, BatchNormForward.y) - pointer(args, BatchNormForward.x);
+  const mean = pointer(args, BatchNormForward.mean);
+  const inverseStd = pointer(args, BatchNormForward.inverseStd);
+  const gamma = pointer(args, BatchNormForward.gamma);
+  const beta = pointer(args, BatchNormForward.beta);
+  const wide = rowBytes & ~31;
+  for (; x + (rowBytes << 2) <= end; x += rowBytes << 2) {
+    let c: usize = 0;
+    for (; c < wide; c += 32) {
+      forwardLanes(x + c, rowBytes, shift, mean + c, inverseStd + c, gamma + c, beta + c, true, relu, true);
+      const d = c + 16;
+      forwardLanes(x + d, rowBytes, shift, mean + d, inverseStd + d, gamma + d, beta + d, true, relu, true);
+    }
+    for (let width: usize = 0; c < rowBytes; c += width) {
+      width = c + 16 <= rowBytes ? 16 : 4;
+      forwardLanes(x + c, rowBytes, shift, mean + c, inverseStd + c, gamma + c, beta + c, width == 16, relu, true);
+    }
   }
+  for (; x < end; x += rowBytes)
+    for (let c: usize = 0, width: usize = 0; c < rowBytes; c += width) {
+      width = c + 16 <= rowBytes ? 16 : 4;
+      forwardLanes(x + c, rowBytes, shift, mean + c, inverseStd + c, gamma + c, beta + c, width == 16, relu, false);
+    }
 }
 
-/** scale·g + slope·(x − centre) */
+/** y of one vector of channels: of the row at x, or of four. */
 // @ts-ignore: decorator
 @inline
-export function inputGradient(g: v128, x: v128, scale: v128, slope: v128, centre: v128): v128 {
-  return multiplyAdd(scale, g, f32x4.mul(slope, f32x4.sub(x, centre)));
+function forwardLanes(
+  x: usize, rowBytes: usize, shift: usize,
+  mean: usize, inverseStd: usize, gamma: usize, beta: usize,
+  whole: bool, relu: bool, four: bool,
+): void {
+  const m = loadLanes(mean, whole);
+  const scale = f32x4.mul(loadLanes(gamma, whole), loadLanes(inverseStd, whole));
+  const b = loadLanes(beta, whole);
+  forwardRow(x, shift, m, scale, b, whole, relu);
+  if (!four) return;
+  const x1 = x + rowBytes;
+  const x2 = x1 + rowBytes;
+  forwardRow(x1, shift, m, scale, b, whole, relu);
+  forwardRow(x2, shift, m, scale, b, whole, relu);
+  forwardRow(x2 + rowBytes, shift, m, scale, b, whole, relu);
 }
 
-/** scale · (g − (perRow + centred·slope)): slope = dgamma·inverseStd/rows, perRow = dbeta/rows. */
 // @ts-ignore: decorator
 @inline
-export function centredGradient(g: v128, centred: v128, scale: v128, slope: v128, perRow: v128): v128 {
-  return f32x4.mul(scale, f32x4.sub(f32x4.sub(g, perRow), f32x4.mul(centred, slope)));
+function forwardRow(x: usize, shift: usize, mean: v128, scale: v128, beta: v128, whole: bool, relu: bool): void {
+  const y = normalized(f32x4.sub(loadLanes(x, whole), mean), scale, beta);
+  storeLanes(x + shift, relu ? f32x4.pmax(y, f32x4.splat(0)) : y, whole);
 }
 
-/** dx of one vector of channels in the rows at dy, dy + stride, …: all four loaded before any is stored. */
+/** dx of the rows dy … end. */
 // @ts-ignore: decorator
 @inline
-export function backwardLanes(
-  dy0: usize, stride: usize, xShift: usize, dxShift: usize,
-  mean: usize, inverseStd: usize, gamma: usize, beta: usize, dgamma: usize, dbeta: usize, perRow: v128,
+export function backwardRows(args: usize, dy: usize, end: usize, rowBytes: usize, relu: bool): void {
+  const xShift = pointer(args, BatchNormBackward.x) - pointer(args, BatchNormBackward.dy);
+  const dxShift = pointer(args, BatchNormBackward.dx) - pointer(args, BatchNormBackward.dy);
+  const mean = pointer(args, BatchNormBackward.mean);
+  const beta = pointer(args, BatchNormBackward.beta);
+  const scale = pointer(args, BatchNormBackward.coefficients);
+  const slope = scale + rowBytes;
+  const offset = slope + rowBytes;
+  const wide = rowBytes & ~31;
+  for (; dy + (rowBytes << 2) <= end; dy += rowBytes << 2) {
+    let c: usize = 0;
+    for (; c < wide; c += 32) {
+      backwardLanes(dy + c, rowBytes, xShift, dxShift, mean + c, beta + c, scale + c, slope + c, offset + c, true, relu, true);
+      const d = c + 16;
+      backwardLanes(dy + d, rowBytes, xShift, dxShift, mean + d, beta + d, scale + d, slope + d, offset + d, true, relu, true);
+    }
+    for (let width: usize = 0; c < rowBytes; c += width) {
+      width = c + 16 <= rowBytes ? 16 : 4;
+      backwardLanes(dy + c, rowBytes, xShift, dxShift, mean + c, beta + c, scale + c, slope + c, offset + c, width == 16, relu, true);
+    }
+  }
+  for (; dy < end; dy += rowBytes)
+    for (let c: usize = 0, width: usize = 0; c < rowBytes; c += width) {
+      width = c + 16 <= rowBytes ? 16 : 4;
+      backwardLanes(dy + c, rowBytes, xShift, dxShift, mean + c, beta + c, scale + c, slope + c, offset + c, width == 16, relu, false);
+    }
+}
+
+/** dx of one vector of channels: of the row at dy, or of four. */
+// @ts-ignore: decorator
+@inline
+function backwardLanes(
+  dy: usize, rowBytes: usize, xShift: usize, dxShift: usize,
+  mean: usize, beta: usize, scale: usize, slope: usize, offset: usize,
+  whole: bool, relu: bool, four: bool,
+): void {
+  const m = loadLanes(mean, whole);
+  const b = relu ? loadLanes(beta, whole) : m;
+  const s = loadLanes(scale, whole);
+  const l = loadLanes(slope, whole);
+  const o = loadLanes(offset, whole);
+  backwardRow(dy, xShift, dxShift, m, b, s, l, o, whole, relu);
+  if (!four) return;
+  const dy1 = dy + rowBytes;
+  const dy2 = dy1 + rowBytes;
+  backwardRow(dy1, xShift, dxShift, m, b, s, l, o, whole, relu);
+  backwardRow(dy2, xShift, dxShift, m, b, s, l, o, whole, relu);
+  backwardRow(dy2 + rowBytes, xShift, dxShift, m, b, s, l, o, whole, relu);
+}
+
+/** scale·(g + (slope·(x − mean) + offset)): slope = −dγ·s/rows, offset = −dβ/rows. */
+// @ts-ignore: decorator
+@inline
+function backwardRow(
+  dy: usize, xShift: usize, dxShift: usize,
+  mean: v128, beta: v128, scale: v128, slope: v128, offset: v128,
   whole: bool, relu: bool,
 ): void {
-  const dy1 = dy0 + stride;
-  const dy2 = dy1 + stride;
-  const dy3 = dy2 + stride;
-  const m = loadLanes(mean, whole);
-  const s = loadLanes(inverseStd, whole);
-  const scale = f32x4.mul(loadLanes(gamma, whole), s);
-  const b = loadLanes(beta, whole);
-  const slope = f32x4.mul(f32x4.mul(loadLanes(dgamma, whole), perRow), s);
-  const offset = f32x4.mul(loadLanes(dbeta, whole), perRow);
-  const d0 = f32x4.sub(loadLanes(dy0 + xShift, whole), m);
-  const dx0 = centredGradient(masked(loadLanes(dy0, whole), d0, scale, b, relu), d0, scale, slope, offset);
-  const d1 = f32x4.sub(loadLanes(dy1 + xShift, whole), m);
-  const dx1 = centredGradient(masked(loadLanes(dy1, whole), d1, scale, b, relu), d1, scale, slope, offset);
-  const d2 = f32x4.sub(loadLanes(dy2 + xShift, whole), m);
-  const dx2 = centredGradient(masked(loadLanes(dy2, whole), d2, scale, b, relu), d2, scale, slope, offset);
-  const d3 = f32x4.sub(loadLanes(dy3 + xShift, whole), m);
-  const dx3 = centredGradient(masked(loadLanes(dy3, whole), d3, scale, b, relu), d3, scale, slope, offset);
-  storeLanes(dy0 + dxShift, dx0, whole);
-  storeLanes(dy1 + dxShift, dx1, whole);
-  storeLanes(dy2 + dxShift, dx2, whole);
-  storeLanes(dy3 + dxShift, dx3, whole);
+  const centred = f32x4.sub(loadLanes(dy + xShift, whole), mean);
+  const g = masked(loadLanes(dy, whole), centred, scale, beta, relu);
+  storeLanes(dy + dxShift, f32x4.mul(scale, f32x4.add(g, multiplyAdd(slope, centred, offset))), whole);
 }
 
 /** Stores (k − origin + s/rows, q − s²/rows), never below 0; returns where the difference has kept its digits. */
@@ -115,27 +161,4 @@ export function storeMoments(
   storeLanes(out, f32x4.add(f32x4.sub(k, loadLanes(origin, whole)), mean), whole);
   storeLanes(out + rowBytes, m2, whole);
   return f32x4.le(q, f32x4.mul(m2, f32x4.splat(8)));
-}
-
-/** gamma · inverseStd */
-// @ts-ignore: decorator
-@inline
-export function scaleAt(gamma: usize, inverseStd: usize, c: usize): v128 {
-  return f32x4.mul(v128.load(gamma + c), v128.load(inverseStd + c));
-}
-
-/**
- * −scale·s·dγ/rows, kept away from 0 by what does not show beside the rest. `constants`: 2⁻²⁴, 1e-37 and −0, four of each,
- * in memory: V8 would build them again in every strip.
- */
-// @ts-ignore: decorator
-@inline
-export function slopeOf(
-  scalePerRow: v128, inverseStd: v128, dgamma: v128, offset: v128, constants: usize,
-): v128 {
-  const sign = v128.load(constants, 32);
-  const slope = v128.xor(f32x4.mul(scalePerRow, f32x4.mul(inverseStd, dgamma)), sign);
-  const least = f32x4.mul(v128.andnot(offset, sign), f32x4.mul(inverseStd, v128.load(constants)));
-  const size = f32x4.pmax(v128.andnot(slope, sign), f32x4.add(least, v128.load(constants, 16)));
-  return v128.or(size, v128.and(slope, sign));
 }

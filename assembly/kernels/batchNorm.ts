@@ -12,10 +12,10 @@
 // Chunk means are kept relative to the first row of x (a mean of 1e4 would lose in rounding what a deviation of 1e-2 needs),
 // and merged about their own mean: M2 = Σ M2ᵢ + Σ nᵢ·(meanᵢ − mean)².
 //
-// All is walked in strips of 16 channels (a cache line), then of 4, then of 1, down blocks of rows that the caches hold: a
-// strip's constants and sums stay in registers. Moments and sums are split over chunks of rows, combining over channels,
-// forward and backward over rows. These two take their blocks from the last to the first: what the pass before has read
-// last is still near. A channel's arithmetic never depends on nth.
+// Moments and sums go down chunks of rows in strips of 16 channels (a cache line), then of 4, then of 1: a strip's sums stay
+// in registers. Forward and backward go along four rows at a time, which share the channels' constants. Their blocks of rows
+// go from the last to the first: what the pass before has read last is still near. Moments and sums are split over chunks,
+// combining over channels, forward and backward over rows. A channel's arithmetic never depends on nth.
 
 import {
   BatchNormBackward,
@@ -27,16 +27,7 @@ import {
   BatchNormMoving,
 } from "../isa";
 import { ceilDiv, pointer, real, share, shareOf, size } from "../operands";
-import {
-  backwardLanes,
-  forward16,
-  inputGradient,
-  masked,
-  normalized,
-  scaleAt,
-  slopeOf,
-  storeMoments,
-} from "./batchNorm.micro";
+import { backwardRows, forwardRows, masked, storeMoments } from "./batchNorm.micro";
 import { loadLanes, multiplyAdd, storeLanes } from "./lanes.micro";
 
 /** Rows that one chain of additions goes through. */
@@ -45,26 +36,26 @@ const SUM_ROWS: usize = 128;
 /** Passes over a chunk, at most. */
 const PASSES = 4;
 
-/** 2⁻²⁴, 1e-37 and −0, four of each: see slopeOf. */
-const CONSTANTS: usize = memory.data<u32>(
-  [
-    0x33800000, 0x33800000, 0x33800000, 0x33800000, 0x02081cea, 0x02081cea, 0x02081cea, 0x02081cea, 0x80000000,
-    0x80000000, 0x80000000, 0x80000000,
-  ],
-  16,
-);
-
-/** Bytes that a block of rows aims at. */
+/** Bytes that a block of rows aims at: going along rows, and going down them in strips. */
 const BLOCK_BYTES: usize = 32768;
+const SUM_BYTES: usize = 8192;
+
+/** Rows that a strip goes down, at least. */
+const LEAST_ROWS: usize = 16;
 
 /** Bytes from `at` on in the next strip: 64, 16 or 4. */
 function stripBytes(at: usize, rowBytes: usize): usize {
   return at + 64 <= rowBytes ? 64 : at + 16 <= rowBytes ? 16 : 4;
 }
 
+/** Where the block of rows that begins at byte `begin` ends, not after `last`. */
+function blockEnd(begin: usize, last: usize, rowBytes: usize): usize {
+  return min(last, begin + max<usize>(LEAST_ROWS, SUM_BYTES / rowBytes) * rowBytes);
+}
+
 /** Where the block of rows that ends at byte `end` begins, not before `first`. */
 function blockBegin(first: usize, end: usize, rowBytes: usize): usize {
-  const bytes = max<usize>(4, BLOCK_BYTES / rowBytes) * rowBytes;
+  const bytes = max<usize>(4, (BLOCK_BYTES / rowBytes) & ~3) * rowBytes;
   return end - first > bytes ? end - bytes : first;
 }
 
@@ -83,8 +74,14 @@ export function batchNormMoments(args: usize, ith: u32, nth: u32): void {
     const first = x + chunk * chunkRows * rowBytes;
     const n = min(chunkRows, rows - chunk * chunkRows);
     const perRow = f32x4.splat(<f32>1 / <f32>n);
-    let c: usize = 0;
-    for (; c + 64 <= rowBytes; c += 64) momentSums16(out + c, first + c, first + n * rowBytes, rowBytes);
+    const wide = rowBytes & ~63;
+    memory.fill(out, 0, rowBytes << 1);
+    for (let p = first, last = first + n * rowBytes; p < last; ) {
+      const stop = blockEnd(p, last, rowBytes);
+      for (let c: usize = 0; c < wide; c += 64) momentSums16(out + c, p + c, stop, rowBytes);
+      p = stop;
+    }
+    let c = wide;
     for (const p = out, stop = out + c; out < stop; out += 16) {
       const s = v128.load(out);
       const q = v128.load(out + rowBytes);
@@ -100,16 +97,17 @@ export function batchNormMoments(args: usize, ith: u32, nth: u32): void {
   }
 }
 
-/** (Σ x, Σ x²) of 16 channels of the rows x … end. */
+/** Adds (Σ x, Σ x²) of 16 channels of the rows x … end. */
 function momentSums16(out: usize, x: usize, end: usize, rowBytes: usize): void {
-  let s0 = f32x4.splat(0);
-  let s1 = s0;
-  let s2 = s0;
-  let s3 = s0;
-  let q0 = s0;
-  let q1 = s0;
-  let q2 = s0;
-  let q3 = s0;
+  const squares = out + rowBytes;
+  let s0 = v128.load(out);
+  let s1 = v128.load(out, 16);
+  let s2 = v128.load(out, 32);
+  let s3 = v128.load(out, 48);
+  let q0 = v128.load(squares);
+  let q1 = v128.load(squares, 16);
+  let q2 = v128.load(squares, 32);
+  let q3 = v128.load(squares, 48);
   for (; x < end; x += rowBytes) {
     const x0 = v128.load(x);
     s0 = f32x4.add(s0, x0);
@@ -128,10 +126,10 @@ function momentSums16(out: usize, x: usize, end: usize, rowBytes: usize): void {
   v128.store(out, s1, 16);
   v128.store(out, s2, 32);
   v128.store(out, s3, 48);
-  v128.store(out + rowBytes, q0);
-  v128.store(out + rowBytes, q1, 16);
-  v128.store(out + rowBytes, q2, 32);
-  v128.store(out + rowBytes, q3, 48);
+  v128.store(squares, q0);
+  v128.store(squares, q1, 16);
+  v128.store(squares, q2, 32);
+  v128.store(squares, q3, 48);
 }
 
 /** (mean − origin, M2) of 4 channels, or of one; a chunk may have many rows here, which are summed in blocks. */
@@ -220,76 +218,27 @@ export function batchNormMoving(args: usize, ith: u32, nth: u32): void {
 /** y = γ·s·(x − μ) + β, then ReLU where asked. y may be x. Split over rows. */
 export function batchNormForward(args: usize, ith: u32, nth: u32): void {
   const x = pointer(args, BatchNormForward.x); // (rows, channels)
-  const shift = pointer(args, BatchNormForward.y) - x; // (rows, channels)
-  const mean = pointer(args, BatchNormForward.mean);
-  const inverseStd = pointer(args, BatchNormForward.inverseStd);
-  const gamma = pointer(args, BatchNormForward.gamma);
-  const beta = pointer(args, BatchNormForward.beta);
   const rows = size(args, BatchNormForward.rows);
   const rowBytes = size(args, BatchNormForward.channels) << 2;
   const relu = size(args, BatchNormForward.relu) != 0;
   const first = x + share(rows, ith, nth) * rowBytes;
   for (let end = x + share(rows, ith + 1, nth) * rowBytes; end > first; ) {
     const p = blockBegin(first, end, rowBytes);
-    for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
-      strip = stripBytes(c, rowBytes);
-      if (strip != 64)
-        forwardTail(p + c, end, shift, rowBytes, mean + c, inverseStd + c, gamma + c, beta + c, strip == 16, relu);
-      else if (relu) forward16Relu(p + c, end, shift, rowBytes, mean + c, inverseStd + c, gamma + c, beta + c);
-      else forward16Linear(p + c, end, shift, rowBytes, mean + c, inverseStd + c, gamma + c, beta + c);
-    }
+    if (relu) forwardRelu(args, p, end, rowBytes);
+    else forwardLinear(args, p, end, rowBytes);
     end = p;
   }
 }
 
-function forward16Linear(
-  x: usize,
-  end: usize,
-  shift: usize,
-  rowBytes: usize,
-  mean: usize,
-  inverseStd: usize,
-  gamma: usize,
-  beta: usize,
-): void {
-  forward16(x, end, shift, rowBytes, mean, inverseStd, gamma, beta, false);
+function forwardLinear(args: usize, x: usize, end: usize, rowBytes: usize): void {
+  forwardRows(args, x, end, rowBytes, false);
 }
 
-function forward16Relu(
-  x: usize,
-  end: usize,
-  shift: usize,
-  rowBytes: usize,
-  mean: usize,
-  inverseStd: usize,
-  gamma: usize,
-  beta: usize,
-): void {
-  forward16(x, end, shift, rowBytes, mean, inverseStd, gamma, beta, true);
+function forwardRelu(args: usize, x: usize, end: usize, rowBytes: usize): void {
+  forwardRows(args, x, end, rowBytes, true);
 }
 
-/** Of 4 channels, or of one. */
-function forwardTail(
-  x: usize,
-  end: usize,
-  shift: usize,
-  rowBytes: usize,
-  mean: usize,
-  inverseStd: usize,
-  gamma: usize,
-  beta: usize,
-  whole: bool,
-  relu: bool,
-): void {
-  const m = loadLanes(mean, whole);
-  const scale = f32x4.mul(loadLanes(gamma, whole), loadLanes(inverseStd, whole));
-  const b = loadLanes(beta, whole);
-  const floor = f32x4.splat(relu ? 0 : -Infinity);
-  for (; x < end; x += rowBytes)
-    storeLanes(x + shift, f32x4.pmax(normalized(f32x4.sub(loadLanes(x, whole), m), scale, b), floor), whole);
-}
-
-/** partials[chunk] = (Σ g·x̂, Σ g). Split over chunks. */
+/** partials[chunk] = (Σ g·(x − μ), Σ g). Split over chunks. */
 export function batchNormBackwardSums(args: usize, ith: u32, nth: u32): void {
   const partials = pointer(args, BatchNormBackwardSums.partials); // (chunks, 2, channels)
   const dy = pointer(args, BatchNormBackwardSums.dy); // (rows, channels)
@@ -298,7 +247,6 @@ export function batchNormBackwardSums(args: usize, ith: u32, nth: u32): void {
   const chunkRows = size(args, BatchNormBackwardSums.chunkRows);
   const rowBytes = size(args, BatchNormBackwardSums.channels) << 2;
   const mean = pointer(args, BatchNormBackwardSums.mean);
-  const inverseStd = pointer(args, BatchNormBackwardSums.inverseStd);
   const relu = size(args, BatchNormBackwardSums.relu) != 0;
   const chunks = ceilDiv(rows, chunkRows);
   const last = share(chunks, ith + 1, nth);
@@ -306,40 +254,38 @@ export function batchNormBackwardSums(args: usize, ith: u32, nth: u32): void {
     const out = partials + chunk * (rowBytes << 1);
     const first = dy + chunk * chunkRows * rowBytes;
     const end = min(first + chunkRows * rowBytes, dy + rows * rowBytes);
-    for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
-      strip = stripBytes(c, rowBytes);
-      if (strip != 64) sums(args, out + c, first + c, end, shift, rowBytes, c, strip == 16, relu);
-      else if (!relu) sums16(out + c, first + c, end, shift, rowBytes, mean + c, inverseStd + c);
-      else {
-        sumsRelu8(args, out + c, first + c, end, shift, rowBytes, c);
-        sumsRelu8(args, out + c + 32, first + c + 32, end, shift, rowBytes, c + 32);
+    memory.fill(out, 0, rowBytes << 1);
+    for (let p = first; p < end; ) {
+      const stop = blockEnd(p, end, rowBytes);
+      for (let c: usize = 0, strip: usize = 0; c < rowBytes; c += strip) {
+        strip = stripBytes(c, rowBytes);
+        if (strip != 64) sums(args, out + c, p + c, stop, shift, rowBytes, c, strip == 16, relu);
+        else if (!relu) sums16(out + c, p + c, stop, shift, rowBytes, mean + c);
+        else {
+          sumsRelu8(args, out + c, p + c, stop, shift, rowBytes, c);
+          sumsRelu8(args, out + c + 32, p + c + 32, stop, shift, rowBytes, c + 32);
+        }
       }
+      p = stop;
     }
   }
 }
 
-/** (Σ g·x̂, Σ g) of 16 channels of the rows dy … end. */
-function sums16(
-  out: usize,
-  dy: usize,
-  end: usize,
-  shift: usize,
-  rowBytes: usize,
-  mean: usize,
-  inverseStd: usize,
-): void {
+/** Adds (Σ g·(x − μ), Σ g) of 16 channels of the rows dy … end. */
+function sums16(out: usize, dy: usize, end: usize, shift: usize, rowBytes: usize, mean: usize): void {
+  const plain = out + rowBytes;
   const m0 = v128.load(mean);
   const m1 = v128.load(mean, 16);
   const m2 = v128.load(mean, 32);
   const m3 = v128.load(mean, 48);
-  let a0 = f32x4.splat(0);
-  let a1 = a0;
-  let a2 = a0;
-  let a3 = a0;
-  let b0 = a0;
-  let b1 = a0;
-  let b2 = a0;
-  let b3 = a0;
+  let a0 = v128.load(out);
+  let a1 = v128.load(out, 16);
+  let a2 = v128.load(out, 32);
+  let a3 = v128.load(out, 48);
+  let b0 = v128.load(plain);
+  let b1 = v128.load(plain, 16);
+  let b2 = v128.load(plain, 32);
+  let b3 = v128.load(plain, 48);
   for (; dy < end; dy += rowBytes) {
     const x = dy + shift;
     const g0 = v128.load(dy);
@@ -355,14 +301,14 @@ function sums16(
     a3 = multiplyAdd(f32x4.sub(v128.load(x, 48), m3), g3, a3);
     b3 = f32x4.add(b3, g3);
   }
-  v128.store(out, f32x4.mul(a0, v128.load(inverseStd)));
-  v128.store(out, f32x4.mul(a1, v128.load(inverseStd, 16)), 16);
-  v128.store(out, f32x4.mul(a2, v128.load(inverseStd, 32)), 32);
-  v128.store(out, f32x4.mul(a3, v128.load(inverseStd, 48)), 48);
-  v128.store(out + rowBytes, b0);
-  v128.store(out + rowBytes, b1, 16);
-  v128.store(out + rowBytes, b2, 32);
-  v128.store(out + rowBytes, b3, 48);
+  v128.store(out, a0);
+  v128.store(out, a1, 16);
+  v128.store(out, a2, 32);
+  v128.store(out, a3, 48);
+  v128.store(plain, b0);
+  v128.store(plain, b1, 16);
+  v128.store(plain, b2, 32);
+  v128.store(plain, b3, 48);
 }
 
 /** With ReLU: of 8 channels, since the mask needs its constants in registers too. */
@@ -377,10 +323,11 @@ function sumsRelu8(args: usize, out: usize, dy: usize, end: usize, shift: usize,
   const scale1 = f32x4.mul(v128.load(gamma, 16), v128.load(inverseStd, 16));
   const beta0 = v128.load(beta);
   const beta1 = v128.load(beta, 16);
-  let a0 = f32x4.splat(0);
-  let a1 = a0;
-  let b0 = a0;
-  let b1 = a0;
+  const plain = out + rowBytes;
+  let a0 = v128.load(out);
+  let a1 = v128.load(out, 16);
+  let b0 = v128.load(plain);
+  let b1 = v128.load(plain, 16);
   for (; dy < end; dy += rowBytes) {
     const x = dy + shift;
     const d0 = f32x4.sub(v128.load(x), m0);
@@ -392,10 +339,10 @@ function sumsRelu8(args: usize, out: usize, dy: usize, end: usize, shift: usize,
     a1 = multiplyAdd(d1, g1, a1);
     b1 = f32x4.add(b1, g1);
   }
-  v128.store(out, f32x4.mul(a0, v128.load(inverseStd)));
-  v128.store(out, f32x4.mul(a1, v128.load(inverseStd, 16)), 16);
-  v128.store(out + rowBytes, b0);
-  v128.store(out + rowBytes, b1, 16);
+  v128.store(out, a0);
+  v128.store(out, a1, 16);
+  v128.store(plain, b0);
+  v128.store(plain, b1, 16);
 }
 
 function sums(
@@ -413,25 +360,33 @@ function sums(
   const inverseStd = loadLanes(pointer(args, BatchNormBackwardSums.inverseStd) + c, whole);
   const scale = f32x4.mul(loadLanes(pointer(args, BatchNormBackwardSums.gamma) + c, whole), inverseStd);
   const beta = loadLanes(pointer(args, BatchNormBackwardSums.beta) + c, whole);
-  let a = f32x4.splat(0);
-  let b = a;
+  let a = loadLanes(out, whole);
+  let b = loadLanes(out + rowBytes, whole);
   for (; dy < end; dy += rowBytes) {
     const d = f32x4.sub(loadLanes(dy + shift, whole), mean);
     const g = masked(loadLanes(dy, whole), d, scale, beta, relu);
     a = multiplyAdd(d, g, a);
     b = f32x4.add(b, g);
   }
-  storeLanes(out, f32x4.mul(a, inverseStd), whole);
+  storeLanes(out, a, whole);
   storeLanes(out + rowBytes, b, whole);
 }
 
-/** dgamma = Σ partials[·, 0], dbeta = Σ partials[·, 1], in chunk order. Split over channels. */
+/**
+ * dgamma = s·Σ partials[·, 0], dbeta = Σ partials[·, 1], in chunk order, and what dx takes of them (frozen statistics give
+ * nothing back to the rows). Split over channels.
+ */
 export function batchNormBackwardCombine(args: usize, ith: u32, nth: u32): void {
   const dgamma = pointer(args, BatchNormBackwardCombine.dgamma);
   const dbeta = pointer(args, BatchNormBackwardCombine.dbeta);
+  const coefficients = pointer(args, BatchNormBackwardCombine.coefficients); // (3, channels)
   const partials = pointer(args, BatchNormBackwardCombine.partials); // (chunks, 2, channels)
+  const inverseStd = pointer(args, BatchNormBackwardCombine.inverseStd);
+  const gamma = pointer(args, BatchNormBackwardCombine.gamma);
   const chunks = size(args, BatchNormBackwardCombine.chunks);
   const channels = size(args, BatchNormBackwardCombine.channels);
+  const frozen = size(args, BatchNormBackwardCombine.frozen) != 0;
+  const perRow = f32x4.splat(frozen ? 0 : <f32>-1 / <f32>size(args, BatchNormBackwardCombine.rows));
   const rowBytes = channels << 2;
   const end = shareOf(channels, 16, ith + 1, nth) << 2;
   for (let c = shareOf(channels, 16, ith, nth) << 2, strip: usize = 0; c < end; c += strip) {
@@ -445,140 +400,36 @@ export function batchNormBackwardCombine(args: usize, ith: u32, nth: u32): void 
       b = f32x4.add(b, loadLanes(partial + rowBytes, whole));
       partial += rowBytes << 1;
     }
+    const s = loadLanes(inverseStd + c, whole);
+    a = f32x4.mul(a, s);
     storeLanes(dgamma + c, a, whole);
     storeLanes(dbeta + c, b, whole);
+    const out = coefficients + c;
+    storeLanes(out, f32x4.mul(loadLanes(gamma + c, whole), s), whole);
+    storeLanes(out + rowBytes, f32x4.mul(f32x4.mul(a, perRow), s), whole);
+    storeLanes(out + (rowBytes << 1), f32x4.mul(b, perRow), whole);
   }
 }
 
-/**
- * dx = γ·s·(g − dβ/rows − (x − μ)·s·dγ/rows), where frozen γ·s·g. dx may be dy. Split over rows: in strips of 16 channels,
- * and what is left, or with ReLU all (its mask needs constants of its own), four rows at a time.
- */
+/** dx = scale·(g + (slope·(x − μ) + offset)). dx may be dy. Split over rows. */
 export function batchNormBackward(args: usize, ith: u32, nth: u32): void {
   const dy = pointer(args, BatchNormBackward.dy); // (rows, channels)
-  const xShift = pointer(args, BatchNormBackward.x) - dy;
-  const dxShift = pointer(args, BatchNormBackward.dx) - dy;
-  const mean = pointer(args, BatchNormBackward.mean);
-  const inverseStd = pointer(args, BatchNormBackward.inverseStd);
-  const gamma = pointer(args, BatchNormBackward.gamma);
-  const beta = pointer(args, BatchNormBackward.beta);
   const rows = size(args, BatchNormBackward.rows);
   const rowBytes = size(args, BatchNormBackward.channels) << 2;
   const relu = size(args, BatchNormBackward.relu) != 0;
-  // frozen statistics give nothing back to the rows: gamma stands in for the sums, times 0
-  const frozen = size(args, BatchNormBackward.frozen) != 0;
-  const dgamma = frozen ? gamma : pointer(args, BatchNormBackward.dgamma);
-  const dbeta = frozen ? gamma : pointer(args, BatchNormBackward.dbeta);
-  const perRow = f32x4.splat(frozen ? 0 : <f32>1 / <f32>rows);
   const first = dy + share(rows, ith, nth) * rowBytes;
-  const last = dy + share(rows, ith + 1, nth) * rowBytes;
-  const wide: usize = relu ? 0 : rowBytes - (rowBytes & 63);
-  for (let end = last; wide && end > first; ) {
+  for (let end = dy + share(rows, ith + 1, nth) * rowBytes; end > first; ) {
     const p = blockBegin(first, end, rowBytes);
-    for (let c: usize = 0; c < wide; c += 64)
-      backward16(
-        p + c,
-        end,
-        xShift,
-        dxShift,
-        rowBytes,
-        mean + c,
-        inverseStd + c,
-        gamma + c,
-        dgamma + c,
-        dbeta + c,
-        perRow,
-      );
+    if (relu) backwardRelu(args, p, end, rowBytes);
+    else backwardLinear(args, p, end, rowBytes);
     end = p;
-  }
-  for (let row = first; wide < rowBytes && row < last; ) {
-    // of the last rows each is done alone: four times the same
-    const four = row + (rowBytes << 2) <= last;
-    const stride = four ? rowBytes : 0;
-    let c = wide;
-    for (; c + 16 <= rowBytes; c += 16)
-      backwardLanes(
-        row + c,
-        stride,
-        xShift,
-        dxShift,
-        mean + c,
-        inverseStd + c,
-        gamma + c,
-        beta + c,
-        dgamma + c,
-        dbeta + c,
-        perRow,
-        true,
-        relu,
-      );
-    for (; c < rowBytes; c += 4)
-      backwardLanes(
-        row + c,
-        stride,
-        xShift,
-        dxShift,
-        mean + c,
-        inverseStd + c,
-        gamma + c,
-        beta + c,
-        dgamma + c,
-        dbeta + c,
-        perRow,
-        false,
-        relu,
-      );
-    row += four ? rowBytes << 2 : rowBytes;
   }
 }
 
-/**
- * dx of 16 channels of the rows dy … end.
- *
- *   dx = scale·g + slope·(x − centre),  slope = −scale·s·dγ/rows,  centre = mean + (scale·dβ/rows)/slope
- *
- * An addition less than with three terms, and no less exact: slope·(mean − centre) is −scale·dβ/rows to a rounding,
- * however small the slope.
- */
-function backward16(
-  dy: usize,
-  end: usize,
-  xShift: usize,
-  dxShift: usize,
-  rowBytes: usize,
-  mean: usize,
-  inverseStd: usize,
-  gamma: usize,
-  dgamma: usize,
-  dbeta: usize,
-  perRow: v128,
-): void {
-  const s0 = scaleAt(gamma, inverseStd, 0);
-  const s1 = scaleAt(gamma, inverseStd, 16);
-  const s2 = scaleAt(gamma, inverseStd, 32);
-  const s3 = scaleAt(gamma, inverseStd, 48);
-  const r0 = f32x4.mul(s0, perRow);
-  const o0 = f32x4.mul(r0, v128.load(dbeta));
-  const r1 = f32x4.mul(s1, perRow);
-  const o1 = f32x4.mul(r1, v128.load(dbeta, 16));
-  const r2 = f32x4.mul(s2, perRow);
-  const o2 = f32x4.mul(r2, v128.load(dbeta, 32));
-  const r3 = f32x4.mul(s3, perRow);
-  const o3 = f32x4.mul(r3, v128.load(dbeta, 48));
-  const l0 = slopeOf(r0, v128.load(inverseStd), v128.load(dgamma), o0, CONSTANTS);
-  const l1 = slopeOf(r1, v128.load(inverseStd, 16), v128.load(dgamma, 16), o1, CONSTANTS);
-  const l2 = slopeOf(r2, v128.load(inverseStd, 32), v128.load(dgamma, 32), o2, CONSTANTS);
-  const l3 = slopeOf(r3, v128.load(inverseStd, 48), v128.load(dgamma, 48), o3, CONSTANTS);
-  const m0 = f32x4.add(v128.load(mean), f32x4.div(o0, l0));
-  const m1 = f32x4.add(v128.load(mean, 16), f32x4.div(o1, l1));
-  const m2 = f32x4.add(v128.load(mean, 32), f32x4.div(o2, l2));
-  const m3 = f32x4.add(v128.load(mean, 48), f32x4.div(o3, l3));
-  for (; dy < end; dy += rowBytes) {
-    const x = dy + xShift;
-    const dx = dy + dxShift;
-    v128.store(dx, inputGradient(v128.load(dy), v128.load(x), s0, l0, m0));
-    v128.store(dx, inputGradient(v128.load(dy, 16), v128.load(x, 16), s1, l1, m1), 16);
-    v128.store(dx, inputGradient(v128.load(dy, 32), v128.load(x, 32), s2, l2, m2), 32);
-    v128.store(dx, inputGradient(v128.load(dy, 48), v128.load(x, 48), s3, l3, m3), 48);
-  }
+function backwardLinear(args: usize, dy: usize, end: usize, rowBytes: usize): void {
+  backwardRows(args, dy, end, rowBytes, false);
+}
+
+function backwardRelu(args: usize, dy: usize, end: usize, rowBytes: usize): void {
+  backwardRows(args, dy, end, rowBytes, true);
 }

@@ -60,3 +60,16 @@ export function adamDelta(
   storeLanes(m, mean, whole);
   return f32x4.div(mean, multiplyAdd(f32x4.sqrt(square), spread, offset));
 }
+
+/** The bare step of a vector: w ← w − adamDelta, or where decoupled, keep·w − adamDelta. */
+// @ts-ignore: decorator
+@inline
+export function adamBare(
+  w: usize, m: usize, v: usize, g: usize, decoupled: bool,
+  scale: v128, beta1: v128, fresh: v128, beta2: v128, spread: v128, offset: v128, keep: v128,
+): void {
+  const h = f32x4.mul(v128.load(g), scale);
+  const delta = adamDelta(m, v, 0, h, true, beta1, fresh, beta2, spread, offset);
+  const old = v128.load(w);
+  v128.store(w, f32x4.sub(decoupled ? f32x4.mul(old, keep) : old, delta));
+}

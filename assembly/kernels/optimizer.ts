@@ -18,7 +18,7 @@
 import { OptimizerFlag, OptimizerStep, Segment, State } from "../isa";
 import { pointer, real, size, stateWord } from "../operands";
 import { loadLanes, storeLanes } from "./lanes.micro";
-import { adamDelta, Extras, gradientOf, storeParameter, velocityStep } from "./optimizer.micro";
+import { adamBare, adamDelta, Extras, gradientOf, storeParameter, velocityStep } from "./optimizer.micro";
 import {
   blockShare,
   clipOf,
@@ -259,19 +259,23 @@ function adamSegment(args: usize, segment: usize, at: usize, end: usize, correct
   const scale = f32x4.splat(<f32>(root * clippingFactor(args)));
   const extras = extrasOf(args, segment, decayReal);
   if (extras == Extras.none && !largest && !decoupled) {
-    for (; at + 16 <= end; at += 16) {
-      const h = f32x4.mul(v128.load(gradients + at), scale);
-      const delta = adamDelta(means + at, squares + at, 0, h, true, beta1, fresh, beta2, spread, offset);
-      const p = parameters + at;
-      v128.store(p, f32x4.sub(v128.load(p), delta));
+    for (; at + 32 <= end; at += 32) {
+      const w = parameters + at;
+      const m = means + at;
+      const v = squares + at;
+      const g = gradients + at;
+      adamBare(w, m, v, g, false, scale, beta1, fresh, beta2, spread, offset, keep);
+      adamBare(w + 16, m + 16, v + 16, g + 16, false, scale, beta1, fresh, beta2, spread, offset, keep);
     }
   }
   if (extras == Extras.none && !largest && decoupled) {
-    for (; at + 16 <= end; at += 16) {
-      const h = f32x4.mul(v128.load(gradients + at), scale);
-      const delta = adamDelta(means + at, squares + at, 0, h, true, beta1, fresh, beta2, spread, offset);
-      const p = parameters + at;
-      v128.store(p, f32x4.sub(f32x4.mul(v128.load(p), keep), delta));
+    for (; at + 32 <= end; at += 32) {
+      const w = parameters + at;
+      const m = means + at;
+      const v = squares + at;
+      const g = gradients + at;
+      adamBare(w, m, v, g, true, scale, beta1, fresh, beta2, spread, offset, keep);
+      adamBare(w + 16, m + 16, v + 16, g + 16, true, scale, beta1, fresh, beta2, spread, offset, keep);
     }
   }
   const l1 = f32x4.splat(penaltyOf(args, segment, Segment.l1));

@@ -138,21 +138,13 @@ CASES["a whole network"] = {
   ],
 };
 
-describe.each(Object.entries(CASES))("%s", (title, { build, fused }) => {
+describe.each(Object.entries(CASES))("%s", (_, { build, fused }) => {
   test("joins", () => {
     expect(names(built(build, true)).sort()).toEqual([...fused].sort());
   });
 
-  // batch norm's backward pass sums in another order where it undoes a ReLU: there to rounding
-  const exact = title !== "a whole network";
-  test(`gives the ${exact ? "bits" : "numbers"} of the graph that is not fused (strict)`, () => {
-    const [with_, without] = [bits(build, true), bits(build, false)];
-    if (exact) return expect(with_).toEqual(without);
-    for (const [i, part] of with_.entries()) {
-      const [a, b] = [part, without[i]!].map((words) => new Float32Array(words.buffer, words.byteOffset, words.length));
-      const scale = Math.max(...b!.map(Math.abs));
-      for (const [j, value] of a!.entries()) expect(Math.abs(value - b![j]!)).toBeLessThanOrEqual(2e-6 * scale);
-    }
+  test("gives the bits of the graph that is not fused (strict)", () => {
+    expect(bits(build, true)).toEqual(bits(build, false));
   });
 });
 

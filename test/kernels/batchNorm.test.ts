@@ -83,6 +83,7 @@ function run(build: Build, d: Data, { relu = 0, frozen = 0, workers = 1 } = {}) 
   const gamma = core.floats(d.gamma);
   const beta = core.floats(d.beta);
   const partials = core.buffer(chunks * 2 * channels);
+  const coefficients = core.buffer(3 * channels);
   const [mean, variance, inverseStd, dgamma, dbeta] = Array.from({ length: 5 }, () => core.buffer(channels)) as [
     ReturnType<Core["buffer"]>,
     ReturnType<Core["buffer"]>,
@@ -98,16 +99,16 @@ function run(build: Build, d: Data, { relu = 0, frozen = 0, workers = 1 } = {}) 
     core.instruction(Op.batchNormCombine, [mean, variance, inverseStd, partials, x], shape, [EPSILON]),
     core.instruction(Op.batchNormForward, [y, x, mean, inverseStd, gamma, beta], [rows, channels, relu]),
     core.instruction(Op.batchNormBackwardSums, [partials, dy, x, mean, inverseStd, gamma, beta], [...shape, relu]),
-    core.instruction(Op.batchNormBackwardCombine, [dgamma, dbeta, partials], [chunks, channels]),
     core.instruction(
-      Op.batchNormBackward,
-      [dx, dy, x, mean, inverseStd, gamma, beta, frozen ? null : dgamma, frozen ? null : dbeta],
-      [rows, channels, relu, frozen],
+      Op.batchNormBackwardCombine,
+      [dgamma, dbeta, coefficients, partials, inverseStd, gamma],
+      [rows, chunks, channels, frozen],
     ),
+    core.instruction(Op.batchNormBackward, [dx, dy, x, mean, beta, coefficients], [rows, channels, relu]),
   ];
   for (const at of tape) core.runShares(at, workers);
   core.checkGuards();
-  return { mean, variance, inverseStd, y, dgamma, dbeta, dx };
+  return { mean, variance, inverseStd, y, dgamma, dbeta, coefficients, dx };
 }
 
 /** The largest |a − b| / scale. */
@@ -279,10 +280,9 @@ for (const build of BUILDS) {
     const [x, dy] = [core.floats(d.x), core.floats(d.dy)];
     const statistics = [apart.mean, apart.inverseStd].map((b) => core.floats(b.f32));
     const affine = [core.floats(d.gamma), core.floats(d.beta)];
-    const sums = [apart.dgamma, apart.dbeta].map((b) => core.floats(b.f32));
-    core.runShares(
-      core.instruction(Op.batchNormBackward, [dy, dy, x, ...statistics, ...affine, ...sums], [37, 53, 1, 0]),
-    );
+    const [mean, beta] = [statistics[0]!, affine[1]!];
+    const coefficients = core.floats(apart.coefficients.f32);
+    core.runShares(core.instruction(Op.batchNormBackward, [dy, dy, x, mean, beta, coefficients], [37, 53, 1]));
     core.runShares(core.instruction(Op.batchNormForward, [x, x, ...statistics, ...affine], [37, 53, 1]));
     expect(x.u32).toEqual(apart.y.u32);
     expect(dy.u32).toEqual(apart.dx.u32);

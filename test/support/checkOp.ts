@@ -51,8 +51,6 @@ export interface Table<A, K extends string> {
   /** Largest error of an element, relative to |element| + the output's root mean square. */
   tolerance?: number;
   gradientTolerance?: number;
-  /** What gradients are sums of where they cancel to nothing; default 1e-3. */
-  gradientScale?: number;
   /** Sets the state block and what it points to. */
   prepare?(core: Core, buffers: Record<NoInfer<K>, Buffer>): void;
   /** Inputs of wrong shapes, and what the error says. */
@@ -273,12 +271,11 @@ class OpCase<A, K extends string> {
     );
     const want: (number | undefined)[] = Array.from({ length: x.length });
     for (const place of places) want[place] = slope((i) => (i === place ? 1 : 0));
-    const scale = this.table.gradientScale ?? 1e-3;
-    near(what, dx, want, tolerance, scale);
+    near(what, dx, want, tolerance);
     const signs = dx.map((v) => (v < 0 ? -1 : 1));
     const sum = dx.reduce((s, v) => s + Math.abs(v), 0);
     const total = slope((i) => signs[i]!);
-    if (!(Math.abs(total - sum) <= tolerance * (sum + 1e-3 + scale)))
+    if (!(Math.abs(total - sum) <= tolerance * (sum + 1e-3)))
       throw new Error(`${what}: Σ|dx| is ${sum}, differences give ${total}`);
   }
 
@@ -383,7 +380,7 @@ class OpCase<A, K extends string> {
 const floats = (bits: Uint32Array) => new Float32Array(bits.buffer);
 
 /** Throws where an element is off; what is undefined in `want` may be anything. */
-function near(what: string, got: ArrayLike<number>, want: Expected, tolerance: number, scale = 1e-3): void {
+function near(what: string, got: ArrayLike<number>, want: Expected, tolerance: number): void {
   if (got.length !== want.length) throw new Error(`${what}: ${got.length} elements, expected ${want.length}`);
   let squares = 0;
   let count = 0;
@@ -397,7 +394,7 @@ function near(what: string, got: ArrayLike<number>, want: Expected, tolerance: n
   for (let i = 0; i < want.length; i++) {
     const [g, w] = [got[i]!, want[i]];
     if (w === undefined || g === w || (Number.isNaN(g) && Number.isNaN(w))) continue;
-    if (!(Math.abs(g - w) <= tolerance * (Math.abs(w) + rms + scale)))
+    if (!(Math.abs(g - w) <= tolerance * (Math.abs(w) + rms + 1e-3)))
       throw new Error(`${what}: element ${i} of ${want.length}: expected ${w}, got ${g}`);
   }
 }

@@ -34,34 +34,37 @@ const batchNormBackward: OpOf<{ relu?: boolean; frozen?: boolean }> = /* @__PURE
   shape: ([dy, , gamma, beta]) => [dy!, gamma!, beta!],
   gradient: null,
   inPlace: [0],
-  workspace: ({ inputs: [dy] }) => geometry(dy!).partialBytes,
+  workspace({ inputs: [dy] }) {
+    const { partialBytes, channels } = geometry(dy!);
+    return partialBytes + 3 * channels * 4;
+  },
   lower(tape, { inputs, outputs, attributes: { relu, frozen } }) {
     const [dy, x, gamma, beta, mean, inverseStd] = inputs as Tensor[];
     const [dx, dgamma, dbeta] = outputs as [Tensor, Tensor, Tensor];
     const { channels, rows, chunkRows, chunks, partialBytes } = geometry(x!);
     const partials = tape.workspace(0, partialBytes);
-    const inner = [dy!, x!, mean!, inverseStd!, gamma!, beta!];
+    const coefficients = tape.workspace(partialBytes, 3 * channels * 4);
     tape.push(
       Op.batchNormBackwardSums,
       [partials],
-      inner,
+      [dy!, x!, mean!, inverseStd!, gamma!, beta!],
       [rows, channels, chunkRows, +!!relu],
       [],
       streaming(2 * x!.size),
     );
     tape.push(
       Op.batchNormBackwardCombine,
-      [dgamma, dbeta],
-      [partials],
-      [chunks, channels],
+      [dgamma, dbeta, coefficients],
+      [partials, inverseStd!, gamma!],
+      [rows, chunks, channels, +!!frozen],
       [],
       streaming(2 * chunks * channels),
     );
     tape.push(
       Op.batchNormBackward,
       [dx],
-      [...inner, dgamma, dbeta],
-      [rows, channels, +!!relu, +!!frozen],
+      [dy!, x!, mean!, beta!, coefficients],
+      [rows, channels, +!!relu],
       [],
       streaming(3 * x!.size),
     );
