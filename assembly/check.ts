@@ -111,9 +111,9 @@ function slots(op: i32): u32 {
     case Op.batchNormBackwardSums:
       return pack(BatchNormBackwardSums.rows, BatchNormBackwardSums.relu);
     case Op.batchNormBackwardCombine:
-      return pack(BatchNormBackwardCombine.chunks, BatchNormBackwardCombine.channels);
+      return pack(BatchNormBackwardCombine.rows, BatchNormBackwardCombine.frozen);
     case Op.batchNormBackward:
-      return pack(BatchNormBackward.rows, BatchNormBackward.frozen);
+      return pack(BatchNormBackward.rows, BatchNormBackward.relu);
     case Op.movingAverage:
       return pack(MovingAverage.n, MovingAverage.momentum);
     case Op.softmaxCrossEntropy:
