@@ -237,29 +237,27 @@ export function readElements(
   return { data: floats, index: false, shape: rowShape, rows, complete, elementwise: true };
 }
 
-/** Labels that count among rows [first, first + count) of `indices` (all rows in order where it is absent). */
+/** Labels that count among the `count` rows of `indices`, or without these from row `first` on. */
 export function countLabels(targets: Targets, indices: Uint32Array | undefined, first: number, count: number): number {
   const { data, index, shape, complete, elementwise } = targets;
   const size = sizeOf(shape);
   if (complete) return elementwise ? count * size : count;
   let labelled = 0;
-  for (let r = first; r < first + count; r++) {
-    const row = indices ? indices[r]! : r;
-    if (index) labelled += data[row] === -1 ? 0 : 1;
-    else {
-      let present = 0;
-      for (let j = row * size; j < (row + 1) * size; j++) present += data[j] === data[j] ? 1 : 0;
-      labelled += elementwise ? present : +(present === size);
-    }
+  for (let r = 0; r < count; r++) {
+    const row = indices ? indices[r]! : first + r;
+    let present = 0;
+    for (let j = row * size; j < (row + 1) * size; j++) present += +isLabel(data[j]!, index);
+    labelled += elementwise ? present : +(present === size);
   }
   return labelled;
 }
 
+/** −1 as a class number and NaN stand for what is not labelled. */
+const isLabel = (label: number, index: boolean): boolean => (index ? label !== -1 : label === label);
+
 /** Whether any label counts. */
 export function anyLabel({ data, index, complete }: Targets): boolean {
-  if (complete) return true;
-  for (let i = 0; i < data.length; i++) if (index ? data[i] !== -1 : data[i] === data[i]) return true;
-  return false;
+  return complete || (data as Float32Array).some((label) => isLabel(label, index));
 }
 
 /** Factors ≥ 0, one an example. */

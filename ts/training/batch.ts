@@ -204,109 +204,84 @@ function weightsPerOutput(state: ModelState, given: unknown): unknown[] {
   return names.map((name) => (perOutput ? (given as Record<string, unknown>)[name] : given));
 }
 
-const bytesOf = ({ data }: Column) => data.BYTES_PER_ELEMENT;
 const aligned = (bytes: number) => (bytes + 63) & ~63;
 
-/** Copies rows [first, first + count) into the lane's staging place and points its sources there. */
-export function stage(lane: Lane, { columns }: Examples, first: number, count: number): void {
+/**
+ * Copies rows [first, first + count), of the order at `order` where there is one, into the lane's staging place and
+ * points its sources there.
+ */
+export function stage(lane: Lane, { columns }: Examples, first: number, count: number, order = 0): void {
   let bytes = 0;
-  for (const column of columns) bytes += aligned(count * column.size * bytesOf(column));
+  for (const { data, size } of columns) bytes += aligned(count * size * data.BYTES_PER_ELEMENT);
   let at = lane.stage(bytes);
-  for (const column of columns) {
-    const { slot, data, size } = column;
-    const part =
-      first === 0 && count * size === data.length ? data : data.subarray(first * size, (first + count) * size);
-    put(lane, part, at);
+  const { u32 } = lane.runtime.heap;
+  for (const { slot, data, size } of columns) {
+    const rows = (from: number, n: number) => data.subarray(from * size, (from + n) * size);
+    const rowBytes = size * data.BYTES_PER_ELEMENT;
     lane.set(State.sources + slot, at);
-    at += aligned(count * size * bytesOf(column));
+    if (order) for (let r = 0; r < count; r++) put(lane, rows(u32[(order >>> 2) + first + r]!, 1), at + r * rowBytes);
+    else put(lane, count * size === data.length ? data : rows(first, count), at);
+    at += aligned(count * rowBytes);
   }
-  lane.set(State.indices, 0);
-  lane.set(State.firstRow, 0);
+  point(lane, 0, 0, count);
+}
+
+/** Points the lane at `count` rows, of the order at `indices` (0: as they lie) from `first` on. */
+function point(lane: Lane, indices: number, first: number, count: number): void {
+  lane.set(State.indices, indices);
+  lane.set(State.firstRow, first);
   lane.set(State.rowCount, count);
 }
 
-function put(lane: Lane, data: CoreArray | Int32Array, at: number): void {
-  const { heap } = lane.runtime;
-  if (data instanceof Uint8Array) heap.u8.set(data, at);
-  else if (data instanceof Float32Array) heap.f32.set(data, at >>> 2);
-  else heap.i32.set(data, at >>> 2);
+function put({ runtime: { heap } }: Lane, data: CoreArray | Int32Array, at: number): void {
+  const view = data instanceof Uint8Array ? heap.u8 : data instanceof Float32Array ? heap.f32 : heap.i32;
+  view.set(data, at / data.BYTES_PER_ELEMENT);
 }
 
-/** The whole set of a `fit`, read in an order that changes from epoch to epoch. */
+/** Examples of a `fit`: one batch as it came, or the whole set, read in an order that changes from epoch to epoch. */
 export class TrainingSet {
-  readonly rows: number;
   /** Address of the row numbers, where they are shuffled. */
-  readonly order: number | undefined;
+  order = 0;
+  #resident = false;
   readonly #regions: number[] = [];
-  readonly #resident: boolean;
 
-  /** Takes the examples into memory where they fit in half of what it may be; else they come batch by batch. */
   constructor(
     readonly lane: Lane,
     readonly examples: Examples,
-    shuffled: boolean,
-  ) {
+  ) {}
+
+  /** Takes the examples into memory where they fit in half of what it may be; else they come batch by batch. */
+  reside(shuffled: boolean): void {
+    const { lane, examples } = this;
     const { heap } = lane.runtime;
-    this.rows = examples.rows;
-    this.order = shuffled ? this.#take(this.rows * 4) : undefined;
-    let bytes = 0;
-    for (const column of examples.columns) bytes += aligned(column.data.byteLength);
+    const take = (bytes: number) => {
+      const at = heap.allocate(bytes, `${lane.name}: dataset`);
+      this.#regions.push(at);
+      return at;
+    };
+    if (shuffled) this.order = take(examples.rows * 4);
+    const bytes = examples.columns.reduce((sum, { data }) => sum + aligned(data.byteLength), 0);
     this.#resident = bytes <= heap.max / 2 - heap.used;
     if (!this.#resident) return;
-    try {
-      for (const { slot, data } of examples.columns) {
-        const at = this.#take(data.byteLength);
-        put(lane, data, at);
-        lane.set(State.sources + slot, at);
-      }
-    } catch (error) {
-      this.free();
-      throw error;
+    for (const { slot, data } of examples.columns) {
+      const at = take(data.byteLength);
+      put(lane, data, at);
+      lane.set(State.sources + slot, at);
     }
-  }
-
-  #take(bytes: number): number {
-    const at = this.lane.runtime.heap.allocate(bytes, `${this.lane.name}: dataset`);
-    this.#regions.push(at);
-    return at;
   }
 
   /** Points the lane at `count` rows of the order, from `first` on. */
   load(first: number, count: number): void {
-    const { lane, examples } = this;
-    lane.set(State.rowCount, count);
-    if (this.#resident) {
-      lane.set(State.indices, this.order ?? 0);
-      lane.set(State.firstRow, first);
-      return;
-    }
-    const order = this.indices();
-    let bytes = 0;
-    for (const column of examples.columns) bytes += aligned(count * column.size * bytesOf(column));
-    let at = lane.stage(bytes);
-    for (const column of examples.columns) {
-      const { slot, data, size } = column;
-      const rowBytes = size * bytesOf(column);
-      for (let r = 0; r < count; r++) {
-        const row = order ? order[first + r]! : first + r;
-        put(lane, data.subarray(row * size, (row + 1) * size), at + r * rowBytes);
-      }
-      lane.set(State.sources + slot, at);
-      at += aligned(count * rowBytes);
-    }
-    lane.set(State.indices, 0);
-    lane.set(State.firstRow, 0);
-  }
-
-  /** A view of the order; not to be kept. */
-  indices(): Uint32Array | undefined {
-    if (this.order === undefined) return undefined;
-    return this.lane.runtime.heap.u32.subarray(this.order >>> 2, (this.order >>> 2) + this.rows);
+    if (this.#resident) point(this.lane, this.order, first, count);
+    else stage(this.lane, this.examples, first, count, this.order);
   }
 
   /** Labels that count for output `output` among `count` rows of the order from `first` on. */
   labels(output: number, first: number, count: number): number {
-    return countLabels(this.examples.labels[output]!, this.indices(), first, count);
+    const { order, examples } = this;
+    const from = (order >>> 2) + first;
+    const rows = order ? this.lane.runtime.heap.u32.subarray(from, from + count) : undefined;
+    return countLabels(examples.labels[output]!, rows, first, count);
   }
 
   free(): void {

@@ -176,7 +176,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
   state.compiled = compiled;
   state.step = 0;
   state.epoch = 0;
-  state.callbackStates = [];
+  state.callbackStates = () => [];
   state.lastWeights = undefined;
   state.learningRate = config.optimizer["learningRate"] as number | Built;
   writeSegments(state); // an evaluation may come before the first step
@@ -194,7 +194,7 @@ function checkDecayFilter(state: ModelState, optimizer: Built): void {
 }
 
 /** Writes the segment table: how the optimizer treats each parameter. `only`: the keys that may change. */
-export function writeSegments(state: ModelState, only?: ReadonlySet<string>): void {
+export function writeSegments(state: ModelState, only?: Readonly<Record<string, unknown>>): void {
   const { structure, compiled, runtime } = state;
   const { segments, optimizer } = compiled!;
   const { u32, f32 } = runtime.heap;
@@ -206,7 +206,7 @@ export function writeSegments(state: ModelState, only?: ReadonlySet<string>): vo
       (!decayFilter || (decayFilter as string[]).includes(entry.key)) && (!decayKernelsOnly || entry.shape.length > 1);
     u32[at + Segment.offset] = entry.offset;
     u32[at + Segment.length] = entry.size;
-    u32[at + Segment.frozen] = +(!entry.layer.trainable || (only !== undefined && !only.has(entry.key)));
+    u32[at + Segment.frozen] = +(!entry.layer.trainable || (only !== undefined && !only[entry.key]));
     f32[at + Segment.learningRateFactor] = 1;
     f32[at + Segment.l1] = l1;
     f32[at + Segment.l2] = l2;

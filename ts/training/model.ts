@@ -20,6 +20,7 @@ import { disposedError, ModelState } from "./state";
 import { beginUpdate, learningRate, numericError, outcome, programFor, runStaged } from "./step";
 import { type Entry, type Form, type ModelLayer, nameTwice, type Port, type Ports, structureOf } from "./structure";
 import { summaryOf } from "./summary";
+import { copyWeights, putWeights } from "./weights";
 
 /** What a model predicts: an array, or for several outputs a list or record of them. */
 export type Prediction = NDArray | NDArray[] | Record<string, NDArray>;
@@ -161,7 +162,7 @@ export class Model<P extends Prediction = Prediction> {
     if (outcome(lane, status, "trainOnBatch", examples) === "numeric") throw numericError("trainOnBatch", lane);
     state.step++;
     state.lastWeights = undefined;
-    return batchLogs(lane, state.compiled!, state.activities);
+    return batchLogs(lane, state);
   }
 
   /** The logs of one batch, as `evaluate` would have them; changes nothing. */
@@ -172,7 +173,7 @@ export class Model<P extends Prediction = Prediction> {
     state.prepare(lane);
     const program = programFor(state, lane, "evaluate", examples, examples.rows, false);
     outcome(lane, runStaged(state, lane, program, examples), "testOnBatch", examples);
-    return batchLogs(lane, state.compiled!, state.activities);
+    return batchLogs(lane, state);
   }
 
   #readBatch(who: string, x: unknown, y: unknown, options: { sampleWeight?: unknown } | undefined): Examples {
@@ -228,8 +229,9 @@ export class Model<P extends Prediction = Prediction> {
     beginUpdate(state, lane);
     lane.setReal(State.penaltyScale, 0);
     runtime.heap.clear(compiled.gradients, structure.parameterFloats * 4);
-    for (const [entry, data] of read) runtime.heap.f32.set(data, (compiled.gradients >>> 2) + entry.offset);
-    writeSegments(state, new Set(read.map(([entry]) => entry.key)));
+    for (const { key, offset } of structure.parameters)
+      if (read[key]) runtime.heap.f32.set(read[key].data, (compiled.gradients >>> 2) + offset);
+    writeSegments(state, read);
     state.forgetTrainable();
     const spec = { kind: "apply", rows: 1, inputs: [], targets: [], training: true, accumulate: 0 } as const;
     runtime.run(state.program(lane, spec).all);
@@ -239,27 +241,17 @@ export class Model<P extends Prediction = Prediction> {
 
   /** Copies of all parameters and moving statistics, by `layer/parameter`. */
   getWeights(): Record<string, NDArray> {
-    const { state } = this;
-    state.check();
-    const { structure, runtime } = state;
-    const weights: Record<string, NDArray> = {};
-    for (const layer of structure.layers)
-      for (const entry of layer.entries)
-        weights[entry.key] = {
-          data: runtime.heap.readFloats(addressIn(state, entry), entry.size),
-          shape: [...entry.shape],
-        };
-    return weights;
+    this.state.check();
+    return copyWeights(this.state);
   }
 
   /** Sets all parameters and moving statistics; takes exactly the model's keys, all or nothing. */
   setWeights(weights: Record<string, NDArray>): void {
     const { state } = this;
-    const { structure, runtime } = state;
-    const entries = [...structure.parameters, ...structure.statistics];
-    const read = readRecord("setWeights", weights, entries, true);
+    const { parameters, statistics } = state.structure;
+    const read = readRecord("setWeights", weights, [...parameters, ...statistics], true);
     state.needIdle("setWeights");
-    for (const [entry, data] of read) runtime.heap.f32.set(data, addressIn(state, entry) >>> 2);
+    putWeights(state, read);
     state.lastWeights = undefined;
   }
 
@@ -307,28 +299,27 @@ function join(arrays: NDArray[], ports: Port[], form: Form): Prediction {
   return Object.fromEntries(ports.map(({ name }, i) => [name, arrays[i]!]));
 }
 
-/** @internal Where an entry lies in memory. */
-export function addressIn(state: ModelState, entry: Entry): number {
-  return (entry.spec.statistic ? state.statistics : state.parameters) + entry.offset * 4;
-}
-
 /** Arrays by key, checked against the entries. */
-function readRecord(who: string, record: unknown, entries: Entry[], all: boolean): [Entry, Float32Array][] {
+function readRecord(
+  who: string,
+  record: unknown,
+  entries: Entry[],
+  all: boolean,
+): Record<string, { data: Float32Array }> {
   if (typeof record !== "object" || record === null || Array.isArray(record))
     throw argumentError(who, "a record from layer/parameter to array", record);
-  const given = record as Record<string, unknown>;
-  for (const key of Object.keys(given))
-    if (!entries.some((e) => e.key === key))
-      throw argumentError(who, `keys of the model (${entries.map((e) => e.key).join(", ")})`, key);
-  const read: [Entry, Float32Array][] = [];
-  for (const entry of entries) {
-    if (!Object.hasOwn(given, entry.key)) {
-      if (all) throw argumentError(who, `an array for ${entry.key}`, undefined);
-      continue;
-    }
-    read.push([entry, readNumbers(`${who}: ${entry.key}`, given[entry.key], entry.shape)]);
-  }
-  return read;
+  const keys = entries.map(({ key }) => key);
+  const given = Object.entries(record);
+  for (const [key] of given)
+    if (!keys.includes(key)) throw argumentError(who, `keys of the model (${keys.join(", ")})`, key);
+  for (const key of keys)
+    if (all && !Object.hasOwn(record, key)) throw argumentError(who, `an array for ${key}`, undefined);
+  return Object.fromEntries(
+    given.map(([key, value]) => [
+      key,
+      { data: readNumbers(`${who}: ${key}`, value, entries[keys.indexOf(key)]!.shape) },
+    ]),
+  );
 }
 
 /** A model's architecture as plain data. */

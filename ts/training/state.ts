@@ -11,8 +11,8 @@ import type { Examples } from "./batch";
 import type { CallbackState } from "./callbacks";
 import { Lane } from "./lane";
 import { buildProgram, keyOf, type Program, type ProgramSpec } from "./program";
-import type { PackedWeights } from "./snapshot";
 import type { Structure } from "./structure";
+import type { Weights } from "./weights";
 
 /** A compiled model's optimizer, losses and metrics, and the memory that they need. */
 export interface Compiled {
@@ -67,9 +67,9 @@ export class ModelState implements Disposable {
   /** An evaluation is within a batch: its lane is taken. */
   evaluating = false;
   /** What the callbacks of the last fit know. */
-  callbackStates: CallbackState[] = [];
+  callbackStates: () => CallbackState[] = () => [];
   /** The weights that the last fit ended with, where a callback put others in force: resumed training goes on from them. */
-  lastWeights: PackedWeights | undefined;
+  lastWeights: Weights | undefined;
   disposed = false;
   readonly activities: number;
   /** What trainOnBatch ran last: a loop over batches of one kind finds it here. */

@@ -3,6 +3,7 @@
 import { Halt, State, Status } from "../../assembly/isa";
 import { type CoreArray, checkFinite } from "../data/arrays";
 import { DownhillError } from "../errors";
+import { turn } from "../runtime/turn";
 import { rateAt } from "../schedules/schedules";
 import { type Examples, stage } from "./batch";
 import { writeSegments } from "./compile";
@@ -61,17 +62,16 @@ export function runStaged(state: ModelState, lane: Lane, program: Program, examp
   return state.runtime.run(program.all);
 }
 
-/** Slices of a fit or evaluation: how long the event loop has waited. */
-export class Pace {
-  #since = performance.now();
-
-  constructor(readonly turn: () => Promise<void>) {}
-
-  /** Lets the event loop have its turn where it has waited for 4 ms: with a slice of 8 ms on top, 12. Undefined where it has not. */
-  pause(): Promise<void> | undefined {
-    if (performance.now() - this.#since < 4) return undefined;
-    return this.turn().then(() => {
-      this.#since = performance.now();
-    });
-  }
+/**
+ * Slices of a fit or evaluation: a function that lets the event loop have its turn where it has waited for 4 ms (with a
+ * slice of 8 ms on top, 12). Undefined where it has not.
+ */
+export function pace(): () => Promise<void> | undefined {
+  let since = performance.now();
+  return () =>
+    performance.now() - since < 4
+      ? undefined
+      : turn().then(() => {
+          since = performance.now();
+        });
 }
