@@ -22,6 +22,7 @@ import { callbackField, callbackStates, type FitPlan, type Handler, makeCallback
 import { evaluateExamples, readBatch, signalField } from "./evaluate";
 import { Accumulator, batchLogs, type Logs, logNames, validationName } from "./logs";
 import type { Model } from "./model";
+import { BARE } from "./program";
 import type { ModelState } from "./state";
 import { beginUpdate, outcome, pace, programFor } from "./step";
 
@@ -205,8 +206,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     if (set.order) {
       lane.set(State.epoch, epoch);
       state.prepare(lane);
-      const spec = { kind: "shuffle", rows, inputs: [], targets: [], training: false, accumulate: 0 } as const;
-      runtime.run(state.program(lane, { ...spec, order: set.order }).all);
+      runtime.run(state.program(lane, { ...BARE, kind: "shuffle", rows, order: set.order }).all);
     }
     let row = 0;
     for (let step = 0; step < steps; step++) {

@@ -16,6 +16,7 @@ import { type CompileOptions, compile, readCompileOptions, writeSegments } from 
 import { addressOf, evaluate, predict } from "./evaluate";
 import { type FitOptions, fit, type History } from "./fit";
 import { batchLogs, type Logs } from "./logs";
+import { BARE } from "./program";
 import { disposedError, ModelState } from "./state";
 import { beginUpdate, learningRate, numericError, outcome, programFor, runStaged } from "./step";
 import { type Entry, type Form, type ModelLayer, nameTwice, type Port, type Ports, structureOf } from "./structure";
@@ -233,8 +234,7 @@ export class Model<P extends Prediction = Prediction> {
       if (read[key]) runtime.heap.f32.set(read[key].data, (compiled.gradients >>> 2) + offset);
     writeSegments(state, read);
     state.forgetTrainable();
-    const spec = { kind: "apply", rows: 1, inputs: [], targets: [], training: true, accumulate: 0 } as const;
-    runtime.run(state.program(lane, spec).all);
+    runtime.run(state.program(lane, { ...BARE, kind: "apply" }).all);
     state.step++;
     state.lastWeights = undefined;
   }

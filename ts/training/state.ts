@@ -10,7 +10,7 @@ import { type Disposable, nextStream, type Runtime } from "../runtime/runtime";
 import type { Examples } from "./batch";
 import type { CallbackState } from "./callbacks";
 import { Lane } from "./lane";
-import { buildProgram, keyOf, type Program, type ProgramSpec } from "./program";
+import { BARE, buildProgram, keyOf, type Program, type ProgramSpec } from "./program";
 import type { Structure } from "./structure";
 import type { Weights } from "./weights";
 
@@ -94,7 +94,10 @@ export class ModelState implements Disposable {
       this.statistics = heap.allocate(statisticFloats * 4, name);
       heap.clear(this.parameters, parameterFloats * 4);
       heap.clear(this.statistics, statisticFloats * 4);
-      this.#run({ kind: "initialize", rows: 1, inputs: [], targets: [], training: false, accumulate: 0 });
+      const lane = this.lane("training");
+      this.prepare(lane);
+      runtime.run(this.program(lane, { ...BARE, kind: "initialize" }).all);
+      lane.forget();
     } catch (error) {
       this.dispose();
       throw error;
@@ -107,13 +110,6 @@ export class ModelState implements Disposable {
     let largest = this.structure.parameters[0];
     for (const entry of this.structure.parameters) if (entry.size > (largest?.size ?? 0)) largest = entry;
     return largest ? largest.layer.name : this.name;
-  }
-
-  #run(spec: ProgramSpec): void {
-    const lane = this.lane("training");
-    this.prepare(lane);
-    this.runtime.run(this.program(lane, spec).all);
-    lane.forget();
   }
 
   /** Throws where the model can do nothing any more. */
