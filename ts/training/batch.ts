@@ -2,25 +2,23 @@
 
 import { LabelKind, SourceType, State } from "../../assembly/isa";
 import {
-  allElements,
+  allWithin,
   type CoreArray,
   checkFinite,
   countLabels,
   readArray,
-  readClasses,
-  readElements,
   readRows,
+  readTargets,
   readWeights,
-  refillClasses,
   type Targets,
   toCore,
   weighClasses,
 } from "../data/arrays";
-import { argumentError, DownhillError } from "../errors";
+import { argumentError, wrong } from "../errors";
 import { sizeOf } from "../graph/graph";
 import type { Lane } from "./lane";
 import { type TargetSpec, targetSlot } from "./program";
-import type { Compiled, ModelState } from "./state";
+import type { ModelState } from "./state";
 import type { Form, Port } from "./structure";
 
 /** One array of examples and the source slot that it feeds. */
@@ -38,8 +36,6 @@ export interface Examples {
   inputs: SourceType[];
   targets: TargetSpec[];
   labels: Targets[];
-  /** Of the first output. */
-  classes: number;
   /** Whether nobody else can write into them. */
   own?: boolean;
 }
@@ -87,14 +83,12 @@ export function readInputs(who: string, state: ModelState, x: unknown, finite = 
     const read = readRows(label, value, port.shape);
     const size = sizeOf(port.shape);
     if (finite) checkFinite(`${who}: x`, read.data, size);
-    if (rows >= 0 && read.rows !== rows)
-      throw new DownhillError("shape", `${who}: expected ${rows} examples in ${name}, got ${read.rows}`);
+    if (rows >= 0 && read.rows !== rows) throw wrong("shape", who, `${rows} examples in ${name}`, read.rows);
     rows = read.rows;
     columns.push({ slot, data: toCore(read.data), size });
   });
   const types = columns.map(({ data }) => (data instanceof Uint8Array ? SourceType.uint8 : SourceType.float32));
-  const classes = state.structure.outputs[0]!.value.shape.at(-1) ?? 1;
-  return { rows, columns, inputs: types, targets: [], labels: [], classes };
+  return { rows, columns, inputs: types, targets: [], labels: [] };
 }
 
 /** The name of the layer that reads an input, for errors. */
@@ -123,17 +117,12 @@ export function readExamples(
     const { name, value: port } = outputs[output]!;
     const label = `${who}: y${outputs.length > 1 ? `.${name}` : ""}`;
     const { definition } = losses[output]!;
-    const classes = port.shape.at(-1) ?? 1;
-    const target =
-      definition.targets === "class"
-        ? readClasses(label, value, classes, rows)
-        : readElements(label, value, port.shape, definition.range);
-    if (target.rows !== rows)
-      throw new DownhillError("shape", `${label}: expected ${rows} targets, one for each example, got ${target.rows}`);
+    const elementwise = definition.targets === "element";
+    const target = readTargets(label, value, rows, port.shape, elementwise, definition.range);
     let weight = weights[output] === undefined ? undefined : readWeights(`${who}: sampleWeight`, weights[output], rows);
     if (classWeight) {
-      const count = definition.targets === "class" ? classes : Math.max(2, classes);
-      weight = weighClasses(`${who}: classWeight`, classWeight, target, weight, count);
+      const classes = Math.max(elementwise ? 2 : 1, port.shape.at(-1) ?? 1);
+      weight = weighClasses(`${who}: classWeight`, classWeight, target, rows, weight, classes);
     }
     const slot = targetSlot(inputs.length, output);
     columns.push({ slot, data: target.data, size: sizeOf(target.shape) });
@@ -153,24 +142,17 @@ export function readExamples(
  * and nothing is unusual about them; false otherwise, and then they are to be read. A training loop gives such arrays in
  * every step: nothing is allocated here.
  */
-export function refill(examples: Examples, { losses }: Compiled, x: unknown, y: unknown): boolean {
-  const { columns, labels } = examples;
+export function refill({ columns, labels }: Examples, x: unknown, y: unknown): boolean {
   const [input, target] = columns;
-  if (columns.length !== 2 || labels.length !== 1 || !sameKind(input!.data, x)) return false;
-  const { definition } = losses[0]!;
-  const old = labels[0]!;
-  if (!old.complete || !sameKind(old.data, y)) return false;
-  if (definition.targets === "class") {
-    if (!(y instanceof Int32Array) || !refillClasses(old, y, examples.classes)) return false;
-  } else {
-    if (!(y instanceof Float32Array) || !allElements(y, definition.range)) return false;
-    target!.data = old.data = y;
-  }
-  input!.data = x as CoreArray;
+  const [old] = labels;
+  if (columns.length !== 2 || !target || !old?.complete) return false;
+  if (!sameKind(input!.data, x) || !sameKind(old.data, y) || !allWithin(y, old)) return false;
+  input!.data = x;
+  target.data = old.data = y;
   return true;
 }
 
-const sameKind = (old: CoreArray | Int32Array, given: unknown): boolean =>
+const sameKind = <T extends CoreArray | Int32Array>(old: T, given: unknown): given is T =>
   ArrayBuffer.isView(given) && given.constructor === old.constructor && (given as Float32Array).length === old.length;
 
 /** A copy that the caller's later writes do not reach; of arrays too large for that, the examples themselves. */
@@ -190,7 +172,7 @@ export function splitExamples(examples: Examples, rows: number): [Examples, Exam
     columns: examples.columns.map((c) => ({ ...c, data: c.data.subarray(from * c.size, to * c.size) })),
     labels: examples.labels.map((l) => {
       const size = sizeOf(l.shape);
-      return { ...l, rows: to - from, data: l.data.subarray(from * size, to * size) };
+      return { ...l, data: l.data.subarray(from * size, to * size) };
     }),
   });
   return [part(0, rows), part(rows, examples.rows)];

@@ -151,7 +151,7 @@ export class Model<P extends Prediction = Prediction> {
   trainOnBatch(x: Arrays, y: Arrays, options?: { sampleWeight?: Arrays }): Logs {
     const { state } = this;
     const last = options === undefined ? state.lastBatch : undefined;
-    const again = last !== undefined && !state.fitting && refill(last.examples, state.need("trainOnBatch"), x, y);
+    const again = last !== undefined && !state.fitting && state.need("trainOnBatch") && refill(last.examples, x, y);
     const examples = again ? last.examples : this.#readBatch("trainOnBatch", x, y, options);
     state.needIdle("trainOnBatch");
     const lane = state.lane("training");
