@@ -4,6 +4,7 @@
 import { argumentError, DownhillError, shapeError, show, wrong } from "../errors";
 import { type Shape, sameShape, sizeOf } from "../graph/graph";
 import type { NDArray, NumberArray } from "../ndarray";
+import { isObject } from "../options";
 
 /** What the core takes: floats, or bytes that count as 0 … 255. */
 export type CoreArray = Float32Array | Uint8Array;
@@ -21,7 +22,7 @@ const isNumberArray = (value: unknown): value is NumberArray =>
   !(value instanceof BigUint64Array);
 
 const isNDArray = (value: unknown): value is NDArray<NumberArray> =>
-  typeof value === "object" && value !== null && "data" in value && "shape" in value;
+  isObject(value) && "data" in value && "shape" in value;
 
 /** A typed array and its shape; `shape` undefined where a flat typed array implies it. */
 export function readArray(who: string, value: unknown): { data: NumberArray; shape: Shape | undefined } {

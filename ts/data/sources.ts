@@ -2,6 +2,7 @@
 
 import { argumentError } from "../errors";
 import type { ArrayLike } from "../ndarray";
+import { isObject } from "../options";
 
 /** Arrays of examples, or for several inputs or outputs lists or records of them. */
 export type Arrays = ArrayLike | readonly ArrayLike[] | Readonly<Record<string, ArrayLike>>;
@@ -27,8 +28,7 @@ const KEYS = ["x", "y", "sampleWeight", "columns", "classes"];
 
 /** Arrays, a dataset or an iterable of batches. */
 export function readFitData(who: string, data: unknown): Batch | BatchSource {
-  if (typeof data !== "object" || data === null)
-    throw argumentError(who, "data as { x, y }, a dataset or an iterable of batches", data);
+  if (!isObject(data)) return readBatch(who, data);
   if ("arrays" in data && typeof data.arrays === "function") return data.arrays() as Batch | BatchSource;
   if (Symbol.iterator in data || Symbol.asyncIterator in data) {
     const iterable = data as AsyncIterable<unknown> & Partial<AsyncIterator<unknown>>;
@@ -45,7 +45,7 @@ export function readFitData(who: string, data: unknown): Batch | BatchSource {
 }
 
 function readBatch(who: string, data: unknown): Batch {
-  if (typeof data !== "object" || data === null || !("x" in data) || !("y" in data))
+  if (!isObject(data) || !("x" in data) || !("y" in data))
     throw argumentError(who, "data as { x, y }, a dataset or an iterable of batches", data);
   for (const key of Object.keys(data))
     if (!KEYS.includes(key)) throw argumentError(who, "data with x, y and perhaps sampleWeight", key);

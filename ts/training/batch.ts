@@ -19,7 +19,7 @@ import { sizeOf } from "../graph/graph";
 import type { Lane } from "./lane";
 import { type TargetSpec, targetSlot } from "./program";
 import type { ModelState } from "./state";
-import type { Form, Port } from "./structure";
+import { type Form, isRecordOf, type Port, splitPorts } from "./structure";
 
 /** One array of examples and the source slot that it feeds. */
 interface Column {
@@ -49,35 +49,21 @@ export interface ReadOptions {
 }
 
 /** One value for each port, from what its form says. */
-export function splitPorts(who: string, ports: readonly Port[], form: Form, given: unknown): unknown[] {
-  if (form === "one" || (ports.length === 1 && form === "list" && !isList(given))) return [given];
-  if (form === "list") {
-    if (!isList(given) || given.length !== ports.length)
-      throw argumentError(who, `a list of ${ports.length} arrays`, given);
-    return [...given];
-  }
-  const names = ports.map((p) => p.name);
-  const record = given as Record<string, unknown>;
-  if (!isRecordOf(names, given) || names.some((name) => record[name] === undefined))
-    throw argumentError(who, `a record with ${names.join(", ")}`, given);
-  return names.map((name) => record[name]);
-}
-
-/** Whether an object has no other keys than `names`. */
-const isRecordOf = (names: string[], given: unknown): boolean =>
-  typeof given === "object" &&
-  given !== null &&
-  !ArrayBuffer.isView(given) &&
-  Object.keys(given).every((key) => names.includes(key));
-
-const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
+const readPorts = (who: string, ports: readonly Port[], form: Form, given: unknown): unknown[] =>
+  splitPorts(
+    who,
+    ports,
+    given,
+    form === "one" || (form === "list" && ports.length === 1 && !Array.isArray(given)),
+    form,
+  );
 
 /** The inputs alone. */
 export function readInputs(who: string, state: ModelState, x: unknown, finite = false): Examples {
   const { inputs, inputForm } = state.structure;
   const columns: Column[] = [];
   let rows = -1;
-  splitPorts(`${who}: x`, inputs, inputForm, x).forEach((value, slot) => {
+  readPorts(`${who}: x`, inputs, inputForm, x).forEach((value, slot) => {
     const { name, value: port } = inputs[slot]!;
     const label = firstLayer(state, slot) ?? name;
     const read = readRows(label, value, port.shape);
@@ -108,7 +94,7 @@ export function readExamples(
   const { inputs, outputs, outputForm } = state.structure;
   const examples = readInputs(who, state, x, finite);
   const { rows, columns, targets, labels } = examples;
-  const given = splitPorts(`${who}: y`, outputs, outputForm, y);
+  const given = readPorts(`${who}: y`, outputs, outputForm, y);
   const weights = weightsPerOutput(state, sampleWeight);
   if (!state.compiled) for (const value of given) readArray(`${who}: y`, value); // arguments before state
   const { losses } = state.need(who);
@@ -182,8 +168,7 @@ export function splitExamples(examples: Examples, rows: number): [Examples, Exam
 function weightsPerOutput(state: ModelState, given: unknown): unknown[] {
   const { outputs, outputForm } = state.structure;
   const names = outputs.map((o) => o.name);
-  const perOutput = outputForm === "record" && isRecordOf(names, given);
-  return names.map((name) => (perOutput ? (given as Record<string, unknown>)[name] : given));
+  return names.map((name) => (outputForm === "record" && isRecordOf(names, given) ? given[name] : given));
 }
 
 const aligned = (bytes: number) => (bytes + 63) & ~63;

@@ -1,6 +1,6 @@
 // Callbacks: what `fit` calls as it goes. A factory's result is plain data; what it does is made when a fit begins.
 
-import type { Field } from "../options";
+import { type Field, isObject } from "../options";
 import { type Built, type Definition, definitionOf, isBuilt } from "../registry";
 import type { Logs } from "./logs";
 import type { Model } from "./model";
@@ -60,10 +60,7 @@ export const callbackField: Field<Built | Callback> = {
   expected: "a callback such as earlyStopping() or an object with onEpochEnd or the like",
   accepts: (v) =>
     isBuilt("callback", v) ||
-    (typeof v === "object" &&
-      v !== null &&
-      !("type" in v) &&
-      HANDLERS.some((h) => typeof (v as Callback)[h] === "function")),
+    (isObject(v) && !("type" in v) && HANDLERS.some((h) => typeof (v as Callback)[h] === "function")),
 };
 
 /** Makes what factories describe. */

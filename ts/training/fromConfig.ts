@@ -7,6 +7,7 @@ import {
   boolean,
   type Field,
   finite,
+  isRecord,
   listOf,
   name,
   natural,
@@ -29,7 +30,7 @@ type Plain = Record<string, unknown>;
 
 export const object = (): Field<Plain> => ({
   expected: "an object",
-  accepts: (v) => typeof v === "object" && v !== null && !Array.isArray(v),
+  accepts: isRecord,
 });
 const form = () => oneOf("one", "list", "record");
 

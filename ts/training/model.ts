@@ -8,7 +8,17 @@ import { type Shape, sizeOf } from "../graph/graph";
 import type { Layer } from "../layers/layer";
 import { input, isLayer, layerDefinition, type Symbolic } from "../layers/layer";
 import type { NDArray } from "../ndarray";
-import { boolean, check, name as nameField, nonNegative, optional, or, readOptions } from "../options";
+import {
+  boolean,
+  check,
+  isObject,
+  isRecord,
+  name as nameField,
+  nonNegative,
+  optional,
+  or,
+  readOptions,
+} from "../options";
 import type { Built } from "../registry";
 import { defaultRuntime, nextStream, Runtime } from "../runtime/runtime";
 import { type Examples, readExamples, refill } from "./batch";
@@ -306,8 +316,7 @@ function readRecord(
   entries: Entry[],
   all: boolean,
 ): Record<string, { data: Float32Array }> {
-  if (typeof record !== "object" || record === null || Array.isArray(record))
-    throw argumentError(who, "a record from layer/parameter to array", record);
+  if (!isRecord(record)) throw argumentError(who, "a record from layer/parameter to array", record);
   const keys = entries.map(({ key }) => key);
   const given = Object.entries(record);
   for (const [key] of given)
@@ -434,7 +443,7 @@ export function functional<const O extends Ports>(
   options?: ModelOptions,
 ): Model<PredictionOf<O>> {
   const { name = "functional", runtime = defaultRuntime() } = readOptions("functional", options, modelOptions);
-  if (typeof graph !== "object" || graph === null) throw argumentError("functional", "{ inputs, outputs }", graph);
+  if (!isObject(graph)) throw argumentError("functional", "{ inputs, outputs }", graph);
   for (const key of Object.keys(graph))
     if (key !== "inputs" && key !== "outputs") throw argumentError("functional", "{ inputs, outputs }", graph);
   const structure = structureOf(graph);

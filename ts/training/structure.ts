@@ -12,7 +12,7 @@ import {
   type ParameterSpec,
   Symbolic,
 } from "../layers/layer";
-import { check, name } from "../options";
+import { check, isObject, isRecord, name } from "../options";
 
 /** Parameters begin on cache lines. */
 const ALIGN_FLOATS = 16;
@@ -87,7 +87,7 @@ export type Ports = Symbolic | readonly Symbolic[] | Readonly<Record<string, Sym
 
 function readPorts(what: string, given: Ports): { form: Form; ports: [string, Symbolic][] } {
   const form: Form = given instanceof Symbolic ? "one" : Array.isArray(given) ? "list" : "record";
-  if (typeof given !== "object" || given === null)
+  if (!isObject(given))
     throw argumentError(
       "functional",
       `${what} to be what input() or a layer returned, a list or a record of them`,
@@ -107,6 +107,22 @@ function readPorts(what: string, given: Ports): { form: Form; ports: [string, Sy
   }
   return { form, ports };
 }
+
+/**
+ * One value for each port: `given` itself where it is `one`, else a list in their order or a record by their names.
+ * `form`: which of the two it must be.
+ */
+export function splitPorts(who: string, ports: readonly Port[], given: unknown, one: boolean, form?: Form): unknown[] {
+  if (one) return [given];
+  const names = ports.map(({ name }) => name);
+  if (form !== "record" && Array.isArray(given) && given.length === names.length) return [...given];
+  if (form !== "list" && isRecordOf(names, given)) return names.map((name) => given[name]);
+  throw argumentError(who, `a ${form ?? "list or record"} of one for each of ${names.join(", ")}`, given);
+}
+
+/** Whether it is a record without other keys than `names`. */
+export const isRecordOf = (names: string[], given: unknown): given is Record<string, unknown> =>
+  isRecord(given) && !ArrayBuffer.isView(given) && Object.keys(given).every((key) => names.includes(key));
 
 /** Finds the layers between inputs and outputs, names them, and lays their parameters out. */
 export function structureOf(given: { inputs: Ports; outputs: Ports }): Structure {
@@ -182,15 +198,20 @@ function nameLayers(calls: Call[], given: (string | undefined)[]): ModelLayer[] 
   }
   const counts = new Map<string, number>();
   return layers.map((layer) => {
-    let name = layer.config["name"] as string | undefined;
-    while (name === undefined) {
-      const number = (counts.get(layer.config.type) ?? 0) + 1;
-      counts.set(layer.config.type, number);
-      if (!taken.has(`${layer.config.type}_${number}`)) name = `${layer.config.type}_${number}`;
-    }
-    taken.add(name);
-    return new ModelLayer(name, layer, layerDefinition(layer));
+    const { name, type } = layer.config as { name?: string; type: string };
+    if (name !== undefined) return new ModelLayer(name, layer, layerDefinition(layer));
+    const number = freeNumber(type, (counts.get(type) ?? 0) + 1, taken);
+    counts.set(type, number);
+    return new ModelLayer(`${type}_${number}`, layer, layerDefinition(layer));
   });
+}
+
+/** The first number from `from` on that makes a name of `kind` which is not taken; takes it. */
+function freeNumber(kind: string, from: number, taken: Set<string>): number {
+  let number = from;
+  while (taken.has(`${kind}_${number}`)) number++;
+  taken.add(`${kind}_${number}`);
+  return number;
 }
 
 /** The error of a name that two layers or inputs of a model have. */
@@ -204,8 +225,8 @@ function namePorts(
   taken = new Set<string>(),
 ): Port[] {
   return ports.map(([key, value], i) => {
-    let name = key || natural(value) || `${kind}_${i + 1}`;
-    for (let k = i; !key && taken.has(name); ) name = `${kind}_${++k}`;
+    let name = key || natural(value);
+    if (!name || (!key && taken.has(name))) name = `${kind}_${freeNumber(kind, i + 1, taken)}`;
     taken.add(name);
     return { name, value };
   });
