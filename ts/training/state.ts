@@ -11,7 +11,7 @@ import type { Examples } from "./batch";
 import type { CallbackState } from "./callbacks";
 import { Lane } from "./lane";
 import { BARE, buildProgram, keyOf, type Program, type ProgramSpec } from "./program";
-import type { Structure } from "./structure";
+import type { Entry, Structure } from "./structure";
 import type { Weights } from "./weights";
 
 /** A compiled model's optimizer, losses and metrics, and the memory that they need. */
@@ -43,9 +43,6 @@ export interface CompileConfig {
 
 export type LaneName = "training" | "evaluation" | "prediction";
 
-/** Outputs whose losses may have a denominator of their own. */
-const OUTPUTS = 8;
-
 export const disposedError = (name: string) => new DownhillError("state", `${name}: disposed`);
 
 export class ModelState implements Disposable {
@@ -74,7 +71,7 @@ export class ModelState implements Disposable {
   readonly activities: number;
   /** What trainOnBatch ran last: a loop over batches of one kind finds it here. */
   lastBatch: { examples: Examples; program: Program; changes: number } | undefined;
-  readonly #trainable: boolean[] = [];
+  #trainable: boolean[] = [];
   readonly #lanes = new Map<LaneName, Lane>();
 
   constructor(
@@ -89,8 +86,13 @@ export class ModelState implements Disposable {
     this.activities = structure.calls.filter(({ layer }) => layer.config["activityRegularizer"]).length;
     const { heap } = runtime;
     const { parameterFloats, statisticFloats } = structure;
+    // errors of memory name the layer with the most parameters
+    const largest = structure.parameters.reduce<Entry | undefined>(
+      (a, b) => (a && a.size >= b.size ? a : b),
+      undefined,
+    );
     try {
-      this.parameters = heap.allocate(parameterFloats * 4, this.#largest());
+      this.parameters = heap.allocate(parameterFloats * 4, largest?.layer.name ?? name);
       this.statistics = heap.allocate(statisticFloats * 4, name);
       heap.clear(this.parameters, parameterFloats * 4);
       heap.clear(this.statistics, statisticFloats * 4);
@@ -103,13 +105,6 @@ export class ModelState implements Disposable {
       throw error;
     }
     runtime.residents.add(this);
-  }
-
-  /** For errors of memory: the layer with the most parameters. */
-  #largest(): string {
-    let largest = this.structure.parameters[0];
-    for (const entry of this.structure.parameters) if (entry.size > (largest?.size ?? 0)) largest = entry;
-    return largest ? largest.layer.name : this.name;
   }
 
   /** Throws where the model can do nothing any more. */
@@ -176,32 +171,26 @@ export class ModelState implements Disposable {
   /** Whether a layer was frozen or freed since the last time, or nothing was written yet. */
   trainableChanged(): boolean {
     const { layers } = this.structure;
-    let changed = this.#trainable.length !== layers.length;
-    for (let i = 0; i < layers.length; i++) {
-      if (this.#trainable[i] !== layers[i]!.trainable) changed = true;
-      this.#trainable[i] = layers[i]!.trainable;
-    }
-    if (changed) this.lastBatch = undefined;
-    return changed;
+    const before = this.#trainable;
+    if (before.length === layers.length && layers.every(({ trainable }, i) => trainable === before[i])) return false;
+    this.#trainable = layers.map(({ trainable }) => trainable);
+    this.lastBatch = undefined;
+    return true;
   }
 
   /** The segment table is not what it was: write it before the next step. */
   forgetTrainable(): void {
-    this.#trainable.length = 0;
+    this.#trainable = [];
   }
 
   /** Sets the words of the state block that a pass begins with. */
   prepare(lane: Lane): void {
     const { u32, f32 } = this.runtime.heap;
     const at = lane.state >>> 2;
-    u32[at + State.halt] = 0;
+    u32[at + State.halt] = u32[at + State.row] = 0;
     u32[at + State.step] = this.step;
-    u32[at + State.pass] = 0;
-    u32[at + State.row] = 0;
-    u32[at + State.indices] = 0;
-    u32[at + State.firstRow] = 0;
     f32[at + State.penaltyScale] = 1;
-    for (let output = 0; output < OUTPUTS; output++) u32[at + State.denominators + output] = 0;
+    u32.fill(0, at + State.denominators, at + State.sources);
   }
 
   dispose(): void {
