@@ -282,7 +282,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
         }
       }
       const who = `fit: epoch ${epoch}, batch ${step}`;
-      if (outcome(lane, status, who, examples) !== "done") {
+      if (!outcome(lane, status, who, examples)) {
         if (callbacks.some((c) => c.endsOnNaN)) return false;
         throw new DownhillError(
           "numeric",

@@ -28,9 +28,9 @@ import { type FitOptions, fit, type History } from "./fit";
 import { batchLogs, type Logs } from "./logs";
 import { BARE } from "./program";
 import { disposedError, ModelState } from "./state";
-import { beginUpdate, learningRate, numericError, outcome, programFor, runStaged } from "./step";
+import { beginUpdate, learningRate, programFor, runStaged } from "./step";
 import { type Entry, type Form, type ModelLayer, nameTwice, type Port, type Ports, structureOf } from "./structure";
-import { summaryOf } from "./summary";
+import { floatsOf, summaryOf } from "./summary";
 import { copyWeights, putWeights } from "./weights";
 
 /** What a model predicts: an array, or for several outputs a list or record of them. */
@@ -51,10 +51,12 @@ export class Model<P extends Prediction = Prediction> {
   #state: ModelState | undefined;
   #disposed = false;
   readonly #make: () => ModelState;
+  readonly #append: ((layer: unknown) => void) | undefined;
 
-  /** @internal */
-  constructor(make: () => ModelState) {
+  /** @internal `append` adds a layer to what `make` will make. */
+  constructor(make: () => ModelState, append?: (layer: unknown) => void) {
     this.#make = make;
+    this.#append = append;
   }
 
   /** @internal */
@@ -67,14 +69,13 @@ export class Model<P extends Prediction = Prediction> {
     return this.#state;
   }
 
-  /** @internal Whether layers may still be added. */
-  get open(): boolean {
-    return !this.#state && !this.#disposed;
-  }
-
   /** Adds a layer to a sequential model, until the first call that needs the model. */
-  add(_layer: Layer): this {
-    throw new DownhillError("state", "add: expected a sequential model, got a functional one");
+  add(layer: Layer): this {
+    if (!this.#append) throw new DownhillError("state", "add: expected a sequential model, got a functional one");
+    if (this.#state || this.#disposed)
+      throw new DownhillError("state", "add: expected a model that has not been used yet");
+    this.#append(layer);
+    return this;
   }
 
   get name(): string {
@@ -169,8 +170,8 @@ export class Model<P extends Prediction = Prediction> {
     const known = again && last === state.lastBatch && last.changes === lane.changes;
     const program = known ? last.program : programFor(state, lane, "train", examples, examples.rows, true);
     if (!known) state.lastBatch = { examples, program, changes: lane.changes };
-    const status = runStaged(state, lane, program, examples);
-    if (outcome(lane, status, "trainOnBatch", examples) === "numeric") throw numericError("trainOnBatch", lane);
+    if (!runStaged(state, lane, program, examples, "trainOnBatch"))
+      throw new DownhillError("numeric", `trainOnBatch: the loss is ${lane.reported(0)}; nothing was updated`);
     state.step++;
     state.lastWeights = undefined;
     return batchLogs(lane, state);
@@ -183,7 +184,7 @@ export class Model<P extends Prediction = Prediction> {
     const lane = state.lane("prediction"); // an evaluation may be within a batch
     state.prepare(lane);
     const program = programFor(state, lane, "evaluate", examples, examples.rows, false);
-    outcome(lane, runStaged(state, lane, program, examples), "testOnBatch", examples);
+    runStaged(state, lane, program, examples, "testOnBatch");
     return batchLogs(lane, state);
   }
 
@@ -209,7 +210,7 @@ export class Model<P extends Prediction = Prediction> {
     const lane = state.lane("training");
     beginUpdate(state, lane);
     const program = programFor(state, lane, "gradients", examples, examples.rows, training);
-    outcome(lane, runStaged(state, lane, program, examples), "gradients", examples);
+    runStaged(state, lane, program, examples, "gradients");
     const inputs = program.inputGradients.map((g, i) => {
       const shape = [examples.rows, ...structure.inputs[i]!.value.shape];
       const data = g ? runtime.heap.readFloats(addressOf(lane, g.place!), g.size) : new Float32Array(sizeOf(shape));
@@ -269,7 +270,7 @@ export class Model<P extends Prediction = Prediction> {
   countParams(): number {
     this.state.check();
     const { parameters, statistics } = this.state.structure;
-    return [...parameters, ...statistics].reduce((sum, { size }) => sum + size, 0);
+    return floatsOf(parameters) + floatsOf(statistics);
   }
 
   /** A table of the layers, their shapes and parameters, and the bytes planned. */
@@ -345,27 +346,21 @@ export interface ModelConfig {
 
 function configOf({ name, structure }: ModelState): ModelConfig {
   const { inputs, outputs, layers, calls, inputForm, outputForm } = structure;
-  const numbers = new Map(layers.map((layer, i) => [layer, i]));
-  const values = new Map<Symbolic, number>();
-  for (const { value } of inputs) values.set(value, values.size);
-  for (const { call } of calls) values.set(call.output, values.size);
+  const values = [...inputs.map(({ value }) => value), ...calls.map(({ call }) => call.output)];
   return {
     name,
     inputs: inputs.map(({ name, value }) => ({ name, shape: [...value.shape] })),
     inputForm,
     outputForm,
-    layers: layers.map((layer) => ({
-      name: layer.name,
-      config: {
-        ...layer.config,
-        ...(layer.trainable !== (layer.config["trainable"] !== false) && { trainable: layer.trainable }),
-      },
+    layers: layers.map(({ name, config, trainable }) => ({
+      name,
+      config: trainable === (config["trainable"] !== false) ? config : { ...config, trainable },
     })),
     calls: calls.map(({ call, layer }) => ({
-      layer: numbers.get(layer)!,
-      inputs: call.inputs.map((x) => values.get(x)!),
+      layer: layers.indexOf(layer),
+      inputs: call.inputs.map((x) => values.indexOf(x)),
     })),
-    outputs: outputs.map(({ name, value }) => ({ name, value: values.get(value)! })),
+    outputs: outputs.map(({ name, value }) => ({ name, value: values.indexOf(value) })),
   };
 }
 
@@ -393,44 +388,26 @@ const modelOptions = {
 export function sequential(layers: readonly Layer[] = [], options?: ModelOptions): Model<NDArray> {
   const { name = "sequential", runtime = defaultRuntime() } = readOptions("sequential", options, modelOptions);
   if (!Array.isArray(layers)) throw argumentError("sequential", "a list of layers", layers);
-  return new Sequential(layers, name, runtime);
-}
-
-class Sequential extends Model<NDArray> {
-  #input: Symbolic | undefined;
-  #output: Symbolic | undefined;
-  readonly #names = new Map<unknown, Layer>();
-
-  constructor(layers: readonly Layer[], name: string, runtime: Runtime) {
-    super(() => {
-      if (!this.#output) throw new DownhillError("state", `${name}: expected at least one layer, got none`);
-      return new ModelState(name, structureOf({ inputs: this.#input!, outputs: this.#output }), runtime, position);
-    });
-    for (const layer of layers) this.#append(layer);
-    const position = nextStream();
-  }
-
-  #append(layer: unknown): void {
+  let inputs: Symbolic | undefined;
+  let outputs: Symbolic | undefined;
+  const named = new Map<unknown, Layer>();
+  const append = (layer: unknown) => {
     if (!isLayer(layer)) throw argumentError("sequential", "layers such as dense(10)", layer);
-    const name = layer.config["name"] as string | undefined;
-    if (name !== undefined && (this.#names.get(name) ?? layer) !== layer) throw nameTwice(name);
-    let value = this.#output;
-    if (!value) {
-      const shape = layer.config["inputShape"] as Shape | undefined;
-      if (!shape)
-        throw argumentError(name ?? layer.config.type, "inputShape on the first layer of sequential", undefined);
-      value = input(shape);
-    }
-    this.#output = layer(layerDefinition(layer).arity === Infinity ? [value] : value);
-    this.#input ??= value;
-    this.#names.set(name, layer);
-  }
-
-  override add(layer: Layer): this {
-    if (!this.open) throw new DownhillError("state", "add: expected a model that has not been used yet");
-    this.#append(layer);
-    return this;
-  }
+    const { name, type, inputShape } = layer.config as { name?: string; type: string; inputShape?: Shape };
+    if (name !== undefined && (named.get(name) ?? layer) !== layer) throw nameTwice(name);
+    if (!outputs && !inputShape)
+      throw argumentError(name ?? type, "inputShape on the first layer of sequential", undefined);
+    const value = outputs ?? input(inputShape!);
+    outputs = layer(layerDefinition(layer).arity === Infinity ? [value] : value);
+    inputs ??= value;
+    named.set(name, layer);
+  };
+  for (const layer of layers) append(layer);
+  const position = nextStream();
+  return new Model(() => {
+    if (!inputs || !outputs) throw new DownhillError("state", `${name}: expected at least one layer, got none`);
+    return new ModelState(name, structureOf({ inputs, outputs }), runtime, position);
+  }, append);
 }
 
 /**

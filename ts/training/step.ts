@@ -37,29 +37,20 @@ export function programFor(
   return state.program(lane, { kind, rows, inputs, targets, training, accumulate });
 }
 
-/** Whether the run ended; a number that is not finite in the data is an error, in the objective an answer. */
-export function outcome(lane: Lane, status: Status, who: string, examples?: Examples): "done" | "numeric" {
+/** Whether the objective is finite; where a number in the data is not, that is an error. */
+export function outcome(lane: Lane, status: Status, who: string, { columns, inputs }: Examples): boolean {
   const halt = lane.get(State.halt);
-  if (halt === Halt.data && status !== Status.poisoned) throw notFinite(who, examples);
-  return status === Status.halted || halt === Halt.numeric ? "numeric" : "done";
-}
-
-function notFinite(who: string, examples?: Examples): DownhillError {
-  for (const { slot, data, size } of examples?.columns ?? []) {
-    if (slot < examples!.inputs.length) checkFinite(`${who}: x`, data as CoreArray, size);
+  if (halt === Halt.data && status !== Status.poisoned) {
+    for (const { data, size } of columns.slice(0, inputs.length)) checkFinite(`${who}: x`, data as CoreArray, size);
+    throw new DownhillError("data", `${who}: x: expected finite numbers`);
   }
-  return new DownhillError("data", `${who}: x: expected finite numbers`);
+  return status !== Status.halted && halt !== Halt.numeric;
 }
 
-/** The error of a step whose loss is not finite. */
-export function numericError(who: string, lane: Lane): DownhillError {
-  return new DownhillError("numeric", `${who}: the loss is ${lane.reported(0)}; nothing was updated`);
-}
-
-/** Runs all of a program on staged examples, at once. */
-export function runStaged(state: ModelState, lane: Lane, program: Program, examples: Examples): Status {
+/** Runs all of a program on examples, at once; tells whether the objective is finite. */
+export function runStaged(state: ModelState, lane: Lane, program: Program, examples: Examples, who: string): boolean {
   stage(lane, examples, 0, examples.rows);
-  return state.runtime.run(program.all);
+  return outcome(lane, state.runtime.run(program.all), who, examples);
 }
 
 /**
