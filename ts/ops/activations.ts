@@ -56,7 +56,7 @@ export const selu = /* @__PURE__ */ activation("selu", Op.selu, Op.seluBackward,
 /** x·Φ(x) */
 export const gelu = /* @__PURE__ */ activation("gelu", Op.gelu, Op.geluBackward, "input");
 /** 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))) */
-export const geluTanh = /* @__PURE__ */ activation("geluTanh", Op.geluTanh, Op.geluTanhBackward, "input");
+export const geluTanh = /* @__PURE__ */ (() => activation("geluTanh", Op.geluTanh, Op.geluTanhBackward, "input"))(); // see losses.ts
 /** x·σ(x) */
 export const silu = /* @__PURE__ */ activation("silu", Op.silu, Op.siluBackward, "input");
 /** 1/(1 + e⁻ˣ) */

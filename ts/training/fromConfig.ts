@@ -21,9 +21,10 @@ import {
 } from "../options";
 import { type Built, reconfigure } from "../registry";
 import { rateOrSchedule } from "../schedules/schedules";
+import { functionalStructure } from "./functional";
 import { weightsFromText, weightsToText } from "./packed";
 import type { CompileConfig } from "./state";
-import { type Form, type Ports, type Structure, structureOf } from "./structure";
+import type { Form, Ports, Structure } from "./structure";
 import type { Weights } from "./weights";
 
 type Plain = Record<string, unknown>;
@@ -76,7 +77,7 @@ export function structureFromConfig(given: unknown): { name: string; structure: 
     if (!layer) throw damaged(`layers in 0 … ${made.length - 1}, got ${call.layer}`);
     values.push(layer(call.inputs.map(valueAt)));
   }
-  const structure = structureOf({
+  const structure = functionalStructure({
     inputs: ports(config.inputForm, inputs, values.slice(0, inputs.length)),
     outputs: ports(
       config.outputForm,

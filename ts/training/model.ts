@@ -6,19 +6,9 @@ import type { Arrays, Batch } from "../data/sources";
 import { argumentError, DownhillError } from "../errors";
 import { type Shape, sizeOf } from "../graph/graph";
 import type { Layer } from "../layers/layer";
-import { input, isLayer, layerDefinition, type Symbolic } from "../layers/layer";
+import { isLayer, layerDefinition, Symbolic } from "../layers/layer";
 import type { NDArray } from "../ndarray";
-import {
-  boolean,
-  check,
-  isObject,
-  isRecord,
-  name as nameField,
-  nonNegative,
-  optional,
-  or,
-  readOptions,
-} from "../options";
+import { boolean, check, isRecord, name as nameField, nonNegative, optional, or, readOptions } from "../options";
 import type { Built } from "../registry";
 import { defaultRuntime, nextStream, Runtime } from "../runtime/runtime";
 import { type Examples, readExamples, refill } from "./batch";
@@ -29,19 +19,20 @@ import { batchLogs, type Logs } from "./logs";
 import { BARE } from "./program";
 import { disposedError, ModelState } from "./state";
 import { beginUpdate, learningRate, programFor, runStaged } from "./step";
-import { type Entry, type Form, type ModelLayer, nameTwice, type Port, type Ports, structureOf } from "./structure";
+import {
+  type Entry,
+  type Form,
+  type ModelLayer,
+  type NamedPorts,
+  nameTwice,
+  type Port,
+  structureOf,
+} from "./structure";
 import { floatsOf, summaryOf } from "./summary";
 import { copyWeights, putWeights } from "./weights";
 
 /** What a model predicts: an array, or for several outputs a list or record of them. */
 export type Prediction = NDArray | NDArray[] | Record<string, NDArray>;
-
-/** The output type that goes with how outputs were given. */
-export type PredictionOf<Outputs> = Outputs extends Symbolic
-  ? NDArray
-  : Outputs extends readonly unknown[]
-    ? NDArray[]
-    : { [K in keyof Outputs]: NDArray };
 
 const finalizers = /* @__PURE__ */ new FinalizationRegistry<ModelState>((state) => state.dispose());
 
@@ -370,7 +361,7 @@ export interface ModelOptions {
   runtime?: Runtime;
 }
 
-const modelOptions = {
+export const modelOptions = {
   name: optional(nameField()),
   runtime: optional({
     expected: "what init() resolved to",
@@ -397,7 +388,7 @@ export function sequential(layers: readonly Layer[] = [], options?: ModelOptions
     if (name !== undefined && (named.get(name) ?? layer) !== layer) throw nameTwice(name);
     if (!outputs && !inputShape)
       throw argumentError(name ?? type, "inputShape on the first layer of sequential", undefined);
-    const value = outputs ?? input(inputShape!);
+    const value = outputs ?? new Symbolic([...inputShape!], undefined, "");
     outputs = layer(layerDefinition(layer).arity === Infinity ? [value] : value);
     inputs ??= value;
     named.set(name, layer);
@@ -406,24 +397,8 @@ export function sequential(layers: readonly Layer[] = [], options?: ModelOptions
   const position = nextStream();
   return new Model(() => {
     if (!inputs || !outputs) throw new DownhillError("state", `${name}: expected at least one layer, got none`);
-    return new ModelState(name, structureOf({ inputs, outputs }), runtime, position);
+    return new ModelState(name, structureOf(onePort(inputs), onePort(outputs)), runtime, position);
   }, append);
 }
 
-/**
- * A model from symbolic inputs to symbolic outputs, each one, a list or a named record.
- *
- * @example const x = input([784]); functional({ inputs: x, outputs: dense(10)(dense(64)(x)) })
- */
-export function functional<const O extends Ports>(
-  graph: { inputs: Ports; outputs: O },
-  options?: ModelOptions,
-): Model<PredictionOf<O>> {
-  const { name = "functional", runtime = defaultRuntime() } = readOptions("functional", options, modelOptions);
-  if (!isObject(graph)) throw argumentError("functional", "{ inputs, outputs }", graph);
-  for (const key of Object.keys(graph))
-    if (key !== "inputs" && key !== "outputs") throw argumentError("functional", "{ inputs, outputs }", graph);
-  const structure = structureOf(graph);
-  const position = nextStream();
-  return new Model(() => new ModelState(name, structure, runtime, position)) as never;
-}
+const onePort = (value: Symbolic): NamedPorts => ({ form: "one", ports: [["", value]] });

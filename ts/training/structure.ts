@@ -10,16 +10,12 @@ import {
   type LayerDefinition,
   layerDefinition,
   type ParameterSpec,
-  Symbolic,
+  type Symbolic,
 } from "../layers/layer";
-import { check, isObject, isRecord, name } from "../options";
+import { isRecord } from "../options";
 
 /** Parameters begin on cache lines. */
 const ALIGN_FLOATS = 16;
-
-/** What the state block has room for: a source each input, two each output, a denominator each output. */
-const MAX_INPUTS = 16;
-const MAX_OUTPUTS = 8;
 
 /** How inputs or outputs are given: one, a list, or by name. */
 export type Form = "one" | "list" | "record";
@@ -83,30 +79,13 @@ export interface Structure {
   statisticFloats: number;
 }
 
-export type Ports = Symbolic | readonly Symbolic[] | Readonly<Record<string, Symbolic>>;
-
-function readPorts(what: string, given: Ports): { form: Form; ports: [string, Symbolic][] } {
-  const form: Form = given instanceof Symbolic ? "one" : Array.isArray(given) ? "list" : "record";
-  if (!isObject(given))
-    throw argumentError(
-      "functional",
-      `${what} to be what input() or a layer returned, a list or a record of them`,
-      given,
-    );
-  const ports: [string, Symbolic][] =
-    form === "one"
-      ? [["", given as Symbolic]]
-      : form === "list"
-        ? (given as Symbolic[]).map((value) => ["", value])
-        : Object.entries(given as Record<string, Symbolic>);
-  if (ports.length === 0) throw argumentError("functional", `at least one of ${what}`, given);
-  for (const [key, value] of ports) {
-    if (form === "record") check("functional", `a name in ${what}`, name(), key);
-    if (!(value instanceof Symbolic))
-      throw argumentError("functional", `${what}${key && `.${key}`} to be what input() or a layer returned`, value);
-  }
-  return { form, ports };
+/** How inputs or outputs were given, their names (perhaps empty) and values. */
+export interface NamedPorts {
+  form: Form;
+  ports: [string, Symbolic][];
 }
+
+export type Ports = Symbolic | readonly Symbolic[] | Readonly<Record<string, Symbolic>>;
 
 /**
  * One value for each port: `given` itself where it is `one`, else a list in their order or a record by their names.
@@ -125,23 +104,10 @@ export const isRecordOf = (names: string[], given: unknown): given is Record<str
   isRecord(given) && !ArrayBuffer.isView(given) && Object.keys(given).every((key) => names.includes(key));
 
 /** Finds the layers between inputs and outputs, names them, and lays their parameters out. */
-export function structureOf(given: { inputs: Ports; outputs: Ports }): Structure {
-  const inputs = readPorts("inputs", given.inputs);
-  const outputs = readPorts("outputs", given.outputs);
-  for (const [what, { ports }, most] of [
-    ["inputs", inputs, MAX_INPUTS],
-    ["outputs", outputs, MAX_OUTPUTS],
-  ] as const)
-    if (ports.length > most) throw argumentError("functional", `at most ${most} ${what}`, ports.length);
-  const sources = new Set(inputs.ports.map(([, value]) => value));
-  for (const [, value] of inputs.ports)
-    if (value.inputName === undefined)
-      throw argumentError("functional", "inputs to come from input()", "a layer's output");
-  if (sources.size < inputs.ports.length) throw argumentError("functional", "inputs to differ", "one of them twice");
-
+export function structureOf(inputs: NamedPorts, outputs: NamedPorts): Structure {
   const calls = collectCalls(
     outputs.ports.map(([, value]) => value),
-    sources,
+    inputs.ports.map(([, value]) => value),
   );
   const inputNames = inputs.form === "record" ? [] : inputs.ports.map(([, value]) => value.inputName || undefined);
   const layers = nameLayers(calls, inputNames);
@@ -169,11 +135,11 @@ export function structureOf(given: { inputs: Ports; outputs: Ports }): Structure
 }
 
 /** The calls that the outputs need, in the order in which they were made: inputs of a call come before it. */
-function collectCalls(outputs: Symbolic[], sources: Set<Symbolic>): Call[] {
+function collectCalls(outputs: Symbolic[], sources: Symbolic[]): Call[] {
   const calls = new Set<Call>();
   const open = [...outputs];
   for (let value = open.pop(); value; value = open.pop()) {
-    if (sources.has(value)) continue;
+    if (sources.includes(value)) continue;
     if (!value.call)
       throw argumentError(
         "functional",
