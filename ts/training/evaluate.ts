@@ -3,7 +3,7 @@
 import { State } from "../../assembly/isa";
 import { newFloats } from "../data/arrays";
 import { type Batch, isBatchSource, readFitData } from "../data/sources";
-import { DownhillError } from "../errors";
+import { DownhillError, wrong } from "../errors";
 import { sizeOf } from "../graph/graph";
 import type { NDArray } from "../ndarray";
 import { boolean, count, type Field, optional, or, readOptions } from "../options";
@@ -44,7 +44,7 @@ export async function evaluate(state: ModelState, data: unknown, options: unknow
   } finally {
     await source.close?.();
   }
-  if (!sums.rows) throw new DownhillError("data", "evaluate: expected at least one batch, got none");
+  if (!sums.rows) throw wrong("data", "evaluate", "at least one batch", "none");
   return sums.logs();
 }
 

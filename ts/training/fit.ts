@@ -3,7 +3,7 @@
 import { State, Status } from "../../assembly/isa";
 import { anyLabel } from "../data/arrays";
 import { isBatchSource, readFitData } from "../data/sources";
-import { argumentError, DownhillError } from "../errors";
+import { argumentError, type DownhillError, wrong } from "../errors";
 import {
   boolean,
   count,
@@ -25,7 +25,7 @@ import { Accumulator, batchLogs, type Logs, logNames, validationName } from "./l
 import type { Model } from "./model";
 import { BARE } from "./program";
 import type { ModelState } from "./state";
-import { beginUpdate, outcome, pace, programFor } from "./step";
+import { beginUpdate, numericError, outcome, pace, programFor } from "./step";
 
 /** Rows in a slice of batch gradient descent. */
 const FULL_SLICE = 1024;
@@ -191,7 +191,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
 
   function unlabelled(output: number): DownhillError {
     const { name } = state.structure.outputs[output]!;
-    return new DownhillError("data", `fit: y: expected at least one label for ${name}, got none`);
+    return wrong("data", "fit: y", `at least one label for ${name}`, "none");
   }
 
   /** Awaits the callbacks one after another; any of them may have disposed of the model. */
@@ -237,7 +237,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       if (state.stopTraining || step >= steps) return true;
     }
     if (parts.length && !(await update(epoch, step++, parts))) return false;
-    if (!step) throw new DownhillError("data", `fit: epoch ${epoch}: expected at least one batch, got none`);
+    if (!step) throw wrong("data", `fit: epoch ${epoch}`, "at least one batch", "none");
     return true;
   }
 
@@ -284,10 +284,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       const who = `fit: epoch ${epoch}, batch ${step}`;
       if (!outcome(lane, status, who, examples)) {
         if (callbacks.some((c) => c.endsOnNaN)) return false;
-        throw new DownhillError(
-          "numeric",
-          `${who}: the loss is ${lane.reported(0)}; the weights are those of the step before`,
-        );
+        throw numericError(who, lane);
       }
       accumulator.add(lane, rows);
       if (group > 1) sums.add(lane, rows);

@@ -3,7 +3,7 @@
 import { State } from "../../assembly/isa";
 import { readNumbers } from "../data/arrays";
 import type { Arrays, Batch } from "../data/sources";
-import { argumentError, DownhillError } from "../errors";
+import { argumentError, wrong } from "../errors";
 import { type Shape, sizeOf } from "../graph/graph";
 import type { Layer } from "../layers/layer";
 import { isLayer, layerDefinition, Symbolic } from "../layers/layer";
@@ -18,7 +18,7 @@ import { type FitOptions, fit, type History } from "./fit";
 import { batchLogs, type Logs } from "./logs";
 import { BARE } from "./program";
 import { disposedError, ModelState } from "./state";
-import { beginUpdate, learningRate, programFor, runStaged } from "./step";
+import { beginUpdate, learningRate, numericError, programFor, runStaged } from "./step";
 import {
   type Entry,
   type Form,
@@ -62,9 +62,8 @@ export class Model<P extends Prediction = Prediction> {
 
   /** Adds a layer to a sequential model, until the first call that needs the model. */
   add(layer: Layer): this {
-    if (!this.#append) throw new DownhillError("state", "add: expected a sequential model, got a functional one");
-    if (this.#state || this.#disposed)
-      throw new DownhillError("state", "add: expected a model that has not been used yet");
+    if (!this.#append || this.#state || this.#disposed)
+      throw wrong("state", "add", "a sequential model not in use yet", this.#append ? "a used one" : "another");
     this.#append(layer);
     return this;
   }
@@ -161,8 +160,7 @@ export class Model<P extends Prediction = Prediction> {
     const known = again && last === state.lastBatch && last.changes === lane.changes;
     const program = known ? last.program : programFor(state, lane, "train", examples, examples.rows, true);
     if (!known) state.lastBatch = { examples, program, changes: lane.changes };
-    if (!runStaged(state, lane, program, examples, "trainOnBatch"))
-      throw new DownhillError("numeric", `trainOnBatch: the loss is ${lane.reported(0)}; nothing was updated`);
+    if (!runStaged(state, lane, program, examples, "trainOnBatch")) throw numericError("trainOnBatch", lane);
     state.step++;
     state.lastWeights = undefined;
     return batchLogs(lane, state);
@@ -396,7 +394,7 @@ export function sequential(layers: readonly Layer[] = [], options?: ModelOptions
   for (const layer of layers) append(layer);
   const position = nextStream();
   return new Model(() => {
-    if (!inputs || !outputs) throw new DownhillError("state", `${name}: expected at least one layer, got none`);
+    if (!inputs || !outputs) throw wrong("state", name, "at least one layer", "none");
     return new ModelState(name, structureOf(onePort(inputs), onePort(outputs)), runtime, position);
   }, append);
 }

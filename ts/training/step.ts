@@ -47,6 +47,10 @@ export function outcome(lane: Lane, status: Status, who: string, { columns, inpu
   return status !== Status.halted && halt !== Halt.numeric;
 }
 
+/** The error of a step whose loss is not finite. */
+export const numericError = (who: string, lane: Lane): DownhillError =>
+  new DownhillError("numeric", `${who}: the loss is ${lane.reported(0)}; weights are those of the step before`);
+
 /** Runs all of a program on examples, at once; tells whether the objective is finite. */
 export function runStaged(state: ModelState, lane: Lane, program: Program, examples: Examples, who: string): boolean {
   stage(lane, examples, 0, examples.rows);
