@@ -39,7 +39,7 @@ const batchNormBackward: OpOf<{ relu?: boolean; frozen?: boolean }> = /* @__PURE
     const [dy, x, gamma, beta, mean, inverseStd] = inputs as Tensor[];
     const [dx, dgamma, dbeta] = outputs as [Tensor, Tensor, Tensor];
     const { channels, rows, chunkRows, chunks, partialBytes } = geometry(x!);
-    const partials = tape.workspace(0, partialBytes);
+    const partials = tape.workspace(partialBytes);
     const inner = [dy!, x!, mean!, inverseStd!, gamma!, beta!];
     tape.push(
       Op.batchNormBackwardSums,
@@ -90,7 +90,7 @@ export const batchNorm: OpOf<BatchNormAttributes> = /* @__PURE__ */ defineOp<Bat
   lower(tape, { inputs: [x, gamma, beta], outputs, attributes: { epsilon, relu } }) {
     const [y, mean, variance, inverseStd] = outputs as [Tensor, Tensor, Tensor, Tensor];
     const { channels, rows, chunkRows, chunks, partialBytes } = geometry(x!);
-    const partials = tape.workspace(0, partialBytes);
+    const partials = tape.workspace(partialBytes);
     tape.push(Op.batchNormMoments, [partials], [x!], [rows, channels, chunkRows], [], streaming(1.5 * x!.size));
     tape.push(
       Op.batchNormCombine,

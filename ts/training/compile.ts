@@ -20,6 +20,7 @@ import {
 import { type Built, built } from "../registry";
 import { penaltyOf } from "../regularizers/regularizers";
 import { rateAt } from "../schedules/schedules";
+import { capital } from "./logs";
 import type { CompileConfig, Compiled, ModelState } from "./state";
 import { splitPorts } from "./structure";
 
@@ -78,55 +79,50 @@ export function readCompileOptions({ structure: { outputs } }: ModelState, optio
   };
 }
 
-const capital = (text: string) => text[0]!.toUpperCase() + text.slice(1);
-
 /** Puts a read configuration in force: new slots, step 0. The earlier one stays until nothing can fail any more. */
 export function compile(state: ModelState, config: CompileConfig): void {
   const { structure, runtime } = state;
   const { heap } = runtime;
-  const several = structure.outputs.length > 1;
-  const plan = optimizerPlan(config.optimizer);
-  rateAt(config.optimizer["learningRate"] as number | Built, 0, runtime.core);
+  const { optimizer } = config;
+  const plan = optimizerPlan(optimizer);
+  const learningRate = optimizer["learningRate"] as number | Built;
+  rateAt(learningRate, 0, runtime.core);
+  checkDecayFilter(state, optimizer);
   const floats = structure.parameterFloats;
   const regions: number[] = [];
   const take = (bytes: number) => {
-    const at = heap.allocate(bytes, `${state.name} (optimizer ${config.optimizer.type})`);
+    const at = heap.allocate(bytes, `${state.name} (optimizer ${optimizer.type})`);
     regions.push(at);
     heap.clear(at, bytes);
     return at;
   };
+  const nameOf = (output: number) => structure.outputs[output]!.name;
   let compiled: Compiled;
   try {
-    checkDecayFilter(state, config.optimizer);
-    const slots = plan.slots.map((slot) => (slot === undefined ? undefined : take(floats * 4)));
-    for (const at of slots) if (at && plan.initial !== 0) heap.f32.fill(plan.initial, at >>> 2, (at >>> 2) + floats);
     compiled = {
       config,
-      optimizer: { config: config.optimizer, plan },
+      plan,
       losses: config.loss.map((loss, i) => ({
-        name: structure.outputs[i]!.name,
+        name: nameOf(i),
         config: loss,
         definition: lossDefinition(loss),
         weight: config.lossWeights[i]!,
       })),
       metrics: config.metrics.map(({ metric, output }) => ({
-        name: several ? `${structure.outputs[output]!.name}${capital(metric.type)}` : metric.type,
+        name: structure.outputs.length > 1 ? `${nameOf(output)}${capital(metric.type)}` : metric.type,
         output,
         config: metric,
         definition: metricDefinition(metric),
       })),
-      clipNorm: config.clipNorm,
-      clipValue: config.clipValue,
-      penalised: structure.parameters.some(({ spec }) => spec.regularizer),
       gradients: take(floats * 4),
-      slots,
-      segments: take(Math.max(1, structure.parameters.length) * Segment.words * 4),
-      segmentCount: structure.parameters.length,
+      slots: plan.slots.map((slot) => slot && take(floats * 4)) as Compiled["slots"],
+      segments: take(structure.parameters.length * Segment.words * 4),
     };
   } catch (error) {
     for (const at of regions) heap.free(at);
     throw error;
   }
+  for (const at of compiled.slots) if (at) heap.f32.fill(plan.initial, at >>> 2, (at >>> 2) + floats);
   state.freeCompiled();
   state.resetLanes();
   state.compiled = compiled;
@@ -134,7 +130,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
   state.epoch = 0;
   state.callbackStates = () => [];
   state.lastWeights = undefined;
-  state.learningRate = config.optimizer["learningRate"] as number | Built;
+  state.learningRate = learningRate;
   writeSegments(state); // an evaluation may come before the first step
 }
 
@@ -147,9 +143,9 @@ function checkDecayFilter({ structure }: ModelState, optimizer: Built): void {
 /** Writes the segment table: how the optimizer treats each parameter. `only`: the keys that may change. */
 export function writeSegments(state: ModelState, only?: Readonly<Record<string, unknown>>): void {
   const { structure, compiled, runtime } = state;
-  const { segments, optimizer } = compiled!;
+  const { segments, config } = compiled!;
   const { u32, f32 } = runtime.heap;
-  const { weightDecay, decayFilter, decayKernelsOnly } = optimizer.config as Record<string, unknown>;
+  const { weightDecay, decayFilter, decayKernelsOnly } = config.optimizer as Record<string, unknown>;
   structure.parameters.forEach((entry, i) => {
     const at = (segments >>> 2) + i * Segment.words;
     const { l1, l2, shrink } = penaltyOf(entry.spec.regularizer);

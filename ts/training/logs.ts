@@ -77,8 +77,10 @@ export class Accumulator {
 /** The names of the figures that a compiled model reports. */
 export const logNames = (compiled: Compiled): string[] => Object.keys(logsOf(compiled, 0, 0, 0, () => 0));
 
+export const capital = (name: string): string => name[0]!.toUpperCase() + name.slice(1);
+
 /** The same figures of the validation data. */
-export const validationName = (name: string): string => `val${name[0]!.toUpperCase()}${name.slice(1)}`;
+export const validationName = (name: string): string => `val${capital(name)}`;
 
 /** The last batch's figures. */
 export const batchLogs = (lane: Lane, { compiled, activities }: ModelState): Logs =>

@@ -29,7 +29,7 @@ import {
   structureOf,
 } from "./structure";
 import { floatsOf, summaryOf } from "./summary";
-import { copyWeights, putWeights } from "./weights";
+import { copyWeights, putWeights, readEntries, writeEntries } from "./weights";
 
 /** What a model predicts: an array, or for several outputs a list or record of them. */
 export type Prediction = NDArray | NDArray[] | Record<string, NDArray>;
@@ -161,8 +161,7 @@ export class Model<P extends Prediction = Prediction> {
     const program = known ? last.program : programFor(state, lane, "train", examples, examples.rows, true);
     if (!known) state.lastBatch = { examples, program, changes: lane.changes };
     if (!runStaged(state, lane, program, examples, "trainOnBatch")) throw numericError("trainOnBatch", lane);
-    state.step++;
-    state.lastWeights = undefined;
+    state.updated();
     return batchLogs(lane, state);
   }
 
@@ -205,13 +204,9 @@ export class Model<P extends Prediction = Prediction> {
       const data = g ? runtime.heap.readFloats(addressOf(lane, g.place!), g.size) : new Float32Array(sizeOf(shape));
       return { data, shape };
     });
-    const parameters = structure.parameters.map((entry) => [
-      entry.key,
-      { data: runtime.heap.readFloats(compiled!.gradients + entry.offset * 4, entry.size), shape: [...entry.shape] },
-    ]);
     return {
       loss: lane.reported(0),
-      parameters: Object.fromEntries(parameters),
+      parameters: readEntries(state, structure.parameters, ({ offset }) => compiled!.gradients + offset * 4),
       inputs: join(inputs, structure.inputs, structure.inputForm),
     };
   }
@@ -230,13 +225,11 @@ export class Model<P extends Prediction = Prediction> {
     beginUpdate(state, lane);
     lane.setReal(State.penaltyScale, 0);
     runtime.heap.clear(compiled.gradients, structure.parameterFloats * 4);
-    for (const { key, offset } of structure.parameters)
-      if (read[key]) runtime.heap.f32.set(read[key].data, (compiled.gradients >>> 2) + offset);
+    writeEntries(state, structure.parameters, read, ({ offset }) => compiled.gradients + offset * 4);
     writeSegments(state, read);
     state.forgetTrainable();
     runtime.run(state.program(lane, { ...BARE, kind: "apply" }).all);
-    state.step++;
-    state.lastWeights = undefined;
+    state.updated();
   }
 
   /** Copies of all parameters and moving statistics, by `layer/parameter`. */
@@ -248,8 +241,7 @@ export class Model<P extends Prediction = Prediction> {
   /** Sets all parameters and moving statistics; takes exactly the model's keys, all or nothing. */
   setWeights(weights: Record<string, NDArray>): void {
     const { state } = this;
-    const { parameters, statistics } = state.structure;
-    const read = readRecord("setWeights", weights, [...parameters, ...statistics], true);
+    const read = readRecord("setWeights", weights, state.structure.entries, true);
     state.needIdle("setWeights");
     putWeights(state, read);
     state.lastWeights = undefined;
@@ -258,8 +250,7 @@ export class Model<P extends Prediction = Prediction> {
   /** The number of parameters, moving statistics included. */
   countParams(): number {
     this.state.check();
-    const { parameters, statistics } = this.state.structure;
-    return floatsOf(parameters) + floatsOf(statistics);
+    return floatsOf(this.state.structure.entries);
   }
 
   /** A table of the layers, their shapes and parameters, and the bytes planned. */

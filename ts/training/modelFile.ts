@@ -51,7 +51,7 @@ export function encodeModel(model: Model): Uint8Array {
   if (compiled) {
     metadata["compile"] = stringifyJson(compiled.config);
     metadata["learningRate"] = stringifyJson(state.learningRate);
-    compiled.optimizer.plan.slots.forEach((slot, i) => {
+    compiled.plan.slots.forEach((slot, i) => {
       if (slot !== undefined)
         metadata[`optimizer/${slot}`] = packed(structure.parameters, ({ offset, size }) =>
           runtime.heap.readFloats(compiled.slots[i]! + offset * 4, size),
@@ -179,7 +179,7 @@ function checkTensors(
   structure: Structure,
   tensors: Record<string, { data: ArrayBufferView; shape: readonly number[] }>,
 ): void {
-  const entries = [...structure.parameters, ...structure.statistics];
+  const { entries } = structure;
   for (const { key, shape } of entries) {
     const tensor = tensors[key];
     if (!tensor) throw new DownhillError("format", `loadModel: expected a tensor ${show(key)}`);

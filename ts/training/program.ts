@@ -174,7 +174,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
   const entryAt = (name: string, index: number, count = 1) =>
     absolute([count, 4], name, lane.report + (REPORT_HEAD + 4 * index) * 4);
   const block = () => graph.leaf([floats], "parameters", { base: Base.parameters, offset: 0 });
-  const segments = () => absolute([compiled.segmentCount, 8], "segments", compiled.segments);
+  const segments = () => absolute([parameters.length, 8], "segments", compiled.segments);
   const gradients = () => absolute([floats], "gradients", compiled.gradients);
   const parameter = (entry: Entry): Tensor => {
     let leaf = leaves.get(entry);
@@ -255,7 +255,8 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
   }
 
   function addObjective(): void {
-    const { losses, metrics, penalised } = compiled;
+    const { losses, metrics } = compiled;
+    const penalised = parameters.some(({ spec }) => spec.regularizer);
     if (kind !== "evaluate") graph.kept.clear();
     const seen = losses.map(({ config, definition, name }, output) => {
       const { kind, shape, weighted } = spec.targets[output]!;
@@ -333,14 +334,15 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
   }
 
   function update(): void {
-    const { clipNorm, clipValue = 0, optimizer, slots } = compiled;
+    const { config, plan, slots } = compiled;
+    const { clipNorm, clipValue = 0 } = config;
     graph.apply(guard, [], {});
     const [w, g, table] = [block(), gradients(), segments()];
     const factor = clipNorm && floats ? clip([g, w, table], { clipNorm, clipValue }) : null;
     const moments = [0, 1, 2].map((i) =>
-      slots[i] ? absolute([floats], `optimizer/${optimizer.plan.slots[i]}`, slots[i]) : null,
+      slots[i] ? absolute([floats], `optimizer/${plan.slots[i]}`, slots[i]) : null,
     );
-    optimizerStep([w, ...moments, g, table, factor], { ...optimizer.plan.step, clipValue });
+    optimizerStep([w, ...moments, g, table, factor], { ...plan.step, clipValue });
     for (const update of updates) update();
   }
 }

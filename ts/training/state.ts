@@ -18,18 +18,13 @@ import type { Weights } from "./weights";
 export interface Compiled {
   /** As `compile` was given it, made complete: what a file keeps. */
   config: CompileConfig;
-  optimizer: { config: Built; plan: OptimizerPlan };
+  plan: OptimizerPlan;
   losses: { name: string; config: Built; definition: LossDefinition; weight: number }[];
   metrics: { name: string; output: number; config: Built; definition: MetricDefinition }[];
-  clipNorm: number | undefined;
-  clipValue: number | undefined;
-  /** Whether any parameter has a penalty. */
-  penalised: boolean;
   /** Addresses. */
   gradients: number;
   slots: (number | undefined)[];
   segments: number;
-  segmentCount: number;
 }
 
 export interface CompileConfig {
@@ -181,6 +176,12 @@ export class ModelState implements Disposable {
   /** The segment table is not what it was: write it before the next step. */
   forgetTrainable(): void {
     this.#trainable = [];
+  }
+
+  /** Counts an update; weights that a callback has set aside are no longer the last ones. */
+  updated(): void {
+    this.step++;
+    this.lastWeights = undefined;
   }
 
   /** Sets the words of the state block that a pass begins with. */

@@ -73,6 +73,8 @@ export interface Structure {
   layers: ModelLayer[];
   /** In the order in which they are computed. */
   calls: { call: Call; layer: ModelLayer }[];
+  /** Layer by layer; which of them are parameters, and which are statistics. */
+  entries: Entry[];
   parameters: Entry[];
   statistics: Entry[];
   parameterFloats: number;
@@ -125,6 +127,7 @@ export function structureOf(inputs: NamedPorts, outputs: NamedPorts): Structure 
     outputForm: outputs.form,
     layers,
     calls: calls.map((call) => ({ call, layer: byLayer.get(call.layer)! })),
+    entries: [],
     parameters: [],
     statistics: [],
     parameterFloats: 0,
@@ -208,6 +211,7 @@ function layOut(structure: Structure, layer: ModelLayer): void {
     const entry = { key: `${layer.name}/${parameter}`, shape: spec.shape, size, offset: structure[block], spec, layer };
     structure[block] += Math.ceil(size / ALIGN_FLOATS) * ALIGN_FLOATS;
     layer.entries.push(entry);
+    structure.entries.push(entry);
     (spec.statistic ? structure.statistics : structure.parameters).push(entry);
   }
 }

@@ -15,7 +15,7 @@ const shapeOf = (shape: Shape): string => `[${["n", ...shape].join(", ")}]`;
 
 export function summaryOf(state: ModelState): string {
   const { structure, compiled, name } = state;
-  const { inputs, layers, parameters, statistics, parameterFloats, statisticFloats } = structure;
+  const { inputs, layers, entries, parameters, parameterFloats, statisticFloats } = structure;
   const rows = [["layer", "type", "output", "parameters"]];
   for (const { name, value } of inputs) rows.push([name, "input", shapeOf(value.shape), "0"]);
   for (const { name, type, calls, entries, trainable } of layers)
@@ -31,7 +31,7 @@ export function summaryOf(state: ModelState): string {
   let memory = `memory: ${bytes(block + statisticFloats * 4)} parameters and statistics`;
   if (compiled) {
     const slots = compiled.slots.filter((slot) => slot).length;
-    memory += `, ${bytes(block)} gradients, ${bytes(slots * block)} optimizer (${compiled.optimizer.config.type})`;
+    memory += `, ${bytes(block)} gradients, ${bytes(slots * block)} optimizer (${compiled.config.optimizer.type})`;
   }
   return [
     name,
@@ -41,7 +41,7 @@ export function summaryOf(state: ModelState): string {
         .join("  ")
         .trimEnd(),
     ),
-    `parameters: ${floatsOf(parameters) + floatsOf(statistics)} (${trainable} trainable)`,
+    `parameters: ${floatsOf(entries)} (${trainable} trainable)`,
     memory,
     ...state.plannedBytes().map(([lane, planned]) => `planned for ${lane}: ${bytes(planned)}`),
   ].join("\n");

@@ -10,21 +10,34 @@ export type Weights = Record<string, NDArray>;
 const addressIn = (state: ModelState, entry: Entry): number =>
   (entry.spec.statistic ? state.statistics : state.parameters) + entry.offset * 4;
 
-/** Copies of all of them. */
-export function copyWeights(state: ModelState): Weights {
-  const weights: Weights = {};
-  for (const layer of state.structure.layers)
-    for (const entry of layer.entries)
-      weights[entry.key] = {
-        data: state.runtime.heap.readFloats(addressIn(state, entry), entry.size),
-        shape: [...entry.shape],
-      };
-  return weights;
+/** Copies of entries' numbers at `address`. */
+export const readEntries = (
+  { runtime }: ModelState,
+  entries: readonly Entry[],
+  address: (entry: Entry) => number,
+): Weights =>
+  Object.fromEntries(
+    entries.map((entry) => [
+      entry.key,
+      { data: runtime.heap.readFloats(address(entry), entry.size), shape: [...entry.shape] },
+    ]),
+  );
+
+/** Puts the numbers that `weights` has for entries at `address`. */
+export function writeEntries(
+  { runtime }: ModelState,
+  entries: readonly Entry[],
+  weights: Readonly<Record<string, { data: ArrayLike<number> }>>,
+  address: (entry: Entry) => number,
+): void {
+  for (const entry of entries)
+    if (weights[entry.key]) runtime.heap.f32.set(weights[entry.key]!.data, address(entry) >>> 2);
 }
 
+/** Copies of all parameters and statistics. */
+export const copyWeights = (state: ModelState): Weights =>
+  readEntries(state, state.structure.entries, (entry) => addressIn(state, entry));
+
 /** Puts numbers for all of them in force. */
-export function putWeights(state: ModelState, weights: Record<string, { data: ArrayLike<number> }>): void {
-  const { parameters, statistics } = state.structure;
-  for (const entry of [...parameters, ...statistics])
-    state.runtime.heap.f32.set(weights[entry.key]!.data, addressIn(state, entry) >>> 2);
-}
+export const putWeights = (state: ModelState, weights: Record<string, { data: ArrayLike<number> }>): void =>
+  writeEntries(state, state.structure.entries, weights, (entry) => addressIn(state, entry));
