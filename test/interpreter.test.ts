@@ -38,7 +38,7 @@ function debugRuntime(): Runtime {
   const instance = new WebAssembly.Instance(moduleOf("debug"), { env: { memory }, check: CHECK });
   const core = instance.exports as unknown as Core;
   const heap = new Memory(memory, core.heapBase.value, 2 ** 28);
-  return new Runtime(core, heap, false, { simd: true, relaxedSimd: false, threads: false, crossOriginIsolated: true });
+  return new Runtime(core, heap);
 }
 
 const { x, y } = examples();

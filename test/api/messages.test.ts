@@ -35,18 +35,14 @@ describe("shapes name the call, the argument and the layer", () => {
     await rejected("shape", m.evaluate({ x: wide, y }), text("evaluate"));
     thrown("shape", () => m.predict(wide), text("predict"));
     thrown("shape", () => m.trainOnBatch(wide, y), text("trainOnBatch"));
-    thrown(
-      "shape",
-      () => m.predict(floats(9)),
-      "predict: x: dense_1: expected input of shape [n, 4] or a multiple of 4 numbers, got 9",
-    );
+    thrown("shape", () => m.predict(floats(9)), "predict: x: dense_1: expected input of shape [n, 4], got [9]");
   });
 
   it("y", async () => {
     const m = regression();
     const got = { data: floats(24), shape: [8, 3] };
     await rejected("shape", m.fit({ x, y: got }), "fit: y: expected targets of shape [n, 2], got [8, 3]");
-    thrown("shape", () => m.testOnBatch(x, floats(15)), /^testOnBatch: y: expected targets of shape \[n, 2\] or a mul/);
+    thrown("shape", () => m.testOnBatch(x, floats(15)), /^testOnBatch: y: expected targets of shape \[n, 2\]/);
   });
 });
 

@@ -59,7 +59,7 @@ export const gemm: OpOf<GemmAttributes> = /* @__PURE__ */ defineOp<GemmAttribute
     const { m, n, k } = sizes(node);
     const { transA, transB, epilogue = Epilogue.none } = attributes;
     const perThread = gemmWorkspaceBytes(m, n, k, !!transA, !!transB);
-    const workspace = perThread ? tape.workspace(0, perThread * tape.threads) : null;
+    const workspace = perThread ? tape.workspace(perThread * tape.threads) : null;
     tape.push(
       Op.gemm,
       [outputs[0]!, workspace],
