@@ -6,6 +6,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { deflateRawSync } from "node:zlib";
+import zopfli from "@gfx/zopfli";
 import { build } from "esbuild";
 
 const TARGETS = ["strict", "fastMath", "strictShared", "fastMathShared"];
@@ -19,22 +20,26 @@ function opcodeCount() {
   return [...body.slice(0, body.indexOf("}")).matchAll(/^ {2}(\w+),/gm)].length - 1;
 }
 
-/** Compiles one target and writes it, deflated, as a module whose default export is base64: gzip cannot see through base64, so what it is to save must be saved before. */
-function buildCore(target) {
+/**
+ * Compiles one target and writes it, deflated, as a module whose default export is base64: gzip cannot see through base64,
+ * so what it is to save must be saved before. The strict one is in every bundle: zopfli takes 5 % off it, in seconds.
+ */
+async function buildCore(target) {
   asc(target);
   const bytes = readFileSync(`build/core/${target}.wasm`);
-  writeFileSync(
-    `build/core/${target}.js`,
-    `export default "${deflateRawSync(bytes, { level: 9, memLevel: 9 }).toString("base64")}";\n`,
-  );
+  const deflated =
+    target === "strict"
+      ? Buffer.from(await zopfli.deflateAsync(bytes, { numiterations: 5 }))
+      : deflateRawSync(bytes, { level: 9, memLevel: 9 });
+  writeFileSync(`build/core/${target}.js`, `export default "${deflated.toString("base64")}";\n`);
   return bytes;
 }
 
 /** The four cores; the kernel table's length is checked against the opcodes. */
-function buildCores() {
+async function buildCores() {
   mkdirSync("build/core", { recursive: true });
   writeFileSync("build/core/core.d.ts", "declare const base64: string;\nexport default base64;\n");
-  const [strict] = TARGETS.map(buildCore);
+  const [strict] = await Promise.all(TARGETS.map(buildCore));
   asc("debug"); // for tests: its interpreter checks each instruction; it is not shipped
   const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(strict), { env: { memory } });
@@ -98,5 +103,5 @@ async function buildBundles() {
   }
 }
 
-buildCores();
+await buildCores();
 if (process.argv[2] !== "core") await buildBundles();

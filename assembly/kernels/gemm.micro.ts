@@ -160,11 +160,11 @@ function loadLanes(p: usize, whole: bool): v128 {
   return whole ? v128.load(p) : v128.load32_zero(p);
 }
 
-/** c[j] += Σₚ a[p]·b[p, j] over the first k & ~3 rows of b, 0 ≤ j < n: four rows of b at a time, c stays in L1. */
-export function axpy4(n: usize, k: usize, a: usize, aStep: usize, b: usize, bStep: usize, c: usize): void {
+/** c[j] += Σₚ a[p]·b[p, j] over the first k & ~7 rows of b, 0 ≤ j < n: eight rows of b at a time, c stays in L1. */
+export function axpy8(n: usize, k: usize, a: usize, aStep: usize, b: usize, bStep: usize, c: usize): void {
   const end = c + (n << 2);
   const pairs = c + ((n & ~7) << 2);
-  while (k >= 4) {
+  while (k >= 8) {
     const x0 = v128.load32_splat(a);
     a += aStep;
     const x1 = v128.load32_splat(a);
@@ -173,9 +173,18 @@ export function axpy4(n: usize, k: usize, a: usize, aStep: usize, b: usize, bSte
     a += aStep;
     const x3 = v128.load32_splat(a);
     a += aStep;
+    const x4 = v128.load32_splat(a);
+    a += aStep;
+    const x5 = v128.load32_splat(a);
+    a += aStep;
+    const x6 = v128.load32_splat(a);
+    a += aStep;
+    const x7 = v128.load32_splat(a);
+    a += aStep;
     let y = c;
     let b0 = b, b1 = b + bStep, b2 = b1 + bStep, b3 = b2 + bStep;
-    b = b3 + bStep;
+    let b4 = b3 + bStep, b5 = b4 + bStep, b6 = b5 + bStep, b7 = b6 + bStep;
+    b = b7 + bStep;
     while (y < pairs) {
       let v = v128.load(y), w = v128.load(y, 16);
       v = madd(x0, v128.load(b0), v); w = madd(x0, v128.load(b0, 16), w);
@@ -186,21 +195,35 @@ export function axpy4(n: usize, k: usize, a: usize, aStep: usize, b: usize, bSte
       b2 += 32;
       v = madd(x3, v128.load(b3), v); w = madd(x3, v128.load(b3, 16), w);
       b3 += 32;
+      v = madd(x4, v128.load(b4), v); w = madd(x4, v128.load(b4, 16), w);
+      b4 += 32;
+      v = madd(x5, v128.load(b5), v); w = madd(x5, v128.load(b5, 16), w);
+      b5 += 32;
+      v = madd(x6, v128.load(b6), v); w = madd(x6, v128.load(b6, 16), w);
+      b6 += 32;
+      v = madd(x7, v128.load(b7), v); w = madd(x7, v128.load(b7, 16), w);
+      b7 += 32;
       v128.store(y, v); v128.store(y, w, 16);
       y += 32;
     }
     while (y < end) {
       const whole = end - y >= 16;
+      const step: usize = whole ? 16 : 4;
       let v = loadLanes(y, whole);
       v = madd(x0, loadLanes(b0, whole), v);
       v = madd(x1, loadLanes(b1, whole), v);
       v = madd(x2, loadLanes(b2, whole), v);
       v = madd(x3, loadLanes(b3, whole), v);
+      v = madd(x4, loadLanes(b4, whole), v);
+      v = madd(x5, loadLanes(b5, whole), v);
+      v = madd(x6, loadLanes(b6, whole), v);
+      v = madd(x7, loadLanes(b7, whole), v);
       storeLanes(y, v, whole);
-      const step: usize = whole ? 16 : 4;
-      b0 += step; b1 += step; b2 += step; b3 += step; y += step;
+      b0 += step; b1 += step; b2 += step; b3 += step;
+      b4 += step; b5 += step; b6 += step; b7 += step;
+      y += step;
     }
-    k -= 4;
+    k -= 8;
   }
 }
 

@@ -35,7 +35,7 @@ import {
   Gemm,
 } from "../isa";
 import { ceilDiv, pointer, share, shareOf, size } from "../operands";
-import { axpy1, axpy4, dot16, MR, tileNarrow, tileShort, tileTall } from "./gemm.micro";
+import { axpy1, axpy8, dot16, MR, tileNarrow, tileShort, tileTall } from "./gemm.micro";
 
 /** Floats of the tile that stands in for one that reaches past c's last column; the packed panel follows. */
 const TILE: usize = 48;
@@ -344,7 +344,7 @@ function panels(
 /** Rows of b that thin products of several rows take at a time: what all rows of c can have from L1 or L2. */
 const THIN_DEPTH: usize = 32;
 
-/** One to three rows, b row-major: c += four (then single) rows of b at a time. */
+/** One to three rows, b row-major: c += eight (then single) rows of b at a time. */
 function thinRows(
   m: usize,
   n: usize,
@@ -360,8 +360,8 @@ function thinRows(
   while (k != 0) {
     const depth = m == 1 ? k : min(k, THIN_DEPTH);
     for (let i: usize = 0; i < m; i++) {
-      axpy4(n, depth, a + i * aRow, aStep, b, bStep, c + i * cRow);
-      for (let p = depth & ~3; p < depth; p++) axpy1(n, a + i * aRow + p * aStep, b + p * bStep, 4, c + i * cRow);
+      axpy8(n, depth, a + i * aRow, aStep, b, bStep, c + i * cRow);
+      for (let p = depth & ~7; p < depth; p++) axpy1(n, a + i * aRow + p * aStep, b + p * bStep, 4, c + i * cRow);
     }
     a += depth * aStep;
     b += depth * bStep;
