@@ -101,7 +101,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       validation = splitExamples(classWeight ? readBatch("fit", state, source) : examples, examples.rows - held)[1];
       examples = splitExamples(examples, examples.rows - held)[0];
     }
-    const none = examples.labels.findIndex((targets) => !anyLabel(targets));
+    const none = examples.targets.findIndex((targets) => !anyLabel(targets));
     if (none >= 0) throw unlabelled(none);
   }
   if (read.validationData !== undefined) {
