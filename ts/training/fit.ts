@@ -290,8 +290,9 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       if (group > 1) sums.add(lane, rows);
     }
     if (watched) await each("onBatchEnd", step, group > 1 ? sums.logs() : batchLogs(lane, state), model);
-    sums.reset();
-    await pause();
+    if (group > 1) sums.reset();
+    const turn = pause();
+    if (turn) await turn;
     check();
     return true;
   }
