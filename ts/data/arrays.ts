@@ -5,7 +5,7 @@ import { LabelKind } from "../../assembly/isa";
 import { argumentError, DownhillError, shapeError, show, wrong } from "../errors";
 import { type Shape, sameShape, sizeOf } from "../graph/graph";
 import type { NDArray, NumberArray } from "../ndarray";
-import { isObject } from "../options";
+import { isObject, natural, nonNegative } from "../options";
 
 /** What the core takes: floats, or bytes that count as 0 … 255. */
 export type CoreArray = Float32Array | Uint8Array;
@@ -34,7 +34,7 @@ export function readArray(who: string, value: unknown): { data: NumberArray; sha
   const data = flat ? value : value.data;
   const shape = flat ? undefined : value.shape;
   if (!isNumberArray(data)) throw argumentError(who, "data as a typed array of numbers", data);
-  if (!flat && !(Array.isArray(shape) && shape.every((d) => Number.isSafeInteger(d) && d >= 0)))
+  if (!flat && !(Array.isArray(shape) && shape.every(natural().accepts)))
     throw wrong("shape", who, "shape to be a list of integers ≥ 0", show(shape));
   if ((data.buffer as { detached?: boolean }).detached)
     throw wrong("shape", who, "an array with content", "a detached buffer");
@@ -232,12 +232,9 @@ export function weighClasses(
 ): Float32Array {
   const factors = new Float32Array(classes).fill(1);
   for (const [key, factor] of Object.entries(classWeight)) {
-    const c = Number(key);
-    if (!(Number.isInteger(c) && c >= 0 && c < classes && String(c) === key))
-      throw argumentError(who, `classes in 0 … ${classes - 1}`, key);
-    if (!(typeof factor === "number" && factor >= 0 && Number.isFinite(factor)))
-      throw argumentError(who, `a factor ≥ 0 for class ${key}`, factor);
-    factors[c] = factor;
+    if (!Object.hasOwn(factors, key)) throw argumentError(who, `classes in 0 … ${classes - 1}`, key);
+    if (!nonNegative().accepts(factor)) throw argumentError(who, `a factor ≥ 0 for class ${key}`, factor);
+    factors[Number(key)] = factor;
   }
   const width = data.length / rows;
   return Float32Array.from({ length: rows }, (_, i) => {
