@@ -26,7 +26,6 @@ export function show(value: unknown): string {
     if (definition?.type) return `a factory; call it: ${definition.type}()`;
     return config?.type ? `${config.type}()` : name ? `the function ${name}` : "a function";
   }
-  if (typeof value === "symbol") return "a symbol";
   if (typeof value !== "object" || value === null) return String(value);
   if (Array.isArray(value)) {
     const items = value.slice(0, 8).map(show).join(", ");

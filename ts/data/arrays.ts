@@ -1,10 +1,11 @@
 // Reading what users give as arrays: nested numbers, typed arrays, NDArrays. The only loops over elements are here and in
 // the loaders.
 
+import { LabelKind } from "../../assembly/isa";
 import { argumentError, DownhillError, shapeError, show, wrong } from "../errors";
 import { type Shape, sameShape, sizeOf } from "../graph/graph";
 import type { NDArray, NumberArray } from "../ndarray";
-import { isObject } from "../options";
+import { isObject, natural, nonNegative } from "../options";
 
 /** What the core takes: floats, or bytes that count as 0 … 255. */
 export type CoreArray = Float32Array | Uint8Array;
@@ -33,7 +34,7 @@ export function readArray(who: string, value: unknown): { data: NumberArray; sha
   const data = flat ? value : value.data;
   const shape = flat ? undefined : value.shape;
   if (!isNumberArray(data)) throw argumentError(who, "data as a typed array of numbers", data);
-  if (!flat && !(Array.isArray(shape) && shape.every((d) => Number.isSafeInteger(d) && d >= 0)))
+  if (!flat && !(Array.isArray(shape) && shape.every(natural().accepts)))
     throw wrong("shape", who, "shape to be a list of integers ≥ 0", show(shape));
   if ((data.buffer as { detached?: boolean }).detached)
     throw wrong("shape", who, "an array with content", "a detached buffer");
@@ -116,8 +117,7 @@ const badNumber = (who: string, at: number, rowSize: number, expected: string, g
 /** Class numbers or elements as 32-bit rows, and how many of the labels of each row count. */
 export interface Targets {
   data: Int32Array | Float32Array;
-  /** Class numbers, not rows of numbers. */
-  index: boolean;
+  kind: LabelKind;
   /** Of one example. */
   shape: Shape;
   /** Labels lie in [low, high]. */
@@ -127,6 +127,8 @@ export interface Targets {
   complete: boolean;
   /** Whether labels are counted by element, not by row. */
   elementwise: boolean;
+  /** Whether weights go with them. */
+  weighted: boolean;
 }
 
 /**
@@ -168,12 +170,13 @@ export function readTargets(
   }
   return {
     data: index ? Int32Array.from(data, (t) => (t === t ? t : -1)) : (data as Float32Array),
-    index,
+    kind: index ? LabelKind.index : LabelKind.rows,
     shape: index ? [] : rowShape,
     low,
     high,
     complete,
     elementwise,
+    weighted: false,
   };
 }
 
@@ -185,25 +188,26 @@ export function allWithin(data: Int32Array | Float32Array, { low, high }: Target
 
 /** Labels that count among the `count` rows of `indices`, or without these from row `first` on. */
 export function countLabels(targets: Targets, indices: Uint32Array | undefined, first: number, count: number): number {
-  const { data, index, shape, complete, elementwise } = targets;
+  const { data, kind, shape, complete, elementwise } = targets;
   const size = sizeOf(shape);
   if (complete) return elementwise ? count * size : count;
   let labelled = 0;
   for (let r = 0; r < count; r++) {
     const row = indices ? indices[r]! : first + r;
     let present = 0;
-    for (let j = row * size; j < (row + 1) * size; j++) present += +isLabel(data[j]!, index);
+    for (let j = row * size; j < (row + 1) * size; j++) present += +isLabel(data[j]!, kind);
     labelled += elementwise ? present : +(present === size);
   }
   return labelled;
 }
 
 /** −1 as a class number and NaN stand for what is not labelled. */
-const isLabel = (label: number, index: boolean): boolean => (index ? label !== -1 : label === label);
+const isLabel = (label: number, kind: LabelKind): boolean =>
+  kind === LabelKind.index ? label !== -1 : label === label;
 
 /** Whether any label counts. */
-export function anyLabel({ data, index, complete }: Targets): boolean {
-  return complete || (data as Float32Array).some((label) => isLabel(label, index));
+export function anyLabel({ data, kind, complete }: Targets): boolean {
+  return complete || (data as Float32Array).some((label) => isLabel(label, kind));
 }
 
 /** Factors ≥ 0, one an example. */
@@ -228,12 +232,9 @@ export function weighClasses(
 ): Float32Array {
   const factors = new Float32Array(classes).fill(1);
   for (const [key, factor] of Object.entries(classWeight)) {
-    const c = Number(key);
-    if (!(Number.isInteger(c) && c >= 0 && c < classes && String(c) === key))
-      throw argumentError(who, `classes in 0 … ${classes - 1}`, key);
-    if (!(typeof factor === "number" && factor >= 0 && Number.isFinite(factor)))
-      throw argumentError(who, `a factor ≥ 0 for class ${key}`, factor);
-    factors[c] = factor;
+    if (!Object.hasOwn(factors, key)) throw argumentError(who, `classes in 0 … ${classes - 1}`, key);
+    if (!nonNegative().accepts(factor)) throw argumentError(who, `a factor ≥ 0 for class ${key}`, factor);
+    factors[Number(key)] = factor;
   }
   const width = data.length / rows;
   return Float32Array.from({ length: rows }, (_, i) => {

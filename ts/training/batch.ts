@@ -1,6 +1,6 @@
 // Examples on their way into a lane: read and checked once, then put in memory, whole or batch by batch.
 
-import { LabelKind, SourceType, State } from "../../assembly/isa";
+import { SourceType, State } from "../../assembly/isa";
 import {
   allWithin,
   type CoreArray,
@@ -17,7 +17,7 @@ import {
 import { argumentError, wrong } from "../errors";
 import { sizeOf } from "../graph/graph";
 import type { Lane } from "./lane";
-import { type TargetSpec, targetSlot } from "./program";
+import { targetSlot } from "./program";
 import type { ModelState } from "./state";
 import { type Form, isRecordOf, type Port, splitPorts } from "./structure";
 
@@ -34,8 +34,7 @@ export interface Examples {
   rows: number;
   columns: Column[];
   inputs: SourceType[];
-  targets: TargetSpec[];
-  labels: Targets[];
+  targets: Targets[];
   /** Whether nobody else can write into them. */
   own?: boolean;
 }
@@ -73,7 +72,7 @@ export function readInputs(who: string, state: ModelState, x: unknown, finite = 
     columns.push({ slot, data: toCore(read.data), size });
   });
   const types = columns.map(({ data }) => (data instanceof Uint8Array ? SourceType.uint8 : SourceType.float32));
-  return { rows, columns, inputs: types, targets: [], labels: [] };
+  return { rows, columns, inputs: types, targets: [] };
 }
 
 /** The name of the layer that reads an input, for errors. */
@@ -92,7 +91,7 @@ export function readExamples(
 ): Examples {
   const { inputs, outputs, outputForm } = state.structure;
   const examples = readInputs(who, state, x, finite);
-  const { rows, columns, targets, labels } = examples;
+  const { rows, columns, targets } = examples;
   const given = readPorts(`${who}: y`, outputs, outputForm, y);
   const weights = weightsPerOutput(state, sampleWeight);
   if (!state.compiled) for (const value of given) readArray(`${who}: y`, value); // arguments before state
@@ -112,12 +111,8 @@ export function readExamples(
     const slot = targetSlot(inputs.length, output);
     columns.push({ slot, data: target.data, size: sizeOf(target.shape) });
     if (weight) columns.push({ slot: slot + 1, data: weight, size: 1 });
-    targets.push({
-      kind: target.index ? LabelKind.index : LabelKind.rows,
-      shape: target.shape,
-      weighted: weight !== undefined,
-    });
-    labels.push(target);
+    target.weighted = weight !== undefined;
+    targets.push(target);
   });
   return examples;
 }
@@ -127,9 +122,9 @@ export function readExamples(
  * and nothing is unusual about them; false otherwise, and then they are to be read. A training loop gives such arrays in
  * every step: nothing is allocated here.
  */
-export function refill({ columns, labels }: Examples, x: unknown, y: unknown): boolean {
+export function refill({ columns, targets }: Examples, x: unknown, y: unknown): boolean {
   const [input, target] = columns;
-  const [old] = labels;
+  const [old] = targets;
   if (columns.length !== 2 || !target || !old?.complete) return false;
   if (!sameKind(input!.data, x) || !sameKind(old.data, y) || !allWithin(y, old)) return false;
   input!.data = x;
@@ -142,11 +137,11 @@ const sameKind = <T extends CoreArray | Int32Array>(old: T, given: unknown): giv
 
 /** A copy that the caller's later writes do not reach; of arrays too large for that, the examples themselves. */
 export function ownExamples({ runtime }: ModelState, examples: Examples): Examples {
-  const { columns, labels } = examples;
+  const { columns, targets } = examples;
   if (examples.own || columns.reduce((sum, { data }) => sum + data.byteLength, 0) > runtime.heap.max / 2)
     return examples;
   const own = <T extends { data: CoreArray | Int32Array }>(item: T): T => ({ ...item, data: item.data.slice() });
-  return { ...examples, own: true, columns: columns.map(own), labels: labels.map(own) };
+  return { ...examples, own: true, columns: columns.map(own), targets: targets.map(own) };
 }
 
 /** The first `rows` examples, and the others. */
@@ -155,7 +150,7 @@ export function splitExamples(examples: Examples, rows: number): [Examples, Exam
     ...examples,
     rows: to - from,
     columns: examples.columns.map((c) => ({ ...c, data: c.data.subarray(from * c.size, to * c.size) })),
-    labels: examples.labels.map((l) => {
+    targets: examples.targets.map((l) => {
       const size = sizeOf(l.shape);
       return { ...l, data: l.data.subarray(from * size, to * size) };
     }),
@@ -247,7 +242,7 @@ export class TrainingSet {
     const { order, examples } = this;
     const from = (order >>> 2) + first;
     const rows = order ? this.lane.runtime.heap.u32.subarray(from, from + count) : undefined;
-    return countLabels(examples.labels[output]!, rows, first, count);
+    return countLabels(examples.targets[output]!, rows, first, count);
   }
 
   free(): void {

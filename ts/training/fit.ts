@@ -101,7 +101,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       validation = splitExamples(classWeight ? readBatch("fit", state, source) : examples, examples.rows - held)[1];
       examples = splitExamples(examples, examples.rows - held)[0];
     }
-    const none = examples.labels.findIndex((targets) => !anyLabel(targets));
+    const none = examples.targets.findIndex((targets) => !anyLabel(targets));
     if (none >= 0) throw unlabelled(none);
   }
   if (read.validationData !== undefined) {
@@ -294,8 +294,9 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       if (group > 1) sums.add(lane, rows);
     }
     if (watched) await each("onBatchEnd", step, group > 1 ? sums.logs() : batchLogs(lane, state), model);
-    sums.reset();
-    await pause();
+    if (group > 1) sums.reset();
+    const turn = pause();
+    if (turn) await turn;
     check();
     return true;
   }

@@ -178,8 +178,7 @@ export class Model<P extends Prediction = Prediction> {
   }
 
   #readBatch(who: string, x: unknown, y: unknown, options: { sampleWeight?: unknown } | undefined): Examples {
-    const { sampleWeight } = options === undefined ? {} : readOptions(who, options, { sampleWeight: optional(given) });
-    return readExamples(who, this.state, x, y, { sampleWeight });
+    return readExamples(who, this.state, x, y, readOptions(who, options, { sampleWeight: optional(given) }));
   }
 
   /**
