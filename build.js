@@ -10,6 +10,7 @@ import zopfli from "@gfx/zopfli";
 import { build } from "esbuild";
 
 const TARGETS = ["strict", "fastMath", "strictShared", "fastMathShared"];
+const asc = (target) => run("node_modules/assemblyscript/bin/asc.js", "--target", target);
 const run = (script, ...args) => execFileSync(process.execPath, [script, ...args], { stdio: "inherit" });
 
 /** Opcodes in assembly/isa.ts, Op.count left out. */
@@ -24,7 +25,7 @@ function opcodeCount() {
  * so what it is to save must be saved before. The strict one is in every bundle: zopfli takes 5 % off it, in seconds.
  */
 async function buildCore(target) {
-  run("node_modules/assemblyscript/bin/asc.js", "--target", target);
+  asc(target);
   const bytes = readFileSync(`build/core/${target}.wasm`);
   const deflated =
     target === "strict"
@@ -39,6 +40,7 @@ async function buildCores() {
   mkdirSync("build/core", { recursive: true });
   writeFileSync("build/core/core.d.ts", "declare const base64: string;\nexport default base64;\n");
   const [strict] = await Promise.all(TARGETS.map(buildCore));
+  asc("debug"); // for tests: its interpreter checks each instruction; it is not shipped
   const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(strict), { env: { memory } });
   if (exports.kernelCount.value !== opcodeCount())

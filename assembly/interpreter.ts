@@ -1,6 +1,7 @@
 // Walks a tape. Each kernel is reached through the function table with one signature, (args, ith, nth), never from a
 // switch: a kernel that Binaryen inlined here would stay in the engine's baseline code until the walk returns.
 
+import { check } from "./check";
 import { Halt, Header, Mode, Op, State, Status, Team } from "./isa";
 import { kernelOf } from "./table";
 import { barrier, waitWhile } from "./team";
@@ -17,6 +18,7 @@ function halted(at: usize): bool {
 /** The instructions from `from` up to `to`, on this thread alone. */
 export function run(from: usize, to: usize): Status {
   for (let at = from; at < to; at += load<u32>(at, Header.words << 2) << 2) {
+    if (!ASC_NO_ASSERT) check(at, from, to); // in the debug build
     if (halted(at)) return Status.halted;
     execute(at, 0, 1);
   }

@@ -42,6 +42,19 @@ export const enum Status {
   halted, // a Guard stopped the run: see State.halt
 }
 
+/** Why the debug build of the core stops before an instruction (check.ts). */
+export const enum Fault {
+  none,
+  header, // not within the tape, or the tape not within memory
+  opcode,
+  length, // not what the opcode's operands are, or more than is left of the tape
+  mode,
+  state, // no state block there
+  base, // an address relative to a base that is not set
+  address, // outside memory, in the state block or in the tape
+  block, // in another block than its base's
+}
+
 /** Values of State.halt. */
 export const enum Halt {
   none,

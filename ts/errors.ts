@@ -21,8 +21,11 @@ export class DownhillError extends Error {
 export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}…` : value);
   if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "function") return value.name ? `the function ${value.name}` : "a function";
-  if (typeof value === "symbol") return "a symbol";
+  if (typeof value === "function") {
+    const { name, config, definition } = value as typeof value & Record<"config" | "definition", { type?: string }>;
+    if (definition?.type) return `a factory; call it: ${definition.type}()`;
+    return config?.type ? `${config.type}()` : name ? `the function ${name}` : "a function";
+  }
   if (typeof value !== "object" || value === null) return String(value);
   if (Array.isArray(value)) {
     const items = value.slice(0, 8).map(show).join(", ");
@@ -36,13 +39,16 @@ export function show(value: unknown): string {
   return name && name !== "Object" ? `a ${name}` : `an object with keys ${show(Object.keys(value))}`;
 }
 
-/** `expected …, got …` under the name of who complains. */
-export function argumentError(who: string, expected: string, got: unknown): DownhillError {
-  return new DownhillError("argument", `${who}: expected ${expected}, got ${show(got)}`);
-}
+/** `who: expected …, got …`. */
+export const wrong = (code: ErrorCode, who: string, expected: string, got: unknown): DownhillError =>
+  new DownhillError(code, `${who}: expected ${expected}, got ${got}`);
+
+/** The same of an argument, shown as it would be written. */
+export const argumentError = (who: string, expected: string, got: unknown): DownhillError =>
+  wrong("argument", who, expected, show(got));
+
+const list = (sizes: string | readonly unknown[]) => (typeof sizes === "string" ? sizes : `[${sizes.join(", ")}]`);
 
 /** A wrong shape: prints both as `[8, 4]`. */
-export function shapeError(who: string, what: string, expected: string | readonly unknown[], got: readonly unknown[]) {
-  const wanted = typeof expected === "string" ? expected : `[${expected.join(", ")}]`;
-  return new DownhillError("shape", `${who}: expected ${what} of shape ${wanted}, got [${got.join(", ")}]`);
-}
+export const shapeError = (who: string, what: string, expected: string | readonly unknown[], got: readonly unknown[]) =>
+  wrong("shape", who, `${what} of shape ${list(expected)}`, list(got));

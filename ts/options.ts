@@ -31,6 +31,9 @@ export type Schema = Record<string, Field<unknown>>;
 export type Read<S extends Schema> = { [K in keyof S]: S[K] extends Field<infer T> ? T : never };
 
 const field = <T>(expected: string, accepts: (value: unknown) => boolean): Field<T> => ({ expected, accepts });
+
+export const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+export const isRecord = (value: unknown): value is Record<string, unknown> => isObject(value) && !Array.isArray(value);
 const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
 
 export const finite = () => field<number>("a finite number", isNumber);
@@ -80,9 +83,8 @@ export function check<T>(who: string, what: string, f: Field<T>, value: unknown)
 
 /** Reads an options object: unknown names are errors, `undefined` counts as absent, the object may be frozen. */
 export function readOptions<S extends Schema>(who: string, given: unknown, schema: S): Read<S> {
-  if (given !== undefined && (typeof given !== "object" || given === null || Array.isArray(given)))
-    throw argumentError(who, "options as an object", given);
-  const options = (given ?? {}) as Record<string, unknown>;
+  if (given !== undefined && !isRecord(given)) throw argumentError(who, "options as an object", given);
+  const options = given ?? {};
   for (const key of Object.keys(options)) {
     if (options[key] !== undefined && !Object.hasOwn(schema, key)) throw unknownOption(who, key, Object.keys(schema));
   }
@@ -99,31 +101,18 @@ export function readOptions<S extends Schema>(who: string, given: unknown, schem
 }
 
 function unknownOption(who: string, key: string, known: string[]): DownhillError {
-  const near = nearest(key, known);
+  let near: string | undefined;
+  for (let edits = 0; edits <= Math.min(5, Math.max(2, key.length / 3)); edits++)
+    near ??= known.find((option) => within(edits, key.toLowerCase(), option.toLowerCase()));
   const hint = near ? `; did you mean ${near}?` : known.length ? `; the options are ${known.join(", ")}` : "";
   return new DownhillError("argument", `${who}: unknown option ${show(key)}${hint}`);
 }
 
-/** The candidate within two edits (or a third of the length), if any. */
-function nearest(word: string, candidates: readonly string[]): string | undefined {
-  const within = Math.max(2, Math.floor(word.length / 3));
-  let best: string | undefined;
-  let least = within + 1;
-  for (const candidate of candidates) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    if (distance < least) [best, least] = [candidate, distance];
-  }
-  return best;
-}
-
-/** Levenshtein's distance. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++)
-      next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-    row = next;
-  }
-  return row[b.length]!;
+/** Whether so many edits of one character make `b` of `a`. */
+function within(edits: number, a: string, b: string): boolean {
+  if (!a || !b || !edits) return a === b || a.length + b.length <= edits;
+  const [restA, restB] = [a.slice(1), b.slice(1)];
+  return a[0] === b[0]
+    ? within(edits, restA, restB)
+    : within(edits - 1, restA, restB) || within(edits - 1, restA, b) || within(edits - 1, a, restB);
 }

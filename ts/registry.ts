@@ -3,7 +3,7 @@
 // alone knows them all.
 
 import { argumentError, DownhillError, show } from "./errors";
-import { check, type Family, type Field, readOptions, type Schema } from "./options";
+import { check, type Family, type Field, isRecord, readOptions, type Schema } from "./options";
 
 /** What a factory returns. */
 export interface Built {
@@ -28,9 +28,7 @@ export function register(family: Family, definition: Definition): void {
 
 /** Whether `value` was built by a factory of `family`. */
 export function isBuilt(family: Family, value: unknown): value is Built {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  const type = (value as Built).type;
-  return typeof type === "string" && definitions.has(`${family}/${type}`);
+  return isRecord(value) && typeof value["type"] === "string" && definitions.has(`${family}/${value["type"]}`);
 }
 
 /** An option that takes what a factory of `family` made. */

@@ -47,7 +47,7 @@ import {
   warmup,
   zeros,
 } from "../../ts/index";
-import { any, rejected, thrown } from "../support/contract";
+import { any, classifier, floats, labels, rejected, thrown } from "../support/contract";
 
 const schedule = { initial: 0.1, final: 0.01, steps: 10 };
 const decay = { initial: 0.1, decayRate: 0.5, decaySteps: 10 };
@@ -359,6 +359,20 @@ describe("where a built object is expected, an uncalled factory or one of anothe
     ])
       thrown("argument", () => compile({ metrics }), /compile: .*metrics/);
     compile({ metrics: ["accuracy", accuracy()] });
+  });
+  it("a metric that is given twice has two names in the logs", async () => {
+    const model = classifier();
+    model.compile({
+      optimizer: adam(),
+      loss: softmaxCrossEntropy(),
+      metrics: ["accuracy", accuracy(), "accuracy"],
+    });
+    const data = { x: floats(32), y: labels(8, 3) };
+    const { epochs } = await model.fit(data, { validationData: data });
+    const names = ["accuracy", "accuracy_1", "accuracy_2"];
+    expect(Object.keys(epochs[0]!)).toEqual(expect.arrayContaining([...names, "valAccuracy_2"]));
+    for (const name of names) expect(epochs[0]![name]).toBe(epochs[0]!["accuracy"]);
+    expect(Object.keys(model.trainOnBatch(data.x, data.y))).toEqual(expect.arrayContaining(names));
   });
   it("layers' options", () => {
     for (const value of [l2, "l2", adam(), zeros(), 0.1, null]) {

@@ -5,7 +5,7 @@ import type * as Downhill from "../../ts/index";
 
 type Library = Pick<
   typeof Downhill,
-  "sequential" | "dense" | "batchNorm" | "relu" | "dropout" | "softmaxCrossEntropy" | "adam" | "l2"
+  "sequential" | "dense" | "batchNorm" | "relu" | "dropout" | "softmaxCrossEntropy" | "adam" | "l2" | "weightsHash"
 >;
 
 const ROWS = 1037;
@@ -52,19 +52,6 @@ export function referenceModel(library: Library, runtime?: Downhill.Runtime) {
   return model;
 }
 
-/** SHA-256 over keys and values, keys in sorted order. */
-export async function hashOf(weights: Record<string, Downhill.NDArray>): Promise<string> {
-  const parts = Object.keys(weights)
-    .sort()
-    .flatMap((key) => {
-      const { data } = weights[key]!;
-      return [new TextEncoder().encode(key), new Uint8Array(data.buffer, data.byteOffset, data.byteLength)];
-    });
-  const bytes = new Uint8Array(await new Blob(parts as BlobPart[]).arrayBuffer());
-  const digest = await crypto.subtle.digest("SHA-256", bytes);
-  return [...new Uint8Array(digest)].map((b) => b.toString(16).padStart(2, "0")).join("");
-}
-
 /** 200 steps of the reference model: the hash of its weights, and the last epoch's loss. */
 export async function referenceRun(
   library: Library,
@@ -73,7 +60,7 @@ export async function referenceRun(
 ): Promise<{ hash: string; loss: number }> {
   const model = referenceModel(library, runtime);
   const { epochs } = await model.fit(referenceData(), { epochs: 10, batchSize, stepsPerEpoch: 20 });
-  const hash = await hashOf(model.getWeights());
+  const hash = await library.weightsHash(model);
   model.dispose();
   return { hash, loss: epochs.at(-1)!.loss };
 }

@@ -18,6 +18,8 @@ describe("usage", () => {
     [["train", "--target", "x"], "--target: expected a CSV file"],
     [["train", "--patience", "2", "--validation-split", "0"], "--patience: expected"],
     [["predict", "model"], "required option '--data <source>' not specified"],
+    [["bench", "--round", "3"], "Did you mean --rounds?"],
+    [["bench", "--rounds", "x"], "Expected a positive integer"],
     [["inspect"], "missing required argument 'file'"],
   ])("%j exits 2 and says why", async (args, why) => {
     const { code, stdout, stderr } = await downhill(...args);
@@ -48,6 +50,10 @@ describe("usage", () => {
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       expect(stdout).toMatch(/Examples?:\n {2}downhill/);
     }
+    const { code, stdout, stderr } = await downhill("bench", "--help");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^Usage: downhill bench \[options\]\n/);
+    for (const option of ["--json", "--filter", "--rounds", "--threads"]) expect(stdout).toContain(`\n  ${option} <`);
     expect((await downhill("--version")).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
   });
 });
@@ -56,7 +62,9 @@ describe("failures", () => {
   test.each([
     [["train", "--data", "no such thing"], 'got "no such thing", which is not there'],
     [["evaluate", "no.safetensors", "--data", "digits"], 'cannot read "no.safetensors"'],
-    [["inspect", "package.json"], "package.json: "],
+    [["inspect", "package.json"], "downhill: package.json: "],
+    [["evaluate", "package.json", "--data", "digits"], "downhill: package.json: "],
+    [["train", "--resume", "package.json"], "downhill: package.json: "],
   ])("%j exits 1 with one line", async (args, why) => {
     const { code, stdout, stderr } = await downhill(...args);
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });

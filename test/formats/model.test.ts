@@ -212,7 +212,9 @@ test("wrong arguments and unreadable files", async () => {
   await expect(loadModel(await saveModel(model), { custom: [{}] })).rejects.toMatchObject({ code: "argument" });
   await expect(loadModel(await saveModel(model), { other: 1 } as never)).rejects.toMatchObject({ code: "argument" });
   await writeFile(join(folder, "text"), "hello, this is no model");
-  await expect(loadModel(join(folder, "text"))).rejects.toMatchObject({ code: "format" });
+  const named = { code: "format", message: expect.stringContaining("/text: ") };
+  await expect(loadModel(join(folder, "text"))).rejects.toMatchObject(named);
+  await expect(loadModel(pathToFileURL(join(folder, "text")))).rejects.toMatchObject(named);
   model.dispose();
   await expect(saveModel(model)).rejects.toMatchObject({ code: "state" });
   expect((await stat(folder)).isDirectory()).toBe(true);

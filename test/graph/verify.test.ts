@@ -4,12 +4,19 @@ import { Graph, type Tensor } from "../../ts/graph/graph";
 import { plan } from "../../ts/graph/plan";
 import { type Instruction, lower, type Part, type Tape } from "../../ts/graph/tape";
 import { type Limits, verify } from "../../ts/graph/verify";
+import { adam, dense, meanSquaredError, sequential } from "../../ts/index";
 import { relu, tanh } from "../../ts/ops/activations";
 import { columnSums } from "../../ts/ops/bias";
 import { add, reshape } from "../../ts/ops/elementwise";
+import type { Compiled } from "../../ts/training/state";
 import { given } from "../support/graphs";
 
 const PARAMETERS = 4096;
+/** Memory at absolute addresses: two blocks, a gap between them. */
+const BLOCKS: Limits[Base.absolute] = [
+  [1024, 2048],
+  [4096, 4608],
+];
 
 /** x → h = tanh x, view of h, s = column sums of the view, y = h + relu x: a live tensor across a workspace. */
 function sound() {
@@ -25,12 +32,12 @@ function sound() {
   graph.kept.add(y);
   const memory = plan(graph, 1);
   const limits: Limits = {
-    [Base.absolute]: 2 ** 32,
-    [Base.parameters]: PARAMETERS,
-    [Base.statistics]: 0,
-    [Base.arena]: memory.bytes,
+    [Base.absolute]: BLOCKS,
+    [Base.parameters]: [[0, PARAMETERS]],
+    [Base.statistics]: [],
+    [Base.arena]: [[0, memory.bytes]],
   };
-  return { graph, limits, tape: lower(graph, memory, 1, 0), tensors: { w, x, h, r, s, y } };
+  return { graph, limits, arena: memory.bytes, tape: lower(graph, memory, 1, 0), tensors: { w, x, h, r, s, y } };
 }
 
 type Sound = ReturnType<typeof sound>;
@@ -73,27 +80,32 @@ const CORRUPTIONS: [what: string, corrupt: (sound: Sound) => void, complaint: Re
   [
     "a parameter behind its block",
     (s) => {
-      s.limits[Base.parameters] = 512 + 128 * 4 - 4;
+      s.limits[Base.parameters] = [[0, 512 + 128 * 4 - 4]];
     },
-    /operand w \(512…1024\) lies outside its block of 1020 bytes/,
+    /operand w \(512…1024\) lies outside its block/,
   ],
   [
     "an arena that is too small",
     (s) => {
-      s.limits[Base.arena] -= 64;
+      s.limits[Base.arena] = [[0, s.arena - 64]];
     },
     /lies outside its block/,
   ],
   [
     "a workspace outside the arena",
-    ({ tape, limits }) => move(tape, 3, "outputs", 0, { place: { base: Base.arena, offset: limits[Base.arena] } }),
+    ({ tape, arena }) => move(tape, 3, "outputs", 0, { place: { base: Base.arena, offset: arena } }),
     /operand workspace .* lies outside its block/,
   ],
   [
     "an address that is not a multiple of 4",
-    ({ tape, limits }) => move(tape, 3, "outputs", 0, { place: { base: Base.arena, offset: limits[Base.arena] - 33 } }),
+    ({ tape, arena }) => move(tape, 3, "outputs", 0, { place: { base: Base.arena, offset: arena - 33 } }),
     /operand workspace .* lies outside its block/,
   ],
+  ...[1020, 2048 - 8, 2048, 3000, 4092, 4608].map((offset): (typeof CORRUPTIONS)[number] => [
+    `an absolute address in no block, ${offset}`,
+    ({ tape }) => move(tape, 4, "outputs", 0, { bytes: 12, tensor: undefined, place: { base: Base.absolute, offset } }),
+    /\(\d+…\d+\) lies outside its block/,
+  ]),
   [
     "a tensor that is read before it is written",
     ({ tape }) => void tape.instructions.splice(1, 1),
@@ -139,4 +151,20 @@ describe("refuses", () => {
     corrupt(s);
     expect(() => verify(s.tape, s.limits)).toThrow(complaint);
   });
+});
+
+test.each([
+  [
+    "an optimizer's slot",
+    (c: Compiled): Partial<Compiled> => ({ slots: [c.slots[0]! + 64, c.slots[1]] }),
+    /operand optimizer\/m .* lies outside its block/,
+  ],
+  ["the gradients", (c: Compiled) => ({ gradients: c.gradients + 64 }), /operand .* lies outside its block/],
+  ["the segment table", (c: Compiled) => ({ segments: c.segments + 4 }), /operand segments .* lies outside its block/],
+])("a model's program is held against the regions that were allocated: %s", (_, corrupt, complaint) => {
+  const model = sequential([dense(40, { inputShape: [30] })]);
+  model.compile({ optimizer: adam(), loss: meanSquaredError() });
+  Object.assign(model.state.compiled!, corrupt(model.state.compiled!));
+  const rows = (n: number) => new Float32Array(2 * n);
+  expect(() => model.trainOnBatch(rows(30), rows(40))).toThrow(complaint);
 });

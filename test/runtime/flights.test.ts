@@ -5,7 +5,7 @@ import { beforeEach, expect, test, vi } from "vitest";
 import { Status } from "../../assembly/isa";
 import * as downhill from "../../ts/index";
 import { turn } from "../../ts/runtime/turn";
-import { hashOf, referenceData, referenceModel } from "../browser/reference";
+import { referenceData, referenceModel } from "../browser/reference";
 
 let stalls = 0;
 vi.mock("../../ts/runtime/core", async (original) => {
@@ -54,7 +54,7 @@ async function alone(count: number): Promise<string[]> {
   for (let i = 0; i < count; i++) {
     const model = referenceModel(downhill);
     await model.fit({ x, y }, options);
-    hashes.push(await hashOf(model.getWeights()));
+    hashes.push(await downhill.weightsHash(model));
     model.dispose();
   }
   return hashes;
@@ -65,7 +65,7 @@ test("models that fit at once get the bits that they get alone", async () => {
   downhill.setSeed(0);
   const models = expected.map(() => referenceModel(downhill));
   await Promise.all(models.map((model) => model.fit({ x, y }, options)));
-  expect(await Promise.all(models.map((model) => hashOf(model.getWeights())))).toEqual(expected);
+  expect(await Promise.all(models.map((model) => downhill.weightsHash(model)))).toEqual(expected);
 });
 
 test("who reads a model during its fit sees whole steps, and the counter of that step", async () => {
@@ -73,21 +73,21 @@ test("who reads a model during its fit sees whole steps, and the counter of that
   downhill.setSeed(0);
   const model = referenceModel(downhill);
   const byStep = new Map<number, string>();
-  const seen: { step: number; weights: Record<string, downhill.NDArray> }[] = [];
+  const seen: { step: number; hash: Promise<string> }[] = [];
   let done = false;
   const fit = model.fit({ x, y }, options).finally(() => {
     done = true;
   });
   while (!done) {
     await turn();
-    const weights = model.getWeights();
-    seen.push({ step: model.state.step, weights });
+    const hash = downhill.weightsHash(model); // which reads the weights at once
+    seen.push({ step: model.state.step, hash });
     model.predict(batch.x);
     model.testOnBatch(batch.x, batch.y);
   }
   await fit;
-  for (const { step, weights } of seen) {
-    const hash = await hashOf(weights);
+  for (const { step, hash: pending } of seen) {
+    const hash = await pending;
     expect(byStep.get(step) ?? hash).toBe(hash);
     byStep.set(step, hash);
   }
@@ -108,7 +108,7 @@ test("dispose during a step: that fit rejects with state, others go on", async (
   await rejected;
   for (let i = 0; i < 3; i++) referenceModel(downhill).dispose(); // writes over what was freed
   await fit;
-  expect(await hashOf(stays.getWeights())).toBe(expected);
+  expect(await downhill.weightsHash(stays)).toBe(expected);
 });
 
 test("a runtime disposed during a step: the fit rejects with state", async () => {

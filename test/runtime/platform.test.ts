@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readFile as read, readdir, rm, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdir, mkdtemp, readFile as read, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
@@ -47,6 +48,34 @@ test("node: writes to one path at a time end with one of them whole", async () =
   expect(back.length).toBe(1 << 20);
   expect(new Set(back).size).toBe(1);
   expect((await readdir(root)).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+});
+
+test("node: a later write sweeps what a killed one left beside the same path, and nothing else", async () => {
+  const folder = join(root, "sweep");
+  await mkdir(folder);
+  const dead = spawnSync(process.execPath, ["-e", ""]).pid;
+  const hour = new Date(Date.now() - 3_600_000);
+  const put = async (name: string, time?: Date) => {
+    await writeFile(join(folder, name), "part");
+    if (time) await utimes(join(folder, name), time, time);
+  };
+  const stale = [`m.${dead}-0.tmp`, `m.${dead}-17.tmp`];
+  for (const name of stale) await put(name, hour);
+  const stays = [
+    `m.${dead}-1.tmp`, // written a moment ago, perhaps on another machine
+    `m.${process.pid}-2.tmp`, // of a process that runs
+    `m.${process.ppid}-3.tmp`,
+    `n.${dead}-0.tmp`, // another path's
+    `m.x.${dead}-0.tmp`,
+    `m.${dead}.tmp`,
+    `m.${dead}-0.tmp.bak`,
+    "m.tmp",
+  ];
+  for (const name of stays) await put(name, name === stays[0] ? undefined : hour);
+  await mkdir(join(folder, `m.${dead}-00.tmp`)); // no file
+  await utimes(join(folder, `m.${dead}-00.tmp`), hour, hour);
+  await node.writeFileAtomic(join(folder, "m"), bytes);
+  expect((await readdir(folder)).sort()).toEqual([...stays, "m", `m.${dead}-00.tmp`].sort());
 });
 
 test("node: a path that cannot be read is a data error that names it", async () => {

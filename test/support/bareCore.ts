@@ -1,7 +1,7 @@
 // A bare core for kernel tests and benchmarks: no graph, no planner, no host. Buffers are guarded, instructions are
 // written by hand. Runs in Node and in a page.
 
-import { Header, Mode, State, type Status } from "../../assembly/isa";
+import { type Fault, Header, Mode, State, type Status } from "../../assembly/isa";
 
 /** Words on either side of a buffer. */
 export const GUARD = 16;
@@ -41,6 +41,23 @@ export interface CoreExports {
   [name: string]: unknown;
 }
 
+/** What the debug build imports beside its memory: it throws where its interpreter will not go on. */
+export const CHECK = {
+  refused(at: number, fault: Fault): never {
+    throw new Refused(at, fault);
+  },
+};
+
+/** The instruction at `at` is not what it must be. */
+export class Refused extends Error {
+  constructor(
+    readonly at: number,
+    readonly fault: Fault,
+  ) {
+    super(`fault ${fault} in the instruction at ${at}`);
+  }
+}
+
 /** An instruction by hand. Operands: outputs and inputs (null: absent), sizes, reals. */
 export interface Instruction {
   op: number;
@@ -65,7 +82,8 @@ export class BareCore {
 
   constructor(module: WebAssembly.Module, shared = false) {
     this.memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared });
-    this.exports = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as unknown as CoreExports;
+    this.exports = new WebAssembly.Instance(module, { env: { memory: this.memory }, check: CHECK })
+      .exports as unknown as CoreExports;
     this.#top = (this.exports.heapBase.value + 63) & ~63;
     this.state = this.buffer(State.words);
   }

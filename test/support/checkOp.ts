@@ -125,11 +125,12 @@ export function checkCase<A, K extends string>(
   build: Build,
 ): void {
   new OpCase(op, table, inputs, coreOf(build), build).check();
+  if (build === "strict") new OpCase(op, table, inputs, coreOf("debug"), build).checkInstructions();
 }
 
-const cores = new Map<Build, Core>();
+const cores = new Map<Build | "debug", Core>();
 
-function coreOf(build: Build): Core {
+function coreOf(build: Build | "debug"): Core {
   let core = cores.get(build);
   if (!core) {
     core = new Core(build);
@@ -215,7 +216,20 @@ class OpCase<A, K extends string> {
         this.#same(`in place of ${this.names[index]}`, forward, outcome);
       }
     }
-    if (op.gradient && this.table.differentiated !== false) this.#checkGradient();
+    if (this.#differentiable) this.#checkGradient();
+  }
+
+  /** Runs it where the interpreter holds each instruction against its opcode's operands. */
+  checkInstructions(): void {
+    const mode: Mode = { threads: 1, guarded: false, backward: false, dying: [] };
+    this.run(mode);
+    if (!this.#differentiable) return;
+    this.#seeds = numbers(this.#wanted(this.#reals)[0]!.length, 77);
+    this.run({ ...mode, backward: true });
+  }
+
+  get #differentiable(): boolean {
+    return !!this.op.gradient && this.table.differentiated !== false;
   }
 
   #checkGradient(): void {

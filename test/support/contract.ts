@@ -3,9 +3,11 @@
 import { expect } from "vitest";
 import {
   adam,
+  batchNorm,
   DownhillError,
   dense,
   dropout,
+  l2,
   type Model,
   type NDArray,
   relu,
@@ -66,5 +68,24 @@ export function classifier(seed = 7, options: { rate?: number } = {}): Model<NDA
   const { rate = 0.5 } = options;
   const model = sequential([dense(8, { inputShape: [4] }), relu(), dropout(rate), dense(3)]);
   model.compile({ optimizer: adam({ learningRate: 0.01 }), loss: softmaxCrossEntropy(), metrics: ["accuracy"] });
+  return model;
+}
+
+/** With batch normalization, a penalty and a clipped norm. */
+export function withNorm(): Model<NDArray> {
+  setSeed(3);
+  const model = sequential([
+    dense(8, { inputShape: [4], kernelRegularizer: l2(0.01) }),
+    batchNorm(),
+    relu(),
+    dropout(0.3),
+    dense(3),
+  ]);
+  model.compile({
+    optimizer: adam({ learningRate: 0.01 }),
+    loss: softmaxCrossEntropy(),
+    metrics: ["accuracy"],
+    clipNorm: 1,
+  });
   return model;
 }

@@ -23,7 +23,12 @@ export interface Ran {
  */
 export function runGraph(core: Core, graph: Graph, memory: Plan & { regions?: Region[] }, threads = 1): Ran {
   const tape = lower(graph, memory, threads, core.state.address);
-  verify(tape, { [Base.absolute]: 2 ** 32, [Base.parameters]: 0, [Base.statistics]: 0, [Base.arena]: memory.bytes });
+  verify(tape, {
+    [Base.absolute]: [[0, 2 ** 32]],
+    [Base.parameters]: [],
+    [Base.statistics]: [],
+    [Base.arena]: [[0, memory.bytes]],
+  });
   const arena = core.buffer(memory.bytes / 4);
   core.state.u32[State.arena] = arena.address;
   const words = core.buffer(tape.words.length);

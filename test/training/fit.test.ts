@@ -169,6 +169,66 @@ describe("batches", () => {
     expect(distance(a, b)).toBeLessThan(2e-6);
   });
 
+  describe("moving statistics and accumulate", () => {
+    const net = () => {
+      setSeed(5);
+      const model = sequential([batchNorm({ inputShape: [12], momentum: 0.7 }), dense(3)]);
+      model.compile({ optimizer: sgd({ learningRate: 0.1 }), loss: softmaxCrossEntropy() });
+      return model;
+    };
+    const statistics = (model: Model<NDArray>) =>
+      ["movingMean", "movingVariance"].map((key) => [...model.getWeights()[`batchNorm_1/${key}`]!.data]);
+    /** Every batch moves them, in the order of the rows. */
+    const expected = (epochs: number, batch: number) => {
+      const mean = new Array<number>(12).fill(0);
+      const variance = new Array<number>(12).fill(1);
+      for (let epoch = 0; epoch < epochs; epoch++)
+        for (let row = 0; row < 203; row += batch)
+          for (let c = 0; c < 12; c++) {
+            const values = Array.from({ length: Math.min(batch, 203 - row) }, (_, r) => x.data[(row + r) * 12 + c]!);
+            const m = values.reduce((sum, v) => sum + v, 0) / values.length;
+            const v = values.reduce((sum, v) => sum + (v - m) ** 2, 0) / values.length;
+            mean[c] = 0.7 * mean[c]! + 0.3 * m;
+            variance[c] = 0.7 * variance[c]! + 0.3 * v;
+          }
+      return [mean, variance];
+    };
+
+    test.each([1, 2, 3, 7, 100])("every one of %i batches an update moves them", async (accumulate) => {
+      const model = net();
+      await model.fit(data, { epochs: 2, batchSize: 29, shuffle: false, accumulate });
+      const want = expected(2, 29);
+      statistics(model).forEach((got, i) => {
+        got.forEach((value, c) => {
+          expect(Math.abs(value - want[i]![c]!)).toBeLessThan(1e-6);
+        });
+      });
+    });
+
+    test("a list of batches does as arrays do, also where the last update has one batch", async () => {
+      const list = Array.from({ length: 7 }, (_, i) => rows(29 * i, 29 * i + 29));
+      const [a, b] = [net(), net()];
+      await a.fit(data, { batchSize: 29, shuffle: false, accumulate: 3 });
+      await b.fit(list, { accumulate: 3 });
+      expect(await weightsHash(a)).toBe(await weightsHash(b));
+    });
+
+    test("a batch whose loss is not finite takes back those of the batches before it", async () => {
+      const model = net();
+      const bad = x.data.slice();
+      bad.fill(3e38, 4 * 29 * 12, 5 * 29 * 12); // the 5th batch, the 2nd of the 2nd update: its variance overflows
+      const first = net();
+      await first.fit(rows(0, 3 * 29), { batchSize: 29, shuffle: false, accumulate: 3 });
+      const failing = model.fit({ x: { ...x, data: bad }, y }, { batchSize: 29, shuffle: false, accumulate: 3 });
+      await expect(failing).rejects.toMatchObject({ code: "numeric" });
+      expect(model.state.step).toBe(1);
+      expect(await weightsHash(model)).toBe(await weightsHash(first));
+      model.trainOnBatch(x, y); // and what comes after writes the model's own
+      first.trainOnBatch(x, y);
+      expect(await weightsHash(model)).toBe(await weightsHash(first));
+    });
+  });
+
   test('"full" is one update an epoch, also where it is accumulated over slices', async () => {
     const many = examples(2100);
     const [a, b] = [plain()(), plain()()];

@@ -96,6 +96,21 @@ describe("progressBar on a terminal", () => {
     for (const line of written) expect(line.replace("\r\x1b[K", "").length).toBeLessThan(columns);
     if (columns >= 80) expect(written.at(-2)).toMatch(/━{8,}/);
   });
+
+  test.each([30, 40, 50, 60, 70])("at %i columns leaves figures out and cuts none", async (columns) => {
+    onTerminal(true, columns);
+    await train({ validationSplit: 0.2, epochs: 40 });
+    for (const line of written.slice(0, -1)) {
+      const text = line.replace("\r\x1b[K", "");
+      expect(text.length).toBeLessThan(columns);
+      const whole =
+        /^epoch [ \d]\d\/40( {2}[━─]+)? {2}loss \d\.\d{3,4}( {1,2}accu?r?a?c?y? \d+\.\d ?%)?( {1,2}val(idation)? \d\.\d{3,4}, \d+\.\d ?%)?( {1,2}[\d,]+( examples)?\/s)?( {1,2}(\d+:\d\d left|in \d+:\d\d))?$/;
+      expect(text).toMatch(whole);
+    }
+    const last = written.at(-2)!;
+    if (columns >= 40) expect(last).toMatch(/ acc \d+\.\d%/);
+    if (columns >= 60) expect(last).toMatch(/ val \d\.\d{3,4}, \d+\.\d%/);
+  });
 });
 
 test("progressBar is plain data and checks its options", () => {

@@ -74,11 +74,11 @@ export async function inspect(file: string, options: { tape: boolean; rows: numb
   const { state } = model;
   const facts: [string, string][] = [];
   if (state.compiled) {
-    const { optimizer, losses, metrics } = state.compiled;
+    const { config, losses, metrics } = state.compiled;
     facts.push(
       ["loss", losses.map(({ config }) => described(config)).join(", ")],
       ["metrics", metrics.map(({ name }) => name).join(", ") || "none"],
-      ["optimizer", described(optimizer.config)],
+      ["optimizer", described(config.optimizer)],
       ["learning rate", `${model.learningRate} at the next update`],
     );
   }

@@ -15,8 +15,8 @@ export async function openModel(file: string): Promise<Model> {
   try {
     return await loadModel(file);
   } catch (cause) {
-    if (!(cause instanceof DownhillError) || cause.message.includes(file)) throw cause;
-    throw new DownhillError(cause.code === "argument" ? "format" : cause.code, `${file}: ${cause.message}`, { cause });
+    if (!(cause instanceof DownhillError) || cause.code !== "argument") throw cause;
+    throw new DownhillError("format", cause.message, { cause }); // the file's fault, not the command's
   }
 }
 

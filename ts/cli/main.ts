@@ -160,11 +160,12 @@ ofFile("inspect", "Show a saved model: layers, parameters, optimizer, position o
 program
   .command("bench")
   .description("Run the benchmark (in the project's repository).")
-  .argument("[options...]", "such as --json FILE --filter gemm --rounds 30")
-  .allowUnknownOption()
-  .helpOption(false)
-  .action(async (args: string[]) => {
-    exitCode = await bench(args);
+  .option("--json <file>", "write rows, goals and the machine")
+  .option("--filter <text>", 'only rows whose "kernel shape" holds the text; may be given several times')
+  .addOption(optionOf("--rounds <n>", "rounds, of which medians are taken (default: 30)").argParser(count))
+  .option("--threads <list>", "numbers of threads (default: 1,2)")
+  .action(async () => {
+    exitCode = await bench(process.argv.slice(3)); // which reads them itself
   });
 
 /** Prints an error in one line, and returns the exit code. */

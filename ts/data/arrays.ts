@@ -1,9 +1,11 @@
 // Reading what users give as arrays: nested numbers, typed arrays, NDArrays. The only loops over elements are here and in
 // the loaders.
 
-import { argumentError, DownhillError, shapeError, show } from "../errors";
-import { type Shape, sizeOf } from "../graph/graph";
+import { LabelKind } from "../../assembly/isa";
+import { argumentError, DownhillError, shapeError, show, wrong } from "../errors";
+import { type Shape, sameShape, sizeOf } from "../graph/graph";
 import type { NDArray, NumberArray } from "../ndarray";
+import { isObject, natural, nonNegative } from "../options";
 
 /** What the core takes: floats, or bytes that count as 0 … 255. */
 export type CoreArray = Float32Array | Uint8Array;
@@ -21,32 +23,24 @@ const isNumberArray = (value: unknown): value is NumberArray =>
   !(value instanceof BigUint64Array);
 
 const isNDArray = (value: unknown): value is NDArray<NumberArray> =>
-  typeof value === "object" && value !== null && "data" in value && "shape" in value;
+  isObject(value) && "data" in value && "shape" in value;
 
 /** A typed array and its shape; `shape` undefined where a flat typed array implies it. */
 export function readArray(who: string, value: unknown): { data: NumberArray; shape: Shape | undefined } {
-  if (isNumberArray(value)) {
-    checkAttached(who, value);
-    return { data: value, shape: undefined };
-  }
   if (Array.isArray(value)) return readNested(who, value);
-  if (!isNDArray(value)) throw argumentError(who, "an array: { data, shape }, a typed array or nested numbers", value);
-  const { data, shape } = value;
+  const flat = isNumberArray(value);
+  if (!flat && !isNDArray(value))
+    throw argumentError(who, "an array: { data, shape }, a typed array or nested numbers", value);
+  const data = flat ? value : value.data;
+  const shape = flat ? undefined : value.shape;
   if (!isNumberArray(data)) throw argumentError(who, "data as a typed array of numbers", data);
-  if (!Array.isArray(shape) || !shape.every((d) => Number.isSafeInteger(d) && d >= 0))
-    throw new DownhillError("shape", `${who}: expected shape to be a list of integers ≥ 0, got ${show(shape)}`);
-  checkAttached(who, data);
-  if (sizeOf(shape) !== data.length)
-    throw new DownhillError(
-      "shape",
-      `${who}: expected ${sizeOf(shape)} numbers for shape [${shape.join(", ")}], got ${data.length}`,
-    );
-  return { data, shape: [...shape] };
-}
-
-function checkAttached(who: string, data: NumberArray): void {
+  if (!flat && !(Array.isArray(shape) && shape.every(natural().accepts)))
+    throw wrong("shape", who, "shape to be a list of integers ≥ 0", show(shape));
   if ((data.buffer as { detached?: boolean }).detached)
-    throw new DownhillError("shape", `${who}: expected an array with content, got a detached buffer`);
+    throw wrong("shape", who, "an array with content", "a detached buffer");
+  if (shape && sizeOf(shape) !== data.length)
+    throw wrong("shape", who, `${sizeOf(shape)} numbers for shape [${shape.join(", ")}]`, data.length);
+  return { data, shape: shape && [...shape] };
 }
 
 /** Nested arrays as floats, row-major. */
@@ -54,30 +48,29 @@ function readNested(who: string, value: readonly unknown[]): { data: Float32Arra
   const shape: number[] = [];
   for (let level: unknown = value; Array.isArray(level); level = level[0]) {
     shape.push(level.length);
-    if (level.length === 0)
-      throw new DownhillError("shape", `${who}: expected at least one number, got an empty array`);
-    if (shape.length > 16) throw new DownhillError("shape", `${who}: expected at most 16 axes, got more`);
+    if (level.length === 0) throw wrong("shape", who, "at least one number", "an empty array");
+    if (shape.length > 16) throw wrong("shape", who, "at most 16 axes", "more");
   }
   const data = newFloats(who, sizeOf(shape));
   let at = 0;
-  const visit = (level: readonly unknown[], axis: number, where: string) => {
-    if (level.length !== shape[axis])
-      throw new DownhillError(
-        "shape",
-        `${who}: expected ${shape[axis]} items in ${where || "it"}, got ${level.length} (ragged)`,
-      );
+  const path: number[] = [];
+  const visit = (level: readonly unknown[], axis: number) => {
+    const size = shape[axis + 1];
     for (let i = 0; i < level.length; i++) {
       const item = level[i];
-      if (axis + 1 < shape.length) {
-        if (!Array.isArray(item)) throw raggedOrData(who, item, `${where}[${i}]`, "a list");
-        visit(item, axis + 1, `${where}[${i}]`);
-      } else {
-        if (typeof item !== "number") throw raggedOrData(who, item, `${where}[${i}]`, "a number");
-        data[at++] = item;
-      }
+      path[axis] = i;
+      if (size === undefined ? typeof item !== "number" : !(Array.isArray(item) && item.length === size))
+        throw wrong(
+          Array.isArray(item) || (size && typeof item === "number") ? "shape" : "data", // ragged, or no number at all
+          `${who}[${path.slice(0, axis + 1).join("][")}]`,
+          size === undefined ? "a number" : `a list of ${size}`,
+          show(item),
+        );
+      if (size === undefined) data[at++] = item as number;
+      else visit(item as unknown[], axis + 1);
     }
   };
-  visit(value, 0, "");
+  visit(value, 0);
   return { data, shape };
 }
 
@@ -88,11 +81,6 @@ export function newFloats(who: string, size: number): Float32Array {
   } catch (cause) {
     throw new DownhillError("memory", `${who}: needs ${size * 4} bytes`, { cause });
   }
-}
-
-function raggedOrData(who: string, item: unknown, where: string, expected: string): DownhillError {
-  const ragged = Array.isArray(item) || (expected === "a list" && typeof item === "number");
-  return new DownhillError(ragged ? "shape" : "data", `${who}${where}: expected ${expected}, got ${show(item)}`);
 }
 
 /** The same numbers as the core takes them. */
@@ -106,160 +94,120 @@ export function toCore(data: NumberArray): CoreArray {
 export function readRows(who: string, value: unknown, rowShape: Shape): Rows<NumberArray> {
   const { data, shape } = readArray(who, value);
   const size = sizeOf(rowShape);
-  const expected = `[${["n", ...rowShape].join(", ")}]`;
-  if (shape === undefined) {
-    if (data.length === 0 || data.length % size !== 0)
-      throw new DownhillError(
-        "shape",
-        `${who}: expected input of shape ${expected} or a multiple of ${size} numbers, got ${data.length}`,
-      );
-    return { data, rows: data.length / size };
-  }
-  if (shape.length !== rowShape.length + 1 || rowShape.some((d, i) => d !== shape[i + 1]))
-    throw shapeError(who, "input", expected, shape);
-  if (shape[0] === 0)
-    throw new DownhillError("shape", `${who}: expected at least one example, got shape [${shape.join(", ")}]`);
-  return { data, rows: shape[0]! };
+  const dims = shape ?? (data.length % size ? [data.length] : [data.length / size, ...rowShape]);
+  if (!sameShape(dims.slice(1), rowShape) || !dims.length) throw shapeError(who, "input", ["n", ...rowShape], dims);
+  if (!dims[0]) throw wrong("shape", who, "at least one example", "none");
+  return { data, rows: dims[0] };
 }
 
-/** The first number that is not finite as float32, or −1. */
-export function firstNotFinite(data: NumberArray): number {
-  if (!(data instanceof Float32Array || data instanceof Float64Array)) return -1;
+const FLOAT_MAX = 3.4028234663852886e38;
+
+/** Throws `data` at the first number that is not finite as float32. */
+export function checkFinite(who: string, data: NumberArray, rowSize: number): void {
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) return;
   for (let i = 0; i < data.length; i++) {
     const x = data[i]!;
-    if (!(x - x === 0 && Math.abs(x) < 3.4028235677973366e38)) return i;
+    if (!(x - x === 0 && Math.abs(x) < 3.4028235677973366e38)) throw badNumber(who, i, rowSize, "a finite number", x);
   }
-  return -1;
 }
 
-/** Throws `data` at the first number that is not finite. */
-export function checkFinite(who: string, data: NumberArray, rowSize: number): void {
-  const at = firstNotFinite(data);
-  if (at >= 0)
-    throw new DownhillError(
-      "data",
-      `${who}: expected finite numbers, got ${data[at]} in example ${Math.floor(at / rowSize)}, position ${at % rowSize}`,
-    );
-}
+const badNumber = (who: string, at: number, rowSize: number, expected: string, got: number) =>
+  wrong("data", who, `${expected} in row ${Math.floor(at / rowSize)}, column ${at % rowSize}`, got);
 
 /** Class numbers or elements as 32-bit rows, and how many of the labels of each row count. */
 export interface Targets {
   data: Int32Array | Float32Array;
-  /** Class numbers, not rows of numbers. */
-  index: boolean;
+  kind: LabelKind;
   /** Of one example. */
   shape: Shape;
-  rows: number;
+  /** Labels lie in [low, high]. */
+  low: number;
+  high: number;
   /** Whether every label is there. */
   complete: boolean;
   /** Whether labels are counted by element, not by row. */
   elementwise: boolean;
+  /** Whether weights go with them. */
+  weighted: boolean;
 }
 
-/** Class numbers [n] or [n, 1], or rows of probabilities [n, classes]; n, the examples, tells which where it is flat. */
-export function readClasses(who: string, value: unknown, classes: number, n: number): Targets {
-  const { data, shape } = readArray(who, value);
-  const dims = shape ?? (data.length === n * classes ? [n, classes] : [data.length]);
-  if (dims[0] === 0 || data.length === 0)
-    throw new DownhillError("shape", `${who}: expected at least one label, got none`);
-  if (dims.length === 2 && dims[1] === classes && classes > 1) {
-    const floats = data instanceof Float32Array ? data : Float32Array.from(data);
-    let complete = true;
-    for (let i = 0; i < floats.length; i++) {
-      const t = floats[i]!;
-      if (t !== t) complete = false;
-      else if (!(t >= 0 && t <= 1 + 1e-6)) throw badLabel(who, Math.floor(i / classes), "a probability in [0, 1]", t);
-    }
-    return { data: floats, index: false, shape: [classes], rows: dims[0]!, complete, elementwise: false };
-  }
-  if (!(dims.length === 1 || (dims.length === 2 && dims[1] === 1)))
-    throw shapeError(who, "labels", `[n], [n, 1] or [n, ${classes}]`, dims);
-  const labels = new Int32Array(data.length);
-  let complete = true;
-  for (let i = 0; i < data.length; i++) {
-    const label = data[i]!;
-    if (label === -1 || label !== label) {
-      labels[i] = -1;
-      complete = false;
-    } else if (Number.isInteger(label) && label >= 0 && label < classes) labels[i] = label;
-    else throw badLabel(who, i, `a class number in 0 … ${classes - 1} (or −1: not labelled)`, label);
-  }
-  return { data: labels, index: true, shape: [], rows: dims[0]!, complete, elementwise: false };
-}
-
-/** Puts class numbers in the place of others, as many and all there; false where that is not what came. */
-export function refillClasses({ data }: Targets, given: Int32Array, classes: number): boolean {
-  for (let i = 0; i < given.length; i++) {
-    const label = given[i]!;
-    if (!(label >= 0 && label < classes)) return false;
-    data[i] = label;
-  }
-  return true;
-}
-
-/** Whether all of these targets are there and in their range. */
-export function allElements(given: Float32Array, range: readonly [number, number] | undefined): boolean {
-  const [low, high] = range ?? [-3.4028234663852886e38, 3.4028234663852886e38];
-  for (let i = 0; i < given.length; i++) if (!(given[i]! >= low && given[i]! <= high)) return false;
-  return true;
-}
-
-function badLabel(who: string, row: number, expected: string, got: number): DownhillError {
-  return new DownhillError("data", `${who}: expected ${expected} for example ${row}, got ${got}`);
-}
-
-/** One target an element, of the prediction's shape; [n] is taken for [n, 1]. NaN: not labelled. */
-export function readElements(
+/**
+ * Targets of `n` examples: class numbers [n] or [n, 1], or rows of probabilities [n, classes], where `elementwise` is
+ * false; else one target an element, of the prediction's shape, [n] being taken for [n, 1]. NaN, and −1 as a class
+ * number: not labelled.
+ */
+export function readTargets(
   who: string,
   value: unknown,
-  rowShape: Shape,
-  range: readonly [number, number] | undefined,
+  n: number,
+  prediction: Shape,
+  elementwise: boolean,
+  range?: readonly [number, number],
 ): Targets {
-  const { data, shape } = readArray(who, value);
-  const one = sizeOf(rowShape) === 1;
-  const { rows } =
-    one && shape?.length === 1 ? { rows: shape[0]! } : readRows(who, shape ? { data, shape } : data, rowShape);
-  if (rows === 0) throw new DownhillError("shape", `${who}: expected at least one target, got none`);
-  const floats = data instanceof Float32Array ? data : Float32Array.from(data);
+  const { data: given, shape: dims } = readArray(who, value);
+  const classes = prediction.at(-1) ?? 1;
+  const rowShape = elementwise ? prediction : [classes];
   const size = sizeOf(rowShape);
+  const got = dims ?? (given.length === n * size ? [n, ...rowShape] : [given.length]);
+  const of = (row: Shape) => got.length > 0 && sameShape(got.slice(1), row);
+  const index = !elementwise && !(classes > 1 && of(rowShape));
+  if (!(of(rowShape) || ((index || size === 1) && (of([]) || of([1])))))
+    throw shapeError(who, "targets", elementwise ? ["n", ...rowShape] : `[n], [n, 1] or [n, ${classes}]`, got);
+  if (got[0] !== n) throw wrong("shape", who, `${n} targets, one for each example`, got[0]);
+
+  const [low, most] = index ? [0, classes - 1] : elementwise ? (range ?? [-FLOAT_MAX, FLOAT_MAX]) : [0, 1];
+  const high = elementwise || index ? most : most + 1e-6; // probabilities are rounded
+  const data = index || given instanceof Float32Array ? given : Float32Array.from(given);
   let complete = true;
-  for (let i = 0; i < floats.length; i++) {
-    const t = floats[i]!;
-    if (t !== t) complete = false;
-    else if (range ? !(t >= range[0] && t <= range[1]) : t - t !== 0)
-      throw badLabel(
-        who,
-        Math.floor(i / size),
-        range ? `a target in [${range[0]}, ${range[1]}]` : "a finite target",
-        t,
-      );
+  for (let i = 0; i < data.length; i++) {
+    const t = data[i]!;
+    if (t !== t || (index && t === -1)) complete = false;
+    else if (!(t >= low && t <= high && (!index || Number.isInteger(t)))) {
+      const among = most === FLOAT_MAX ? "a finite target" : `a ${index ? "class" : "target"} in [${low}, ${most}]`;
+      const expected = index ? `${among} (or -1: not labelled)` : among;
+      throw badNumber(who, i, index ? 1 : size, expected, t);
+    }
   }
-  return { data: floats, index: false, shape: rowShape, rows, complete, elementwise: true };
+  return {
+    data: index ? Int32Array.from(data, (t) => (t === t ? t : -1)) : (data as Float32Array),
+    kind: index ? LabelKind.index : LabelKind.rows,
+    shape: index ? [] : rowShape,
+    low,
+    high,
+    complete,
+    elementwise,
+    weighted: false,
+  };
 }
 
-/** Labels that count among rows [first, first + count) of `indices` (all rows in order where it is absent). */
+/** Whether all labels lie in the range of what was read before. */
+export function allWithin(data: Int32Array | Float32Array, { low, high }: Targets): boolean {
+  for (let i = 0; i < data.length; i++) if (!(data[i]! >= low && data[i]! <= high)) return false;
+  return true;
+}
+
+/** Labels that count among the `count` rows of `indices`, or without these from row `first` on. */
 export function countLabels(targets: Targets, indices: Uint32Array | undefined, first: number, count: number): number {
-  const { data, index, shape, complete, elementwise } = targets;
+  const { data, kind, shape, complete, elementwise } = targets;
   const size = sizeOf(shape);
   if (complete) return elementwise ? count * size : count;
   let labelled = 0;
-  for (let r = first; r < first + count; r++) {
-    const row = indices ? indices[r]! : r;
-    if (index) labelled += data[row] === -1 ? 0 : 1;
-    else {
-      let present = 0;
-      for (let j = row * size; j < (row + 1) * size; j++) present += data[j] === data[j] ? 1 : 0;
-      labelled += elementwise ? present : +(present === size);
-    }
+  for (let r = 0; r < count; r++) {
+    const row = indices ? indices[r]! : first + r;
+    let present = 0;
+    for (let j = row * size; j < (row + 1) * size; j++) present += +isLabel(data[j]!, kind);
+    labelled += elementwise ? present : +(present === size);
   }
   return labelled;
 }
 
+/** −1 as a class number and NaN stand for what is not labelled. */
+const isLabel = (label: number, kind: LabelKind): boolean =>
+  kind === LabelKind.index ? label !== -1 : label === label;
+
 /** Whether any label counts. */
-export function anyLabel({ data, index, complete }: Targets): boolean {
-  if (complete) return true;
-  for (let i = 0; i < data.length; i++) if (index ? data[i] !== -1 : data[i] === data[i]) return true;
-  return false;
+export function anyLabel({ data, kind, complete }: Targets): boolean {
+  return complete || (data as Float32Array).some((label) => isLabel(label, kind));
 }
 
 /** Factors ≥ 0, one an example. */
@@ -268,11 +216,8 @@ export function readWeights(who: string, value: unknown, rows: number): Float32A
   if (data.length !== rows || (shape && shape.length !== 1 && !(shape.length === 2 && shape[1] === 1)))
     throw shapeError(who, "weights", [rows], shape ?? [data.length]);
   const weights = Float32Array.from(data);
-  for (let i = 0; i < rows; i++) {
-    const w = weights[i]!;
-    if (!(w >= 0 && w - w === 0))
-      throw new DownhillError("data", `${who}: expected a weight ≥ 0 for example ${i}, got ${data[i]}`);
-  }
+  for (let i = 0; i < rows; i++)
+    if (!(weights[i]! >= 0 && weights[i]! <= FLOAT_MAX)) throw badNumber(who, i, 1, "a weight ≥ 0", data[i]!);
   return weights;
 }
 
@@ -280,27 +225,23 @@ export function readWeights(who: string, value: unknown, rows: number): Float32A
 export function weighClasses(
   who: string,
   classWeight: Readonly<Record<string, number>>,
-  { data, index, shape, rows }: Targets,
+  { data }: Targets,
+  rows: number,
   weights: Float32Array | undefined,
   classes: number,
 ): Float32Array {
   const factors = new Float32Array(classes).fill(1);
   for (const [key, factor] of Object.entries(classWeight)) {
-    const c = Number(key);
-    if (!(Number.isInteger(c) && c >= 0 && c < classes && String(c) === key))
-      throw argumentError(who, `classes in 0 … ${classes - 1}`, key);
-    if (!(typeof factor === "number" && factor >= 0 && Number.isFinite(factor)))
-      throw argumentError(who, `a factor ≥ 0 for class ${key}`, factor);
-    factors[c] = factor;
+    if (!Object.hasOwn(factors, key)) throw argumentError(who, `classes in 0 … ${classes - 1}`, key);
+    if (!nonNegative().accepts(factor)) throw argumentError(who, `a factor ≥ 0 for class ${key}`, factor);
+    factors[Number(key)] = factor;
   }
-  const out = new Float32Array(rows);
-  const width = index ? 1 : sizeOf(shape);
-  for (let i = 0; i < rows; i++) {
-    let c = index || width === 1 ? data[i]! : 0;
-    if (!index && width > 1) for (let j = 1; j < width; j++) if (data[i * width + j]! > data[i * width + c]!) c = j;
-    out[i] = (weights ? weights[i]! : 1) * (factors[c] ?? 1);
-  }
-  return out;
+  const width = data.length / rows;
+  return Float32Array.from({ length: rows }, (_, i) => {
+    let c = width > 1 ? 0 : data[i]!;
+    for (let j = 1; j < width; j++) if (data[i * width + j]! > data[i * width + c]!) c = j;
+    return (weights ? weights[i]! : 1) * (factors[c] ?? 1);
+  });
 }
 
 /** Some rows of an array, in the order of `indices`. */
@@ -318,8 +259,6 @@ export function readNumbers(who: string, value: unknown, shape: Shape): Float32A
   const read = readArray(who, value);
   if (read.shape ? read.shape.join() !== shape.join() : read.data.length !== sizeOf(shape))
     throw shapeError(who, "an array", shape, read.shape ?? [read.data.length]);
-  const at = firstNotFinite(read.data);
-  if (at >= 0)
-    throw new DownhillError("data", `${who}: expected finite numbers, got ${read.data[at]} at position ${at}`);
+  checkFinite(who, read.data, read.data.length);
   return Float32Array.from(read.data);
 }

@@ -1,7 +1,7 @@
 // Model files for users. This module alone names every type, so that whatever a file holds can be built.
 
 import { readFile, writeFileAtomic } from "#platform";
-import { argumentError } from "../errors";
+import { argumentError, DownhillError } from "../errors";
 import * as initializers from "../initializers/initializers";
 import * as activations from "../layers/activation";
 import { batchNorm } from "../layers/batchNorm";
@@ -95,7 +95,12 @@ export async function loadModel(source: LoadSource, options?: LoadOptions): Prom
   const bytes = await readSource(source);
   enrollAll();
   for (const factory of custom) enroll(factory);
-  return decodeModel(bytes, runtime ?? defaultRuntime());
+  try {
+    return decodeModel(bytes, runtime ?? defaultRuntime());
+  } catch (cause) {
+    if (!(cause instanceof DownhillError) || !(typeof source === "string" || source instanceof URL)) throw cause;
+    throw new DownhillError(cause.code, `${source}: ${cause.message}`, { cause });
+  }
 }
 
 async function readSource(source: unknown): Promise<Uint8Array> {

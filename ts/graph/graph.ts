@@ -111,8 +111,6 @@ export class Graph {
   span = Span.forward;
   /** Tensors that somebody reads after the run. */
   readonly kept = new Set<Tensor>();
-  /** Random ops so far: each has a number of its own (the `op` word of the Philox counter). */
-  randomOps = 0;
 
   /** Memory that is there before the tape runs. */
   leaf(shape: Shape, name: string, place: Place): Tensor {

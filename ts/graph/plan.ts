@@ -5,13 +5,19 @@
 // own. Best fit over a list of holes: near linear in the number of nodes.
 
 import { Base } from "../../assembly/isa";
+import { roundUp } from "../runtime/memory";
+import { Space } from "../runtime/space";
 import type { Graph, Node, Tensor } from "./graph";
-
-const ALIGN = 64;
 
 /** From this size on buffers are staggered: two of them at the same offset modulo 2 KiB cost a kernel that walks both 40 %. */
 const STAGGER_FROM = 4096;
 const STAGGER = 320;
+
+/** A part of the arena. */
+interface Block {
+  at: number;
+  bytes: number;
+}
 
 /** What a program needs of the arena. */
 export interface Plan {
@@ -32,7 +38,15 @@ export function plan(graph: Graph, threads: number): Plan {
   for (const t of graph.kept) lastUse.set(root(t), graph.nodes.length);
 
   const space = new Space();
-  const blocks = new Map<Tensor, Hole>(); // by root: what is freed when the root dies
+  let bytes = 0;
+  const take = (size: number): Block => {
+    const block = { bytes: roundUp(size) + (size >= STAGGER_FROM ? STAGGER : 0), at: 0 };
+    block.at = space.take(block.bytes);
+    bytes = Math.max(bytes, block.at + block.bytes);
+    return block;
+  };
+  const give = ({ at, bytes }: Block) => space.give(at, bytes);
+  const blocks = new Map<Tensor, Block>(); // by root: what is freed when the root dies
   const dying: Tensor[][] = graph.nodes.map(() => []);
   const workspaces = new Map<Node, number>();
 
@@ -44,7 +58,7 @@ export function plan(graph: Graph, threads: number): Plan {
         continue;
       }
       const heir = index === 0 ? heirOf(node, t, i) : undefined;
-      const block = heir ? blocks.get(heir)! : space.take(t.bytes);
+      const block = heir ? blocks.get(heir)! : take(t.bytes);
       if (heir) blocks.delete(heir);
       blocks.set(t, block);
       t.place = { base: Base.arena, offset: block.at };
@@ -53,16 +67,16 @@ export function plan(graph: Graph, threads: number): Plan {
     }
     const scratch = node.op.workspace?.(node, threads) ?? 0;
     if (scratch > 0) {
-      const block = space.take(scratch);
+      const block = take(scratch);
       workspaces.set(node, block.at);
-      space.give(block);
+      give(block);
     }
     for (const t of dying[i]!) {
       const block = blocks.get(t);
-      if (block) space.give(block);
+      if (block) give(block);
     }
   });
-  return { bytes: space.top, workspaces };
+  return { bytes, workspaces };
 
   /** The input whose buffer `t` takes over. */
   function heirOf(node: Node, t: Tensor, i: number): Tensor | undefined {
@@ -73,54 +87,5 @@ export function plan(graph: Graph, threads: number): Plan {
       if (blocks.has(r) && lastUse.get(r) === i && r.bytes === t.bytes) return r;
     }
     return undefined;
-  }
-}
-
-interface Hole {
-  at: number;
-  bytes: number;
-}
-
-/** Offsets of an arena: best fit, holes joined. */
-class Space {
-  top = 0;
-  #holes: Hole[] = []; // by offset; none touch
-
-  take(bytes: number): Hole {
-    const size = Math.ceil(bytes / ALIGN) * ALIGN + (bytes >= STAGGER_FROM ? STAGGER : 0);
-    let best = -1;
-    for (const [i, hole] of this.#holes.entries()) {
-      if (hole.bytes >= size && (best < 0 || hole.bytes < this.#holes[best]!.bytes)) best = i;
-    }
-    if (best >= 0) {
-      const hole = this.#holes[best]!;
-      if (hole.bytes === size) this.#holes.splice(best, 1);
-      else this.#holes[best] = { at: hole.at + size, bytes: hole.bytes - size };
-      return { at: hole.at, bytes: size };
-    }
-    const last = this.#holes.at(-1);
-    const at = last && last.at + last.bytes === this.top ? this.#holes.pop()!.at : this.top;
-    this.top = at + size;
-    return { at, bytes: size };
-  }
-
-  give(block: Hole): void {
-    let low = 0;
-    let high = this.#holes.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#holes[middle]!.at < block.at) low = middle + 1;
-      else high = middle;
-    }
-    const before = this.#holes[low - 1];
-    const after = this.#holes[low];
-    const joinsBefore = before && before.at + before.bytes === block.at;
-    const joinsAfter = after && block.at + block.bytes === after.at;
-    if (joinsBefore && joinsAfter) {
-      before.bytes += block.bytes + after.bytes;
-      this.#holes.splice(low, 1);
-    } else if (joinsBefore) before.bytes += block.bytes;
-    else if (joinsAfter) this.#holes[low] = { at: block.at, bytes: block.bytes + after.bytes };
-    else this.#holes.splice(low, 0, { ...block });
   }
 }

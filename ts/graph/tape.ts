@@ -49,10 +49,9 @@ export interface Tape {
 /** Collects instructions. */
 export class TapeWriter {
   readonly instructions: Instruction[] = [];
+  /** The node that is being lowered. */
+  node!: Node;
   readonly #words: number[] = [];
-  #node!: Node;
-  readonly #real = new Float32Array(1);
-  readonly #bits = new Uint32Array(this.#real.buffer);
 
   constructor(
     readonly threads: number,
@@ -60,22 +59,10 @@ export class TapeWriter {
     readonly plan: Plan,
   ) {}
 
-  /** Lowers one node. */
-  lower(node: Node): void {
-    this.#node = node;
-    node.op.lower(this, node);
-  }
-
   /** The node's scratch memory, or a part of it. */
-  workspace(offset: number, bytes: number): Part {
-    const at = this.plan.workspaces.get(this.#node)!;
-    return { name: "workspace", place: { base: Base.arena, offset: at + offset }, bytes };
-  }
-
-  /** `bytes` of a tensor from byte `offset` on. */
-  part(tensor: Tensor, offset: number, bytes: number): Part {
-    const { base, offset: start } = tensor.place!;
-    return { name: tensor.name, place: { base, offset: start + offset }, bytes, tensor };
+  workspace(bytes: number, from = 0): Part {
+    const offset = this.plan.workspaces.get(this.node)! + from;
+    return { name: "workspace", place: { base: Base.arena, offset }, bytes };
   }
 
   /**
@@ -94,7 +81,7 @@ export class TapeWriter {
     const part = (o: Operand) =>
       o && "graph" in o ? { name: o.name, place: o.place!, bytes: o.bytes, tensor: o as Tensor } : o;
     const instruction: Instruction = {
-      node: this.#node,
+      node: this.node,
       opcode,
       at: this.#words.length,
       outputs: outputs.map(part),
@@ -104,16 +91,13 @@ export class TapeWriter {
       work,
       team: team && this.threads > 1 && work >= TEAM_FROM,
     };
-    const operands = outputs.length + inputs.length + sizes.length + reals.length;
-    this.#words.push(opcode, Header.args + operands, Mode.solo, this.statePointer);
-    for (const p of [...instruction.outputs, ...instruction.inputs])
-      this.#words.push(p ? p.place.offset | p.place.base : 0);
-    for (const size of sizes) this.#words.push(size);
-    for (const real of reals) {
-      this.#real[0] = real;
-      this.#words.push(this.#bits[0]!);
-    }
     this.instructions.push(instruction);
+    const operands = [
+      ...[...instruction.outputs, ...instruction.inputs].map((p) => (p ? p.place.offset | p.place.base : 0)),
+      ...sizes,
+      ...new Uint32Array(Float32Array.from(reals).buffer),
+    ];
+    this.#words.push(opcode, Header.args + operands.length, Mode.solo, this.statePointer, ...operands);
   }
 
   /** All words so far. */
@@ -137,7 +121,8 @@ export function lower(graph: Graph, plan: Plan, threads: number, statePointer: n
   for (const node of graph.nodes) {
     if (node.span < span) throw new Error(`lower: ${node.op.name} of span ${node.span} after span ${span}`);
     span = node.span;
-    tape.lower(node);
+    tape.node = node;
+    node.op.lower(tape, node);
   }
   return tape.finish();
 }

@@ -3,90 +3,77 @@
 
 import { Base } from "../../assembly/isa";
 import type { Tensor } from "./graph";
-import type { Instruction, Part, Tape } from "./tape";
+import type { Part, Tape } from "./tape";
 
-/** How large the memory behind each base is, in bytes. */
-export type Limits = Record<Base, number>;
+/** The blocks behind each base: where each begins and ends, in bytes from the base. */
+export type Limits = Record<Base, readonly (readonly [from: number, to: number])[]>;
 
-/** Throws where a tape would read or write what it must not. */
-export function verify(tape: Tape, limits: Limits): void {
-  const written = new Intervals();
-  for (const instruction of tape.instructions) {
-    for (const part of instruction.inputs) {
-      if (!part) continue;
-      inside(instruction, part, limits);
-      if (part.place.base !== Base.arena) continue;
-      const why = written.refuses(part.place.offset, part.place.offset + part.bytes, part);
-      if (why) throw complaint(instruction, part, why);
-    }
-    for (const part of instruction.outputs) {
-      if (!part) continue;
-      inside(instruction, part, limits);
-      if (part.place.base === Base.arena) written.write(part.place.offset, part.place.offset + part.bytes, part);
-    }
-  }
-
-  function inside(instruction: Instruction, part: Part, limits: Limits): void {
-    const { base, offset } = part.place;
-    if (part.tensor?.place) {
-      const start = part.tensor.place.offset;
-      if (base !== part.tensor.place.base || offset < start || offset + part.bytes > start + part.tensor.bytes)
-        throw complaint(instruction, part, "lies outside its tensor");
-    }
-    if (offset % 4 !== 0 || offset < 0 || offset + part.bytes > limits[base])
-      throw complaint(instruction, part, `lies outside its block of ${limits[base]} bytes`);
-  }
-}
-
-function complaint({ node, at }: Instruction, { name, place, bytes }: Part, why: string): Error {
-  const range = `${place.offset}…${place.offset + bytes}`;
-  return new Error(`tape: ${node.layer || "?"}/${node.op.name} at word ${at}: operand ${name} (${range}) ${why}`);
-}
-
-interface Interval {
+/** Bytes of the arena and the operand that wrote them last. */
+interface Piece {
   from: number;
   to: number;
   part: Part;
 }
 
-/** Which bytes were written last by which operand. */
-class Intervals {
-  #list: Interval[] = []; // by offset, none overlap
+/** Throws where a tape would read or write what it must not. */
+export function verify(tape: Tape, limits: Limits): void {
+  const written: Piece[] = []; // by offset, none overlap
+  for (const { node, at, inputs, outputs } of tape.instructions) {
+    for (const part of inputs) check(part, readWrongly);
+    for (const part of outputs) check(part, write);
 
-  #first(from: number): number {
-    let low = 0;
-    let high = this.#list.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#list[middle]!.to <= from) low = middle + 1;
-      else high = middle;
+    /** Holds an operand against its tensor and its block, and one in the arena against what `use` says of its bytes. */
+    function check(part: Part | null, use: (part: Part, from: number, to: number) => string | undefined): void {
+      if (!part) return;
+      const { place, bytes, tensor, name } = part;
+      const from = place.offset;
+      const to = from + bytes;
+      const whole = tensor?.place;
+      const why =
+        whole && (place.base !== whole.base || from < whole.offset || to > whole.offset + tensor.bytes)
+          ? "lies outside its tensor"
+          : from % 4 !== 0 || !limits[place.base].some((block) => from >= block[0] && to <= block[1])
+            ? "lies outside its block"
+            : place.base === Base.arena && use(part, from, to);
+      if (why)
+        throw new Error(
+          `tape: ${node.layer || "?"}/${node.op.name} at word ${at}: operand ${name} (${from}…${to}) ${why}`,
+        );
     }
-    return low;
   }
 
-  write(from: number, to: number, part: Part): void {
-    const i = this.#first(from);
-    let j = i;
-    const pieces: Interval[] = [];
-    while (j < this.#list.length && this.#list[j]!.from < to) {
-      const old = this.#list[j++]!;
-      if (old.from < from) pieces.push({ from: old.from, to: from, part: old.part });
-      if (old.to > to) pieces.push({ from: to, to: old.to, part: old.part });
+  /** Where the pieces in [from, to) begin in `written`, and they themselves. */
+  function within(from: number, to: number): [number, Piece[]] {
+    let low = 0;
+    let high = written.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (written[middle]!.to <= from) low = middle + 1;
+      else high = middle;
     }
-    pieces.push({ from, to, part });
-    this.#list.splice(i, j - i, ...pieces.sort((a, b) => a.from - b.from));
+    while (high < written.length && written[high]!.from < to) high++;
+    return [low, written.slice(low, high)];
+  }
+
+  function write(part: Part, from: number, to: number): undefined {
+    const [i, pieces] = within(from, to);
+    const now = [
+      { ...pieces[0]!, to: from },
+      { from, to, part },
+      { ...pieces.at(-1)!, from: to },
+    ];
+    written.splice(i, pieces.length, ...now.filter((piece) => piece.from < piece.to));
   }
 
   /** Why `part` cannot be read at [from, to), if so. */
-  refuses(from: number, to: number, part: Part): string | undefined {
+  function readWrongly(part: Part, from: number, to: number): string | undefined {
     let at = from;
-    for (let i = this.#first(from); at < to; i++) {
-      const piece = this.#list[i];
-      if (!piece || piece.from > at) return "is read before it is written";
+    for (const piece of within(from, to)[1]) {
+      if (piece.from > at) break;
       if (ownerOf(piece.part) !== ownerOf(part)) return `was written over by ${piece.part.name}`;
       at = piece.to;
     }
-    return undefined;
+    return at < to ? "is read before it is written" : undefined;
   }
 }
 

@@ -82,19 +82,25 @@ type Distribution = "truncatedNormal" | "untruncatedNormal" | "uniform";
 /** Standard deviation of a standard normal cut at ±2. */
 const TRUNCATED = 0.87962566103423978;
 
+type Fan = (fanIn: number, fanOut: number) => number;
+const fanIn: Fan = (fanIn) => fanIn;
+const fanOut: Fan = (_, fanOut) => fanOut;
+const fanAvg: Fan = (fanIn, fanOut) => (fanIn + fanOut) / 2;
+
+type Draw = (variance: number) => Filling;
+const uniform: Draw = (variance) => {
+  const limit = Math.sqrt(3 * variance);
+  return { opcode: Op.randomUniform, a: -limit, b: limit };
+};
+const untruncatedNormal: Draw = (variance) => ({ opcode: Op.randomNormal, a: 0, b: Math.sqrt(variance) });
+const truncated: Draw = (variance) => ({ opcode: Op.truncatedNormal, a: 0, b: Math.sqrt(variance) / TRUNCATED });
+
 /** Variance scale/fan, fan the inputs, outputs or their mean; kernels are [in, out] or [kh, kw, in, out]. */
-function scaled(shape: Shape, scale: number, mode: Mode, distribution: Distribution): Filling {
+function scaled(shape: Shape, scale: number, fan: Fan, draw: Draw): Filling {
   const field = shape.length < 2 ? 1 : sizeOf(shape.slice(0, -2));
-  const fanOut = (shape.at(-1) ?? 1) * field;
-  const fanIn = shape.length < 2 ? fanOut : shape.at(-2)! * field;
-  const fan = mode === "fanIn" ? fanIn : mode === "fanOut" ? fanOut : (fanIn + fanOut) / 2;
-  const variance = scale / Math.max(1, fan);
-  if (distribution === "uniform") {
-    const limit = Math.sqrt(3 * variance);
-    return { opcode: Op.randomUniform, a: -limit, b: limit };
-  }
-  if (distribution === "untruncatedNormal") return { opcode: Op.randomNormal, a: 0, b: Math.sqrt(variance) };
-  return { opcode: Op.truncatedNormal, a: 0, b: Math.sqrt(variance) / TRUNCATED };
+  const outputs = (shape.at(-1) ?? 1) * field;
+  const inputs = shape.length < 2 ? outputs : shape.at(-2)! * field;
+  return draw(scale / Math.max(1, fan(inputs, outputs)));
 }
 
 /** Variance scale/fan; default scale 1, mode "fanIn", distribution "truncatedNormal". */
@@ -106,21 +112,24 @@ export const varianceScaling: (options?: { scale?: number; mode?: Mode; distribu
       mode: or(oneOf("fanIn", "fanOut", "fanAvg"), "fanIn" as const),
       distribution: or(oneOf("truncatedNormal", "untruncatedNormal", "uniform"), "truncatedNormal" as const),
     }),
-    fill: ({ scale, mode, distribution }, shape) => scaled(shape, scale, mode, distribution),
+    fill: ({ scale, mode, distribution }, shape) => {
+      const draws = { truncatedNormal: truncated, untruncatedNormal, uniform };
+      return scaled(shape, scale, { fanIn, fanOut, fanAvg }[mode as Mode], draws[distribution as Distribution]);
+    },
   });
 
-const variance = (type: string, scale: number, mode: Mode, distribution: Distribution): Fixed =>
-  initializer<[]>({ type, options: () => ({}), fill: (_, shape) => scaled(shape, scale, mode, distribution) });
+const variance = (type: string, scale: number, fan: Fan, draw: Draw): Fixed =>
+  initializer<[]>({ type, options: () => ({}), fill: (_, shape) => scaled(shape, scale, fan, draw) });
 
 /** Uniform in ±√(6/(fanIn + fanOut)): Xavier. (Glorot & Bengio 2010) */
-export const glorotUniform: Fixed = /* @__PURE__ */ variance("glorotUniform", 1, "fanAvg", "uniform");
+export const glorotUniform: Fixed = /* @__PURE__ */ variance("glorotUniform", 1, fanAvg, uniform);
 /** Truncated normal of variance 2/(fanIn + fanOut): Xavier. (Glorot & Bengio 2010) */
-export const glorotNormal: Fixed = /* @__PURE__ */ variance("glorotNormal", 1, "fanAvg", "truncatedNormal");
+export const glorotNormal: Fixed = /* @__PURE__ */ variance("glorotNormal", 1, fanAvg, truncated);
 /** Uniform in ±√(6/fanIn). (He et al. 2015) */
-export const heUniform: Fixed = /* @__PURE__ */ variance("heUniform", 2, "fanIn", "uniform");
+export const heUniform: Fixed = /* @__PURE__ */ variance("heUniform", 2, fanIn, uniform);
 /** Truncated normal of variance 2/fanIn. (He et al. 2015) */
-export const heNormal: Fixed = /* @__PURE__ */ variance("heNormal", 2, "fanIn", "truncatedNormal");
+export const heNormal: Fixed = /* @__PURE__ */ variance("heNormal", 2, fanIn, truncated);
 /** Uniform in ±√(3/fanIn). (LeCun et al. 1998) */
-export const lecunUniform: Fixed = /* @__PURE__ */ variance("lecunUniform", 1, "fanIn", "uniform");
+export const lecunUniform: Fixed = /* @__PURE__ */ variance("lecunUniform", 1, fanIn, uniform);
 /** Truncated normal of variance 1/fanIn. (LeCun et al. 1998) */
-export const lecunNormal: Fixed = /* @__PURE__ */ variance("lecunNormal", 1, "fanIn", "truncatedNormal");
+export const lecunNormal: Fixed = /* @__PURE__ */ variance("lecunNormal", 1, fanIn, truncated);

@@ -20,18 +20,18 @@ export type ActivationName =
   | "softplus"
   | "softmax";
 
-const byName = (): Record<ActivationName, (x: Tensor) => Tensor> => ({
-  linear: (x) => x,
-  relu: (x) => ops.relu([x], {}),
-  leakyRelu: (x) => ops.leakyRelu([x], { alpha: 0.01 }),
-  elu: (x) => ops.elu([x], { alpha: 1 }),
-  selu: (x) => ops.selu([x], {}),
-  gelu: (x) => ops.gelu([x], {}),
-  silu: (x) => ops.silu([x], {}),
-  sigmoid: (x) => ops.sigmoid([x], {}),
-  tanh: (x) => ops.tanh([x], {}),
-  softplus: (x) => ops.softplus([x], {}),
-  softmax: (x) => ops.softmax([x], {}),
+const byName = (): Record<ActivationName, (x: [Tensor], attributes: Record<never, never>) => Tensor> => ({
+  linear: ([x]) => x,
+  relu: ops.relu,
+  leakyRelu: ops.leakyRelu,
+  elu: ops.elu,
+  selu: ops.selu,
+  gelu: ops.gelu,
+  silu: ops.silu,
+  sigmoid: ops.sigmoid,
+  tanh: ops.tanh,
+  softplus: ops.softplus,
+  softmax: ops.softmax,
 });
 
 /** An option that takes an activation's name. */
@@ -42,7 +42,7 @@ export const activationName = (): Field<ActivationName> => ({
 
 /** The activation of that name, applied. */
 export function applyActivation(name: ActivationName | undefined, x: Tensor): Tensor {
-  return name === undefined ? x : byName()[name](x);
+  return name === undefined ? x : byName()[name]([x], {});
 }
 
 type Plain = (options?: LayerOptions) => Layer;

@@ -1,7 +1,7 @@
 // What a layer is: a description that can be called on symbolic tensors. Parameters belong to the model that is made
 // of the calls; a layer that is called twice in a model shares them.
 
-import { argumentError, DownhillError } from "../errors";
+import { argumentError, shapeError } from "../errors";
 import { Graph, type Shape, Tensor } from "../graph/graph";
 import { boolean, name, optional, type Read, type Schema, shape } from "../options";
 import { type Built, built, configure, type Definition, definitionOf, makeFactory } from "../registry";
@@ -165,6 +165,5 @@ const inputDefinition: Definition = {
 
 /** Throws `shape` where an input has not `rank` axes beside the batch (or at least that many). */
 export function checkRank(who: string, x: Shape, expected: string, holds: boolean): void {
-  if (!holds)
-    throw new DownhillError("shape", `${who}: expected input of shape ${expected}, got [${["n", ...x].join(", ")}]`);
+  if (!holds) throw shapeError(who, "input", expected, ["n", ...x]);
 }

@@ -19,14 +19,21 @@ function joinBatchNorm({ op, inputs: [dy, y] }: Node, consumer: Node): Fused | u
 }
 
 /** y = f(x) and dx = dy · f′, as two ops. */
-function activation(name: string, forward: Op, backward: Op, from: "output" | "input", work = transcendental) {
+function activation(
+  name: string,
+  forward: Op,
+  backward: Op,
+  from: "output" | "input",
+  work = transcendental,
+  usualAlpha = 0,
+) {
   const backwardOp = /* @__PURE__ */ defineOp<ActivationAttributes>({
     name: `${name}Backward`,
     shape: ([dy]) => [dy!],
     gradient: null,
     inPlace: [0],
     absorb: joinBatchNorm,
-    lower(tape, { inputs, outputs: [dx], attributes: { alpha = 0 } }) {
+    lower(tape, { inputs, outputs: [dx], attributes: { alpha = usualAlpha } }) {
       tape.push(backward, [dx!], inputs, [dx!.size], [alpha], work(dx!.size));
     },
   });
@@ -37,7 +44,7 @@ function activation(name: string, forward: Op, backward: Op, from: "output" | "i
       backwardOp([dy, from === "output" ? outputs[0]! : inputs[0]!], attributes),
     ],
     inPlace: [0],
-    lower(tape, { inputs, outputs: [y], attributes: { alpha = 0 } }) {
+    lower(tape, { inputs, outputs: [y], attributes: { alpha = usualAlpha } }) {
       tape.push(forward, [y!], inputs, [y!.size], [alpha, 0], work(y!.size));
     },
   });
@@ -47,16 +54,23 @@ const moving = (n: number) => streaming(3 * n);
 
 /** max(0, x) */
 export const relu = /* @__PURE__ */ activation("relu", Op.relu, Op.reluBackward, "output", moving);
-/** x > 0 ? x : alpha·x */
-export const leakyRelu = /* @__PURE__ */ activation("leakyRelu", Op.leakyRelu, Op.leakyReluBackward, "output", moving);
-/** x > 0 ? x : alpha·(eˣ − 1) */
-export const elu = /* @__PURE__ */ activation("elu", Op.elu, Op.eluBackward, "output");
+/** x > 0 ? x : alpha·x; alpha = 0.01 */
+export const leakyRelu = /* @__PURE__ */ activation(
+  "leakyRelu",
+  Op.leakyRelu,
+  Op.leakyReluBackward,
+  "output",
+  moving,
+  0.01,
+);
+/** x > 0 ? x : alpha·(eˣ − 1); alpha = 1 */
+export const elu = /* @__PURE__ */ activation("elu", Op.elu, Op.eluBackward, "output", transcendental, 1);
 /** 1.0507·(x > 0 ? x : 1.6733·(eˣ − 1)) */
 export const selu = /* @__PURE__ */ activation("selu", Op.selu, Op.seluBackward, "output");
 /** x·Φ(x) */
 export const gelu = /* @__PURE__ */ activation("gelu", Op.gelu, Op.geluBackward, "input");
 /** 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))) */
-export const geluTanh = /* @__PURE__ */ activation("geluTanh", Op.geluTanh, Op.geluTanhBackward, "input");
+export const geluTanh = /* @__PURE__ */ (() => activation("geluTanh", Op.geluTanh, Op.geluTanhBackward, "input"))(); // see losses.ts
 /** x·σ(x) */
 export const silu = /* @__PURE__ */ activation("silu", Op.silu, Op.siluBackward, "input");
 /** 1/(1 + e⁻ˣ) */

@@ -42,8 +42,8 @@ const batchNormBackward: OpOf<{ relu?: boolean; frozen?: boolean }> = /* @__PURE
     const [dy, x, gamma, beta, mean, inverseStd] = inputs as Tensor[];
     const [dx, dgamma, dbeta] = outputs as [Tensor, Tensor, Tensor];
     const { channels, rows, chunkRows, chunks, partialBytes } = geometry(x!);
-    const partials = tape.workspace(0, partialBytes);
-    const coefficients = tape.workspace(partialBytes, 3 * channels * 4);
+    const partials = tape.workspace(partialBytes);
+    const coefficients = tape.workspace(3 * channels * 4, partialBytes);
     tape.push(
       Op.batchNormBackwardSums,
       [partials],
@@ -93,7 +93,7 @@ export const batchNorm: OpOf<BatchNormAttributes> = /* @__PURE__ */ defineOp<Bat
   lower(tape, { inputs: [x, gamma, beta], outputs, attributes: { epsilon, relu } }) {
     const [y, mean, variance, inverseStd] = outputs as [Tensor, Tensor, Tensor, Tensor];
     const { channels, rows, chunkRows, chunks, partialBytes } = geometry(x!);
-    const partials = tape.workspace(0, partialBytes);
+    const partials = tape.workspace(partialBytes);
     tape.push(Op.batchNormMoments, [partials], [x!], [rows, channels, chunkRows], [], streaming(1.5 * x!.size));
     tape.push(
       Op.batchNormCombine,

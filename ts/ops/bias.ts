@@ -35,7 +35,7 @@ export const columnSums: OpOf<None> = /* @__PURE__ */ defineOp<None>({
     const m = x!.size / n;
     const chunkRows = chunkRowsOf(n);
     const chunks = Math.ceil(m / chunkRows);
-    const partials = tape.workspace(0, chunks * n * 4);
+    const partials = tape.workspace(chunks * n * 4);
     tape.push(Op.columnSums, [partials], [x!], [m, n, chunkRows], [], streaming(m * n));
     tape.push(Op.reduceRows, [y!], [partials], [chunks, n], [], streaming(chunks * n));
   },

@@ -22,26 +22,31 @@ const binary = (opcode: Op) => ({
   },
 });
 
+// in functions, see losses.ts
+
 /** y = a + b. */
-export const add: OpOf<None> = /* @__PURE__ */ defineOp<None>({
-  ...binary(Op.add),
-  name: "add",
-  gradient: (dy) => [dy, dy],
-});
+export const add: OpOf<None> = /* @__PURE__ */ (() =>
+  defineOp<None>({
+    ...binary(Op.add),
+    name: "add",
+    gradient: (dy) => [dy, dy],
+  }))();
 
 /** y = a − b. */
-export const subtract: OpOf<None> = /* @__PURE__ */ defineOp<None>({
-  ...binary(Op.subtract),
-  name: "subtract",
-  gradient: (dy) => [dy, affine([dy], { scale: -1, offset: 0 })],
-});
+export const subtract: OpOf<None> = /* @__PURE__ */ (() =>
+  defineOp<None>({
+    ...binary(Op.subtract),
+    name: "subtract",
+    gradient: (dy) => [dy, affine([dy], { scale: -1, offset: 0 })],
+  }))();
 
 /** y = a · b. */
-export const multiply: OpOf<None> = /* @__PURE__ */ defineOp<None>({
-  ...binary(Op.multiply),
-  name: "multiply",
-  gradient: (dy, { inputs: [a, b] }) => [multiply([dy, b!], {}), multiply([dy, a!], {})],
-});
+export const multiply: OpOf<None> = /* @__PURE__ */ (() =>
+  defineOp<None>({
+    ...binary(Op.multiply),
+    name: "multiply",
+    gradient: (dy, { inputs: [a, b] }) => [multiply([dy, b!], {}), multiply([dy, a!], {})],
+  }))();
 
 /** y = scale · x + offset. */
 export const affine: OpOf<{ scale: number; offset: number }> = /* @__PURE__ */ defineOp<{

@@ -2,7 +2,7 @@
 
 import { Epilogue, Op } from "../../assembly/isa";
 import { shapeError } from "../errors";
-import { defineOp, type Fused, type Node, type Op as OpOf, type Tensor } from "../graph/graph";
+import { defineOp, type Fused, type Node, type Op as OpOf, type Shape, type Tensor } from "../graph/graph";
 import { gemmWorkspaceBytes } from "./gemmWorkspace";
 import { multiplyAdds } from "./work";
 
@@ -20,19 +20,25 @@ const EPILOGUES: Record<string, Epilogue> = {
   sigmoidBackward: Epilogue.sigmoidBackward,
 };
 
-function sizes({ inputs: [a, b], attributes: { transA, transB } }: Node<GemmAttributes>) {
-  const [m, k] = transA ? [a!.shape[1]!, a!.shape[0]!] : [a!.shape[0]!, a!.shape[1]!];
-  return { m, k, n: transB ? b!.shape[0]! : b!.shape[1]! };
+function sizes(a: Shape, b: Shape, { transA, transB }: GemmAttributes) {
+  const [m, k] = transA ? [a[1]!, a[0]!] : [a[0]!, a[1]!];
+  const [kb, n] = transB ? [b[1]!, b[0]!] : [b[0]!, b[1]!];
+  return { m, k, kb, n };
+}
+
+function geometry({ inputs: [a, b], attributes }: Node<GemmAttributes>) {
+  const { m, n, k } = sizes(a!.shape, b!.shape, attributes);
+  const { transA = false, transB = false } = attributes;
+  return { m, n, k, transA, transB, perThread: gemmWorkspaceBytes(m, n, k, transA, transB) };
 }
 
 /** Inputs: a (m, k) or transposed (k, m); b (k, n) or transposed (n, k); bias (n) or null; aux (m, n) or null. */
 export const gemm: OpOf<GemmAttributes> = /* @__PURE__ */ defineOp<GemmAttributes>({
   name: "gemm",
-  shape([a, b], { transA, transB }, who) {
-    const [m, k] = transA ? [a![1]!, a![0]!] : [a![0]!, a![1]!];
-    const [kb, n] = transB ? [b![1]!, b![0]!] : [b![0]!, b![1]!];
-    if (a!.length !== 2 || b!.length !== 2 || k !== kb) throw shapeError(who, "a matrix", `[${m}, ${kb}]`, a!);
-    return [[m!, n!]];
+  shape([a, b], attributes, who) {
+    const { m, k, kb, n } = sizes(a!, b!, attributes);
+    if (a!.length !== 2 || b!.length !== 2 || k !== kb) throw shapeError(who, "a matrix", [m, kb], a!);
+    return [[m, n]];
   },
   gradient(dy, { inputs: [a, b], attributes: { transA = false, transB = false } }) {
     return [
@@ -40,11 +46,7 @@ export const gemm: OpOf<GemmAttributes> = /* @__PURE__ */ defineOp<GemmAttribute
       transB ? matmul(dy, a!, { transA: true, transB: transA }) : matmul(a!, dy, { transA: !transA }),
     ];
   },
-  workspace(node, threads) {
-    const { m, n, k } = sizes(node);
-    const { transA, transB } = node.attributes;
-    return threads * gemmWorkspaceBytes(m, n, k, !!transA, !!transB);
-  },
+  workspace: (node, threads) => threads * geometry(node).perThread,
   absorb({ op, inputs: [a, b, bias], attributes }, consumer): Fused | undefined {
     if (attributes.epilogue) return undefined;
     if (consumer.op.name === "biasAdd" && !bias) return { op, inputs: [a!, b!, consumer.inputs[1]!, null], attributes };
@@ -56,15 +58,14 @@ export const gemm: OpOf<GemmAttributes> = /* @__PURE__ */ defineOp<GemmAttribute
   lower(tape, node) {
     const { inputs, outputs, attributes } = node;
     const [a, b, bias, aux] = inputs;
-    const { m, n, k } = sizes(node);
-    const { transA, transB, epilogue = Epilogue.none } = attributes;
-    const perThread = gemmWorkspaceBytes(m, n, k, !!transA, !!transB);
-    const workspace = perThread ? tape.workspace(0, perThread * tape.threads) : null;
+    const { m, n, k, transA, transB, perThread } = geometry(node);
+    const { epilogue = Epilogue.none } = attributes;
+    const workspace = perThread ? tape.workspace(perThread * tape.threads) : null;
     tape.push(
       Op.gemm,
       [outputs[0]!, workspace],
       [a!, b!, bias!, aux!],
-      [m, n, k, transA ? m : k, transB ? k : n, n, +!!transA, +!!transB, 1, 0, 0, 0, 0, epilogue, perThread],
+      [m, n, k, transA ? m : k, transB ? k : n, n, +transA, +transB, 1, 0, 0, 0, 0, epilogue, perThread],
       [],
       multiplyAdds(m * n * k),
     );

@@ -30,7 +30,7 @@ export const initialize: OpOf<InitializeAttributes> = /* @__PURE__ */ defineOp<I
     if (opcode === Op.fill) tape.push(opcode, [y!], [], [y!.size], [a], work);
     else if (opcode === Op.orthogonal) {
       const { rows, columns } = matrixOf(y!.shape, y!.size);
-      tape.push(opcode, [y!, tape.workspace(0, y!.bytes)], [], [rows, columns, op], [a], work, false);
+      tape.push(opcode, [y!, tape.workspace(y!.bytes)], [], [rows, columns, op], [a], work, false);
     } else tape.push(opcode, [y!], [], [y!.size, op], [a, b], work);
   },
 });

@@ -78,17 +78,13 @@ function elementLoss(name: string, forward: Op, backward: Op) {
   });
 }
 
+// in functions: bundlers keep an unused constant for which an enum is read, in case that has an effect
+
 /** `option` 1: the prediction is a logit; 0: a probability. */
-export const binaryCrossEntropy = /* @__PURE__ */ elementLoss(
-  "binaryCrossEntropy",
-  Op.binaryCrossEntropy,
-  Op.binaryCrossEntropyBackward,
-);
-export const meanSquaredError = /* @__PURE__ */ elementLoss(
-  "meanSquaredError",
-  Op.meanSquaredError,
-  Op.meanSquaredErrorBackward,
-);
+export const binaryCrossEntropy = /* @__PURE__ */ (() =>
+  elementLoss("binaryCrossEntropy", Op.binaryCrossEntropy, Op.binaryCrossEntropyBackward))();
+export const meanSquaredError = /* @__PURE__ */ (() =>
+  elementLoss("meanSquaredError", Op.meanSquaredError, Op.meanSquaredErrorBackward))();
 
 export interface MeanAttributes {
   /** Which of the state block's denominators divides; −1: none, the batch's own count does. */

@@ -23,7 +23,7 @@ export const activityPenalty: OpOf<ActivityAttributes> = /* @__PURE__ */ defineO
   workspace: ({ inputs: [h] }) => chunksOf(h!.size) * 8,
   lower(tape, { inputs: [h, result], attributes: { l1, l2, rows = h!.shape[0]! } }) {
     const chunks = chunksOf(h!.size);
-    const partials = tape.workspace(0, chunks * 8);
+    const partials = tape.workspace(chunks * 8);
     tape.push(Op.activityPenalty, [partials], [h!], [h!.size], [l1, l2], streaming(h!.size));
     tape.push(Op.activityPenaltyReduce, [result!], [partials], [chunks, rows], [], chunks, false);
   },
@@ -60,7 +60,7 @@ export const objective: OpOf<ObjectiveAttributes> = /* @__PURE__ */ defineOp<Obj
     let chunks = 0;
     if (parameters) {
       chunks = chunksOf(parameters.size);
-      partials = tape.workspace(0, chunks * 8);
+      partials = tape.workspace(chunks * 8);
       const sizes = [segments!.shape[0]!, parameters.size];
       tape.push(Op.penaltySums, [partials], [parameters, segments!], sizes, [], streaming(parameters.size));
     }

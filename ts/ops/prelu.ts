@@ -22,7 +22,7 @@ const preluBackward: OpOf<None> = /* @__PURE__ */ defineOp<None>({
     const rows = dx!.size / n;
     const chunkRows = chunkRowsOf(n);
     const chunks = Math.ceil(rows / chunkRows);
-    const partials = tape.workspace(0, chunks * n * 4);
+    const partials = tape.workspace(chunks * n * 4);
     tape.push(Op.preluBackward, [dx!, partials], inputs, [rows, n, chunkRows], [], streaming(4 * dx!.size));
     tape.push(Op.reduceRows, [dalpha!], [partials], [chunks, n], [], streaming(chunks * n));
   },

@@ -30,7 +30,7 @@ export const clip: OpOf<ClipAttributes> = /* @__PURE__ */ defineOp<ClipAttribute
   lower(tape, { inputs, outputs: [factor], attributes: { clipValue, clipNorm } }) {
     const floats = inputs[0]!.size;
     const chunks = Math.ceil(floats / REDUCE_CHUNK);
-    const partials = tape.workspace(0, chunks * 8);
+    const partials = tape.workspace(chunks * 8);
     tape.push(Op.gradientNorm, [partials], inputs, [inputs[2]!.shape[0]!, floats], [clipValue], streaming(2 * floats));
     tape.push(Op.clipFactor, [factor!], [partials], [chunks], [clipNorm], chunks, false);
   },

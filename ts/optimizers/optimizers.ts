@@ -187,13 +187,13 @@ const adamOptions = () => ({
 });
 
 const adamPlan =
-  (decoupled: number) =>
+  (decoupled: boolean) =>
   ({ beta1, beta2, epsilon, amsgrad }: Required<AdamOptions>): OptimizerPlan => ({
     slots: ["m", "v", amsgrad ? "vMax" : undefined],
     initial: 0,
     step: {
       opcode: Op.adamStep,
-      flags: decoupled | (amsgrad ? OptimizerFlag.amsgrad : 0),
+      flags: (decoupled ? OptimizerFlag.decoupled : 0) | (amsgrad ? OptimizerFlag.amsgrad : 0),
       a: beta1,
       b: beta2,
       epsilon,
@@ -209,7 +209,7 @@ export const adam: (options?: AdamOptions) => Built = /* @__PURE__ */ optimizer<
   0.001,
   0,
   adamOptions,
-  /* @__PURE__ */ adamPlan(0),
+  /* @__PURE__ */ adamPlan(false),
 );
 
 /** Adam with decoupled weight decay: θ ← θ·(1 − ε·weightDecay) first. Default weightDecay 0.01. (Loshchilov & Hutter 2017) */
@@ -218,5 +218,5 @@ export const adamw: (options?: AdamOptions) => Built = /* @__PURE__ */ optimizer
   0.001,
   0.01,
   adamOptions,
-  /* @__PURE__ */ adamPlan(OptimizerFlag.decoupled),
+  /* @__PURE__ */ adamPlan(true),
 );

@@ -49,54 +49,42 @@ export interface Disposable {
   dispose(): void;
 }
 
-/** One core, one memory, perhaps a thread team. Made by `init`, or with defaults by the first model. */
+/** One core over one memory. Made by `init`, or with defaults by the first model. */
 export class Runtime {
-  readonly fastMath: boolean;
-  readonly features: Features;
-  /** @internal */ readonly core: Core;
-  /** @internal */ readonly heap: Memory;
+  /** What the platform offers; `init` has looked. */
+  readonly features!: Features;
   /** @internal */ readonly residents = new Set<Disposable>();
-  readonly #team: Team | undefined;
   #disposed = false;
 
   /** @internal */
-  constructor(core: Core, heap: Memory, fastMath: boolean, features: Features, team?: Team) {
-    this.core = core;
-    this.heap = heap;
-    this.fastMath = fastMath;
-    this.features = features;
-    this.#team = team;
-  }
+  constructor(
+    /** @internal */ readonly core: Core,
+    /** @internal */ readonly heap: Memory,
+    readonly fastMath = false,
+  ) {}
 
   /** Threads that a training step runs on. */
   get threads(): number {
-    return this.#team?.threads ?? 1;
+    return 1;
   }
 
   /** Bytes in use, taken from the host, and allowed. */
   memory(): { used: number; reserved: number; max: number } {
-    return { used: this.heap.used, reserved: this.heap.reserved, max: this.heap.max };
+    const { used, reserved, max } = this.heap;
+    return { used, reserved, max };
   }
 
   /** @internal Waits for a run in flight: memory then holds whole steps. */
-  settle(): void {
-    this.#team?.settle();
-  }
+  settle(): void {}
 
   /** @internal Throws where nothing can run any more. Who calls this may read and free memory: no run is in flight. */
   check(): void {
     if (this.#disposed) throw new DownhillError("state", "the runtime has been disposed");
-    this.settle();
-    if (this.#team?.failure) throw this.#team.failure;
   }
 
   /** @internal Runs a range to its end. */
-  run(range: Range): Status {
-    if (range.from === range.to) return Status.done;
-    this.settle();
-    // a page's main thread may not wait: it runs alone there, with the same bits
-    if (!range.team || !this.#team || !mayBlock) return this.core.run(range.from, range.to);
-    return this.#team.run(range.from, range.to, boundOf(range));
+  run({ from, to }: Range): Status {
+    return from === to ? Status.done : this.core.run(from, to);
   }
 
   /**
@@ -104,24 +92,61 @@ export class Runtime {
    * reads memory before the promise is seen finds what it has set.
    */
   runAsync(range: Range, landed?: (status: Status) => void): Status | Promise<Status> {
-    if (range.team && this.#team) return this.#team.runAsync(range.from, range.to, boundOf(range), landed);
-    const status = this.core.run(range.from, range.to);
+    const status = this.run(range);
     landed?.(status);
     return status;
   }
 
   /** Frees the memory and stops the workers; the runtime's models are disposed too. A second call does nothing. */
   dispose(): void {
-    if (this.#disposed) return;
     for (const resident of [...this.residents]) resident.dispose();
-    this.residents.clear();
     this.#disposed = true;
-    this.#team?.end();
     if (current === this) current = undefined;
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+}
+
+/** A runtime with a thread team. */
+class TeamRuntime extends Runtime {
+  readonly #team: Team;
+
+  constructor(core: Core, heap: Memory, fastMath: boolean, team: Team) {
+    super(core, heap, fastMath);
+    this.#team = team;
+  }
+
+  override get threads(): number {
+    return this.#team.threads;
+  }
+
+  override settle(): void {
+    this.#team.settle();
+  }
+
+  override check(): void {
+    super.check();
+    this.settle();
+    if (this.#team.failure) throw this.#team.failure;
+  }
+
+  override run(range: Range): Status {
+    this.settle();
+    // a page's main thread may not wait: it runs alone there, with the same bits
+    if (!range.team || !mayBlock) return super.run(range);
+    return this.#team.run(range.from, range.to, boundOf(range));
+  }
+
+  override runAsync(range: Range, landed?: (status: Status) => void): Status | Promise<Status> {
+    if (range.team) return this.#team.runAsync(range.from, range.to, boundOf(range), landed);
+    return super.runAsync(range, landed);
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.#team.end();
   }
 }
 
@@ -159,10 +184,10 @@ function makeMemory(max: number, shared: boolean): WebAssembly.Memory {
   }
 }
 
-function build(module: WebAssembly.Module, maxMemory: number, fastMath: boolean, shared: boolean) {
+function build(module: WebAssembly.Module, maxMemory: number, shared: boolean) {
   const raw = makeMemory(maxMemory, shared);
   const core = instantiate(module, raw);
-  return { core, heap: new Memory(raw, core.heapBase.value as number, maxMemory), fastMath };
+  return { core, heap: new Memory(raw, core.heapBase.value as number, maxMemory) };
 }
 
 let current: Runtime | undefined;
@@ -170,8 +195,8 @@ let current: Runtime | undefined;
 /** @internal The runtime of models that name none. */
 export function defaultRuntime(): Runtime {
   if (!current) {
-    const { core, heap } = build(embeddedModule(), DEFAULT_MAX_MEMORY, false, false);
-    current = new Runtime(core, heap, false, detectFeatures());
+    const { core, heap } = build(embeddedModule(), DEFAULT_MAX_MEMORY, false);
+    current = new Runtime(core, heap);
   }
   return current;
 }
@@ -227,20 +252,20 @@ export async function init(options?: InitOptions): Promise<Runtime> {
   if (threads > 1) {
     try {
       const module = await loadModule({ fastMath, shared: true });
-      const { core, heap } = build(module, maxMemory, fastMath, true);
+      const { core, heap } = build(module, maxMemory, true);
       const team = await Team.start(threads, module, core, heap, read.workerUrl);
-      made = new Runtime(core, heap, fastMath, features, team);
+      made = new TeamRuntime(core, heap, fastMath, team);
     } catch (error) {
       if (error instanceof DownhillError && error.code === "memory") throw error;
       lacks.push(`threads (${(error as Error).message})`);
     }
   }
   if (!made) {
-    const { core, heap } = build(await loadModule({ fastMath, shared: false }), maxMemory, fastMath, false);
-    made = new Runtime(core, heap, fastMath, features);
+    const { core, heap } = build(await loadModule({ fastMath, shared: false }), maxMemory, false);
+    made = new Runtime(core, heap, fastMath);
   }
   if (lacks.length) console.warn(`downhill: going on without ${lacks.join(" and ")}`);
   if (read.seed !== undefined) setSeed(read.seed);
   current = made;
-  return made;
+  return Object.assign(made, { features });
 }

@@ -1,27 +1,25 @@
 // Examples on their way into a lane: read and checked once, then put in memory, whole or batch by batch.
 
-import { LabelKind, SourceType, State } from "../../assembly/isa";
+import { SourceType, State } from "../../assembly/isa";
 import {
-  allElements,
+  allWithin,
   type CoreArray,
   checkFinite,
   countLabels,
   readArray,
-  readClasses,
-  readElements,
   readRows,
+  readTargets,
   readWeights,
-  refillClasses,
   type Targets,
   toCore,
   weighClasses,
 } from "../data/arrays";
-import { argumentError, DownhillError } from "../errors";
+import { argumentError, wrong } from "../errors";
 import { sizeOf } from "../graph/graph";
 import type { Lane } from "./lane";
-import { type TargetSpec, targetSlot } from "./program";
-import type { Compiled, ModelState } from "./state";
-import type { Form, Port } from "./structure";
+import { targetSlot } from "./program";
+import type { ModelState } from "./state";
+import { type Form, isRecordOf, type Port, splitPorts } from "./structure";
 
 /** One array of examples and the source slot that it feeds. */
 interface Column {
@@ -36,10 +34,7 @@ export interface Examples {
   rows: number;
   columns: Column[];
   inputs: SourceType[];
-  targets: TargetSpec[];
-  labels: Targets[];
-  /** Of the first output. */
-  classes: number;
+  targets: Targets[];
   /** Whether nobody else can write into them. */
   own?: boolean;
 }
@@ -53,48 +48,31 @@ export interface ReadOptions {
 }
 
 /** One value for each port, from what its form says. */
-export function splitPorts(who: string, ports: readonly Port[], form: Form, given: unknown): unknown[] {
-  if (form === "one" || (ports.length === 1 && form === "list" && !isList(given))) return [given];
-  if (form === "list") {
-    if (!isList(given) || given.length !== ports.length)
-      throw argumentError(who, `a list of ${ports.length} arrays`, given);
-    return [...given];
-  }
-  const names = ports.map((p) => p.name);
-  const record = given as Record<string, unknown>;
-  if (!isRecordOf(names, given) || names.some((name) => record[name] === undefined))
-    throw argumentError(who, `a record with ${names.join(", ")}`, given);
-  return names.map((name) => record[name]);
-}
-
-/** Whether an object has no other keys than `names`. */
-const isRecordOf = (names: string[], given: unknown): boolean =>
-  typeof given === "object" &&
-  given !== null &&
-  !ArrayBuffer.isView(given) &&
-  Object.keys(given).every((key) => names.includes(key));
-
-const isList = (value: unknown): value is readonly unknown[] => Array.isArray(value);
+const readPorts = (who: string, ports: readonly Port[], form: Form, given: unknown): unknown[] =>
+  splitPorts(
+    who,
+    ports,
+    given,
+    form === "one" || (form === "list" && ports.length === 1 && !Array.isArray(given)),
+    form,
+  );
 
 /** The inputs alone. */
 export function readInputs(who: string, state: ModelState, x: unknown, finite = false): Examples {
   const { inputs, inputForm } = state.structure;
   const columns: Column[] = [];
   let rows = -1;
-  splitPorts(`${who}: x`, inputs, inputForm, x).forEach((value, slot) => {
+  readPorts(`${who}: x`, inputs, inputForm, x).forEach((value, slot) => {
     const { name, value: port } = inputs[slot]!;
-    const label = firstLayer(state, slot) ?? name;
-    const read = readRows(label, value, port.shape);
+    const read = readRows(`${who}: x: ${firstLayer(state, slot) ?? name}`, value, port.shape);
     const size = sizeOf(port.shape);
     if (finite) checkFinite(`${who}: x`, read.data, size);
-    if (rows >= 0 && read.rows !== rows)
-      throw new DownhillError("shape", `${who}: expected ${rows} examples in ${name}, got ${read.rows}`);
+    if (rows >= 0 && read.rows !== rows) throw wrong("shape", who, `${rows} examples in ${name}`, read.rows);
     rows = read.rows;
     columns.push({ slot, data: toCore(read.data), size });
   });
   const types = columns.map(({ data }) => (data instanceof Uint8Array ? SourceType.uint8 : SourceType.float32));
-  const classes = state.structure.outputs[0]!.value.shape.at(-1) ?? 1;
-  return { rows, columns, inputs: types, targets: [], labels: [], classes };
+  return { rows, columns, inputs: types, targets: [] };
 }
 
 /** The name of the layer that reads an input, for errors. */
@@ -113,8 +91,8 @@ export function readExamples(
 ): Examples {
   const { inputs, outputs, outputForm } = state.structure;
   const examples = readInputs(who, state, x, finite);
-  const { rows, columns, targets, labels } = examples;
-  const given = splitPorts(`${who}: y`, outputs, outputForm, y);
+  const { rows, columns, targets } = examples;
+  const given = readPorts(`${who}: y`, outputs, outputForm, y);
   const weights = weightsPerOutput(state, sampleWeight);
   if (!state.compiled) for (const value of given) readArray(`${who}: y`, value); // arguments before state
   const { losses } = state.need(who);
@@ -123,27 +101,18 @@ export function readExamples(
     const { name, value: port } = outputs[output]!;
     const label = `${who}: y${outputs.length > 1 ? `.${name}` : ""}`;
     const { definition } = losses[output]!;
-    const classes = port.shape.at(-1) ?? 1;
-    const target =
-      definition.targets === "class"
-        ? readClasses(label, value, classes, rows)
-        : readElements(label, value, port.shape, definition.range);
-    if (target.rows !== rows)
-      throw new DownhillError("shape", `${label}: expected ${rows} targets, one for each example, got ${target.rows}`);
+    const elementwise = definition.targets === "element";
+    const target = readTargets(label, value, rows, port.shape, elementwise, definition.range);
     let weight = weights[output] === undefined ? undefined : readWeights(`${who}: sampleWeight`, weights[output], rows);
     if (classWeight) {
-      const count = definition.targets === "class" ? classes : Math.max(2, classes);
-      weight = weighClasses(`${who}: classWeight`, classWeight, target, weight, count);
+      const classes = Math.max(elementwise ? 2 : 1, port.shape.at(-1) ?? 1);
+      weight = weighClasses(`${who}: classWeight`, classWeight, target, rows, weight, classes);
     }
     const slot = targetSlot(inputs.length, output);
     columns.push({ slot, data: target.data, size: sizeOf(target.shape) });
     if (weight) columns.push({ slot: slot + 1, data: weight, size: 1 });
-    targets.push({
-      kind: target.index ? LabelKind.index : LabelKind.rows,
-      shape: target.shape,
-      weighted: weight !== undefined,
-    });
-    labels.push(target);
+    target.weighted = weight !== undefined;
+    targets.push(target);
   });
   return examples;
 }
@@ -153,33 +122,26 @@ export function readExamples(
  * and nothing is unusual about them; false otherwise, and then they are to be read. A training loop gives such arrays in
  * every step: nothing is allocated here.
  */
-export function refill(examples: Examples, { losses }: Compiled, x: unknown, y: unknown): boolean {
-  const { columns, labels } = examples;
+export function refill({ columns, targets }: Examples, x: unknown, y: unknown): boolean {
   const [input, target] = columns;
-  if (columns.length !== 2 || labels.length !== 1 || !sameKind(input!.data, x)) return false;
-  const { definition } = losses[0]!;
-  const old = labels[0]!;
-  if (!old.complete || !sameKind(old.data, y)) return false;
-  if (definition.targets === "class") {
-    if (!(y instanceof Int32Array) || !refillClasses(old, y, examples.classes)) return false;
-  } else {
-    if (!(y instanceof Float32Array) || !allElements(y, definition.range)) return false;
-    target!.data = old.data = y;
-  }
-  input!.data = x as CoreArray;
+  const [old] = targets;
+  if (columns.length !== 2 || !target || !old?.complete) return false;
+  if (!sameKind(input!.data, x) || !sameKind(old.data, y) || !allWithin(y, old)) return false;
+  input!.data = x;
+  target.data = old.data = y;
   return true;
 }
 
-const sameKind = (old: CoreArray | Int32Array, given: unknown): boolean =>
+const sameKind = <T extends CoreArray | Int32Array>(old: T, given: unknown): given is T =>
   ArrayBuffer.isView(given) && given.constructor === old.constructor && (given as Float32Array).length === old.length;
 
 /** A copy that the caller's later writes do not reach; of arrays too large for that, the examples themselves. */
 export function ownExamples({ runtime }: ModelState, examples: Examples): Examples {
-  const { columns, labels } = examples;
+  const { columns, targets } = examples;
   if (examples.own || columns.reduce((sum, { data }) => sum + data.byteLength, 0) > runtime.heap.max / 2)
     return examples;
   const own = <T extends { data: CoreArray | Int32Array }>(item: T): T => ({ ...item, data: item.data.slice() });
-  return { ...examples, own: true, columns: columns.map(own), labels: labels.map(own) };
+  return { ...examples, own: true, columns: columns.map(own), targets: targets.map(own) };
 }
 
 /** The first `rows` examples, and the others. */
@@ -188,9 +150,9 @@ export function splitExamples(examples: Examples, rows: number): [Examples, Exam
     ...examples,
     rows: to - from,
     columns: examples.columns.map((c) => ({ ...c, data: c.data.subarray(from * c.size, to * c.size) })),
-    labels: examples.labels.map((l) => {
+    targets: examples.targets.map((l) => {
       const size = sizeOf(l.shape);
-      return { ...l, rows: to - from, data: l.data.subarray(from * size, to * size) };
+      return { ...l, data: l.data.subarray(from * size, to * size) };
     }),
   });
   return [part(0, rows), part(rows, examples.rows)];
@@ -200,113 +162,87 @@ export function splitExamples(examples: Examples, rows: number): [Examples, Exam
 function weightsPerOutput(state: ModelState, given: unknown): unknown[] {
   const { outputs, outputForm } = state.structure;
   const names = outputs.map((o) => o.name);
-  const perOutput = outputForm === "record" && isRecordOf(names, given);
-  return names.map((name) => (perOutput ? (given as Record<string, unknown>)[name] : given));
+  return names.map((name) => (outputForm === "record" && isRecordOf(names, given) ? given[name] : given));
 }
 
-const bytesOf = ({ data }: Column) => data.BYTES_PER_ELEMENT;
 const aligned = (bytes: number) => (bytes + 63) & ~63;
 
-/** Copies rows [first, first + count) into the lane's staging place and points its sources there. */
-export function stage(lane: Lane, { columns }: Examples, first: number, count: number): void {
+/**
+ * Copies rows [first, first + count), of the order at `order` where there is one, into the lane's staging place and
+ * points its sources there.
+ */
+export function stage(lane: Lane, { columns }: Examples, first: number, count: number, order = 0): void {
   let bytes = 0;
-  for (const column of columns) bytes += aligned(count * column.size * bytesOf(column));
+  for (const { data, size } of columns) bytes += aligned(count * size * data.BYTES_PER_ELEMENT);
   let at = lane.stage(bytes);
-  for (const column of columns) {
-    const { slot, data, size } = column;
-    const part =
-      first === 0 && count * size === data.length ? data : data.subarray(first * size, (first + count) * size);
-    put(lane, part, at);
+  const { u32 } = lane.runtime.heap;
+  for (const { slot, data, size } of columns) {
+    const rows = (from: number, n: number) => data.subarray(from * size, (from + n) * size);
+    const rowBytes = size * data.BYTES_PER_ELEMENT;
     lane.set(State.sources + slot, at);
-    at += aligned(count * size * bytesOf(column));
+    if (order) for (let r = 0; r < count; r++) put(lane, rows(u32[(order >>> 2) + first + r]!, 1), at + r * rowBytes);
+    else put(lane, count * size === data.length ? data : rows(first, count), at);
+    at += aligned(count * rowBytes);
   }
-  lane.set(State.indices, 0);
-  lane.set(State.firstRow, 0);
+  point(lane, 0, 0, count);
+}
+
+/** Points the lane at `count` rows, of the order at `indices` (0: as they lie) from `first` on. */
+function point(lane: Lane, indices: number, first: number, count: number): void {
+  lane.set(State.indices, indices);
+  lane.set(State.firstRow, first);
   lane.set(State.rowCount, count);
 }
 
-function put(lane: Lane, data: CoreArray | Int32Array, at: number): void {
-  const { heap } = lane.runtime;
-  if (data instanceof Uint8Array) heap.u8.set(data, at);
-  else if (data instanceof Float32Array) heap.f32.set(data, at >>> 2);
-  else heap.i32.set(data, at >>> 2);
+function put({ runtime: { heap } }: Lane, data: CoreArray | Int32Array, at: number): void {
+  const view = data instanceof Uint8Array ? heap.u8 : data instanceof Float32Array ? heap.f32 : heap.i32;
+  view.set(data, at / data.BYTES_PER_ELEMENT);
 }
 
-/** The whole set of a `fit`, read in an order that changes from epoch to epoch. */
+/** Examples of a `fit`: one batch as it came, or the whole set, read in an order that changes from epoch to epoch. */
 export class TrainingSet {
-  readonly rows: number;
   /** Address of the row numbers, where they are shuffled. */
-  readonly order: number | undefined;
+  order = 0;
+  #resident = false;
   readonly #regions: number[] = [];
-  readonly #resident: boolean;
 
-  /** Takes the examples into memory where they fit in half of what it may be; else they come batch by batch. */
   constructor(
     readonly lane: Lane,
     readonly examples: Examples,
-    shuffled: boolean,
-  ) {
+  ) {}
+
+  /** Takes the examples into memory where they fit in half of what it may be; else they come batch by batch. */
+  reside(shuffled: boolean): void {
+    const { lane, examples } = this;
     const { heap } = lane.runtime;
-    this.rows = examples.rows;
-    this.order = shuffled ? this.#take(this.rows * 4) : undefined;
-    let bytes = 0;
-    for (const column of examples.columns) bytes += aligned(column.data.byteLength);
+    const take = (bytes: number) => {
+      const at = heap.allocate(bytes, `${lane.name}: dataset`);
+      this.#regions.push(at);
+      return at;
+    };
+    if (shuffled) this.order = take(examples.rows * 4);
+    const bytes = examples.columns.reduce((sum, { data }) => sum + aligned(data.byteLength), 0);
     this.#resident = bytes <= heap.max / 2 - heap.used;
     if (!this.#resident) return;
-    try {
-      for (const { slot, data } of examples.columns) {
-        const at = this.#take(data.byteLength);
-        put(lane, data, at);
-        lane.set(State.sources + slot, at);
-      }
-    } catch (error) {
-      this.free();
-      throw error;
+    for (const { slot, data } of examples.columns) {
+      const at = take(data.byteLength);
+      put(lane, data, at);
+      lane.set(State.sources + slot, at);
     }
-  }
-
-  #take(bytes: number): number {
-    const at = this.lane.runtime.heap.allocate(bytes, `${this.lane.name}: dataset`);
-    this.#regions.push(at);
-    return at;
   }
 
   /** Points the lane at `count` rows of the order, from `first` on. */
   load(first: number, count: number): void {
-    const { lane, examples } = this;
-    lane.set(State.rowCount, count);
-    if (this.#resident) {
-      lane.set(State.indices, this.order ?? 0);
-      lane.set(State.firstRow, first);
-      return;
-    }
-    const order = this.indices();
-    let bytes = 0;
-    for (const column of examples.columns) bytes += aligned(count * column.size * bytesOf(column));
-    let at = lane.stage(bytes);
-    for (const column of examples.columns) {
-      const { slot, data, size } = column;
-      const rowBytes = size * bytesOf(column);
-      for (let r = 0; r < count; r++) {
-        const row = order ? order[first + r]! : first + r;
-        put(lane, data.subarray(row * size, (row + 1) * size), at + r * rowBytes);
-      }
-      lane.set(State.sources + slot, at);
-      at += aligned(count * rowBytes);
-    }
-    lane.set(State.indices, 0);
-    lane.set(State.firstRow, 0);
-  }
-
-  /** A view of the order; not to be kept. */
-  indices(): Uint32Array | undefined {
-    if (this.order === undefined) return undefined;
-    return this.lane.runtime.heap.u32.subarray(this.order >>> 2, (this.order >>> 2) + this.rows);
+    if (this.#resident) point(this.lane, this.order, first, count);
+    else stage(this.lane, this.examples, first, count, this.order);
   }
 
   /** Labels that count for output `output` among `count` rows of the order from `first` on. */
   labels(output: number, first: number, count: number): number {
-    return countLabels(this.examples.labels[output]!, this.indices(), first, count);
+    const { order, examples } = this;
+    const from = (order >>> 2) + first;
+    const rows = order ? this.lane.runtime.heap.u32.subarray(from, from + count) : undefined;
+    return countLabels(examples.targets[output]!, rows, first, count);
   }
 
   free(): void {

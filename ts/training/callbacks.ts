@@ -1,6 +1,6 @@
 // Callbacks: what `fit` calls as it goes. A factory's result is plain data; what it does is made when a fit begins.
 
-import type { Field } from "../options";
+import { type Field, isObject } from "../options";
 import { type Built, type Definition, definitionOf, isBuilt } from "../registry";
 import type { Logs } from "./logs";
 import type { Model } from "./model";
@@ -31,10 +31,13 @@ export interface FitPlan {
 
 /** What a factory's callback may do beyond a user's own. */
 export interface StatefulCallback extends Callback {
-  /** Plain data that a file keeps: what the callback knows after the last finished epoch. */
+  /** The type that made it; none for a user's own. */
+  type?: string;
+  /** Plain data (and weights, by key, as `weights`) that a file keeps: what the callback knows after the last finished epoch. */
   getState?(): unknown;
   /** What an earlier fit's callback of this type knew; given before `onTrainBegin` where training is resumed. */
-  setState?(state: unknown): void;
+  // biome-ignore lint/suspicious/noExplicitAny: what getState gave
+  setState?(state: any): void;
   /** After every callback's `onEpochEnd`: what saves the model then sees what all of them know. */
   afterEpoch?(): unknown;
   /** The fit is over, however it ended. */
@@ -48,51 +51,42 @@ export interface CallbackDefinition<C = any> extends Definition {
   create(config: C, plan: FitPlan, model: Model): StatefulCallback;
 }
 
-const HANDLERS = ["onTrainBegin", "onTrainEnd", "onEpochBegin", "onEpochEnd", "onBatchBegin", "onBatchEnd"] as const;
+export type Handler = keyof Callback | "afterEpoch";
 
-/** A callback of a fit and the type that made it; `""` for a user's own. */
-export interface MadeCallback {
-  type: string;
-  callback: StatefulCallback;
-}
+const HANDLERS = ["onTrainBegin", "onTrainEnd", "onEpochBegin", "onEpochEnd", "onBatchBegin", "onBatchEnd"] as const;
 
 /** What a list of callbacks holds: what factories made, or objects with handlers. */
 export const callbackField: Field<Built | Callback> = {
   expected: "a callback such as earlyStopping() or an object with onEpochEnd or the like",
   accepts: (v) =>
     isBuilt("callback", v) ||
-    (typeof v === "object" &&
-      v !== null &&
-      !("type" in v) &&
-      HANDLERS.some((h) => typeof (v as Callback)[h] === "function")),
+    (isObject(v) && !("type" in v) && HANDLERS.some((h) => typeof (v as Callback)[h] === "function")),
 };
 
 /** Makes what factories describe. */
-export const makeCallbacks = (given: readonly unknown[], plan: FitPlan, model: Model): MadeCallback[] =>
-  given.map((item) =>
-    isBuilt("callback", item)
-      ? { type: item.type, callback: definitionOf<CallbackDefinition>("callback", item).create(item, plan, model) }
-      : { type: "", callback: item as Callback },
-  );
+export const makeCallbacks = (given: readonly unknown[], plan: FitPlan, model: Model): StatefulCallback[] =>
+  given.map((item) => {
+    if (!isBuilt("callback", item)) return item as Callback;
+    const callback = definitionOf<CallbackDefinition>("callback", item).create(item, plan, model);
+    callback.type = item.type;
+    return callback;
+  });
 
-/** What a callback knows, to be resumed from. */
+/** What a callback of that type knows. */
 export interface CallbackState {
   type: string;
-  state(): unknown;
+  state: unknown;
 }
 
-/** What callbacks know, as of now whenever it is asked for. */
-export function callbackStates(made: readonly MadeCallback[]): CallbackState[] {
-  return made
-    .filter(({ type, callback }) => type !== "" && callback.getState)
-    .map(({ type, callback }) => ({ type, state: () => callback.getState!() }));
-}
+/** What callbacks know, as of now. */
+export const callbackStates = (callbacks: readonly StatefulCallback[]): CallbackState[] =>
+  callbacks.flatMap((c) => (c.type && c.getState ? { type: c.type, state: c.getState() } : []));
 
 /** Gives callbacks what those of an earlier fit knew: the k-th of a type takes what the k-th of that type left. */
-export function resumeCallbacks(made: readonly MadeCallback[], states: readonly CallbackState[]): void {
+export function resumeCallbacks(callbacks: readonly StatefulCallback[], states: readonly CallbackState[]): void {
   const left = [...states];
-  for (const { type, callback } of made) {
-    const at = left.findIndex((saved) => saved.type === type);
-    if (at >= 0) callback.setState?.(left.splice(at, 1)[0]!.state());
+  for (const callback of callbacks) {
+    const at = left.findIndex(({ type }) => type === callback.type);
+    if (at >= 0) callback.setState?.(left.splice(at, 1)[0]!.state);
   }
 }

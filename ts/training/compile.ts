@@ -5,11 +5,24 @@ import { argumentError } from "../errors";
 import { lossDefinition } from "../losses/losses";
 import { accuracy, metricDefinition } from "../metrics/metrics";
 import { optimizerPlan } from "../optimizers/optimizers";
-import { mustBe, nonNegative, optional, positive, readOptions } from "../options";
-import { type Built, built, isBuilt } from "../registry";
+import {
+  check,
+  either,
+  type Field,
+  isObject,
+  listOf,
+  nonNegative,
+  oneOf,
+  optional,
+  positive,
+  readOptions,
+} from "../options";
+import { type Built, built } from "../registry";
 import { penaltyOf } from "../regularizers/regularizers";
 import { rateAt } from "../schedules/schedules";
+import { capital } from "./logs";
 import type { CompileConfig, Compiled, ModelState } from "./state";
+import { splitPorts } from "./structure";
 
 /** One for the only output, or a list or record that fits the outputs. */
 export type PerOutput<T> = T | readonly T[] | Readonly<Record<string, T>>;
@@ -33,7 +46,7 @@ export type Metric = "accuracy" | Built;
 const anything = { expected: "given", accepts: () => true };
 
 /** Reads options into plain data; throws `argument`. */
-export function readCompileOptions(state: ModelState, options: unknown): CompileConfig {
+export function readCompileOptions({ structure: { outputs } }: ModelState, options: unknown): CompileConfig {
   const read = readOptions("compile", options, {
     optimizer: built("optimizer", "adam()"),
     loss: anything,
@@ -42,163 +55,111 @@ export function readCompileOptions(state: ModelState, options: unknown): Compile
     clipNorm: optional(positive()),
     clipValue: optional(positive()),
   });
-  const { outputs } = state.structure;
-  const losses = perOutput(
-    state,
-    "loss",
-    read.loss,
-    (v) => isBuilt("loss", v),
-    built("loss", "softmaxCrossEntropy()").expected,
-  );
-  const weights =
-    read.lossWeights === undefined
-      ? outputs.map(() => 1)
-      : perOutput(state, "lossWeights", read.lossWeights, nonNegative().accepts, nonNegative().expected);
+  const several = outputs.length > 1;
+  const perOutput = <T>(what: string, given: unknown, field: Field<T>, one: boolean): T[] =>
+    splitPorts(`compile: ${what}`, outputs, given, one && !several).map((value, i) =>
+      check("compile", several ? `${what}.${outputs[i]!.name}` : what, field, value),
+    );
+  /** Neither a list nor a record of them. */
+  const isOne = (given: unknown) => !isObject(given) || "type" in given;
+  const { optimizer, loss, lossWeights = outputs.map(() => 1), metrics = outputs.map(() => []) } = read;
+  const list = listOf(either(oneOf("accuracy"), built("metric", "accuracy()")));
+  /** In a record what is left out is none. */
+  const metricList: typeof list = { ...list, accepts: (v) => v === undefined || list.accepts(v) };
+  const isList = Array.isArray(metrics) && !metrics.some(Array.isArray);
   return {
-    optimizer: read.optimizer,
-    loss: losses as Built[],
-    lossWeights: weights as number[],
-    metrics: readMetrics(state, read.metrics),
+    optimizer,
+    loss: perOutput("loss", loss, built("loss", "softmaxCrossEntropy()"), isOne(loss)),
+    lossWeights: perOutput("lossWeights", lossWeights, nonNegative(), isOne(lossWeights)),
+    metrics: perOutput("metrics", metrics, metricList, isList).flatMap((list = [], output) =>
+      list.map((metric) => ({ output, metric: metric === "accuracy" ? accuracy() : metric })),
+    ),
     clipNorm: read.clipNorm,
     clipValue: read.clipValue,
   };
 }
 
-function perOutput(
-  state: ModelState,
-  what: string,
-  given: unknown,
-  accepts: (value: unknown) => boolean,
-  expected: string,
-): unknown[] {
-  const { outputs } = state.structure;
-  const checked = (value: unknown, key: string) => {
-    if (!accepts(value)) throw mustBe("compile", `${what}${key}`, expected, value);
-    return value;
-  };
-  if (accepts(given) && outputs.length === 1) return [given];
-  if (outputs.length === 1 && !Array.isArray(given) && (typeof given !== "object" || given === null || "type" in given))
-    return [checked(given, "")];
-  if (Array.isArray(given)) {
-    if (given.length !== outputs.length)
-      throw argumentError("compile", `${what} to have ${outputs.length} entries, one an output`, given);
-    return given.map((value, i) => checked(value, `[${i}]`));
-  }
-  if (typeof given !== "object" || given === null || "type" in given)
-    throw mustBe("compile", what, `a list or record of ${expected}`, given);
-  return byName(outputs, what, given as Record<string, unknown>).map((value, i) =>
-    checked(value, `.${outputs[i]!.name}`),
-  );
-}
-
-/** The record's values in the outputs' order; its keys are exactly their names. */
-function byName(outputs: { name: string }[], what: string, record: Record<string, unknown>): unknown[] {
-  for (const key of Object.keys(record))
-    if (!outputs.some(({ name }) => name === key))
-      throw argumentError("compile", `${what} to name outputs (${outputs.map((o) => o.name).join(", ")})`, key);
-  return outputs.map(({ name }) => record[name]);
-}
-
-function readMetrics(state: ModelState, given: unknown): { output: number; metric: Built }[] {
-  const { outputs } = state.structure;
-  if (given === undefined) return [];
-  if (typeof given !== "object" || given === null)
-    throw mustBe("compile", "metrics", 'a list such as ["accuracy"]', given);
-  const lists: unknown[] = !Array.isArray(given)
-    ? byName(outputs, "metrics", given as Record<string, unknown>)
-    : outputs.length === 1 && !given.some(Array.isArray)
-      ? [given]
-      : given;
-  if (lists.length !== outputs.length)
-    throw argumentError("compile", `metrics to have ${outputs.length} lists, one an output`, given);
-  return lists.flatMap((list, output) => {
-    if (list === undefined) return [];
-    if (!Array.isArray(list)) throw mustBe("compile", "metrics", 'a list such as ["accuracy"]', list);
-    return list.map((metric) => {
-      if (metric !== "accuracy" && !isBuilt("metric", metric))
-        throw mustBe("compile", "metrics", `"accuracy" or ${built("metric", "accuracy()").expected}`, metric);
-      return { output, metric: metric === "accuracy" ? accuracy() : metric };
-    });
-  });
-}
-
-const capital = (text: string) => text[0]!.toUpperCase() + text.slice(1);
-
 /** Puts a read configuration in force: new slots, step 0. The earlier one stays until nothing can fail any more. */
 export function compile(state: ModelState, config: CompileConfig): void {
   const { structure, runtime } = state;
   const { heap } = runtime;
-  const several = structure.outputs.length > 1;
-  const plan = optimizerPlan(config.optimizer);
-  rateAt(config.optimizer["learningRate"] as number | Built, 0, runtime.core);
+  const { optimizer } = config;
+  const plan = optimizerPlan(optimizer);
+  const learningRate = optimizer["learningRate"] as number | Built;
+  rateAt(learningRate, 0, runtime.core);
+  checkDecayFilter(state, optimizer);
   const floats = structure.parameterFloats;
   const regions: number[] = [];
   const take = (bytes: number) => {
-    const at = heap.allocate(bytes, `${state.name} (optimizer ${config.optimizer.type})`);
+    const at = heap.allocate(bytes, `${state.name} (optimizer ${optimizer.type})`);
     regions.push(at);
     heap.clear(at, bytes);
     return at;
   };
+  const nameOf = (output: number) => structure.outputs[output]!.name;
   let compiled: Compiled;
   try {
-    checkDecayFilter(state, config.optimizer);
-    const slots = plan.slots.map((slot) => (slot === undefined ? undefined : take(floats * 4)));
-    for (const at of slots) if (at && plan.initial !== 0) heap.f32.fill(plan.initial, at >>> 2, (at >>> 2) + floats);
     compiled = {
       config,
-      optimizer: { config: config.optimizer, plan },
+      plan,
       losses: config.loss.map((loss, i) => ({
-        name: structure.outputs[i]!.name,
+        name: nameOf(i),
         config: loss,
         definition: lossDefinition(loss),
         weight: config.lossWeights[i]!,
       })),
-      metrics: config.metrics.map(({ metric, output }) => ({
-        name: several ? `${structure.outputs[output]!.name}${capital(metric.type)}` : metric.type,
-        output,
-        config: metric,
-        definition: metricDefinition(metric),
-      })),
-      clipNorm: config.clipNorm,
-      clipValue: config.clipValue,
-      penalised: structure.parameters.some(({ spec }) => spec.regularizer),
+      metrics: config.metrics.map(({ metric, output }, i, all) => {
+        const twins = all.slice(0, i).filter((m) => m.output === output && m.metric.type === metric.type).length;
+        const name = metric.type + (twins ? `_${twins}` : "");
+        return {
+          name: structure.outputs.length > 1 ? nameOf(output) + capital(name) : name,
+          output,
+          config: metric,
+          definition: metricDefinition(metric),
+        };
+      }),
       gradients: take(floats * 4),
-      slots,
-      segments: take(Math.max(1, structure.parameters.length) * Segment.words * 4),
-      segmentCount: structure.parameters.length,
+      slots: plan.slots.map((slot) => slot && take(floats * 4)) as Compiled["slots"],
+      segments: take(structure.parameters.length * Segment.words * 4),
     };
   } catch (error) {
     for (const at of regions) heap.free(at);
     throw error;
   }
+  for (const at of compiled.slots) if (at) heap.f32.fill(plan.initial, at >>> 2, (at >>> 2) + floats);
   state.freeCompiled();
   state.resetLanes();
   state.compiled = compiled;
   state.step = 0;
   state.epoch = 0;
-  state.callbackStates = [];
+  state.callbackStates = () => [];
   state.lastWeights = undefined;
-  state.learningRate = config.optimizer["learningRate"] as number | Built;
+  state.learningRate = learningRate;
   writeSegments(state); // an evaluation may come before the first step
 }
 
-function checkDecayFilter(state: ModelState, optimizer: Built): void {
-  const keys = new Set(state.structure.parameters.map((entry) => entry.key));
+/** Warns where a loss that takes logits is given probabilities: such a model trains, but badly. */
+export function warnOfProbabilities({ structure, compiled }: ModelState): void {
+  structure.outputs.forEach(({ name, value }, i) => {
+    const { config, definition } = compiled!.losses[i]!;
+    const { type, activation = type } = value.call?.layer.config ?? config;
+    if (definition.prediction(config) === "logits" && /^s(oftmax|igmoid)$/.test(activation as string))
+      console.warn(`downhill: ${config.type} takes logits, but ${name} ends in ${activation}`);
+  });
+}
+
+function checkDecayFilter({ structure }: ModelState, optimizer: Built): void {
+  const keys = structure.parameters.map(({ key }) => key);
   for (const key of (optimizer["decayFilter"] as string[] | undefined) ?? [])
-    if (!keys.has(key))
-      throw argumentError(
-        "compile",
-        `decayFilter to name parameters (${state.structure.parameters.map((e) => e.key).join(", ")})`,
-        key,
-      );
+    if (!keys.includes(key)) throw argumentError("compile", `decayFilter to name parameters (${keys.join(", ")})`, key);
 }
 
 /** Writes the segment table: how the optimizer treats each parameter. `only`: the keys that may change. */
-export function writeSegments(state: ModelState, only?: ReadonlySet<string>): void {
+export function writeSegments(state: ModelState, only?: Readonly<Record<string, unknown>>): void {
   const { structure, compiled, runtime } = state;
-  const { segments, optimizer } = compiled!;
+  const { segments, config } = compiled!;
   const { u32, f32 } = runtime.heap;
-  const { weightDecay, decayFilter, decayKernelsOnly } = optimizer.config as Record<string, unknown>;
+  const { weightDecay, decayFilter, decayKernelsOnly } = config.optimizer as Record<string, unknown>;
   structure.parameters.forEach((entry, i) => {
     const at = (segments >>> 2) + i * Segment.words;
     const { l1, l2, shrink } = penaltyOf(entry.spec.regularizer);
@@ -206,7 +167,7 @@ export function writeSegments(state: ModelState, only?: ReadonlySet<string>): vo
       (!decayFilter || (decayFilter as string[]).includes(entry.key)) && (!decayKernelsOnly || entry.shape.length > 1);
     u32[at + Segment.offset] = entry.offset;
     u32[at + Segment.length] = entry.size;
-    u32[at + Segment.frozen] = +(!entry.layer.trainable || (only !== undefined && !only.has(entry.key)));
+    u32[at + Segment.frozen] = +(!entry.layer.trainable || (only !== undefined && !only[entry.key]));
     f32[at + Segment.learningRateFactor] = 1;
     f32[at + Segment.l1] = l1;
     f32[at + Segment.l2] = l2;

@@ -1,18 +1,9 @@
-import { boolean, type Field, finite, natural, nonNegative, optional, or, readOptions, text } from "../options";
+import { boolean, finite, natural, nonNegative, optional, or, text } from "../options";
 import { type Built, factory } from "../registry";
-import type { CallbackDefinition, FitPlan, StatefulCallback } from "./callbacks";
+import type { CallbackDefinition } from "./callbacks";
 import type { Logs } from "./logs";
-import type { Model } from "./model";
-import { type Mode, Monitor, modeOption } from "./monitor";
-import {
-  type PackedWeights,
-  packWeights,
-  Snapshot,
-  unpackWeights,
-  type WeightsText,
-  weightsFromText,
-  weightsToText,
-} from "./snapshot";
+import { improvement, type Mode, modeOption } from "./monitor";
+import { copyWeights, putWeights, type Weights } from "./weights";
 
 /** Options of `earlyStopping`. */
 export interface EarlyStoppingOptions {
@@ -60,102 +51,46 @@ export const earlyStopping: (options?: EarlyStoppingOptions) => Built = /* @__PU
     baseline: optional(finite()),
     restoreBestWeights: or(boolean(), false),
   }),
-  create: (config, plan, model) => new EarlyStopping(config, plan, model),
-});
-
-class EarlyStopping implements StatefulCallback {
-  readonly #monitor: Monitor;
-  #best: number | undefined;
-  #wait = 0;
-  #stopped = false;
-  #resumed = false;
-  /** The best weights of the fit that is resumed. */
-  #earlier: PackedWeights | undefined;
-  #snapshot: Snapshot | undefined;
-  #taken = false;
-
-  constructor(
-    readonly config: Config,
-    plan: FitPlan,
-    readonly model: Model,
-  ) {
-    this.#monitor = new Monitor("earlyStopping", config.monitor, config.mode, plan);
-  }
-
-  onTrainBegin(): void {
-    const { state } = this.model;
-    if (this.config.restoreBestWeights) this.#snapshot = new Snapshot(state, "earlyStopping");
-    if (this.#earlier) {
-      unpackWeights(state, this.#snapshot!, this.#earlier);
-      this.#taken = true;
-    }
-    if (this.#resumed && state.lastWeights) unpackWeights(state, state, state.lastWeights);
-    if (this.#stopped) this.model.stopTraining = true;
-  }
-
-  onEpochEnd(epoch: number, logs: Logs): void {
-    const { minDelta, baseline, patience } = this.config;
-    const value = this.#monitor.of(logs);
-    if (!this.#taken) this.#take();
-    this.#wait++;
-    if (this.#monitor.improves(value, this.#best, minDelta)) {
-      this.#best = value;
-      this.#take();
-      if (baseline === undefined || this.#monitor.improves(value, baseline, minDelta)) this.#wait = 0;
-    } else if (this.#wait >= patience && epoch > 0) {
-      this.#stopped = true;
-      this.model.stopTraining = true;
-    }
-  }
-
-  #take(): void {
-    this.#snapshot?.take();
-    this.#taken = true;
-  }
-
-  onTrainEnd(): void {
-    if (!this.#snapshot || !this.#taken) return;
-    const { state } = this.model;
-    state.lastWeights = packWeights(state, state);
-    this.#snapshot.restore();
-  }
-
-  getState(): State {
-    const snapshot = this.#taken ? this.#snapshot : undefined;
+  create({ monitor, patience, minDelta, mode, baseline, restoreBestWeights }, plan, model) {
+    const improves = improvement("earlyStopping", monitor, mode, plan);
+    /** What a file keeps: the best figure and the weights that go with it. */
+    let known: State = { wait: 0, stopped: false };
+    let resumed = false;
     return {
-      ...(this.#best !== undefined && { best: this.#best }),
-      wait: this.#wait,
-      stopped: this.#stopped,
-      ...(snapshot && { weights: weightsToText(packWeights(this.model.state, snapshot)) }),
+      onTrainBegin() {
+        const { state } = model;
+        if (resumed && state.lastWeights) putWeights(state, state.lastWeights);
+        if (known.stopped) model.stopTraining = true;
+      },
+      onEpochEnd(epoch: number, logs: Logs) {
+        const value = logs[monitor]!;
+        const better = improves(value, known.best, minDelta);
+        if (restoreBestWeights && (better || !known.weights)) known.weights = copyWeights(model.state);
+        known.wait++;
+        if (better) {
+          known.best = value;
+          if (baseline === undefined || improves(value, baseline, minDelta)) known.wait = 0;
+        } else if (known.wait >= patience && epoch > 0) known.stopped = model.stopTraining = true;
+      },
+      onTrainEnd() {
+        const { state } = model;
+        if (!known.weights) return;
+        state.lastWeights = copyWeights(state);
+        putWeights(state, known.weights);
+      },
+      getState: () => ({ ...known }),
+      setState({ weights, ...rest }: State) {
+        known = rest;
+        if (weights && restoreBestWeights) known.weights = weights;
+        resumed = true;
+      },
     };
-  }
-
-  setState(given: unknown): void {
-    const { best, wait, stopped, weights } = readOptions("earlyStopping: its state", given, {
-      best: optional(finite()),
-      wait: natural(),
-      stopped: boolean(),
-      weights: optional({
-        expected: "an object",
-        accepts: (v) => typeof v === "object" && v !== null,
-      } as Field<object>),
-    });
-    if (weights && this.config.restoreBestWeights)
-      this.#earlier = weightsFromText("earlyStopping: its state", this.model.state, weights);
-    this.#best = best;
-    this.#wait = wait;
-    this.#stopped = stopped;
-    this.#resumed = true;
-  }
-
-  close(): void {
-    this.#snapshot?.free();
-  }
-}
+  },
+});
 
 interface State {
   best?: number;
   wait: number;
   stopped: boolean;
-  weights?: WeightsText;
+  weights?: Weights;
 }

@@ -2,17 +2,17 @@
 
 import { State } from "../../assembly/isa";
 import { newFloats } from "../data/arrays";
-import { type Batch, type BatchSource, isBatchSource, readFitData } from "../data/sources";
-import { DownhillError } from "../errors";
+import { type Batch, isBatchSource, readFitData } from "../data/sources";
+import { DownhillError, wrong } from "../errors";
 import { sizeOf } from "../graph/graph";
 import type { NDArray } from "../ndarray";
 import { boolean, count, type Field, optional, or, readOptions } from "../options";
 import { roundUp } from "../runtime/memory";
-import { turn } from "../runtime/turn";
+import { turn as nextTurn } from "../runtime/turn";
 import { type Examples, ownExamples, readExamples, readInputs, stage } from "./batch";
 import { Accumulator, type Logs } from "./logs";
 import type { ModelState } from "./state";
-import { outcome, Pace, programFor } from "./step";
+import { outcome, pace, programFor } from "./step";
 
 /** Rows that the last chunk of a prediction is rounded up to, so that few programs serve all lengths. */
 const ROUNDED = [1, 4, 16, 64, 256];
@@ -32,24 +32,20 @@ export const readBatch = (
 
 /** Means over all examples; see Model.evaluate. */
 export async function evaluate(state: ModelState, data: unknown, options: unknown): Promise<Logs> {
-  const { batchSize, signal } = readOptions("evaluate", options, { batchSize: or(count(), 256), signal: signalField });
   const source = readFitData("evaluate", data);
-  const whole = isBatchSource(source) ? undefined : readBatch("evaluate", state, source);
-  state.need("evaluate");
-  signal?.throwIfAborted();
-  if (whole) return evaluateExamples(state, whole, batchSize, signal);
-  const evaluation = new Evaluation(state, signal);
-  const stream = source as BatchSource;
+  const { batchSize, signal } = readOptions("evaluate", options, { batchSize: or(count(), 256), signal: signalField });
+  if (!isBatchSource(source)) return evaluateExamples(state, readBatch("evaluate", state, source), batchSize, signal);
+  const { sums, check, add } = evaluation(state, batchSize, signal);
   try {
-    for await (const batch of stream.batches(0)) {
-      evaluation.check();
-      await evaluation.add(readBatch("evaluate", state, batch), batchSize);
+    for await (const batch of source.batches(0)) {
+      check();
+      await add(readBatch("evaluate", state, batch));
     }
   } finally {
-    await stream.close?.();
+    await source.close?.();
   }
-  if (!evaluation.sums.rows) throw new DownhillError("data", "evaluate: expected at least one batch, got none");
-  return evaluation.sums.logs();
+  if (!sums.rows) throw wrong("data", "evaluate", "at least one batch", "none");
+  return sums.logs();
 }
 
 /** Means over read examples. */
@@ -59,39 +55,31 @@ export async function evaluateExamples(
   batchSize: number,
   signal?: AbortSignal,
 ): Promise<Logs> {
-  const evaluation = new Evaluation(state, signal);
-  await evaluation.add(examples, batchSize);
-  return evaluation.sums.logs();
+  const { sums, add } = evaluation(state, batchSize, signal);
+  await add(examples);
+  return sums.logs();
 }
 
-class Evaluation {
-  readonly sums: Accumulator;
-  readonly #pace = new Pace(turn);
-
-  constructor(
-    readonly state: ModelState,
-    readonly signal: AbortSignal | undefined,
-  ) {
-    this.sums = new Accumulator(state.compiled!, state.activities);
-  }
-
-  /** Throws where it cannot go on. */
-  check(): void {
-    if (this.state.need("evaluate") !== this.sums.compiled)
+/** What an evaluation sums up; `check` throws where it cannot go on. */
+function evaluation(state: ModelState, batchSize: number, signal: AbortSignal | undefined) {
+  const compiled = state.need("evaluate");
+  signal?.throwIfAborted();
+  const sums = new Accumulator(state);
+  const pause = pace();
+  const check = () => {
+    if (state.need("evaluate") !== compiled)
       throw new DownhillError("state", "evaluate: the model was compiled anew meanwhile");
-    this.signal?.throwIfAborted();
-  }
-
-  async add(examples: Examples, batchSize: number): Promise<void> {
-    const { state } = this;
+    signal?.throwIfAborted();
+  };
+  const add = async (examples: Examples) => {
     let own: Examples | undefined;
-    const wait = async (pause: Promise<void>) => {
+    const wait = async (turn: Promise<void>) => {
       own ??= ownExamples(state, examples);
-      await pause;
-      this.check();
+      await turn;
+      check();
     };
     for (let row = 0; row < examples.rows; row += batchSize) {
-      while (state.evaluating) await wait(turn());
+      while (state.evaluating) await wait(nextTurn());
       const rows = Math.min(batchSize, examples.rows - row);
       const lane = state.lane("evaluation");
       state.prepare(lane);
@@ -102,18 +90,19 @@ class Evaluation {
       state.evaluating = true;
       try {
         for (const slice of slices) {
-          const pause = slice === slices[0] ? undefined : this.#pace.pause();
-          if (pause) await wait(pause);
+          const turn = slice === slices[0] ? undefined : pause();
+          if (turn) await wait(turn);
           outcome(lane, state.runtime.run(slice), "evaluate", examples);
         }
       } finally {
         state.evaluating = false;
       }
-      this.sums.add(lane, rows);
-      const pause = this.#pace.pause();
-      if (pause) await wait(pause);
+      sums.add(lane, rows);
+      const turn = pause();
+      if (turn) await wait(turn);
     }
-  }
+  };
+  return { sums, check, add };
 }
 
 /** The outputs for all examples; see Model.predict. One array an output, in their order. */

@@ -1,15 +1,16 @@
 // The training loop.
 
 import { State, Status } from "../../assembly/isa";
-import { anyLabel, countLabels } from "../data/arrays";
-import { type BatchSource, isBatchSource, readFitData } from "../data/sources";
-import { argumentError, DownhillError } from "../errors";
+import { anyLabel } from "../data/arrays";
+import { isBatchSource, readFitData } from "../data/sources";
+import { argumentError, type DownhillError, wrong } from "../errors";
 import {
   boolean,
   count,
   either,
   type Field,
   fraction,
+  isObject,
   listOf,
   natural,
   oneOf,
@@ -17,23 +18,14 @@ import {
   or,
   readOptions,
 } from "../options";
-import { turn } from "../runtime/turn";
-import { type Examples, ownExamples, splitExamples, stage, TrainingSet } from "./batch";
-import {
-  type Callback,
-  callbackField,
-  callbackStates,
-  type FitPlan,
-  makeCallbacks,
-  resumeCallbacks,
-  type StatefulCallback,
-} from "./callbacks";
+import { type Examples, ownExamples, splitExamples, TrainingSet } from "./batch";
+import { callbackField, callbackStates, type FitPlan, type Handler, makeCallbacks, resumeCallbacks } from "./callbacks";
 import { evaluateExamples, readBatch, signalField } from "./evaluate";
 import { Accumulator, batchLogs, type Logs, logNames, validationName } from "./logs";
 import type { Model } from "./model";
-import type { Program, ProgramSpec } from "./program";
+import { BARE } from "./program";
 import type { ModelState } from "./state";
-import { beginUpdate, outcome, Pace, programFor } from "./step";
+import { beginUpdate, numericError, outcome, pace, programFor } from "./step";
 
 /** Rows in a slice of batch gradient descent. */
 const FULL_SLICE = 1024;
@@ -68,16 +60,25 @@ export interface FitOptions {
   initialEpoch?: number;
 }
 
-function readFitOptions(options: unknown) {
-  return readOptions("fit", options, {
+/** Rows of examples whose gradients are had at once. */
+interface Part {
+  set: TrainingSet;
+  first: number;
+  rows: number;
+}
+
+/** Trains; see Model.fit. */
+export async function fit(model: Model, state: ModelState, data: unknown, options: unknown): Promise<History> {
+  const source = readFitData("fit", data);
+  const read = readOptions("fit", options, {
     epochs: or(count(), 1),
     batchSize: or(either(count(), oneOf("full")), 32 as number | "full"),
     shuffle: or(boolean(), true),
-    validationData: optional({ expected: "data", accepts: (v: unknown) => typeof v === "object" && v !== null }),
+    validationData: optional({ expected: "data", accepts: isObject }),
     validationSplit: or(fraction(), 0),
     classWeight: optional({
       expected: "a record from class to factor",
-      accepts: (v: unknown) => typeof v === "object" && v !== null && !(Symbol.iterator in v),
+      accepts: (v) => isObject(v) && !(Symbol.iterator in v),
     } as Field<Record<string, number>>),
     accumulate: or(count(), 1),
     stepsPerEpoch: optional(count()),
@@ -85,19 +86,14 @@ function readFitOptions(options: unknown) {
     signal: signalField,
     initialEpoch: or(natural(), 0),
   });
-}
-
-/** Trains; see Model.fit. */
-export async function fit(model: Model, state: ModelState, data: unknown, options: unknown): Promise<History> {
-  const read = readFitOptions(options);
-  const { epochs, initialEpoch, signal, accumulate, stepsPerEpoch, classWeight } = read;
-  const validationSplit = read.validationSplit;
-  const source = readFitData("fit", data);
+  const { epochs, initialEpoch, signal, stepsPerEpoch, classWeight, validationSplit } = read;
+  const stream = isBatchSource(source) ? source : undefined;
+  const full = read.batchSize === "full";
   let examples: Examples | undefined;
   let validation: Examples | undefined;
   if (isBatchSource(source)) {
     if (validationSplit > 0) throw argumentError("fit", "validationSplit with arrays only", validationSplit);
-    if (read.batchSize === "full") throw argumentError("fit", 'batchSize: "full" with arrays only', "full");
+    if (full) throw argumentError("fit", 'batchSize: "full" with arrays only', "full");
   } else {
     examples = readBatch("fit", state, source, classWeight);
     const held = Math.min(examples.rows - 1, Math.floor(examples.rows * validationSplit));
@@ -105,8 +101,8 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       validation = splitExamples(classWeight ? readBatch("fit", state, source) : examples, examples.rows - held)[1];
       examples = splitExamples(examples, examples.rows - held)[0];
     }
-    const none = examples.labels.findIndex((targets) => !anyLabel(targets));
-    if (none >= 0) throw unlabelled(state, none);
+    const none = examples.targets.findIndex((targets) => !anyLabel(targets));
+    if (none >= 0) throw unlabelled(none);
   }
   if (read.validationData !== undefined) {
     const given = readFitData("fit: validationData", read.validationData);
@@ -115,316 +111,193 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   }
 
   const compiled = state.need("fit");
-  const rows = examples?.rows;
-  const full = read.batchSize === "full";
-  const sliced = full && rows !== undefined && rows > FULL_SLICE && !usesBatchStatistics(state);
-  const batchSize = full ? (sliced ? FULL_SLICE : (rows ?? 1)) : Math.min(read.batchSize as number, rows ?? Infinity);
-  const group = sliced ? Math.ceil(rows! / FULL_SLICE) : accumulate;
-  const allSteps = rows === undefined ? undefined : Math.ceil(Math.ceil(rows / batchSize) / group);
-  const steps = allSteps === undefined ? stepsPerEpoch : Math.min(allSteps, stepsPerEpoch ?? allSteps);
+  const { structure, runtime } = state;
+  const rows = examples?.rows ?? Infinity;
+  // batch normalization makes a batch more than the sum of its parts
+  const sliced = full && rows > FULL_SLICE && !structure.statistics.length;
+  const batchSize = sliced ? FULL_SLICE : Math.min(full ? rows : (read.batchSize as number), rows);
+  const group = sliced ? Math.ceil(rows / FULL_SLICE) : read.accumulate;
+  const allSteps = Math.ceil(Math.ceil(rows / batchSize) / group);
+  /** Infinity: as many as come. */
+  const steps = Math.min(allSteps, stepsPerEpoch ?? Infinity);
   const names = logNames(compiled);
   const plan: FitPlan = {
     epochs,
     initialEpoch,
-    steps,
-    batchSize: rows === undefined ? undefined : Math.min(batchSize * group, rows),
-    examples: rows === undefined ? undefined : Math.min(steps! * batchSize * group, rows),
+    steps: steps < Infinity ? steps : undefined,
+    batchSize: examples && Math.min(batchSize * group, rows),
+    examples: examples && Math.min(steps * batchSize * group, rows),
     monitors: [...names, ...(validation ? names.map(validationName) : [])],
   };
-  const made = makeCallbacks(read.callbacks, plan, model);
+  const callbacks = makeCallbacks(read.callbacks, plan, model);
   state.needIdle("fit");
   signal?.throwIfAborted();
-  const loop = new Loop(
-    model,
-    state,
-    made.map(({ callback }) => callback),
-    signal,
-  );
   if (validation) validation = ownExamples(state, validation);
-  if (initialEpoch > 0) resumeCallbacks(made, state.callbackStates);
+  if (initialEpoch > 0) resumeCallbacks(callbacks, state.callbackStates());
+
+  const lane = state.lane("training");
+  const set = examples && new TrainingSet(lane, examples);
+  const accumulator = new Accumulator(state);
+  /** The same of one group of batches. */
+  const sums = new Accumulator(state);
+  const pause = pace();
+  const check = () => {
+    state.check();
+    signal?.throwIfAborted();
+  };
+  const watched = callbacks.some((c) => c.onBatchBegin || c.onBatchEnd);
+  const history: History = { epochs: [] };
   state.fitting = true;
   state.stopTraining = false;
   try {
-    if (examples) loop.open(examples, read.shuffle, batchSize, group);
-    else loop.openStream(source as BatchSource, accumulate, classWeight);
-    state.callbackStates = callbackStates(made);
-    return await loop.train(initialEpoch, epochs, steps, validation);
-  } finally {
-    if (!state.disposed)
-      state.callbackStates = state.callbackStates.map(({ type, state }) => {
-        const known = state();
-        return { type, state: () => known };
-      });
-    for (const { callback } of made) callback.close?.();
-    loop.close();
-    state.fitting = false;
-    if (!examples) await (source as BatchSource).close?.();
-  }
-}
-
-const unlabelled = ({ structure }: ModelState, output: number) =>
-  new DownhillError("data", `fit: y: expected at least one label for ${structure.outputs[output]!.name}, got none`);
-
-/** Whether batch normalization makes a batch more than the sum of its parts. */
-function usesBatchStatistics({ structure }: ModelState): boolean {
-  return structure.statistics.length > 0;
-}
-
-class Loop {
-  readonly #lane;
-  readonly #compiled;
-  readonly #accumulator: Accumulator;
-  /** The same of one group of batches. */
-  readonly #sums: Accumulator;
-  readonly #pace = new Pace(turn);
-  #dataset: TrainingSet | undefined;
-  #shuffle: ProgramSpec | undefined;
-  #batchSize = 0;
-  #group = 1;
-  #stream: BatchSource | undefined;
-  #classWeight: Readonly<Record<string, number>> | undefined;
-  readonly #onBatchBegin: Callback[];
-  readonly #onBatchEnd: Callback[];
-
-  /** Counts an update in the moment in which it is done: who reads the model then finds weights and counter of one step. */
-  readonly #counted = (status: Status): void => {
-    if (status === Status.done) this.state.step++;
-  };
-
-  constructor(
-    readonly model: Model,
-    readonly state: ModelState,
-    readonly callbacks: StatefulCallback[],
-    readonly signal: AbortSignal | undefined,
-  ) {
-    this.#compiled = state.compiled!;
-    this.#lane = state.lane("training");
-    this.#accumulator = new Accumulator(this.#compiled, state.activities);
-    this.#sums = new Accumulator(this.#compiled, state.activities);
-    this.#onBatchBegin = callbacks.filter((c) => c.onBatchBegin);
-    this.#onBatchEnd = callbacks.filter((c) => c.onBatchEnd);
-  }
-
-  /** Trains on arrays. */
-  open(examples: Examples, shuffle: boolean, batchSize: number, group: number): void {
-    this.#dataset = new TrainingSet(this.#lane, examples, shuffle);
-    this.#batchSize = batchSize;
-    this.#group = group;
-    const { order, rows } = this.#dataset;
-    if (order === undefined) return;
-    this.#shuffle = { kind: "shuffle", rows, inputs: [], targets: [], training: false, accumulate: 0, order };
-  }
-
-  /** Trains on batches as they come. */
-  openStream(source: BatchSource, group: number, classWeight: Readonly<Record<string, number>> | undefined): void {
-    this.#stream = source;
-    this.#group = group;
-    this.#classWeight = classWeight;
-  }
-
-  close(): void {
-    this.#dataset?.free();
-  }
-
-  async train(
-    first: number,
-    epochs: number,
-    steps: number | undefined,
-    validation: Examples | undefined,
-  ): Promise<History> {
-    const { model, state } = this;
-    const history: History = { epochs: [] };
-    await this.#each((c) => c.onTrainBegin?.({}, model));
+    set?.reside(read.shuffle);
+    state.callbackStates = () => callbackStates(callbacks);
+    await each("onTrainBegin", {}, model);
     state.lastWeights = undefined;
-    let last: Logs | undefined;
-    for (let epoch = first; epoch < epochs && !state.stopTraining; epoch++) {
-      await this.#each((c) => c.onEpochBegin?.(epoch, {}, model));
-      this.#accumulator.reset();
-      const ended = await (this.#dataset ? this.#arrays(epoch, steps!) : this.#batches(epoch, steps));
-      const logs = this.#accumulator.logs();
-      const none = this.#accumulator.unlabelled();
-      if (steps === undefined && !state.stopTraining && ended && none >= 0) throw unlabelled(state, none);
+    for (let epoch = initialEpoch; epoch < epochs && !state.stopTraining; epoch++) {
+      await each("onEpochBegin", epoch, {}, model);
+      accumulator.reset();
+      const ended = await (set ? overArrays(epoch, set) : overStream(epoch));
+      const logs = accumulator.logs();
+      const none = accumulator.unlabelled();
+      if (steps === Infinity && !state.stopTraining && ended && none >= 0) throw unlabelled(none);
       if (!ended) {
         // the loss was not finite and a callback ends training for that: the figures say so
         logs.loss = logs.dataLoss = Number.NaN;
         state.stopTraining = true;
       }
       if (validation) {
-        const found = await evaluateExamples(state, validation, 256, this.signal);
+        const found = await evaluateExamples(state, validation, 256, signal);
         for (const [name, value] of Object.entries(found)) logs[validationName(name)] = value;
       }
       state.epoch = epoch + 1;
-      last = logs;
       history.epochs.push(logs);
-      await this.#each((c) => c.onEpochEnd?.(epoch, logs, model));
-      await this.#each((c) => c.afterEpoch?.());
-      this.#check();
+      await each("onEpochEnd", epoch, logs, model);
+      await each("afterEpoch");
+      check();
     }
-    await this.#each((c) => c.onTrainEnd?.(last ?? {}, model));
+    await each("onTrainEnd", history.epochs.at(-1) ?? {}, model);
     return history;
+  } finally {
+    if (!state.disposed) {
+      const known = callbackStates(callbacks);
+      state.callbackStates = () => known;
+    }
+    for (const callback of callbacks) callback.close?.();
+    set?.free();
+    state.fitting = false;
+    await stream?.close?.();
+  }
+
+  function unlabelled(output: number): DownhillError {
+    const { name } = state.structure.outputs[output]!;
+    return wrong("data", "fit: y", `at least one label for ${name}`, "none");
   }
 
   /** Awaits the callbacks one after another; any of them may have disposed of the model. */
-  async #each(call: (callback: StatefulCallback) => unknown): Promise<void> {
-    for (const callback of this.callbacks) {
-      await call(callback);
-      this.state.check();
+  async function each(handler: Handler, ...args: unknown[]): Promise<void> {
+    for (const callback of callbacks) {
+      await (callback[handler] as ((...args: unknown[]) => unknown) | undefined)?.(...args);
+      state.check();
     }
-  }
-
-  #check(): void {
-    this.state.check();
-    this.signal?.throwIfAborted();
   }
 
   /** An epoch over arrays; false where the loss was not finite and that ends training. */
-  async #arrays(epoch: number, steps: number): Promise<boolean> {
-    const { state } = this;
-    const lane = this.#lane;
-    const dataset = this.#dataset!;
-    if (this.#shuffle) {
+  async function overArrays(epoch: number, set: TrainingSet): Promise<boolean> {
+    if (set.order) {
       lane.set(State.epoch, epoch);
       state.prepare(lane);
-      state.runtime.run(state.program(lane, this.#shuffle).all);
+      runtime.run(state.program(lane, { ...BARE, kind: "shuffle", rows, order: set.order }).all);
     }
-    const batch = this.#batchSize;
-    const group = this.#group;
     let row = 0;
     for (let step = 0; step < steps; step++) {
-      for (const c of this.#onBatchBegin) {
-        await c.onBatchBegin!(step, {}, this.model);
-        state.check();
-      }
-      beginUpdate(state, lane);
-      const start = row;
-      const end = Math.min(dataset.rows, start + batch * group);
-      if (group > 1) this.#beginGroup(dataset, start, end - start);
-      while (row < end) {
-        const count = Math.min(batch, end - row);
-        dataset.load(row, count);
-        lane.set(State.row, row - start);
-        row += count;
-        const program = programFor(state, lane, "train", dataset.examples, count, true, group > 1 ? end - start : 0);
-        const ok = await this.#run(program, row === end, epoch, step, dataset.examples);
-        if (!ok) return false;
-        this.#add(count);
-      }
-      await this.#updated(step);
+      const parts: Part[] = [];
+      for (; parts.length < group && row < rows; row += batchSize)
+        parts.push({ set, first: row, rows: Math.min(batchSize, rows - row) });
+      if (!(await update(epoch, step, parts))) return false;
       if (state.stopTraining) break;
     }
     return true;
   }
 
-  /** Gradients of a group add up to those of one batch: each slice divides by the labels of all. */
-  #beginGroup(dataset: TrainingSet, first: number, count: number): void {
-    const lane = this.#lane;
-    this.#clearGradients();
-    for (let output = 0; output < this.#compiled.losses.length; output++)
-      lane.setReal(State.denominators + output, dataset.labels(output, first, count));
-  }
-
-  #clearGradients(): void {
-    const { structure, runtime } = this.state;
-    runtime.heap.clear(this.#compiled.gradients, structure.parameterFloats * 4);
-  }
-
-  /** Runs a batch: all of its spans but `update` where more batches of the group follow. */
-  async #run(program: Program, last: boolean, epoch: number, step: number, examples: Examples): Promise<boolean> {
-    const { state } = this;
-    const { runtime } = state;
-    const lane = this.#lane;
-    const ranges = last ? program.slices : program.gradientSlices;
-    const update = last ? ranges.at(-1) : undefined;
-    let status = Status.done;
-    for (const range of ranges) {
-      const ran = runtime.runAsync(range, range === update ? this.#counted : undefined);
-      status = typeof ran === "number" ? ran : await ran;
-      if (status !== Status.done || range === update) break;
-      const pause = this.#pace.pause();
-      if (pause) {
-        await pause;
-        this.#check();
-      }
-    }
-    const who = `fit: epoch ${epoch}, batch ${step}`;
-    if (outcome(lane, status, who, examples) === "done") return true;
-    if (this.callbacks.some((c) => c.endsOnNaN)) return false;
-    throw new DownhillError(
-      "numeric",
-      `${who}: the loss is ${lane.reported(0)}; the weights are those of the step before`,
-    );
-  }
-
-  /** Takes in what the lane reports of a batch. */
-  #add(rows: number): void {
-    this.#accumulator.add(this.#lane, rows);
-    if (this.#group > 1) this.#sums.add(this.#lane, rows);
-  }
-
-  /** After an update. */
-  async #updated(step: number): Promise<void> {
-    if (this.#onBatchEnd.length) {
-      const logs = this.#group > 1 ? this.#sums.logs() : batchLogs(this.#lane, this.#compiled, this.state.activities);
-      for (const c of this.#onBatchEnd) {
-        await c.onBatchEnd!(step, logs, this.model);
-        this.state.check();
-      }
-    }
-    this.#sums.reset();
-    const pause = this.#pace.pause();
-    if (pause) await pause;
-    this.#check();
-  }
-
   /** An epoch over batches as they come. */
-  async #batches(epoch: number, steps: number | undefined): Promise<boolean> {
-    const { state } = this;
-    const lane = this.#lane;
-    let group: Examples[] = [];
+  async function overStream(epoch: number): Promise<boolean> {
+    let parts: Part[] = [];
     let step = 0;
-    const update = async (): Promise<boolean> => {
-      for (const c of this.#onBatchBegin) {
-        await c.onBatchBegin!(step, {}, this.model);
-        state.check();
-      }
-      beginUpdate(state, lane);
-      const many = group.length > 1;
-      const all = group.reduce((sum, { rows }) => sum + rows, 0);
-      if (many) {
-        this.#clearGradients();
-        for (let output = 0; output < this.#compiled.losses.length; output++)
-          lane.setReal(
-            State.denominators + output,
-            group.reduce((sum, e) => sum + labelsOf(e, output), 0),
-          );
-      }
-      let row = 0;
-      for (const [i, examples] of group.entries()) {
-        lane.set(State.row, row);
-        row += examples.rows;
-        stage(lane, examples, 0, examples.rows);
-        const program = programFor(state, lane, "train", examples, examples.rows, true, many ? all : 0);
-        if (!(await this.#run(program, i === group.length - 1, epoch, step, examples))) return false;
-        this.#add(examples.rows);
-      }
-      group = [];
-      await this.#updated(step++);
-      return true;
-    };
-    for await (const batch of this.#stream!.batches(epoch)) {
-      this.#check();
-      const examples = readBatch("fit", state, batch, this.#classWeight);
+    for await (const batch of stream!.batches(epoch)) {
+      check();
+      const examples = readBatch("fit", state, batch, classWeight);
       // who gives batches of a group may fill one buffer again and again
-      group.push(this.#group > 1 ? ownExamples(state, examples) : examples);
-      if (group.length === this.#group && !(await update())) return false;
-      if (state.stopTraining || (steps !== undefined && step >= steps)) return true;
+      const set = new TrainingSet(lane, group > 1 ? ownExamples(state, examples) : examples);
+      parts.push({ set, first: 0, rows: examples.rows });
+      if (parts.length === group) {
+        if (!(await update(epoch, step++, parts))) return false;
+        parts = [];
+      }
+      if (state.stopTraining || step >= steps) return true;
     }
-    if (group.length && !(await update())) return false;
-    if (step === 0) throw new DownhillError("data", `fit: epoch ${epoch}: expected at least one batch, got none`);
+    if (parts.length && !(await update(epoch, step++, parts))) return false;
+    if (!step) throw wrong("data", `fit: epoch ${epoch}`, "at least one batch", "none");
     return true;
   }
-}
 
-function labelsOf({ labels, rows }: Examples, output: number): number {
-  return countLabels(labels[output]!, undefined, 0, rows);
+  /** Counts an update in the moment in which it is done: who reads the model then finds weights and counter of one step. */
+  function counted(status: Status): void {
+    if (status === Status.done) state.step++;
+  }
+
+  /** An update on the gradients of all parts; false where the loss was not finite and that ends training. */
+  async function update(epoch: number, step: number, parts: Part[]): Promise<boolean> {
+    if (watched) await each("onBatchBegin", step, {}, model);
+    beginUpdate(state, lane);
+    const many = parts.length > 1;
+    const all = parts.reduce((sum, { rows }) => sum + rows, 0);
+    if (many) {
+      // the parts' gradients add up to those of one batch: each divides by the labels of all
+      runtime.heap.clear(compiled.gradients, structure.parameterFloats * 4);
+      // and move a copy of the statistics, which the update puts in force
+      const copy = state.statistics + structure.statisticFloats * 4;
+      runtime.heap.u8.copyWithin(copy, state.statistics, copy);
+      lane.set(State.statistics, copy);
+      compiled.losses.forEach((_, output) => {
+        const labels = parts.reduce((sum, { set, first, rows }) => sum + set.labels(output, first, rows), 0);
+        lane.setReal(State.denominators + output, labels);
+      });
+    }
+    let row = 0;
+    for (const { set, first, rows } of parts) {
+      const { examples } = set;
+      set.load(first, rows);
+      lane.set(State.row, row);
+      row += rows;
+      const program = programFor(state, lane, "train", examples, rows, true, many ? all : 0);
+      // all of its spans but `update` where more parts follow
+      const ranges = row === all ? program.slices : program.gradientSlices;
+      const last = row === all ? ranges.at(-1) : undefined;
+      let status = Status.done;
+      for (const range of ranges) {
+        const ran = runtime.runAsync(range, range === last ? counted : undefined);
+        status = typeof ran === "number" ? ran : await ran;
+        if (status !== Status.done || range === last) break;
+        const turn = pause();
+        if (turn) {
+          await turn;
+          check();
+        }
+      }
+      const who = `fit: epoch ${epoch}, batch ${step}`;
+      if (!outcome(lane, status, who, examples)) {
+        if (callbacks.some((c) => c.endsOnNaN)) return false;
+        throw numericError(who, lane);
+      }
+      accumulator.add(lane, rows);
+      if (group > 1) sums.add(lane, rows);
+    }
+    if (watched) await each("onBatchEnd", step, group > 1 ? sums.logs() : batchLogs(lane, state), model);
+    if (group > 1) sums.reset();
+    const turn = pause();
+    if (turn) await turn;
+    check();
+    return true;
+  }
 }

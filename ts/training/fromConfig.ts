@@ -4,7 +4,10 @@
 import { DownhillError } from "../errors";
 import { input, type Layer, layerDefinition, layerOf, type Symbolic } from "../layers/layer";
 import {
+  boolean,
   type Field,
+  finite,
+  isRecord,
   listOf,
   name,
   natural,
@@ -13,18 +16,22 @@ import {
   optional,
   positive,
   readOptions,
+  type Schema,
   shape,
 } from "../options";
 import { type Built, reconfigure } from "../registry";
 import { rateOrSchedule } from "../schedules/schedules";
+import { functionalStructure } from "./functional";
+import { weightsFromText, weightsToText } from "./packed";
 import type { CompileConfig } from "./state";
-import { type Form, type Ports, type Structure, structureOf } from "./structure";
+import type { Form, Ports, Structure } from "./structure";
+import type { Weights } from "./weights";
 
 type Plain = Record<string, unknown>;
 
 export const object = (): Field<Plain> => ({
   expected: "an object",
-  accepts: (v) => typeof v === "object" && v !== null && !Array.isArray(v),
+  accepts: isRecord,
 });
 const form = () => oneOf("one", "list", "record");
 
@@ -70,7 +77,7 @@ export function structureFromConfig(given: unknown): { name: string; structure: 
     if (!layer) throw damaged(`layers in 0 … ${made.length - 1}, got ${call.layer}`);
     values.push(layer(call.inputs.map(valueAt)));
   }
-  const structure = structureOf({
+  const structure = functionalStructure({
     inputs: ports(config.inputForm, inputs, values.slice(0, inputs.length)),
     outputs: ports(
       config.outputForm,
@@ -131,4 +138,29 @@ export function compileConfigFrom({ outputs }: Structure, given: unknown): Compi
 export function learningRateFrom(given: unknown): number | Built {
   const { learningRate } = readOptions("learningRate", { learningRate: given }, { learningRate: rateOrSchedule() });
   return typeof learningRate === "number" ? learningRate : reconfigure("schedule", learningRate);
+}
+
+/** What callbacks of these types know. */
+const STATES: Readonly<Record<string, () => Schema>> = {
+  earlyStopping: () => ({
+    best: optional(finite()),
+    wait: natural(),
+    stopped: boolean(),
+    weights: optional(object()),
+  }),
+  modelCheckpoint: () => ({ best: optional(finite()) }),
+};
+
+/** The same with weights as text. */
+export function callbackStateToText(structure: Structure, type: string, state: unknown): unknown {
+  const { weights, ...rest } = state as { weights?: Weights };
+  return weights && Object.hasOwn(STATES, type) ? { ...rest, weights: weightsToText(structure, weights) } : state;
+}
+
+/** What a callback of that type knew. */
+export function callbackStateFrom(structure: Structure, type: string, given: Plain): Plain {
+  if (!Object.hasOwn(STATES, type)) return given;
+  const who = `${type}: its state`;
+  const { weights, ...rest } = readOptions(who, given, STATES[type]!()) as { weights?: Plain };
+  return { ...rest, ...(weights && { weights: weightsFromText(who, structure, weights) }) };
 }

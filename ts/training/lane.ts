@@ -12,13 +12,16 @@ const PROGRAMS = 8;
 /** Floats of the report: the objective's head, then four for each loss, activity penalty and metric. */
 export const REPORT_HEAD = 4;
 
+interface Region {
+  at: number;
+  bytes: number;
+}
+
 export class Lane {
   readonly state: number;
   readonly report: number;
-  #arena = 0;
-  #arenaBytes = 0;
-  #staging = 0;
-  #stagingBytes = 0;
+  readonly #arena: Region = { at: 0, bytes: 0 };
+  readonly #staging: Region = { at: 0, bytes: 0 };
   readonly #programs = new Map<string, Program>();
   /** Counts programs made and dropped: what was found before still holds while it stays. */
   changes = 0;
@@ -56,31 +59,29 @@ export class Lane {
   }
 
   get arenaBytes(): number {
-    return this.#arenaBytes;
+    return this.#arena.bytes;
   }
 
   /** Makes the arena at least that large, for `who`. Its content does not outlive a run. */
   reserve(bytes: number, who = this.name): void {
-    if (bytes <= this.#arenaBytes) return;
-    const { heap } = this.runtime;
-    heap.free(this.#arena);
-    this.#arena = this.#arenaBytes = 0;
-    this.changes++; // where the next line throws, programs have no arena until they are asked for again
-    this.#arena = heap.allocate(bytes, who);
-    this.#arenaBytes = bytes;
-    this.set(State.arena, this.#arena);
+    this.#fit(this.#arena, bytes, who);
+    this.set(State.arena, this.#arena.at);
   }
 
   /** A place of at least that many bytes for batches on their way in. */
   stage(bytes: number): number {
-    if (bytes > this.#stagingBytes) {
-      const { heap } = this.runtime;
-      heap.free(this.#staging);
-      this.#staging = this.#stagingBytes = 0; // where the next line throws, the place may soon be another's
-      this.#staging = heap.allocate(bytes, this.name);
-      this.#stagingBytes = bytes;
-    }
-    return this.#staging;
+    this.#fit(this.#staging, bytes, this.name);
+    return this.#staging.at;
+  }
+
+  #fit(region: Region, bytes: number, who: string): void {
+    if (bytes <= region.bytes) return;
+    const { heap } = this.runtime;
+    heap.free(region.at);
+    region.at = region.bytes = 0;
+    this.changes++; // where the next line throws, the place may soon be another's: programs have none until they are asked for again
+    region.at = heap.allocate(bytes, who);
+    region.bytes = bytes;
   }
 
   /** The program of that key, made if it is not there. */
@@ -90,26 +91,26 @@ export class Lane {
     else {
       program = make();
       this.changes++;
-      for (const [old, { tape }] of this.#programs) {
-        if (this.#programs.size < PROGRAMS) break;
-        this.runtime.heap.free(tape);
-        this.#programs.delete(old);
-      }
+      if (this.#programs.size >= PROGRAMS) this.#drop(this.#programs.keys().next().value!);
     }
     this.#programs.set(key, program);
     this.reserve(program.arenaBytes);
     return program;
   }
 
+  #drop(key: string): void {
+    this.runtime.heap.free(this.#programs.get(key)!.tape);
+    this.#programs.delete(key);
+  }
+
   /** Forgets its programs: what they were built for has changed. */
   forget(): void {
     this.changes++;
-    for (const { tape } of this.#programs.values()) this.runtime.heap.free(tape);
-    this.#programs.clear();
+    for (const key of this.#programs.keys()) this.#drop(key);
   }
 
   free(): void {
     this.forget();
-    for (const region of [this.#arena, this.#staging, this.state]) this.runtime.heap.free(region);
+    for (const region of [this.#arena.at, this.#staging.at, this.state]) this.runtime.heap.free(region);
   }
 }

@@ -1,11 +1,28 @@
 // What a step or an epoch reports.
 
-import type { Lane } from "./lane";
-import { REPORT_HEAD } from "./lane";
-import type { Compiled } from "./state";
+import { type Lane, REPORT_HEAD } from "./lane";
+import type { Compiled, ModelState } from "./state";
 
 /** Named figures: `loss`, `dataLoss`, `penalty`, metrics, and after an epoch the same of the validation data (`valLoss`, …). */
 export type Logs = { loss: number; dataLoss: number; penalty: number } & Record<string, number>;
+
+/** `figure(i)`: of the i-th loss, then of the metrics. */
+function logsOf(
+  { losses, metrics }: Compiled,
+  loss: number,
+  dataLoss: number,
+  penalty: number,
+  figure: (i: number) => number,
+): Logs {
+  const logs: Logs = { loss, dataLoss, penalty };
+  if (losses.length > 1) for (let i = 0; i < losses.length; i++) logs[`${losses[i]!.name}Loss`] = figure(i);
+  for (let i = 0; i < metrics.length; i++) logs[metrics[i]!.name] = figure(losses.length + i);
+  return logs;
+}
+
+/** Where the i-th loss's or metric's entry lies in the report: activity penalties are between them. */
+const entryOf = (losses: number, activities: number, i: number): number =>
+  REPORT_HEAD + 4 * (i < losses ? i : i + activities);
 
 /** Sums reports of batches into means over all their examples. Nothing is allocated by batch. */
 export class Accumulator {
@@ -14,40 +31,36 @@ export class Accumulator {
   /** Σ value and Σ count, for each loss and metric. */
   readonly #sums: Float64Array;
   /** Of the weights' penalties, times rows; and of the activities' penalties. */
-  #weights = 0;
+  #penalties = 0;
   #activity = 0;
   rows = 0;
 
-  constructor(compiled: Compiled, activities: number) {
-    this.compiled = compiled;
+  constructor({ compiled, activities }: ModelState) {
+    this.compiled = compiled!;
     this.#activities = activities;
-    this.#sums = new Float64Array(2 * (compiled.losses.length + compiled.metrics.length));
+    this.#sums = new Float64Array(2 * (compiled!.losses.length + compiled!.metrics.length));
   }
 
   /** Takes in what the lane reports of `rows` examples. */
   add(lane: Lane, rows: number): void {
-    const { losses, metrics } = this.compiled;
-    for (let i = 0; i < losses.length + metrics.length; i++) {
-      const entry = REPORT_HEAD + 4 * (i < losses.length ? i : i + this.#activities);
-      this.#sums[2 * i]! += lane.reported(entry + 1);
-      this.#sums[2 * i + 1]! += lane.reported(entry + 2);
+    const sums = this.#sums;
+    const losses = this.compiled.losses.length;
+    for (let i = 0; i < sums.length; i += 2) {
+      const entry = entryOf(losses, this.#activities, i / 2);
+      sums[i]! += lane.reported(entry + 1);
+      sums[i + 1]! += lane.reported(entry + 2);
     }
-    this.#weights += lane.reported(3) * rows;
-    for (let i = 0; i < this.#activities; i++)
-      this.#activity += lane.reported(REPORT_HEAD + 4 * (losses.length + i) + 1);
+    this.#penalties += lane.reported(3) * rows;
+    for (let i = 0; i < this.#activities; i++) this.#activity += lane.reported(entryOf(losses, 0, losses + i) + 1);
     this.rows += rows;
   }
 
   /** The means so far. */
   logs(): Logs {
-    const { losses, metrics } = this.compiled;
     const mean = (i: number) => (this.#sums[2 * i + 1]! > 0 ? this.#sums[2 * i]! / this.#sums[2 * i + 1]! : 0);
-    const dataLoss = losses.reduce((sum, { weight }, i) => sum + weight * mean(i), 0);
-    const penalty = this.rows > 0 ? (this.#weights + this.#activity) / this.rows : 0;
-    const logs: Logs = { loss: dataLoss + penalty, dataLoss, penalty };
-    if (losses.length > 1) for (const [i, { name }] of losses.entries()) logs[`${name}Loss`] = mean(i);
-    for (const [i, { name }] of metrics.entries()) logs[name] = mean(losses.length + i);
-    return logs;
+    const dataLoss = this.compiled.losses.reduce((sum, { weight }, i) => sum + weight * mean(i), 0);
+    const penalty = this.rows > 0 ? (this.#penalties + this.#activity) / this.rows : 0;
+    return logsOf(this.compiled, dataLoss + penalty, dataLoss, penalty, mean);
   }
 
   /** The first output without one label so far, or −1. */
@@ -57,27 +70,20 @@ export class Accumulator {
 
   reset(): void {
     this.#sums.fill(0);
-    this.#weights = this.#activity = this.rows = 0;
+    this.#penalties = this.#activity = this.rows = 0;
   }
 }
 
 /** The names of the figures that a compiled model reports. */
-export function logNames({ losses, metrics }: Compiled): string[] {
-  const names = ["loss", "dataLoss", "penalty"];
-  if (losses.length > 1) names.push(...losses.map(({ name }) => `${name}Loss`));
-  return [...names, ...metrics.map(({ name }) => name)];
-}
+export const logNames = (compiled: Compiled): string[] => Object.keys(logsOf(compiled, 0, 0, 0, () => 0));
+
+export const capital = (name: string): string => name[0]!.toUpperCase() + name.slice(1);
 
 /** The same figures of the validation data. */
-export const validationName = (name: string): string => `val${name[0]!.toUpperCase()}${name.slice(1)}`;
+export const validationName = (name: string): string => `val${capital(name)}`;
 
 /** The last batch's figures. */
-export function batchLogs(lane: Lane, compiled: Compiled, activities: number): Logs {
-  const { losses, metrics } = compiled;
-  const logs: Logs = { loss: lane.reported(0), dataLoss: lane.reported(1), penalty: lane.reported(2) };
-  if (losses.length > 1)
-    for (const [i, { name }] of losses.entries()) logs[`${name}Loss`] = lane.reported(REPORT_HEAD + 4 * i);
-  for (let i = 0; i < metrics.length; i++)
-    logs[metrics[i]!.name] = lane.reported(REPORT_HEAD + 4 * (losses.length + activities + i));
-  return logs;
-}
+export const batchLogs = (lane: Lane, { compiled, activities }: ModelState): Logs =>
+  logsOf(compiled!, lane.reported(0), lane.reported(1), lane.reported(2), (i) =>
+    lane.reported(entryOf(compiled!.losses.length, activities, i)),
+  );

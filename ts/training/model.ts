@@ -3,33 +3,36 @@
 import { State } from "../../assembly/isa";
 import { readNumbers } from "../data/arrays";
 import type { Arrays, Batch } from "../data/sources";
-import { argumentError, DownhillError } from "../errors";
+import { argumentError, wrong } from "../errors";
 import { type Shape, sizeOf } from "../graph/graph";
 import type { Layer } from "../layers/layer";
-import { input, isLayer, layerDefinition, type Symbolic } from "../layers/layer";
+import { isLayer, layerDefinition, Symbolic } from "../layers/layer";
 import type { NDArray } from "../ndarray";
-import { boolean, check, name as nameField, nonNegative, optional, or, readOptions } from "../options";
+import { boolean, check, isRecord, name as nameField, nonNegative, optional, or, readOptions } from "../options";
 import type { Built } from "../registry";
 import { defaultRuntime, nextStream, Runtime } from "../runtime/runtime";
 import { type Examples, readExamples, refill } from "./batch";
-import { type CompileOptions, compile, readCompileOptions, writeSegments } from "./compile";
+import { type CompileOptions, compile, readCompileOptions, warnOfProbabilities, writeSegments } from "./compile";
 import { addressOf, evaluate, predict } from "./evaluate";
 import { type FitOptions, fit, type History } from "./fit";
 import { batchLogs, type Logs } from "./logs";
+import { BARE } from "./program";
 import { disposedError, ModelState } from "./state";
-import { beginUpdate, learningRate, numericError, outcome, programFor, runStaged } from "./step";
-import { type Entry, type Form, type ModelLayer, nameTwice, type Port, type Ports, structureOf } from "./structure";
-import { summaryOf } from "./summary";
+import { beginUpdate, learningRate, numericError, programFor, runStaged } from "./step";
+import {
+  type Entry,
+  type Form,
+  type ModelLayer,
+  type NamedPorts,
+  nameTwice,
+  type Port,
+  structureOf,
+} from "./structure";
+import { floatsOf, summaryOf } from "./summary";
+import { copyWeights, putWeights, readEntries, writeEntries } from "./weights";
 
 /** What a model predicts: an array, or for several outputs a list or record of them. */
 export type Prediction = NDArray | NDArray[] | Record<string, NDArray>;
-
-/** The output type that goes with how outputs were given. */
-export type PredictionOf<Outputs> = Outputs extends Symbolic
-  ? NDArray
-  : Outputs extends readonly unknown[]
-    ? NDArray[]
-    : { [K in keyof Outputs]: NDArray };
 
 const finalizers = /* @__PURE__ */ new FinalizationRegistry<ModelState>((state) => state.dispose());
 
@@ -39,10 +42,12 @@ export class Model<P extends Prediction = Prediction> {
   #state: ModelState | undefined;
   #disposed = false;
   readonly #make: () => ModelState;
+  readonly #append: ((layer: unknown) => void) | undefined;
 
-  /** @internal */
-  constructor(make: () => ModelState) {
+  /** @internal `append` adds a layer to what `make` will make. */
+  constructor(make: () => ModelState, append?: (layer: unknown) => void) {
     this.#make = make;
+    this.#append = append;
   }
 
   /** @internal */
@@ -55,14 +60,12 @@ export class Model<P extends Prediction = Prediction> {
     return this.#state;
   }
 
-  /** @internal Whether layers may still be added. */
-  get open(): boolean {
-    return !this.#state && !this.#disposed;
-  }
-
   /** Adds a layer to a sequential model, until the first call that needs the model. */
-  add(_layer: Layer): this {
-    throw new DownhillError("state", "add: expected a sequential model, got a functional one");
+  add(layer: Layer): this {
+    if (!this.#append || this.#state || this.#disposed)
+      throw wrong("state", "add", "a sequential model not in use yet", this.#append ? "a used one" : "another");
+    this.#append(layer);
+    return this;
   }
 
   get name(): string {
@@ -116,6 +119,7 @@ export class Model<P extends Prediction = Prediction> {
     const config = readCompileOptions(state, options);
     state.needIdle("compile");
     compile(state, config);
+    warnOfProbabilities(state);
   }
 
   /**
@@ -149,7 +153,7 @@ export class Model<P extends Prediction = Prediction> {
   trainOnBatch(x: Arrays, y: Arrays, options?: { sampleWeight?: Arrays }): Logs {
     const { state } = this;
     const last = options === undefined ? state.lastBatch : undefined;
-    const again = last !== undefined && !state.fitting && refill(last.examples, state.need("trainOnBatch"), x, y);
+    const again = last !== undefined && !state.fitting && state.need("trainOnBatch") && refill(last.examples, x, y);
     const examples = again ? last.examples : this.#readBatch("trainOnBatch", x, y, options);
     state.needIdle("trainOnBatch");
     const lane = state.lane("training");
@@ -157,11 +161,9 @@ export class Model<P extends Prediction = Prediction> {
     const known = again && last === state.lastBatch && last.changes === lane.changes;
     const program = known ? last.program : programFor(state, lane, "train", examples, examples.rows, true);
     if (!known) state.lastBatch = { examples, program, changes: lane.changes };
-    const status = runStaged(state, lane, program, examples);
-    if (outcome(lane, status, "trainOnBatch", examples) === "numeric") throw numericError("trainOnBatch", lane);
-    state.step++;
-    state.lastWeights = undefined;
-    return batchLogs(lane, state.compiled!, state.activities);
+    if (!runStaged(state, lane, program, examples, "trainOnBatch")) throw numericError("trainOnBatch", lane);
+    state.updated();
+    return batchLogs(lane, state);
   }
 
   /** The logs of one batch, as `evaluate` would have them; changes nothing. */
@@ -171,13 +173,12 @@ export class Model<P extends Prediction = Prediction> {
     const lane = state.lane("prediction"); // an evaluation may be within a batch
     state.prepare(lane);
     const program = programFor(state, lane, "evaluate", examples, examples.rows, false);
-    outcome(lane, runStaged(state, lane, program, examples), "testOnBatch", examples);
-    return batchLogs(lane, state.compiled!, state.activities);
+    runStaged(state, lane, program, examples, "testOnBatch");
+    return batchLogs(lane, state);
   }
 
   #readBatch(who: string, x: unknown, y: unknown, options: { sampleWeight?: unknown } | undefined): Examples {
-    const { sampleWeight } = options === undefined ? {} : readOptions(who, options, { sampleWeight: optional(given) });
-    return readExamples(who, this.state, x, y, { sampleWeight });
+    return readExamples(who, this.state, x, y, readOptions(who, options, { sampleWeight: optional(given) }));
   }
 
   /**
@@ -197,19 +198,15 @@ export class Model<P extends Prediction = Prediction> {
     const lane = state.lane("training");
     beginUpdate(state, lane);
     const program = programFor(state, lane, "gradients", examples, examples.rows, training);
-    outcome(lane, runStaged(state, lane, program, examples), "gradients", examples);
+    runStaged(state, lane, program, examples, "gradients");
     const inputs = program.inputGradients.map((g, i) => {
       const shape = [examples.rows, ...structure.inputs[i]!.value.shape];
       const data = g ? runtime.heap.readFloats(addressOf(lane, g.place!), g.size) : new Float32Array(sizeOf(shape));
       return { data, shape };
     });
-    const parameters = structure.parameters.map((entry) => [
-      entry.key,
-      { data: runtime.heap.readFloats(compiled!.gradients + entry.offset * 4, entry.size), shape: [...entry.shape] },
-    ]);
     return {
       loss: lane.reported(0),
-      parameters: Object.fromEntries(parameters),
+      parameters: readEntries(state, structure.parameters, ({ offset }) => compiled!.gradients + offset * 4),
       inputs: join(inputs, structure.inputs, structure.inputForm),
     };
   }
@@ -228,46 +225,32 @@ export class Model<P extends Prediction = Prediction> {
     beginUpdate(state, lane);
     lane.setReal(State.penaltyScale, 0);
     runtime.heap.clear(compiled.gradients, structure.parameterFloats * 4);
-    for (const [entry, data] of read) runtime.heap.f32.set(data, (compiled.gradients >>> 2) + entry.offset);
-    writeSegments(state, new Set(read.map(([entry]) => entry.key)));
+    writeEntries(state, structure.parameters, read, ({ offset }) => compiled.gradients + offset * 4);
+    writeSegments(state, read);
     state.forgetTrainable();
-    const spec = { kind: "apply", rows: 1, inputs: [], targets: [], training: true, accumulate: 0 } as const;
-    runtime.run(state.program(lane, spec).all);
-    state.step++;
-    state.lastWeights = undefined;
+    runtime.run(state.program(lane, { ...BARE, kind: "apply" }).all);
+    state.updated();
   }
 
   /** Copies of all parameters and moving statistics, by `layer/parameter`. */
   getWeights(): Record<string, NDArray> {
-    const { state } = this;
-    state.check();
-    const { structure, runtime } = state;
-    const weights: Record<string, NDArray> = {};
-    for (const layer of structure.layers)
-      for (const entry of layer.entries)
-        weights[entry.key] = {
-          data: runtime.heap.readFloats(addressIn(state, entry), entry.size),
-          shape: [...entry.shape],
-        };
-    return weights;
+    this.state.check();
+    return copyWeights(this.state);
   }
 
   /** Sets all parameters and moving statistics; takes exactly the model's keys, all or nothing. */
   setWeights(weights: Record<string, NDArray>): void {
     const { state } = this;
-    const { structure, runtime } = state;
-    const entries = [...structure.parameters, ...structure.statistics];
-    const read = readRecord("setWeights", weights, entries, true);
+    const read = readRecord("setWeights", weights, state.structure.entries, true);
     state.needIdle("setWeights");
-    for (const [entry, data] of read) runtime.heap.f32.set(data, addressIn(state, entry) >>> 2);
+    putWeights(state, read);
     state.lastWeights = undefined;
   }
 
   /** The number of parameters, moving statistics included. */
   countParams(): number {
     this.state.check();
-    const { parameters, statistics } = this.state.structure;
-    return [...parameters, ...statistics].reduce((sum, { size }) => sum + size, 0);
+    return floatsOf(this.state.structure.entries);
   }
 
   /** A table of the layers, their shapes and parameters, and the bytes planned. */
@@ -307,28 +290,26 @@ function join(arrays: NDArray[], ports: Port[], form: Form): Prediction {
   return Object.fromEntries(ports.map(({ name }, i) => [name, arrays[i]!]));
 }
 
-/** @internal Where an entry lies in memory. */
-export function addressIn(state: ModelState, entry: Entry): number {
-  return (entry.spec.statistic ? state.statistics : state.parameters) + entry.offset * 4;
-}
-
 /** Arrays by key, checked against the entries. */
-function readRecord(who: string, record: unknown, entries: Entry[], all: boolean): [Entry, Float32Array][] {
-  if (typeof record !== "object" || record === null || Array.isArray(record))
-    throw argumentError(who, "a record from layer/parameter to array", record);
-  const given = record as Record<string, unknown>;
-  for (const key of Object.keys(given))
-    if (!entries.some((e) => e.key === key))
-      throw argumentError(who, `keys of the model (${entries.map((e) => e.key).join(", ")})`, key);
-  const read: [Entry, Float32Array][] = [];
-  for (const entry of entries) {
-    if (!Object.hasOwn(given, entry.key)) {
-      if (all) throw argumentError(who, `an array for ${entry.key}`, undefined);
-      continue;
-    }
-    read.push([entry, readNumbers(`${who}: ${entry.key}`, given[entry.key], entry.shape)]);
-  }
-  return read;
+function readRecord(
+  who: string,
+  record: unknown,
+  entries: Entry[],
+  all: boolean,
+): Record<string, { data: Float32Array }> {
+  if (!isRecord(record)) throw argumentError(who, "a record from layer/parameter to array", record);
+  const keys = entries.map(({ key }) => key);
+  const given = Object.entries(record);
+  for (const [key] of given)
+    if (!keys.includes(key)) throw argumentError(who, `keys of the model (${keys.join(", ")})`, key);
+  for (const key of keys)
+    if (all && !Object.hasOwn(record, key)) throw argumentError(who, `an array for ${key}`, undefined);
+  return Object.fromEntries(
+    given.map(([key, value]) => [
+      key,
+      { data: readNumbers(`${who}: ${key}`, value, entries[keys.indexOf(key)]!.shape) },
+    ]),
+  );
 }
 
 /** A model's architecture as plain data. */
@@ -345,27 +326,21 @@ export interface ModelConfig {
 
 function configOf({ name, structure }: ModelState): ModelConfig {
   const { inputs, outputs, layers, calls, inputForm, outputForm } = structure;
-  const numbers = new Map(layers.map((layer, i) => [layer, i]));
-  const values = new Map<Symbolic, number>();
-  for (const { value } of inputs) values.set(value, values.size);
-  for (const { call } of calls) values.set(call.output, values.size);
+  const values = [...inputs.map(({ value }) => value), ...calls.map(({ call }) => call.output)];
   return {
     name,
     inputs: inputs.map(({ name, value }) => ({ name, shape: [...value.shape] })),
     inputForm,
     outputForm,
-    layers: layers.map((layer) => ({
-      name: layer.name,
-      config: {
-        ...layer.config,
-        ...(layer.trainable !== (layer.config["trainable"] !== false) && { trainable: layer.trainable }),
-      },
+    layers: layers.map(({ name, config, trainable }) => ({
+      name,
+      config: trainable === (config["trainable"] !== false) ? config : { ...config, trainable },
     })),
     calls: calls.map(({ call, layer }) => ({
-      layer: numbers.get(layer)!,
-      inputs: call.inputs.map((x) => values.get(x)!),
+      layer: layers.indexOf(layer),
+      inputs: call.inputs.map((x) => values.indexOf(x)),
     })),
-    outputs: outputs.map(({ name, value }) => ({ name, value: values.get(value)! })),
+    outputs: outputs.map(({ name, value }) => ({ name, value: values.indexOf(value) })),
   };
 }
 
@@ -375,7 +350,7 @@ export interface ModelOptions {
   runtime?: Runtime;
 }
 
-const modelOptions = {
+export const modelOptions = {
   name: optional(nameField()),
   runtime: optional({
     expected: "what init() resolved to",
@@ -392,61 +367,27 @@ const modelOptions = {
  */
 export function sequential(layers: readonly Layer[] = [], options?: ModelOptions): Model<NDArray> {
   const { name = "sequential", runtime = defaultRuntime() } = readOptions("sequential", options, modelOptions);
-  if (!Array.isArray(layers)) throw argumentError("sequential", "a list of layers", layers);
-  return new Sequential(layers, name, runtime);
-}
-
-class Sequential extends Model<NDArray> {
-  #input: Symbolic | undefined;
-  #output: Symbolic | undefined;
-  readonly #names = new Map<unknown, Layer>();
-
-  constructor(layers: readonly Layer[], name: string, runtime: Runtime) {
-    super(() => {
-      if (!this.#output) throw new DownhillError("state", `${name}: expected at least one layer, got none`);
-      return new ModelState(name, structureOf({ inputs: this.#input!, outputs: this.#output }), runtime, position);
-    });
-    for (const layer of layers) this.#append(layer);
-    const position = nextStream();
-  }
-
-  #append(layer: unknown): void {
+  if (!Array.isArray(layers)) throw argumentError("sequential", "a list such as [dense(10)]", layers);
+  let inputs: Symbolic | undefined;
+  let outputs: Symbolic | undefined;
+  const named = new Map<unknown, Layer>();
+  const append = (layer: unknown) => {
     if (!isLayer(layer)) throw argumentError("sequential", "layers such as dense(10)", layer);
-    const name = layer.config["name"] as string | undefined;
-    if (name !== undefined && (this.#names.get(name) ?? layer) !== layer) throw nameTwice(name);
-    let value = this.#output;
-    if (!value) {
-      const shape = layer.config["inputShape"] as Shape | undefined;
-      if (!shape)
-        throw argumentError(name ?? layer.config.type, "inputShape on the first layer of sequential", undefined);
-      value = input(shape);
-    }
-    this.#output = layer(layerDefinition(layer).arity === Infinity ? [value] : value);
-    this.#input ??= value;
-    this.#names.set(name, layer);
-  }
-
-  override add(layer: Layer): this {
-    if (!this.open) throw new DownhillError("state", "add: expected a model that has not been used yet");
-    this.#append(layer);
-    return this;
-  }
-}
-
-/**
- * A model from symbolic inputs to symbolic outputs, each one, a list or a named record.
- *
- * @example const x = input([784]); functional({ inputs: x, outputs: dense(10)(dense(64)(x)) })
- */
-export function functional<const O extends Ports>(
-  graph: { inputs: Ports; outputs: O },
-  options?: ModelOptions,
-): Model<PredictionOf<O>> {
-  const { name = "functional", runtime = defaultRuntime() } = readOptions("functional", options, modelOptions);
-  if (typeof graph !== "object" || graph === null) throw argumentError("functional", "{ inputs, outputs }", graph);
-  for (const key of Object.keys(graph))
-    if (key !== "inputs" && key !== "outputs") throw argumentError("functional", "{ inputs, outputs }", graph);
-  const structure = structureOf(graph);
+    const { name, type, inputShape } = layer.config as { name?: string; type: string; inputShape?: Shape };
+    if (name !== undefined && (named.get(name) ?? layer) !== layer) throw nameTwice(name);
+    if (!outputs && !inputShape)
+      throw argumentError(name ?? type, "inputShape on the first layer of sequential", undefined);
+    const value = outputs ?? new Symbolic([...inputShape!], undefined, "");
+    outputs = layer(layerDefinition(layer).arity === Infinity ? [value] : value);
+    inputs ??= value;
+    named.set(name, layer);
+  };
+  for (const layer of layers) append(layer);
   const position = nextStream();
-  return new Model(() => new ModelState(name, structure, runtime, position)) as never;
+  return new Model(() => {
+    if (!inputs || !outputs) throw wrong("state", name, "at least one layer", "none");
+    return new ModelState(name, structureOf(onePort(inputs), onePort(outputs)), runtime, position);
+  }, append);
 }
+
+const onePort = (value: Symbolic): NamedPorts => ({ form: "one", ports: [["", value]] });

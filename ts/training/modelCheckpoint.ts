@@ -1,11 +1,10 @@
 import { writeFileAtomic } from "#platform";
-import { boolean, finite, optional, or, readOptions, text } from "../options";
+import { boolean, optional, or, text } from "../options";
 import { type Built, factory } from "../registry";
-import type { CallbackDefinition, FitPlan, StatefulCallback } from "./callbacks";
+import type { CallbackDefinition } from "./callbacks";
 import type { Logs } from "./logs";
-import type { Model } from "./model";
 import { encodeModel } from "./modelFile";
-import { type Mode, Monitor, modeOption } from "./monitor";
+import { improvement, type Mode, modeOption } from "./monitor";
 
 /** Options of `modelCheckpoint`. */
 export interface ModelCheckpointOptions {
@@ -44,40 +43,26 @@ export const modelCheckpoint: (options: ModelCheckpointOptions) => Built = /* @_
     mode: modeOption(),
     saveBestOnly: or(boolean(), false),
   }),
-  create: (config, plan, model) => new ModelCheckpoint(config, plan, model),
+  create({ path, monitor, mode, saveBestOnly }, plan, model) {
+    const watched = monitor ?? "valLoss";
+    const improves =
+      saveBestOnly || monitor !== undefined ? improvement("modelCheckpoint", watched, mode, plan) : undefined;
+    let known: { best?: number } = {};
+    let due = true;
+    return {
+      onEpochEnd(_epoch: number, logs: Logs) {
+        if (!saveBestOnly) return;
+        const value = logs[watched]!;
+        due = improves!(value, known.best, 0);
+        if (due) known.best = value;
+      },
+      async afterEpoch() {
+        if (due) await writeFileAtomic(path, encodeModel(model));
+      },
+      getState: () => ({ ...known }),
+      setState(state: { best?: number }) {
+        known = { ...state };
+      },
+    };
+  },
 });
-
-class ModelCheckpoint implements StatefulCallback {
-  readonly #monitor: Monitor | undefined;
-  #best: number | undefined;
-  #due = true;
-
-  constructor(
-    readonly config: Config,
-    plan: FitPlan,
-    readonly model: Model,
-  ) {
-    const { monitor, mode, saveBestOnly } = config;
-    if (saveBestOnly || monitor !== undefined)
-      this.#monitor = new Monitor("modelCheckpoint", monitor ?? "valLoss", mode, plan);
-  }
-
-  onEpochEnd(_epoch: number, logs: Logs): void {
-    if (!this.config.saveBestOnly) return;
-    const value = this.#monitor!.of(logs);
-    this.#due = this.#monitor!.improves(value, this.#best, 0);
-    if (this.#due) this.#best = value;
-  }
-
-  async afterEpoch(): Promise<void> {
-    if (this.#due) await writeFileAtomic(this.config.path, encodeModel(this.model));
-  }
-
-  getState() {
-    return this.#best === undefined ? {} : { best: this.#best };
-  }
-
-  setState(given: unknown): void {
-    this.#best = readOptions("modelCheckpoint: its state", given, { best: optional(finite()) }).best;
-  }
-}

@@ -11,7 +11,6 @@
 //   lastWeights   the weights that training goes on from, where they are not those in force
 
 import { DownhillError, show } from "../errors";
-import { decodeBytes, encodeBase64 } from "../formats/base64";
 import { parseJson, stringifyJson } from "../formats/json";
 import { decodeSafetensors, encodeSafetensors } from "../formats/safetensors";
 import { optimizerPlan } from "../optimizers/optimizers";
@@ -20,11 +19,19 @@ import type { Built } from "../registry";
 import type { Runtime } from "../runtime/runtime";
 import type { CallbackState } from "./callbacks";
 import { compile } from "./compile";
-import { compileConfigFrom, learningRateFrom, object, structureFromConfig } from "./fromConfig";
-import { addressIn, Model } from "./model";
-import { type PackedWeights, pack, packedBytes, unpack, weightsFromText, weightsToText } from "./snapshot";
+import {
+  callbackStateFrom,
+  callbackStateToText,
+  compileConfigFrom,
+  learningRateFrom,
+  object,
+  structureFromConfig,
+} from "./fromConfig";
+import { Model } from "./model";
+import { packed, unpacked, weightsFromText, weightsToText } from "./packed";
 import { type CompileConfig, ModelState } from "./state";
-import type { Structure } from "./structure";
+import type { Entry, Structure } from "./structure";
+import { putWeights, type Weights } from "./weights";
 
 const FORMAT = "downhill 1";
 /** How deep the metadata's JSON may nest. */
@@ -34,7 +41,8 @@ const MAX_DEPTH = 64;
 export function encodeModel(model: Model): Uint8Array {
   const { state } = model;
   const weights = model.getWeights();
-  const { structure, runtime, compiled, seed, stream, epoch, step, callbackStates, lastWeights } = state;
+  const { structure, runtime, compiled, seed, stream, epoch, step, lastWeights } = state;
+  const callbacks = state.callbackStates();
   const metadata: Record<string, string> = {
     format: FORMAT,
     model: stringifyJson(model.config),
@@ -43,15 +51,19 @@ export function encodeModel(model: Model): Uint8Array {
   if (compiled) {
     metadata["compile"] = stringifyJson(compiled.config);
     metadata["learningRate"] = stringifyJson(state.learningRate);
-    compiled.optimizer.plan.slots.forEach((slot, i) => {
+    compiled.plan.slots.forEach((slot, i) => {
       if (slot !== undefined)
-        metadata[`optimizer/${slot}`] = encodeBase64(pack(runtime.heap, compiled.slots[i]!, structure.parameters));
+        metadata[`optimizer/${slot}`] = packed(structure.parameters, ({ offset, size }) =>
+          runtime.heap.readFloats(compiled.slots[i]! + offset * 4, size),
+        );
     });
   }
-  if (callbackStates.length)
-    metadata["callbacks"] = stringifyJson(callbackStates.map(({ type, state }) => ({ type, state: state() })));
+  if (callbacks.length)
+    metadata["callbacks"] = stringifyJson(
+      callbacks.map(({ type, state }) => ({ type, state: callbackStateToText(structure, type, state) })),
+    );
   if (Object.keys(state.metadata).length) metadata["metadata"] = stringifyJson(state.metadata);
-  if (lastWeights) metadata["lastWeights"] = stringifyJson(weightsToText(lastWeights));
+  if (lastWeights) metadata["lastWeights"] = stringifyJson(weightsToText(structure, lastWeights));
   return encodeSafetensors(weights, metadata);
 }
 
@@ -59,12 +71,14 @@ export function encodeModel(model: Model): Uint8Array {
 interface Contents {
   name: string;
   structure: Structure;
-  tensors: Record<string, { data: ArrayBufferView }>;
+  tensors: Record<string, { data: Float32Array }>;
   position: { seed: number; stream: number; epoch: number; step: number };
-  compiled: { config: CompileConfig; learningRate: number | Built; slots: (Uint8Array | undefined)[] } | undefined;
+  compiled:
+    | { config: CompileConfig; learningRate: number | Built; slots: ([Entry, Float32Array][] | undefined)[] }
+    | undefined;
   callbackStates: CallbackState[];
   metadata: Record<string, string>;
-  lastWeights: PackedWeights | undefined;
+  lastWeights: Weights | undefined;
 }
 
 /**
@@ -78,16 +92,15 @@ export function decodeModel(bytes: Uint8Array, runtime: Runtime): Model {
   const state = new ModelState(name, structure, runtime, { seed, stream });
   try {
     const { heap } = runtime;
-    for (const entry of [...structure.parameters, ...structure.statistics])
-      heap.f32.set(tensors[entry.key]!.data as Float32Array, addressIn(state, entry) >>> 2);
+    putWeights(state, tensors);
     if (compiled) {
       compile(state, compiled.config);
       state.learningRate = compiled.learningRate;
       compiled.slots.forEach((slot, i) => {
-        if (slot) unpack(heap, state.compiled!.slots[i]!, structure.parameters, slot);
+        for (const [{ offset }, data] of slot ?? []) heap.f32.set(data, (state.compiled!.slots[i]! >>> 2) + offset);
       });
     }
-    Object.assign(state, { epoch, step, callbackStates, metadata, lastWeights });
+    Object.assign(state, { epoch, step, callbackStates: () => callbackStates, metadata, lastWeights });
     const model = new Model(() => state);
     void model.state; // from here on the model owns it
     return model;
@@ -120,19 +133,19 @@ function readFile(bytes: Uint8Array): Contents {
   const { states } = readOptions("callbacks", { states: callbacks }, { states: listOf(object()) });
   const callbackStates = states.map((item) => {
     const { type, state } = readOptions("callbacks", item, { type: text(), state: object() });
-    return { type, state: () => state };
+    return { type, state: callbackStateFrom(structure, type, state) };
   });
   const notes = metadata["metadata"] === undefined ? {} : json("metadata");
   const { record } = readOptions("metadata", { record: notes }, { record: notesField() });
   const lastWeights =
     metadata["lastWeights"] === undefined
       ? undefined
-      : weightsFromText("loadModel: lastWeights", { structure }, json("lastWeights") as object);
+      : weightsFromText("loadModel: lastWeights", structure, json("lastWeights") as object);
   const compiled = metadata["compile"] === undefined ? undefined : readCompiled(structure, metadata, json);
   return {
     name,
     structure,
-    tensors,
+    tensors: tensors as Contents["tensors"],
     position,
     compiled,
     callbackStates,
@@ -153,9 +166,10 @@ function readCompiled(
   json: (key: string) => unknown,
 ): Contents["compiled"] {
   const config = compileConfigFrom(structure, json("compile"));
-  const length = packedBytes(structure.parameters);
   const slots = optimizerPlan(config.optimizer).slots.map((slot) =>
-    slot === undefined ? undefined : decodeBytes(`loadModel: optimizer/${slot}`, metadata[`optimizer/${slot}`], length),
+    slot === undefined
+      ? undefined
+      : unpacked(`loadModel: optimizer/${slot}`, structure.parameters, metadata[`optimizer/${slot}`]),
   );
   return { config, learningRate: learningRateFrom(json("learningRate")), slots };
 }
@@ -165,7 +179,7 @@ function checkTensors(
   structure: Structure,
   tensors: Record<string, { data: ArrayBufferView; shape: readonly number[] }>,
 ): void {
-  const entries = [...structure.parameters, ...structure.statistics];
+  const { entries } = structure;
   for (const { key, shape } of entries) {
     const tensor = tensors[key];
     if (!tensor) throw new DownhillError("format", `loadModel: expected a tensor ${show(key)}`);

@@ -5,7 +5,7 @@ import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
 import { Graph, type Node, type Shape, Span, type Tensor } from "../graph/graph";
 import { plan } from "../graph/plan";
-import { type Instruction, lower, type Tape } from "../graph/tape";
+import { type Instruction, lower } from "../graph/tape";
 import { verify } from "../graph/verify";
 import { fillingOf } from "../initializers/initializers";
 import type { Symbolic } from "../layers/layer";
@@ -17,14 +17,16 @@ import { activityPenalty, activityPenaltyBackward, objective, penaltyGradient } 
 import { shuffle } from "../ops/shuffle";
 import { accumulate, clip, copy, fill, guard, optimizerStep } from "../ops/update";
 import { penaltyOf } from "../regularizers/regularizers";
-import { ADDRESS_SPACE } from "../runtime/memory";
 import type { Range } from "../runtime/runtime";
 import { type Lane, REPORT_HEAD } from "./lane";
-import type { Compiled, ModelState } from "./state";
+import type { ModelState } from "./state";
 import type { Entry } from "./structure";
 
 /** `fit` yields between ranges of about this much work, in nanoseconds. */
 const SLICE = 8e6;
+
+/** A spec of a program that reads no examples. */
+export const BARE = { rows: 1, inputs: [], targets: [], training: false, accumulate: 0 } as const;
 
 /** What a program is for, and its shapes. */
 export interface ProgramSpec {
@@ -76,37 +78,32 @@ export function keyOf(spec: ProgramSpec, frozen: string): string {
 export const targetSlot = (inputs: number, output: number): number => inputs + 2 * output;
 
 /** Builds a program's graph and its tape, and holds the one against the other; nothing is written. */
-export function lowerProgram(
-  state: ModelState,
-  lane: Lane,
-  spec: ProgramSpec,
-): { tape: Tape; builder: ProgramBuilder } {
+export function lowerProgram(state: ModelState, lane: Lane, spec: ProgramSpec) {
   const { runtime, structure } = state;
-  const builder = new ProgramBuilder(state, lane, spec);
-  builder.build();
-  const { graph } = builder;
+  const built = buildGraph(state, lane, spec);
+  const { graph } = built;
   prune(graph);
   fuse(graph);
   prune(graph);
-  graph.nodes = [Span.gather, Span.forward, Span.backward, Span.update].flatMap((span) =>
-    graph.nodes.filter((node) => node.span === span),
-  );
+  graph.nodes.sort((a, b) => a.span - b.span);
   const tape = lower(graph, plan(graph, runtime.threads), runtime.threads, lane.state);
+  const { gradients, segments, slots = [] } = state.compiled ?? {};
+  const block = (at = 0) => [at, at + runtime.heap.sizeOf(at)] as const;
   verify(tape, {
-    [Base.absolute]: ADDRESS_SPACE,
-    [Base.parameters]: structure.parameterFloats * 4,
-    [Base.statistics]: structure.statisticFloats * 4,
-    [Base.arena]: tape.arenaBytes,
+    [Base.absolute]: [lane.state, state.statistics, spec.order, gradients, segments, ...slots].map(block),
+    [Base.parameters]: [[0, structure.parameterFloats * 4]],
+    [Base.statistics]: [[0, structure.statisticFloats * 4]],
+    [Base.arena]: [[0, tape.arenaBytes]],
   });
-  return { tape, builder };
+  return { ...built, tape };
 }
 
 /** Builds a program and writes its tape into memory. */
 export function buildProgram(state: ModelState, lane: Lane, spec: ProgramSpec): Program {
   const { runtime } = state;
-  const { tape, builder } = lowerProgram(state, lane, spec);
+  const { tape, graph, predictions, inputGradients } = lowerProgram(state, lane, spec);
   const bytes = (node?: Node) => node?.outputs.reduce((sum, t) => sum + t.bytes, 0) ?? 0;
-  const largest = builder.graph.nodes.reduce<Node | undefined>((a, b) => (bytes(b) > bytes(a) ? b : a), undefined);
+  const largest = graph.nodes.reduce<Node | undefined>((a, b) => (bytes(b) > bytes(a) ? b : a), undefined);
   lane.reserve(tape.arenaBytes, largest?.layer || lane.name);
   const { heap } = runtime;
   const address = heap.allocate(tape.words.byteLength, lane.name);
@@ -128,8 +125,8 @@ export function buildProgram(state: ModelState, lane: Lane, spec: ProgramSpec): 
     slices: sliced(instructions).map(range),
     gradientSlices: sliced(beforeUpdate).map(range),
     instructions,
-    predictions: builder.predictions,
-    inputGradients: builder.inputGradients,
+    predictions,
+    inputGradients,
   };
 }
 
@@ -151,200 +148,176 @@ function sliced(instructions: Instruction[]): [number, number][] {
   return slices;
 }
 
-class ProgramBuilder {
-  readonly graph = new Graph();
-  readonly predictions: Tensor[] = [];
-  inputGradients: (Tensor | undefined)[] = [];
-  readonly #parameters = new Map<Entry, Tensor>();
-  readonly #values = new Map<Symbolic, Tensor>();
-  readonly #inputs: Tensor[] = [];
-  readonly #activities: { h: Tensor; l1: number; l2: number }[] = [];
-  readonly #updates: (() => void)[] = [];
+interface Built {
+  graph: Graph;
+  predictions: Tensor[];
+  inputGradients: (Tensor | undefined)[];
+}
+
+/** A program's nodes, as the layers, losses and the optimizer make them. */
+function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
+  const { structure, activities: activityCount } = state;
+  const { parameters, statistics, parameterFloats: floats } = structure;
+  const { kind, rows } = spec;
+  const compiled = state.compiled!;
+  const graph = new Graph();
+  const built: Built = { graph, predictions: [], inputGradients: [] };
+  const { predictions } = built;
+  const leaves = new Map<Entry, Tensor>();
+  const inputs: Tensor[] = [];
+  const activities: { h: Tensor; l1: number; l2: number }[] = [];
+  const updates: (() => void)[] = [];
   /** The objective's gradient with respect to tensors of the forward pass, built in the backward span. */
-  readonly #seeds: (() => readonly [Tensor, Tensor])[] = [];
+  const seeds: (() => readonly [Tensor, Tensor])[] = [];
 
-  constructor(
-    readonly state: ModelState,
-    readonly lane: Lane,
-    readonly spec: ProgramSpec,
-  ) {}
-
-  build(): void {
-    const { spec, graph } = this;
-    if (spec.kind === "initialize") {
-      this.#initialize();
-      return;
-    }
-    if (spec.kind === "shuffle") {
-      shuffle([this.#absolute([spec.rows], "order", spec.order!)], {});
-      return;
-    }
-    if (spec.kind !== "apply") {
-      this.#forward();
-      if (spec.kind === "predict") return;
-      this.#objective(this.state.compiled!);
-      if (spec.kind === "evaluate") return;
-      this.#backward(this.state.compiled!);
-    }
-    graph.span = Span.update;
-    graph.layer = "";
-    if (spec.kind === "gradients") this.#penaltyGradient(this.state.compiled!);
-    else this.#update(this.state.compiled!);
-  }
-
-  #absolute(shape: Shape, name: string, offset: number): Tensor {
-    return this.graph.leaf(shape, name, { base: Base.absolute, offset });
-  }
-
-  #entry(name: string, index: number, count = 1): Tensor {
-    return this.#absolute([count, 4], name, this.lane.report + (REPORT_HEAD + 4 * index) * 4);
-  }
-
-  #parameter(entry: Entry): Tensor {
-    let leaf = this.#parameters.get(entry);
+  const absolute = (shape: Shape, name: string, offset: number) =>
+    graph.leaf(shape, name, { base: Base.absolute, offset });
+  const entryAt = (name: string, index: number, count = 1) =>
+    absolute([count, 4], name, lane.report + (REPORT_HEAD + 4 * index) * 4);
+  const block = () => graph.leaf([floats], "parameters", { base: Base.parameters, offset: 0 });
+  const segments = () => absolute([parameters.length, 8], "segments", compiled.segments);
+  const gradients = () => absolute([floats], "gradients", compiled.gradients);
+  const parameter = (entry: Entry): Tensor => {
+    let leaf = leaves.get(entry);
     if (!leaf) {
       const base = entry.spec.statistic ? Base.statistics : Base.parameters;
-      leaf = this.graph.leaf(entry.shape, entry.key, { base, offset: entry.offset * 4 });
-      this.#parameters.set(entry, leaf);
+      leaf = graph.leaf(entry.shape, entry.key, { base, offset: entry.offset * 4 });
+      leaves.set(entry, leaf);
     }
     return leaf;
-  }
+  };
+  /** Has `build` done later, for the layer that is being built now. */
+  const later = <F extends () => unknown>(list: F[], build: F, layer = graph.layer) =>
+    list.push((() => {
+      graph.layer = layer;
+      return build();
+    }) as F);
 
-  #initialize(): void {
-    const { structure } = this.state;
-    this.graph.span = Span.update;
-    [...structure.parameters, ...structure.statistics].forEach((entry, op) => {
-      this.graph.layer = entry.layer.name;
-      initialize([this.#parameter(entry)], { ...fillingOf(entry.spec.initializer, entry.shape), op });
+  if (kind === "initialize") {
+    graph.span = Span.update;
+    [...parameters, ...statistics].forEach((entry, op) => {
+      graph.layer = entry.layer.name;
+      initialize([parameter(entry)], { ...fillingOf(entry.spec.initializer, entry.shape), op });
     });
+    return built;
   }
+  if (kind === "shuffle") {
+    shuffle([absolute([rows], "order", spec.order!)], {});
+    return built;
+  }
+  if (kind !== "apply") {
+    forward();
+    if (kind === "predict") return built;
+    addObjective();
+    if (kind === "evaluate") return built;
+    backward();
+  }
+  graph.span = Span.update;
+  graph.layer = "";
+  if (kind === "gradients") penaltyGradient([gradients(), block(), segments()], {});
+  else update();
+  return built;
 
-  #forward(): void {
-    const { structure } = this.state;
-    const { graph, spec } = this;
+  function forward(): void {
+    const values = new Map<Symbolic, Tensor>();
     structure.inputs.forEach(({ value, name }, slot) => {
       graph.layer = name;
-      const x = gather(graph, { slot, shape: [spec.rows, ...value.shape], type: spec.inputs[slot]! });
-      this.#values.set(value, x);
-      this.#inputs.push(x);
+      const x = gather(graph, { slot, shape: [rows, ...value.shape], type: spec.inputs[slot]! });
+      values.set(value, x);
+      inputs.push(x);
     });
     structure.calls.forEach(({ call, layer }, op) => {
-      graph.layer = layer.name;
-      const parameters = Object.fromEntries(
-        layer.entries.map((entry) => [entry.key.slice(layer.name.length + 1), this.#parameter(entry)]),
+      const { name, config, definition, entries } = layer;
+      graph.layer = name;
+      const context = {
+        config,
+        parameters: Object.fromEntries(entries.map((entry) => [entry.key.slice(name.length + 1), parameter(entry)])),
+        training: spec.training && (layer.trainable || !definition.frozenIsInference),
+        op,
+        onUpdate: (build: () => void) => later(updates, build),
+      };
+      const y = definition.call(
+        call.inputs.map((x) => values.get(x)!),
+        context,
+        name,
       );
-      const y = layer.definition.call(
-        call.inputs.map((x) => this.#values.get(x)!),
-        {
-          config: layer.config,
-          parameters,
-          training: spec.training && (layer.trainable || !layer.definition.frozenIsInference),
-          op,
-          onUpdate: (build) =>
-            this.#updates.push(() => {
-              graph.layer = layer.name;
-              build();
-            }),
-        },
-        layer.name,
-      );
-      this.#values.set(call.output, y);
-      const regularizer = layer.config["activityRegularizer"];
+      values.set(call.output, y);
+      const regularizer = config["activityRegularizer"];
       if (regularizer) {
         const { l1, l2, shrink } = penaltyOf(regularizer as never);
-        this.#activities.push({ h: y, l1: l1 + shrink, l2 });
+        activities.push({ h: y, l1: l1 + shrink, l2 });
       }
     });
     for (const { value } of structure.outputs) {
-      const y = this.#values.get(value)!;
-      this.predictions.push(y);
+      const y = values.get(value)!;
+      predictions.push(y);
       graph.kept.add(y);
     }
   }
 
-  #objective({ losses, metrics, segments, segmentCount, penalised }: Compiled): void {
-    const { graph, spec, state } = this;
-    const inputs = state.structure.inputs.length;
-    const targets: { target: Tensor; weights: Tensor | null }[] = [];
-    if (spec.kind !== "evaluate") graph.kept.clear();
-    losses.forEach(({ config, definition, name }, output) => {
+  function addObjective(): void {
+    const { losses, metrics } = compiled;
+    const penalised = parameters.some(({ spec }) => spec.regularizer);
+    if (kind !== "evaluate") graph.kept.clear();
+    const seen = losses.map(({ config, definition, name }, output) => {
       const { kind, shape, weighted } = spec.targets[output]!;
       graph.layer = name;
       const raw = (slot: number, shape: Shape) =>
-        gather(graph, { slot, shape: [spec.rows, ...shape], type: SourceType.raw32 });
-      const target = raw(targetSlot(inputs, output), shape);
-      const weights = weighted ? raw(targetSlot(inputs, output) + 1, []) : null;
-      targets.push({ target, weights });
-      const prediction = this.predictions[output]!;
-      const { loss, count } = definition.call({ prediction, target, weights, kind }, config);
-      const entry = this.#entry("loss", output);
+        gather(graph, { slot, shape: [rows, ...shape], type: SourceType.raw32 });
+      const slot = targetSlot(inputs.length, output);
+      const target = raw(slot, shape);
+      const weights = weighted ? raw(slot + 1, []) : null;
+      const given = { prediction: predictions[output]!, target, weights, kind };
+      const { loss, count } = definition.call(given, config);
+      const entry = entryAt("loss", output);
       meanLoss([loss, count, entry], { output });
-      this.#seed(name, () => [loss, meanLossBackward([entry, loss], { output })]);
+      later(seeds, () => [loss, meanLossBackward([entry, loss], { output })]);
+      return given;
     });
     metrics.forEach(({ config, definition, output }, i) => {
-      const { target, weights } = targets[output]!;
       const loss = losses[output]!;
       graph.layer = loss.name;
       const { value, weight } = definition.call(
         {
-          prediction: this.predictions[output]!,
-          target,
-          weights,
-          kind: spec.targets[output]!.kind,
+          ...seen[output]!,
           predictionKind: loss.definition.prediction(loss.config),
           elements: loss.definition.targets === "element",
         },
         config,
       );
-      meanLoss([value, weight, this.#entry("metric", losses.length + state.activities + i)], { output: -1 });
+      meanLoss([value, weight, entryAt("metric", losses.length + activityCount + i)], { output: -1 });
     });
-    this.#activities.forEach(({ h, l1, l2 }, i) => {
+    activities.forEach(({ h, l1, l2 }, i) => {
       const attributes = { l1, l2, rows: spec.accumulate || undefined };
-      activityPenalty([h, this.#entry("activity", losses.length + i)], attributes);
-      this.#seed(h.node!.layer, () => [h, activityPenaltyBackward([h], attributes)]);
+      activityPenalty([h, entryAt("activity", losses.length + i)], attributes);
+      later(seeds, () => [h, activityPenaltyBackward([h], attributes)], h.node!.layer);
     });
     graph.layer = "";
-    const { parameterFloats } = state.structure;
     objective(
       [
-        this.#absolute([4], "objective", this.lane.report),
-        this.#entry("losses", 0, losses.length),
-        this.#activities.length ? this.#entry("activities", losses.length, this.#activities.length) : null,
-        penalised ? this.#block("parameters", parameterFloats) : null,
-        penalised ? this.#absolute([segmentCount, 8], "segments", segments) : null,
+        absolute([4], "objective", lane.report),
+        entryAt("losses", 0, losses.length),
+        activityCount ? entryAt("activities", losses.length, activityCount) : null,
+        ...(penalised ? [block(), segments()] : [null, null]),
       ],
-      { lossCount: losses.length, activityCount: this.#activities.length },
+      { lossCount: losses.length, activityCount },
     );
   }
 
-  /** Registers a part of the objective's gradient, to be built in the backward span. */
-  #seed(layer: string, build: () => readonly [Tensor, Tensor]): void {
-    this.#seeds.push(() => {
-      this.graph.layer = layer;
-      return build();
-    });
-  }
-
-  #block(name: string, floats: number): Tensor {
-    return this.graph.leaf([floats], name, { base: Base.parameters, offset: 0 });
-  }
-
-  #backward({ gradients }: Compiled): void {
-    const { graph, spec } = this;
+  function backward(): void {
     graph.span = Span.backward;
-    const { parameters } = this.state.structure;
-    const wanted = parameters.map((entry) => this.#parameter(entry));
-    const inputs = spec.kind === "gradients" ? this.#inputs : [];
+    const wanted = parameters.map(parameter);
+    const asked = kind === "gradients" ? inputs : [];
     const found = gradient(
       graph,
-      this.#seeds.map((seed) => seed()),
-      [...wanted, ...inputs],
+      seeds.map((seed) => seed()),
+      [...wanted, ...asked],
       (a, b) => add([a, b], {}),
     );
     const placed = new Set<Tensor>();
     parameters.forEach((entry, i) => {
       const g = found.get(wanted[i]!);
-      const place = { base: Base.absolute, offset: gradients + entry.offset * 4 };
+      const place = { base: Base.absolute, offset: compiled.gradients + entry.offset * 4 };
       graph.layer = entry.layer.name;
       const into = graph.leaf(entry.shape, `d ${entry.key}`, place);
       if (!g) {
@@ -357,40 +330,25 @@ class ProgramBuilder {
         graph.kept.add(g);
       }
     });
-    this.inputGradients = inputs.map((x) => found.get(x));
-    for (const g of this.inputGradients) if (g) graph.kept.add(g);
+    built.inputGradients = asked.map((x) => found.get(x));
+    for (const g of built.inputGradients) if (g) graph.kept.add(g);
+    if (spec.accumulate) for (const update of updates) update(); // of a copy, which update() puts in force
   }
 
-  #penaltyGradient({ gradients, segments, segmentCount }: Compiled): void {
-    const floats = this.state.structure.parameterFloats;
-    penaltyGradient(
-      [
-        this.#absolute([floats], "gradients", gradients),
-        this.#block("parameters", floats),
-        this.#absolute([segmentCount, 8], "segments", segments),
-      ],
-      {},
-    );
-  }
-
-  #update(compiled: Compiled): void {
-    const { graph } = this;
-    const floats = this.state.structure.parameterFloats;
-    const { clipNorm, clipValue, optimizer } = compiled;
+  function update(): void {
+    const { config, plan, slots } = compiled;
+    const { clipNorm, clipValue = 0 } = config;
     graph.apply(guard, [], {});
-    const gradients = this.#absolute([floats], "gradients", compiled.gradients);
-    const parameters = this.#block("parameters", floats);
-    const segments = this.#absolute([compiled.segmentCount, 8], "segments", compiled.segments);
-    const factor =
-      clipNorm && floats ? clip([gradients, parameters, segments], { clipNorm, clipValue: clipValue ?? 0 }) : null;
-    const slots = [0, 1, 2].map((i) => {
-      const address = compiled.slots[i];
-      return address ? this.#absolute([floats], `optimizer/${optimizer.plan.slots[i]}`, address) : null;
-    });
-    optimizerStep([parameters, ...slots, gradients, segments, factor], {
-      ...optimizer.plan.step,
-      clipValue: clipValue ?? 0,
-    });
-    for (const update of this.#updates) update();
+    const [w, g, table] = [block(), gradients(), segments()];
+    const factor = clipNorm && floats ? clip([g, w, table], { clipNorm, clipValue }) : null;
+    const moments = [0, 1, 2].map((i) =>
+      slots[i] ? absolute([floats], `optimizer/${plan.slots[i]}`, slots[i]) : null,
+    );
+    optimizerStep([w, ...moments, g, table, factor], { ...plan.step, clipValue });
+    if (!spec.accumulate) for (const update of updates) update();
+    else if (updates.length) {
+      const moved = graph.leaf([structure.statisticFloats], "statistics", { base: Base.statistics, offset: 0 });
+      copy([absolute(moved.shape, "statistics", state.statistics), moved], {});
+    }
   }
 }

@@ -88,7 +88,10 @@ class Progress implements StatefulCallback {
     this.#validation = Object.fromEntries(Object.entries(logs).filter(([name]) => name.startsWith("val")));
     this.#step = this.#plan.steps ?? this.#step;
     if (terminal.isTTY) this.#live(logs, this.#left(now));
-    else terminal.write(`${[this.#count(), ...this.#figures(logs), this.#left(now)].filter(Boolean).join("  ")}\n`);
+    else {
+      const parts = [this.#count(), ...this.#figures(logs), this.#rate(), this.#left(now)];
+      terminal.write(`${parts.filter(Boolean).join("  ")}\n`);
+    }
   }
 
   onTrainEnd(logs: Partial<Logs>): void {
@@ -105,12 +108,18 @@ class Progress implements StatefulCallback {
     this.#written = performance.now();
     this.#open = true;
     const head = this.#count();
-    const room = terminal.columns - 1 - head.length - 4;
-    let tail = [...this.#figures({ ...this.#validation, ...logs }), time].filter(Boolean).join("  ");
-    if (room - tail.length < NARROWEST) tail = shorter(tail);
-    const width = Math.min(this.#width, room - tail.length);
+    const columns = terminal.columns - 1;
+    const room = columns - head.length - 2;
+    const figures = this.#figures({ ...this.#validation, ...logs });
+    const rate = this.#rate();
+    let tail = [...figures, rate, time].filter(Boolean).join("  ");
+    if (room - tail.length - 2 < NARROWEST) tail = shorter(tail);
+    // what does not fit is left out, not cut
+    for (const parts = [...figures, time]; tail.length > room && parts.length; parts.pop())
+      tail = shorter(parts.filter(Boolean).join("  "));
+    const width = Math.min(this.#width, room - tail.length - 2);
     const bar = width > 0 ? `  ${this.#bar(width)}` : "";
-    terminal.write(`\r\x1b[K${`${head}${bar}  ${tail}`.slice(0, terminal.columns - 1)}`);
+    terminal.write(`\r\x1b[K${`${head}${bar}  ${tail}`.slice(0, columns)}`);
   }
 
   #count(): string {
@@ -139,10 +148,14 @@ class Progress implements StatefulCallback {
       else training.push(`${name} ${figure(name, value)}`);
     }
     if (validation.length) training.push(`validation ${validation.join(", ")}`);
-    if (this.#elapsed === 0) return training;
+    return training;
+  }
+
+  #rate(): string {
+    if (this.#elapsed === 0) return "";
     const known = this.#plan.examples !== undefined;
     const rate = (1000 * (known ? this.#examples : this.#step)) / this.#elapsed;
-    return [...training, `${thousands(rate)} ${known ? "examples" : "updates"}/s`];
+    return `${thousands(rate)} ${known ? "examples" : "updates"}/s`;
   }
 
   #left(now: number): string {

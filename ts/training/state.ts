@@ -10,26 +10,21 @@ import { type Disposable, nextStream, type Runtime } from "../runtime/runtime";
 import type { Examples } from "./batch";
 import type { CallbackState } from "./callbacks";
 import { Lane } from "./lane";
-import { buildProgram, keyOf, type Program, type ProgramSpec } from "./program";
-import type { PackedWeights } from "./snapshot";
-import type { Structure } from "./structure";
+import { BARE, buildProgram, keyOf, type Program, type ProgramSpec } from "./program";
+import type { Entry, Structure } from "./structure";
+import type { Weights } from "./weights";
 
 /** A compiled model's optimizer, losses and metrics, and the memory that they need. */
 export interface Compiled {
   /** As `compile` was given it, made complete: what a file keeps. */
   config: CompileConfig;
-  optimizer: { config: Built; plan: OptimizerPlan };
+  plan: OptimizerPlan;
   losses: { name: string; config: Built; definition: LossDefinition; weight: number }[];
   metrics: { name: string; output: number; config: Built; definition: MetricDefinition }[];
-  clipNorm: number | undefined;
-  clipValue: number | undefined;
-  /** Whether any parameter has a penalty. */
-  penalised: boolean;
   /** Addresses. */
   gradients: number;
   slots: (number | undefined)[];
   segments: number;
-  segmentCount: number;
 }
 
 export interface CompileConfig {
@@ -42,9 +37,6 @@ export interface CompileConfig {
 }
 
 export type LaneName = "training" | "evaluation" | "prediction";
-
-/** Outputs whose losses may have a denominator of their own. */
-const OUTPUTS = 8;
 
 export const disposedError = (name: string) => new DownhillError("state", `${name}: disposed`);
 
@@ -67,14 +59,14 @@ export class ModelState implements Disposable {
   /** An evaluation is within a batch: its lane is taken. */
   evaluating = false;
   /** What the callbacks of the last fit know. */
-  callbackStates: CallbackState[] = [];
+  callbackStates: () => CallbackState[] = () => [];
   /** The weights that the last fit ended with, where a callback put others in force: resumed training goes on from them. */
-  lastWeights: PackedWeights | undefined;
+  lastWeights: Weights | undefined;
   disposed = false;
   readonly activities: number;
   /** What trainOnBatch ran last: a loop over batches of one kind finds it here. */
   lastBatch: { examples: Examples; program: Program; changes: number } | undefined;
-  readonly #trainable: boolean[] = [];
+  #trainable: boolean[] = [];
   readonly #lanes = new Map<LaneName, Lane>();
 
   constructor(
@@ -89,31 +81,25 @@ export class ModelState implements Disposable {
     this.activities = structure.calls.filter(({ layer }) => layer.config["activityRegularizer"]).length;
     const { heap } = runtime;
     const { parameterFloats, statisticFloats } = structure;
+    // errors of memory name the layer with the most parameters
+    const largest = structure.parameters.reduce<Entry | undefined>(
+      (a, b) => (a && a.size >= b.size ? a : b),
+      undefined,
+    );
     try {
-      this.parameters = heap.allocate(parameterFloats * 4, this.#largest());
-      this.statistics = heap.allocate(statisticFloats * 4, name);
+      this.parameters = heap.allocate(parameterFloats * 4, largest?.layer.name ?? name);
+      this.statistics = heap.allocate(statisticFloats * 8, name); // and a copy that batches of a group move
       heap.clear(this.parameters, parameterFloats * 4);
       heap.clear(this.statistics, statisticFloats * 4);
-      this.#run({ kind: "initialize", rows: 1, inputs: [], targets: [], training: false, accumulate: 0 });
+      const lane = this.lane("training");
+      this.prepare(lane);
+      runtime.run(this.program(lane, { ...BARE, kind: "initialize" }).all);
+      lane.forget();
     } catch (error) {
       this.dispose();
       throw error;
     }
     runtime.residents.add(this);
-  }
-
-  /** For errors of memory: the layer with the most parameters. */
-  #largest(): string {
-    let largest = this.structure.parameters[0];
-    for (const entry of this.structure.parameters) if (entry.size > (largest?.size ?? 0)) largest = entry;
-    return largest ? largest.layer.name : this.name;
-  }
-
-  #run(spec: ProgramSpec): void {
-    const lane = this.lane("training");
-    this.prepare(lane);
-    this.runtime.run(this.program(lane, spec).all);
-    lane.forget();
   }
 
   /** Throws where the model can do nothing any more. */
@@ -145,7 +131,6 @@ export class ModelState implements Disposable {
       const high = Math.floor(this.seed / 2 ** 32);
       lane.set(State.stream, (this.stream ^ Math.imul(high, 0x9e3779b9)) >>> 0);
       lane.set(State.parameters, this.parameters);
-      lane.set(State.statistics, this.statistics);
       this.compiled?.losses.forEach(({ weight }, i) => {
         this.runtime.heap.f32[(lane!.report >>> 2) + 4 + 4 * i + 3] = weight;
       });
@@ -180,32 +165,33 @@ export class ModelState implements Disposable {
   /** Whether a layer was frozen or freed since the last time, or nothing was written yet. */
   trainableChanged(): boolean {
     const { layers } = this.structure;
-    let changed = this.#trainable.length !== layers.length;
-    for (let i = 0; i < layers.length; i++) {
-      if (this.#trainable[i] !== layers[i]!.trainable) changed = true;
-      this.#trainable[i] = layers[i]!.trainable;
-    }
-    if (changed) this.lastBatch = undefined;
-    return changed;
+    const before = this.#trainable;
+    if (before.length === layers.length && layers.every(({ trainable }, i) => trainable === before[i])) return false;
+    this.#trainable = layers.map(({ trainable }) => trainable);
+    this.lastBatch = undefined;
+    return true;
   }
 
   /** The segment table is not what it was: write it before the next step. */
   forgetTrainable(): void {
-    this.#trainable.length = 0;
+    this.#trainable = [];
+  }
+
+  /** Counts an update; weights that a callback has set aside are no longer the last ones. */
+  updated(): void {
+    this.step++;
+    this.lastWeights = undefined;
   }
 
   /** Sets the words of the state block that a pass begins with. */
   prepare(lane: Lane): void {
     const { u32, f32 } = this.runtime.heap;
     const at = lane.state >>> 2;
-    u32[at + State.halt] = 0;
+    u32[at + State.statistics] = this.statistics;
+    u32[at + State.halt] = u32[at + State.row] = 0;
     u32[at + State.step] = this.step;
-    u32[at + State.pass] = 0;
-    u32[at + State.row] = 0;
-    u32[at + State.indices] = 0;
-    u32[at + State.firstRow] = 0;
     f32[at + State.penaltyScale] = 1;
-    for (let output = 0; output < OUTPUTS; output++) u32[at + State.denominators + output] = 0;
+    u32.fill(0, at + State.denominators, at + State.sources);
   }
 
   dispose(): void {

@@ -3,6 +3,7 @@
 import { Halt, State, Status } from "../../assembly/isa";
 import { type CoreArray, checkFinite } from "../data/arrays";
 import { DownhillError } from "../errors";
+import { turn } from "../runtime/turn";
 import { rateAt } from "../schedules/schedules";
 import { type Examples, stage } from "./batch";
 import { writeSegments } from "./compile";
@@ -36,42 +37,36 @@ export function programFor(
   return state.program(lane, { kind, rows, inputs, targets, training, accumulate });
 }
 
-/** Whether the run ended; a number that is not finite in the data is an error, in the objective an answer. */
-export function outcome(lane: Lane, status: Status, who: string, examples?: Examples): "done" | "numeric" {
+/** Whether the objective is finite; where a number in the data is not, that is an error. */
+export function outcome(lane: Lane, status: Status, who: string, { columns, inputs }: Examples): boolean {
   const halt = lane.get(State.halt);
-  if (halt === Halt.data && status !== Status.poisoned) throw notFinite(who, examples);
-  return status === Status.halted || halt === Halt.numeric ? "numeric" : "done";
-}
-
-function notFinite(who: string, examples?: Examples): DownhillError {
-  for (const { slot, data, size } of examples?.columns ?? []) {
-    if (slot < examples!.inputs.length) checkFinite(`${who}: x`, data as CoreArray, size);
+  if (halt === Halt.data && status !== Status.poisoned) {
+    for (const { data, size } of columns.slice(0, inputs.length)) checkFinite(`${who}: x`, data as CoreArray, size);
+    throw new DownhillError("data", `${who}: x: expected finite numbers`);
   }
-  return new DownhillError("data", `${who}: x: expected finite numbers`);
+  return status !== Status.halted && halt !== Halt.numeric;
 }
 
 /** The error of a step whose loss is not finite. */
-export function numericError(who: string, lane: Lane): DownhillError {
-  return new DownhillError("numeric", `${who}: the loss is ${lane.reported(0)}; nothing was updated`);
-}
+export const numericError = (who: string, lane: Lane): DownhillError =>
+  new DownhillError("numeric", `${who}: the loss is ${lane.reported(0)}; weights are those of the step before`);
 
-/** Runs all of a program on staged examples, at once. */
-export function runStaged(state: ModelState, lane: Lane, program: Program, examples: Examples): Status {
+/** Runs all of a program on examples, at once; tells whether the objective is finite. */
+export function runStaged(state: ModelState, lane: Lane, program: Program, examples: Examples, who: string): boolean {
   stage(lane, examples, 0, examples.rows);
-  return state.runtime.run(program.all);
+  return outcome(lane, state.runtime.run(program.all), who, examples);
 }
 
-/** Slices of a fit or evaluation: how long the event loop has waited. */
-export class Pace {
-  #since = performance.now();
-
-  constructor(readonly turn: () => Promise<void>) {}
-
-  /** Lets the event loop have its turn where it has waited for 4 ms: with a slice of 8 ms on top, 12. Undefined where it has not. */
-  pause(): Promise<void> | undefined {
-    if (performance.now() - this.#since < 4) return undefined;
-    return this.turn().then(() => {
-      this.#since = performance.now();
-    });
-  }
+/**
+ * Slices of a fit or evaluation: a function that lets the event loop have its turn where it has waited for 4 ms (with a
+ * slice of 8 ms on top, 12). Undefined where it has not.
+ */
+export function pace(): () => Promise<void> | undefined {
+  let since = performance.now();
+  return () =>
+    performance.now() - since < 4
+      ? undefined
+      : turn().then(() => {
+          since = performance.now();
+        });
 }

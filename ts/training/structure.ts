@@ -1,7 +1,7 @@
 // A model's structure: which layers are called in which order, what they are named, and where each parameter lies in
 // the block.
 
-import { argumentError, DownhillError } from "../errors";
+import { argumentError, wrong } from "../errors";
 import { type Shape, sizeOf } from "../graph/graph";
 import {
   type Call,
@@ -10,16 +10,12 @@ import {
   type LayerDefinition,
   layerDefinition,
   type ParameterSpec,
-  Symbolic,
+  type Symbolic,
 } from "../layers/layer";
-import { check, name } from "../options";
+import { isRecord } from "../options";
 
 /** Parameters begin on cache lines. */
 const ALIGN_FLOATS = 16;
-
-/** What the state block has room for: a source each input, two each output, a denominator each output. */
-const MAX_INPUTS = 16;
-const MAX_OUTPUTS = 8;
 
 /** How inputs or outputs are given: one, a list, or by name. */
 export type Form = "one" | "list" | "record";
@@ -77,55 +73,43 @@ export interface Structure {
   layers: ModelLayer[];
   /** In the order in which they are computed. */
   calls: { call: Call; layer: ModelLayer }[];
+  /** Layer by layer; which of them are parameters, and which are statistics. */
+  entries: Entry[];
   parameters: Entry[];
   statistics: Entry[];
   parameterFloats: number;
   statisticFloats: number;
 }
 
-export type Ports = Symbolic | readonly Symbolic[] | Readonly<Record<string, Symbolic>>;
-
-function readPorts(what: string, given: Ports): { form: Form; ports: [string, Symbolic][] } {
-  const form: Form = given instanceof Symbolic ? "one" : Array.isArray(given) ? "list" : "record";
-  if (typeof given !== "object" || given === null)
-    throw argumentError(
-      "functional",
-      `${what} to be what input() or a layer returned, a list or a record of them`,
-      given,
-    );
-  const ports: [string, Symbolic][] =
-    form === "one"
-      ? [["", given as Symbolic]]
-      : form === "list"
-        ? (given as Symbolic[]).map((value) => ["", value])
-        : Object.entries(given as Record<string, Symbolic>);
-  if (ports.length === 0) throw argumentError("functional", `at least one of ${what}`, given);
-  for (const [key, value] of ports) {
-    if (form === "record") check("functional", `a name in ${what}`, name(), key);
-    if (!(value instanceof Symbolic))
-      throw argumentError("functional", `${what}${key && `.${key}`} to be what input() or a layer returned`, value);
-  }
-  return { form, ports };
+/** How inputs or outputs were given, their names (perhaps empty) and values. */
+export interface NamedPorts {
+  form: Form;
+  ports: [string, Symbolic][];
 }
 
-/** Finds the layers between inputs and outputs, names them, and lays their parameters out. */
-export function structureOf(given: { inputs: Ports; outputs: Ports }): Structure {
-  const inputs = readPorts("inputs", given.inputs);
-  const outputs = readPorts("outputs", given.outputs);
-  for (const [what, { ports }, most] of [
-    ["inputs", inputs, MAX_INPUTS],
-    ["outputs", outputs, MAX_OUTPUTS],
-  ] as const)
-    if (ports.length > most) throw argumentError("functional", `at most ${most} ${what}`, ports.length);
-  const sources = new Set(inputs.ports.map(([, value]) => value));
-  for (const [, value] of inputs.ports)
-    if (value.inputName === undefined)
-      throw argumentError("functional", "inputs to come from input()", "a layer's output");
-  if (sources.size < inputs.ports.length) throw argumentError("functional", "inputs to differ", "one of them twice");
+export type Ports = Symbolic | readonly Symbolic[] | Readonly<Record<string, Symbolic>>;
 
+/**
+ * One value for each port: `given` itself where it is `one`, else a list in their order or a record by their names.
+ * `form`: which of the two it must be.
+ */
+export function splitPorts(who: string, ports: readonly Port[], given: unknown, one: boolean, form?: Form): unknown[] {
+  if (one) return [given];
+  const names = ports.map(({ name }) => name);
+  if (form !== "record" && Array.isArray(given) && given.length === names.length) return [...given];
+  if (form !== "list" && isRecordOf(names, given)) return names.map((name) => given[name]);
+  throw argumentError(who, `a ${form ?? "list or record"} of one for each of ${names.join(", ")}`, given);
+}
+
+/** Whether it is a record without other keys than `names`. */
+export const isRecordOf = (names: string[], given: unknown): given is Record<string, unknown> =>
+  isRecord(given) && !ArrayBuffer.isView(given) && Object.keys(given).every((key) => names.includes(key));
+
+/** Finds the layers between inputs and outputs, names them, and lays their parameters out. */
+export function structureOf(inputs: NamedPorts, outputs: NamedPorts): Structure {
   const calls = collectCalls(
     outputs.ports.map(([, value]) => value),
-    sources,
+    inputs.ports.map(([, value]) => value),
   );
   const inputNames = inputs.form === "record" ? [] : inputs.ports.map(([, value]) => value.inputName || undefined);
   const layers = nameLayers(calls, inputNames);
@@ -143,6 +127,7 @@ export function structureOf(given: { inputs: Ports; outputs: Ports }): Structure
     outputForm: outputs.form,
     layers,
     calls: calls.map((call) => ({ call, layer: byLayer.get(call.layer)! })),
+    entries: [],
     parameters: [],
     statistics: [],
     parameterFloats: 0,
@@ -153,11 +138,11 @@ export function structureOf(given: { inputs: Ports; outputs: Ports }): Structure
 }
 
 /** The calls that the outputs need, in the order in which they were made: inputs of a call come before it. */
-function collectCalls(outputs: Symbolic[], sources: Set<Symbolic>): Call[] {
+function collectCalls(outputs: Symbolic[], sources: Symbolic[]): Call[] {
   const calls = new Set<Call>();
   const open = [...outputs];
   for (let value = open.pop(); value; value = open.pop()) {
-    if (sources.has(value)) continue;
+    if (sources.includes(value)) continue;
     if (!value.call)
       throw argumentError(
         "functional",
@@ -182,20 +167,24 @@ function nameLayers(calls: Call[], given: (string | undefined)[]): ModelLayer[] 
   }
   const counts = new Map<string, number>();
   return layers.map((layer) => {
-    let name = layer.config["name"] as string | undefined;
-    while (name === undefined) {
-      const number = (counts.get(layer.config.type) ?? 0) + 1;
-      counts.set(layer.config.type, number);
-      if (!taken.has(`${layer.config.type}_${number}`)) name = `${layer.config.type}_${number}`;
-    }
-    taken.add(name);
-    return new ModelLayer(name, layer, layerDefinition(layer));
+    const { name, type } = layer.config as { name?: string; type: string };
+    if (name !== undefined) return new ModelLayer(name, layer, layerDefinition(layer));
+    const number = freeNumber(type, (counts.get(type) ?? 0) + 1, taken);
+    counts.set(type, number);
+    return new ModelLayer(`${type}_${number}`, layer, layerDefinition(layer));
   });
 }
 
+/** The first number from `from` on that makes a name of `kind` which is not taken; takes it. */
+function freeNumber(kind: string, from: number, taken: Set<string>): number {
+  let number = from;
+  while (taken.has(`${kind}_${number}`)) number++;
+  taken.add(`${kind}_${number}`);
+  return number;
+}
+
 /** The error of a name that two layers or inputs of a model have. */
-export const nameTwice = (name: string) =>
-  new DownhillError("argument", `${name}: expected unique names, got it twice`);
+export const nameTwice = (name: string) => wrong("argument", name, "unique names", "it twice");
 
 function namePorts(
   kind: string,
@@ -204,8 +193,8 @@ function namePorts(
   taken = new Set<string>(),
 ): Port[] {
   return ports.map(([key, value], i) => {
-    let name = key || natural(value) || `${kind}_${i + 1}`;
-    for (let k = i; !key && taken.has(name); ) name = `${kind}_${++k}`;
+    let name = key || natural(value);
+    if (!name || (!key && taken.has(name))) name = `${kind}_${freeNumber(kind, i + 1, taken)}`;
     taken.add(name);
     return { name, value };
   });
@@ -222,6 +211,7 @@ function layOut(structure: Structure, layer: ModelLayer): void {
     const entry = { key: `${layer.name}/${parameter}`, shape: spec.shape, size, offset: structure[block], spec, layer };
     structure[block] += Math.ceil(size / ALIGN_FLOATS) * ALIGN_FLOATS;
     layer.entries.push(entry);
+    structure.entries.push(entry);
     (spec.statistic ? structure.statistics : structure.parameters).push(entry);
   }
 }

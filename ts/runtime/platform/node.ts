@@ -1,8 +1,8 @@
 // What Node has: files and worker threads.
 
-import { open, readFile as read, readdir, rename, rm } from "node:fs/promises";
+import { open, readFile as read, readdir, rename, rm, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { DownhillError } from "../../errors";
 import { fetchBytes } from "./fetch";
@@ -73,7 +73,7 @@ let writes = 0;
 /**
  * Writes a file so that `path` holds either all of its old content or all of the new, whenever the process or the
  * machine dies: a temporary file beside it, synced, takes its name; then the folder is synced. A failure leaves `path`
- * as it was and no temporary file.
+ * as it was and no temporary file; one that a killed process left is swept by a later write to the same path.
  */
 export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.${process.pid}-${writes++}.tmp`;
@@ -85,6 +85,31 @@ export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => {});
     throw failure("write", path, cause);
+  }
+  await sweep(path).catch(() => {}); // the write is done, whatever comes of that
+}
+
+/** Nobody writes for so long, in milliseconds: a process that looks dead may be alive on another machine or in another container. */
+const STALE = 600_000;
+
+/** Removes temporary files of `path` that nobody has written to for long and whose process has ended. */
+async function sweep(path: string): Promise<void> {
+  const folder = dirname(path);
+  const prefix = `${basename(path)}.`;
+  for (const name of await readdir(folder)) {
+    const pid = name.startsWith(prefix) && /^(\d+)-\d+\.tmp$/.exec(name.slice(prefix.length))?.[1];
+    if (!pid || isAlive(Number(pid))) continue;
+    const file = join(folder, name);
+    const stale = async () => Date.now() - (await stat(file)).mtimeMs > STALE;
+    if (await stale().catch(() => false)) await rm(file).catch(() => {}); // another may be sweeping too
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0); // signal 0 only asks
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== "ESRCH"; // another user's process may not be asked
   }
 }
 

@@ -1,0 +1,213 @@
+// The debug build's second look at each instruction before it runs: ts/graph/verify.ts has held the tape against its plan
+// when it was made; this holds the words against what they must be now. It sees where blocks begin, not how long they are.
+// The other builds hold nothing of it.
+
+import {
+  Accumulate,
+  Accuracy,
+  ActivityPenalty,
+  ActivityPenaltyBackward,
+  ActivityPenaltyReduce,
+  Base,
+  BatchNormBackward,
+  BatchNormBackwardCombine,
+  BatchNormBackwardSums,
+  BatchNormCombine,
+  BatchNormForward,
+  BatchNormMoments,
+  BatchNormMoving,
+  BiasAdd,
+  Binary,
+  ClipFactor,
+  ColumnSums,
+  Copy,
+  Dropout,
+  ElementLoss,
+  ElementLossBackward,
+  Fault,
+  Fill,
+  Gather,
+  Gemm,
+  GradientNorm,
+  Header,
+  MeanLoss,
+  MeanLossBackward,
+  Mode,
+  MovingAverage,
+  Objective,
+  Op,
+  OptimizerStep,
+  Orthogonal,
+  PenaltyGradient,
+  PenaltySums,
+  Prelu,
+  PreluBackward,
+  Random,
+  ReduceRows,
+  Shuffle,
+  Softmax,
+  SoftmaxBackward,
+  SoftmaxCrossEntropy,
+  SoftmaxCrossEntropyBackward,
+  State,
+  Unary,
+  UnaryBackward,
+} from "./isa";
+
+/** The host throws, naming the instruction at `at`. */
+export declare function refused(at: usize, fault: Fault): void;
+
+/** For each opcode how many of its first operands are addresses, and its last operand. */
+function slots(op: i32): u32 {
+  switch (op) {
+    case Op.guard:
+      return pack(0, -1);
+    case Op.gather:
+      return pack(Gather.slot, Gather.offset);
+    case Op.shuffle:
+      return pack(Shuffle.n, Shuffle.op);
+    case Op.fill:
+      return pack(Fill.n, Fill.value);
+    case Op.copy:
+      return pack(Copy.n, Copy.n);
+    case Op.accumulate:
+      return pack(Accumulate.n, Accumulate.n);
+    case Op.randomUniform:
+    case Op.randomNormal:
+    case Op.truncatedNormal:
+      return pack(Random.n, Random.b);
+    case Op.orthogonal:
+      return pack(Orthogonal.rows, Orthogonal.gain);
+    case Op.gemm:
+      return pack(Gemm.m, Gemm.workspaceBytes);
+    case Op.columnSums:
+      return pack(ColumnSums.m, ColumnSums.chunkRows);
+    case Op.reduceRows:
+      return pack(ReduceRows.chunks, ReduceRows.n);
+    case Op.biasAdd:
+      return pack(BiasAdd.m, BiasAdd.n);
+    case Op.add:
+    case Op.subtract:
+    case Op.multiply:
+      return pack(Binary.n, Binary.n);
+    case Op.prelu:
+      return pack(Prelu.rows, Prelu.channels);
+    case Op.preluBackward:
+      return pack(PreluBackward.rows, PreluBackward.chunkRows);
+    case Op.softmax:
+      return pack(Softmax.rows, Softmax.n);
+    case Op.softmaxBackward:
+      return pack(SoftmaxBackward.rows, SoftmaxBackward.n);
+    case Op.dropout:
+      return pack(Dropout.n, Dropout.rate);
+    case Op.batchNormMoments:
+      return pack(BatchNormMoments.rows, BatchNormMoments.chunkRows);
+    case Op.batchNormCombine:
+      return pack(BatchNormCombine.rows, BatchNormCombine.epsilon);
+    case Op.batchNormMoving:
+      return pack(BatchNormMoving.channels, BatchNormMoving.epsilon);
+    case Op.batchNormForward:
+      return pack(BatchNormForward.rows, BatchNormForward.relu);
+    case Op.batchNormBackwardSums:
+      return pack(BatchNormBackwardSums.rows, BatchNormBackwardSums.relu);
+    case Op.batchNormBackwardCombine:
+      return pack(BatchNormBackwardCombine.rows, BatchNormBackwardCombine.frozen);
+    case Op.batchNormBackward:
+      return pack(BatchNormBackward.rows, BatchNormBackward.relu);
+    case Op.movingAverage:
+      return pack(MovingAverage.n, MovingAverage.momentum);
+    case Op.softmaxCrossEntropy:
+      return pack(SoftmaxCrossEntropy.rows, SoftmaxCrossEntropy.smoothing);
+    case Op.softmaxCrossEntropyBackward:
+      return pack(SoftmaxCrossEntropyBackward.rows, SoftmaxCrossEntropyBackward.smoothing);
+    case Op.binaryCrossEntropy:
+    case Op.meanSquaredError:
+      return pack(ElementLoss.rows, ElementLoss.option);
+    case Op.binaryCrossEntropyBackward:
+    case Op.meanSquaredErrorBackward:
+      return pack(ElementLossBackward.rows, ElementLossBackward.option);
+    case Op.meanLoss:
+      return pack(MeanLoss.rows, MeanLoss.output);
+    case Op.meanLossBackward:
+      return pack(MeanLossBackward.rows, MeanLossBackward.output);
+    case Op.accuracy:
+      return pack(Accuracy.rows, Accuracy.kind);
+    case Op.activityPenalty:
+      return pack(ActivityPenalty.n, ActivityPenalty.l2);
+    case Op.activityPenaltyReduce:
+      return pack(ActivityPenaltyReduce.chunks, ActivityPenaltyReduce.rows);
+    case Op.activityPenaltyBackward:
+      return pack(ActivityPenaltyBackward.n, ActivityPenaltyBackward.l2);
+    case Op.penaltySums:
+      return pack(PenaltySums.segmentCount, PenaltySums.floats);
+    case Op.penaltyGradient:
+      return pack(PenaltyGradient.segmentCount, PenaltyGradient.floats);
+    case Op.objective:
+      return pack(Objective.lossCount, Objective.chunks);
+    case Op.gradientNorm:
+      return pack(GradientNorm.segmentCount, GradientNorm.clipValue);
+    case Op.clipFactor:
+      return pack(ClipFactor.chunks, ClipFactor.clipNorm);
+    case Op.sgdStep:
+    case Op.adagradStep:
+    case Op.rmspropStep:
+    case Op.adamStep:
+      return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
+  }
+  // what is left are functions of one number; from relu on each has its derivative behind it
+  const derivative = op >= Op.relu && op <= Op.softplusBackward && ((op - Op.relu) & 1) == 1;
+  return derivative ? pack(UnaryBackward.n, UnaryBackward.alpha) : pack(Unary.n, Unary.beta);
+}
+
+function pack(pointers: i32, last: i32): u32 {
+  return (pointers << 8) | (last + 1);
+}
+
+/** Stops the run where the instruction at `at`, of those from `from` up to `to`, is not what it must be. */
+export function check(at: usize, from: usize, to: usize): void {
+  const fault = faultOf(at, from, to);
+  if (fault == Fault.none) return;
+  refused(at, fault);
+  unreachable();
+}
+
+function faultOf(at: usize, from: usize, to: usize): Fault {
+  const end = (<usize>memory.size()) << 16;
+  if (at & 3 || at < __heap_base || to > end || to - at < (<usize>Header.args) << 2) return Fault.header;
+  const op = load<i32>(at);
+  if (op < 0 || op >= Op.count) return Fault.opcode;
+  const known = slots(op);
+  const words = Header.args + (known & 0xff);
+  if (load<u32>(at, Header.words << 2) != words || to - at < (<usize>words) << 2) return Fault.length;
+  if (load<u32>(at, Header.mode << 2) > <u32>Mode.team) return Fault.mode;
+  const state = <usize>load<u32>(at, Header.state << 2);
+  if (state & 3 || state < __heap_base || state > end - (State.words << 2) || load<u32>(state)) return Fault.state;
+  for (let slot: u32 = 0; slot < known >> 8; slot++) {
+    const fault = addressFault(load<u32>(at + ((Header.args + slot) << 2)), state, end);
+    if (fault != Fault.none) return fault;
+    const address = addressOf(load<u32>(at + ((Header.args + slot) << 2)), state);
+    if (address >= from && address < to) return Fault.address;
+  }
+  return Fault.none;
+}
+
+function addressOf(operand: u32, state: usize): u64 {
+  return <u64>load<u32>(state + ((<usize>operand & 3) << 2)) + (operand & ~3);
+}
+
+/** What is wrong with an address: outside memory, in the state block, or in a block that begins behind its own. */
+function addressFault(operand: u32, state: usize, end: usize): Fault {
+  if (operand == 0) return Fault.none; // absent
+  const base = operand & 3;
+  const block = load<u32>(state + ((<usize>base) << 2));
+  if (base != Base.absolute && block == 0) return Fault.base;
+  const address = addressOf(operand, state);
+  if (address < __heap_base || address > <u64>end - 4) return Fault.address;
+  if (address >= state && address < state + (State.words << 2)) return Fault.address;
+  if (base == Base.absolute) return Fault.none;
+  for (let other = <usize>Base.parameters; other <= <usize>Base.arena; other++) {
+    const start = load<u32>(state + (other << 2));
+    if (start > block && address >= start) return Fault.block;
+  }
+  return Fault.none;
+}
