@@ -157,19 +157,21 @@ export function readTargets(
 
   const [low, most] = index ? [0, classes - 1] : elementwise ? (range ?? [-FLOAT_MAX, FLOAT_MAX]) : [0, 1];
   const high = elementwise || index ? most : most + 1e-6; // probabilities are rounded
-  const data = index || given instanceof Float32Array ? given : Float32Array.from(given);
+  const data = index ? new Int32Array(given) : given instanceof Float32Array ? given : Float32Array.from(given);
   let complete = true;
   for (let i = 0; i < data.length; i++) {
-    const t = data[i]!;
-    if (t !== t || (index && t === -1)) complete = false;
-    else if (!(t >= low && t <= high && (!index || Number.isInteger(t)))) {
+    const t = index ? given[i]! : data[i]!;
+    if (t !== t || (index && t === -1)) {
+      complete = false;
+      if (index) data[i] = -1;
+    } else if (!(t >= low && t <= high && (!index || Number.isInteger(t)))) {
       const among = most === FLOAT_MAX ? "a finite target" : `a ${index ? "class" : "target"} in [${low}, ${most}]`;
       const expected = index ? `${among} (or -1: not labelled)` : among;
       throw badNumber(who, i, index ? 1 : size, expected, t);
     }
   }
   return {
-    data: index ? Int32Array.from(data, (t) => (t === t ? t : -1)) : (data as Float32Array),
+    data,
     kind: index ? LabelKind.index : LabelKind.rows,
     shape: index ? [] : rowShape,
     low,
@@ -237,11 +239,13 @@ export function weighClasses(
     factors[Number(key)] = factor;
   }
   const width = data.length / rows;
-  return Float32Array.from({ length: rows }, (_, i) => {
+  const out = new Float32Array(rows);
+  for (let i = 0; i < rows; i++) {
     let c = width > 1 ? 0 : data[i]!;
     for (let j = 1; j < width; j++) if (data[i * width + j]! > data[i * width + c]!) c = j;
-    return (weights ? weights[i]! : 1) * (factors[c] ?? 1);
-  });
+    out[i] = (weights ? weights[i]! : 1) * (factors[c] ?? 1);
+  }
+  return out;
 }
 
 /** Some rows of an array, in the order of `indices`. */
