@@ -1,8 +1,11 @@
 // Instantiation of the core: the one place that touches @assemblyscript/loader and the compiled bytes.
 
+import strict from "#core/strict.js";
+
+// above: what stands first in a bundle (see index.ts)
+
 import { instantiateSync } from "@assemblyscript/loader";
 import { inflateSync } from "fflate";
-import strict from "#core/strict.js";
 import type { Status } from "../../assembly/isa";
 
 /** The core's exports. Addresses come and go as unsigned numbers. */

@@ -1,10 +1,13 @@
 // A runtime: one core over one memory, perhaps with a thread team.
 
+import { type Core, embeddedModule, instantiate, loadModule } from "./core";
+
+// above: what stands first in a bundle (see index.ts)
+
 import { cores, mayBlock } from "#platform";
 import { Status } from "../../assembly/isa";
 import { argumentError, DownhillError } from "../errors";
 import { boolean, count, either, natural, oneOf, optional, or, readOptions, text } from "../options";
-import { type Core, embeddedModule, instantiate, loadModule } from "./core";
 import { ADDRESS_SPACE, Memory } from "./memory";
 import { Team } from "./team";
 
