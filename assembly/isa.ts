@@ -97,6 +97,7 @@ export const enum Team {
   resumeAt = 50, // where the leader stalled
   resumeTo = 51,
   resumeGeneration = 52,
+  looks = 53, // at a word, before who waits for it sleeps: 0.3 ns each
   words = 64,
 }
 

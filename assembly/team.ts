@@ -5,9 +5,6 @@
 
 import { Status, Team } from "./isa";
 
-/** Spins before a sleep: long enough for a neighbour's share to end, short enough where there is no second core. */
-const SPIN: u32 = 20000;
-
 /** A sleep of a waiting rank, in nanoseconds, after which it looks at the poison word again. */
 const SLEEP: i64 = 100_000_000;
 
@@ -36,7 +33,7 @@ function spin(address: usize, value: u32, looks: u32): bool {
 export function waitWhile(team: usize, word: i32, value: u32, ith: u32): Status {
   if (ASC_FEATURE_THREADS) {
     const address = team + ((<usize>word) << 2);
-    if (spin(address, value, SPIN)) return Status.done;
+    if (spin(address, value, load<u32>(team + (Team.looks << 2)))) return Status.done;
     if (ith == 0) {
       const patience = <i64>load<u32>(team + (Team.patience << 2)) * 1_000_000;
       if (atomic.load<u32>(team + (Team.poison << 2))) return Status.poisoned;

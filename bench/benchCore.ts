@@ -27,6 +27,7 @@ export class BenchCore extends BareCore {
     this.#team = this.buffer(Team.words);
     this.#team.u32.fill(0);
     this.#team.u32[Team.patience] = 1000;
+    this.#team.u32[Team.looks] = 400_000; // as ts/runtime/team.ts has it
   }
 
   static async open(host: Host, build: Build, threads: number): Promise<BenchCore> {
