@@ -22,7 +22,7 @@ const isNumberArray = (value: unknown): value is NumberArray =>
   !(value instanceof BigInt64Array) &&
   !(value instanceof BigUint64Array);
 
-const isNDArray = (value: unknown): value is NDArray<NumberArray> =>
+export const isNDArray = (value: unknown): value is NDArray<NumberArray> =>
   isObject(value) && "data" in value && "shape" in value;
 
 /** A typed array and its shape; `shape` undefined where a flat typed array implies it. */

@@ -6,6 +6,7 @@ import {
   type CoreArray,
   checkFinite,
   countLabels,
+  isNDArray,
   readArray,
   readRows,
   readTargets,
@@ -15,7 +16,7 @@ import {
   weighClasses,
 } from "../data/arrays";
 import { argumentError, wrong } from "../errors";
-import { sizeOf } from "../graph/graph";
+import { type Shape, sameShape, sizeOf } from "../graph/graph";
 import type { Lane } from "./lane";
 import { targetSlot } from "./program";
 import type { ModelState } from "./state";
@@ -27,6 +28,8 @@ interface Column {
   data: CoreArray | Int32Array;
   /** Elements a row. */
   size: number;
+  /** That it was given with; undefined for a flat array. */
+  shape?: Shape | undefined;
 }
 
 /** Examples, read and checked. */
@@ -69,7 +72,7 @@ export function readInputs(who: string, state: ModelState, x: unknown, finite = 
     if (finite) checkFinite(`${who}: x`, read.data, size);
     if (rows >= 0 && read.rows !== rows) throw wrong("shape", who, `${rows} examples in ${name}`, read.rows);
     rows = read.rows;
-    columns.push({ slot, data: toCore(read.data), size });
+    columns.push({ slot, data: toCore(read.data), size, shape: shapeOf(value) });
   });
   const types = columns.map(({ data }) => (data instanceof Uint8Array ? SourceType.uint8 : SourceType.float32));
   return { rows, columns, inputs: types, targets: [] };
@@ -109,7 +112,7 @@ export function readExamples(
       weight = weighClasses(`${who}: classWeight`, classWeight, target, rows, weight, classes);
     }
     const slot = targetSlot(inputs.length, output);
-    columns.push({ slot, data: target.data, size: sizeOf(target.shape) });
+    columns.push({ slot, data: target.data, size: sizeOf(target.shape), shape: shapeOf(value) });
     if (weight) columns.push({ slot: slot + 1, data: weight, size: 1 });
     target.weighted = weight !== undefined;
     targets.push(target);
@@ -117,18 +120,27 @@ export function readExamples(
   return examples;
 }
 
+const shapeOf = (given: unknown) => (isNDArray(given) ? given.shape.slice() : undefined);
+
+/** The numbers of what was given, where its shape is that of the column. */
+const numbersOf = ({ shape }: Column, given: unknown): unknown =>
+  isNDArray(given) ? shape && Array.isArray(given.shape) && sameShape(given.shape, shape) && given.data : given;
+
 /**
- * Puts new flat arrays in the place of those that `examples` was read from, where they are of the same kinds and lengths
- * and nothing is unusual about them; false otherwise, and then they are to be read. A training loop gives such arrays in
- * every step: nothing is allocated here.
+ * Puts new arrays in the place of those that `examples` was read from, where they are of the same kinds and sizes and
+ * nothing is unusual about them; false otherwise, and then they are to be read. A training loop gives such arrays in every
+ * step: nothing is allocated here.
  */
 export function refill({ columns, targets }: Examples, x: unknown, y: unknown): boolean {
-  const [input, target] = columns;
-  const [old] = targets;
-  if (columns.length !== 2 || !target || !old?.complete) return false;
-  if (!sameKind(input!.data, x) || !sameKind(old.data, y) || !allWithin(y, old)) return false;
-  input!.data = x;
-  target.data = old.data = y;
+  const input = columns[0];
+  const target = columns[1];
+  const old = targets[0];
+  if (columns.length !== 2 || !input || !target || !old?.complete) return false;
+  const inputs = numbersOf(input, x);
+  const labels = numbersOf(target, y);
+  if (!sameKind(input.data, inputs) || !sameKind(old.data, labels) || !allWithin(labels, old)) return false;
+  input.data = inputs;
+  target.data = old.data = labels;
   return true;
 }
 
@@ -177,11 +189,14 @@ export function stage(lane: Lane, { columns }: Examples, first: number, count: n
   let at = lane.stage(bytes);
   const { u32 } = lane.runtime.heap;
   for (const { slot, data, size } of columns) {
-    const rows = (from: number, n: number) => data.subarray(from * size, (from + n) * size);
     const rowBytes = size * data.BYTES_PER_ELEMENT;
     lane.set(State.sources + slot, at);
-    if (order) for (let r = 0; r < count; r++) put(lane, rows(u32[(order >>> 2) + first + r]!, 1), at + r * rowBytes);
-    else put(lane, count * size === data.length ? data : rows(first, count), at);
+    if (order)
+      for (let r = 0; r < count; r++) {
+        const from = u32[(order >>> 2) + first + r]! * size;
+        put(lane, data.subarray(from, from + size), at + r * rowBytes);
+      }
+    else put(lane, count * size === data.length ? data : data.subarray(first * size, (first + count) * size), at);
     at += aligned(count * rowBytes);
   }
   point(lane, 0, 0, count);

@@ -122,20 +122,21 @@ export class ModelState implements Disposable {
   }
 
   lane(name: LaneName): Lane {
-    let lane = this.#lanes.get(name);
-    if (!lane) {
-      const entries = this.compiled ? this.compiled.losses.length + this.activities + this.compiled.metrics.length : 0;
-      lane = new Lane(this.runtime, `${this.name} (${name})`, entries);
-      lane.set(State.seed, this.seed >>> 0);
-      // a seed beyond 32 bits takes its high word into the stream's
-      const high = Math.floor(this.seed / 2 ** 32);
-      lane.set(State.stream, (this.stream ^ Math.imul(high, 0x9e3779b9)) >>> 0);
-      lane.set(State.parameters, this.parameters);
-      this.compiled?.losses.forEach(({ weight }, i) => {
-        this.runtime.heap.f32[(lane!.report >>> 2) + 4 + 4 * i + 3] = weight;
-      });
-      this.#lanes.set(name, lane);
-    }
+    return this.#lanes.get(name) ?? this.#newLane(name);
+  }
+
+  #newLane(name: LaneName): Lane {
+    const entries = this.compiled ? this.compiled.losses.length + this.activities + this.compiled.metrics.length : 0;
+    const lane = new Lane(this.runtime, `${this.name} (${name})`, entries);
+    lane.set(State.seed, this.seed >>> 0);
+    // a seed beyond 32 bits takes its high word into the stream's
+    const high = Math.floor(this.seed / 2 ** 32);
+    lane.set(State.stream, (this.stream ^ Math.imul(high, 0x9e3779b9)) >>> 0);
+    lane.set(State.parameters, this.parameters);
+    this.compiled?.losses.forEach(({ weight }, i) => {
+      this.runtime.heap.f32[(lane.report >>> 2) + 4 + 4 * i + 3] = weight;
+    });
+    this.#lanes.set(name, lane);
     return lane;
   }
 
@@ -166,7 +167,9 @@ export class ModelState implements Disposable {
   trainableChanged(): boolean {
     const { layers } = this.structure;
     const before = this.#trainable;
-    if (before.length === layers.length && layers.every(({ trainable }, i) => trainable === before[i])) return false;
+    let same = before.length;
+    while (same > 0 && layers[same - 1]!.trainable === before[same - 1]) same--;
+    if (before.length === layers.length && same === 0) return false;
     this.#trainable = layers.map(({ trainable }) => trainable);
     this.lastBatch = undefined;
     return true;
