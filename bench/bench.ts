@@ -8,7 +8,7 @@
 // Read it so: a row's time is the median of its rounds; `of limit` is its share of what the machine can do at all,
 // measured in the same rounds (results are shares of `threads` times that for several threads); `vs JS` the times that it
 // is faster than the same work in plain JavaScript (js/). Rows marked `slow minute` were measured while a neighbour took
-// the machine: run them again. Speed is promised for Node 24, on an idle machine.
+// the machine, and so again in later passes; only a row's last line counts. Speed is promised for Node 24, on an idle machine.
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
