@@ -21,39 +21,28 @@ export function masked(dy: v128, centred: v128, scale: v128, beta: v128, relu: b
   return v128.and(dy, f32x4.gt(normalized(centred, scale, beta), f32x4.splat(0)));
 }
 
-/** y of the rows x … end. */
+/** y of the rows x … end, a multiple of four, in their first `wide` bytes, a multiple of 32. */
 // @ts-ignore: decorator
 @inline
-export function forwardRows(args: usize, x: usize, end: usize, rowBytes: usize, relu: bool): void {
+export function forwardRows(args: usize, x: usize, end: usize, rowBytes: usize, wide: usize, relu: bool): void {
   const shift = pointer(args, BatchNormForward.y) - pointer(args, BatchNormForward.x);
   const mean = pointer(args, BatchNormForward.mean);
   const inverseStd = pointer(args, BatchNormForward.inverseStd);
   const gamma = pointer(args, BatchNormForward.gamma);
   const beta = pointer(args, BatchNormForward.beta);
-  const wide = rowBytes & ~31;
-  for (; x + (rowBytes << 2) <= end; x += rowBytes << 2) {
-    let c: usize = 0;
-    for (; c < wide; c += 32) {
+  for (; x < end; x += rowBytes << 2) {
+    for (let c: usize = 0; c < wide; c += 32) {
       forwardLanes(x + c, rowBytes, shift, mean + c, inverseStd + c, gamma + c, beta + c, true, relu, true);
       const d = c + 16;
       forwardLanes(x + d, rowBytes, shift, mean + d, inverseStd + d, gamma + d, beta + d, true, relu, true);
     }
-    for (let width: usize = 0; c < rowBytes; c += width) {
-      width = c + 16 <= rowBytes ? 16 : 4;
-      forwardLanes(x + c, rowBytes, shift, mean + c, inverseStd + c, gamma + c, beta + c, width == 16, relu, true);
-    }
   }
-  for (; x < end; x += rowBytes)
-    for (let c: usize = 0, width: usize = 0; c < rowBytes; c += width) {
-      width = c + 16 <= rowBytes ? 16 : 4;
-      forwardLanes(x + c, rowBytes, shift, mean + c, inverseStd + c, gamma + c, beta + c, width == 16, relu, false);
-    }
 }
 
 /** y of one vector of channels: of the row at x, or of four. */
 // @ts-ignore: decorator
 @inline
-function forwardLanes(
+export function forwardLanes(
   x: usize, rowBytes: usize, shift: usize,
   mean: usize, inverseStd: usize, gamma: usize, beta: usize,
   whole: bool, relu: bool, four: bool,
@@ -77,10 +66,10 @@ function forwardRow(x: usize, shift: usize, mean: v128, scale: v128, beta: v128,
   storeLanes(x + shift, relu ? f32x4.pmax(y, f32x4.splat(0)) : y, whole);
 }
 
-/** dx of the rows dy … end. */
+/** dx of the rows dy … end, a multiple of four, in their first `wide` bytes, a multiple of 32. */
 // @ts-ignore: decorator
 @inline
-export function backwardRows(args: usize, dy: usize, end: usize, rowBytes: usize, relu: bool): void {
+export function backwardRows(args: usize, dy: usize, end: usize, rowBytes: usize, wide: usize, relu: bool): void {
   const xShift = pointer(args, BatchNormBackward.x) - pointer(args, BatchNormBackward.dy);
   const dxShift = pointer(args, BatchNormBackward.dx) - pointer(args, BatchNormBackward.dy);
   const mean = pointer(args, BatchNormBackward.mean);
@@ -88,30 +77,19 @@ export function backwardRows(args: usize, dy: usize, end: usize, rowBytes: usize
   const scale = pointer(args, BatchNormBackward.coefficients);
   const slope = scale + rowBytes;
   const offset = slope + rowBytes;
-  const wide = rowBytes & ~31;
-  for (; dy + (rowBytes << 2) <= end; dy += rowBytes << 2) {
-    let c: usize = 0;
-    for (; c < wide; c += 32) {
+  for (; dy < end; dy += rowBytes << 2) {
+    for (let c: usize = 0; c < wide; c += 32) {
       backwardLanes(dy + c, rowBytes, xShift, dxShift, mean + c, beta + c, scale + c, slope + c, offset + c, true, relu, true);
       const d = c + 16;
       backwardLanes(dy + d, rowBytes, xShift, dxShift, mean + d, beta + d, scale + d, slope + d, offset + d, true, relu, true);
     }
-    for (let width: usize = 0; c < rowBytes; c += width) {
-      width = c + 16 <= rowBytes ? 16 : 4;
-      backwardLanes(dy + c, rowBytes, xShift, dxShift, mean + c, beta + c, scale + c, slope + c, offset + c, width == 16, relu, true);
-    }
   }
-  for (; dy < end; dy += rowBytes)
-    for (let c: usize = 0, width: usize = 0; c < rowBytes; c += width) {
-      width = c + 16 <= rowBytes ? 16 : 4;
-      backwardLanes(dy + c, rowBytes, xShift, dxShift, mean + c, beta + c, scale + c, slope + c, offset + c, width == 16, relu, false);
-    }
 }
 
 /** dx of one vector of channels: of the row at dy, or of four. */
 // @ts-ignore: decorator
 @inline
-function backwardLanes(
+export function backwardLanes(
   dy: usize, rowBytes: usize, xShift: usize, dxShift: usize,
   mean: usize, beta: usize, scale: usize, slope: usize, offset: usize,
   whole: bool, relu: bool, four: bool,

@@ -27,7 +27,7 @@ import {
   BatchNormMoving,
 } from "../isa";
 import { ceilDiv, pointer, real, share, shareOf, size } from "../operands";
-import { backwardRows, forwardRows, masked, storeMoments } from "./batchNorm.micro";
+import { backwardLanes, backwardRows, forwardLanes, forwardRows, masked, storeMoments } from "./batchNorm.micro";
 import { loadLanes, multiplyAdd, storeLanes } from "./lanes.micro";
 
 /** Rows that one chain of additions goes through. */
@@ -221,21 +221,41 @@ export function batchNormForward(args: usize, ith: u32, nth: u32): void {
   const rows = size(args, BatchNormForward.rows);
   const rowBytes = size(args, BatchNormForward.channels) << 2;
   const relu = size(args, BatchNormForward.relu) != 0;
+  const wide = rowBytes & ~31;
   const first = x + share(rows, ith, nth) * rowBytes;
   for (let end = x + share(rows, ith + 1, nth) * rowBytes; end > first; ) {
     const p = blockBegin(first, end, rowBytes);
-    if (relu) forwardRelu(args, p, end, rowBytes);
-    else forwardLinear(args, p, end, rowBytes);
+    const fours = end - ((end - p) % (rowBytes << 2));
+    if (relu) forwardRelu(args, p, fours, rowBytes, wide);
+    else forwardLinear(args, p, fours, rowBytes, wide);
+    forwardRest(args, p, fours, rowBytes, wide, relu);
+    forwardRest(args, fours, end, rowBytes, 0, relu);
     end = p;
   }
 }
 
-function forwardLinear(args: usize, x: usize, end: usize, rowBytes: usize): void {
-  forwardRows(args, x, end, rowBytes, false);
+function forwardLinear(args: usize, x: usize, end: usize, rowBytes: usize, wide: usize): void {
+  forwardRows(args, x, end, rowBytes, wide, false);
 }
 
-function forwardRelu(args: usize, x: usize, end: usize, rowBytes: usize): void {
-  forwardRows(args, x, end, rowBytes, true);
+function forwardRelu(args: usize, x: usize, end: usize, rowBytes: usize, wide: usize): void {
+  forwardRows(args, x, end, rowBytes, wide, true);
+}
+
+/** y of the rows x … end from byte `from` of each on. */
+function forwardRest(args: usize, x: usize, end: usize, rowBytes: usize, from: usize, relu: bool): void {
+  const shift = pointer(args, BatchNormForward.y) - pointer(args, BatchNormForward.x);
+  const mean = pointer(args, BatchNormForward.mean);
+  const inverseStd = pointer(args, BatchNormForward.inverseStd);
+  const gamma = pointer(args, BatchNormForward.gamma);
+  const beta = pointer(args, BatchNormForward.beta);
+  for (; x < end; x += rowBytes) {
+    for (let c = from, width: usize = 0; c < rowBytes; c += width) {
+      width = c + 16 <= rowBytes ? 16 : 4;
+      const whole = width == 16;
+      forwardLanes(x + c, rowBytes, shift, mean + c, inverseStd + c, gamma + c, beta + c, whole, relu, false);
+    }
+  }
 }
 
 /** partials[chunk] = (Σ g·(x − μ), Σ g). Split over chunks. */
@@ -417,19 +437,54 @@ export function batchNormBackward(args: usize, ith: u32, nth: u32): void {
   const rows = size(args, BatchNormBackward.rows);
   const rowBytes = size(args, BatchNormBackward.channels) << 2;
   const relu = size(args, BatchNormBackward.relu) != 0;
+  const wide = rowBytes & ~31;
   const first = dy + share(rows, ith, nth) * rowBytes;
   for (let end = dy + share(rows, ith + 1, nth) * rowBytes; end > first; ) {
     const p = blockBegin(first, end, rowBytes);
-    if (relu) backwardRelu(args, p, end, rowBytes);
-    else backwardLinear(args, p, end, rowBytes);
+    const fours = end - ((end - p) % (rowBytes << 2));
+    if (relu) backwardRelu(args, p, fours, rowBytes, wide);
+    else backwardLinear(args, p, fours, rowBytes, wide);
+    backwardRest(args, p, fours, rowBytes, wide, relu);
+    backwardRest(args, fours, end, rowBytes, 0, relu);
     end = p;
   }
 }
 
-function backwardLinear(args: usize, dy: usize, end: usize, rowBytes: usize): void {
-  backwardRows(args, dy, end, rowBytes, false);
+function backwardLinear(args: usize, dy: usize, end: usize, rowBytes: usize, wide: usize): void {
+  backwardRows(args, dy, end, rowBytes, wide, false);
 }
 
-function backwardRelu(args: usize, dy: usize, end: usize, rowBytes: usize): void {
-  backwardRows(args, dy, end, rowBytes, true);
+function backwardRelu(args: usize, dy: usize, end: usize, rowBytes: usize, wide: usize): void {
+  backwardRows(args, dy, end, rowBytes, wide, true);
+}
+
+/** dx of the rows dy … end from byte `from` of each on. */
+function backwardRest(args: usize, dy: usize, end: usize, rowBytes: usize, from: usize, relu: bool): void {
+  const xShift = pointer(args, BatchNormBackward.x) - pointer(args, BatchNormBackward.dy);
+  const dxShift = pointer(args, BatchNormBackward.dx) - pointer(args, BatchNormBackward.dy);
+  const mean = pointer(args, BatchNormBackward.mean);
+  const beta = pointer(args, BatchNormBackward.beta);
+  const scale = pointer(args, BatchNormBackward.coefficients);
+  const slope = scale + rowBytes;
+  const offset = slope + rowBytes;
+  for (; dy < end; dy += rowBytes) {
+    for (let c = from, width: usize = 0; c < rowBytes; c += width) {
+      width = c + 16 <= rowBytes ? 16 : 4;
+      const whole = width == 16;
+      backwardLanes(
+        dy + c,
+        rowBytes,
+        xShift,
+        dxShift,
+        mean + c,
+        beta + c,
+        scale + c,
+        slope + c,
+        offset + c,
+        whole,
+        relu,
+        false,
+      );
+    }
+  }
 }
