@@ -294,6 +294,14 @@ describe("parts of a model", () => {
     model.trainOnBatch(floats(8), [0, 1]);
     expect(weightBits(model)["dense_1/kernel"]).not.toEqual(after["dense_1/kernel"]);
   });
+  it("model.config is the caller's own: what is written into it does not reach the layers", () => {
+    const model = sequential([dense(3, { inputShape: [2] })]);
+    const [layer] = model.config.layers;
+    Object.assign(layer!.config, { units: 7 });
+    expect(model.config.layers[0]!.config).toMatchObject({ units: 3 });
+    expect(model.predict([[1, 2]]).shape).toEqual([1, 3]);
+  });
+
   it("model.config tells what is trainable now", () => {
     const model = sequential([dense(3, { ...first, trainable: false }), dense(2)]);
     model.layers[0]!.trainable = true;

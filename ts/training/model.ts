@@ -338,7 +338,7 @@ function configOf({ name, structure }: ModelState): ModelConfig {
     outputForm,
     layers: layers.map(({ name, config, trainable }) => ({
       name,
-      config: trainable === (config["trainable"] !== false) ? config : { ...config, trainable },
+      config: { ...config, ...(trainable !== (config["trainable"] !== false) && { trainable }) },
     })),
     calls: calls.map(({ call, layer }) => ({
       layer: layers.indexOf(layer),
