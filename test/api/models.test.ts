@@ -317,6 +317,16 @@ describe("parts of a model", () => {
       expect(text).toContain(part);
     expect(text).toMatch(/\d+ B|KiB/);
   });
+  it("summary: the bytes of parameters and statistics are those that the runtime gave", async () => {
+    using runtime = await init();
+    const model = sequential([batchNorm({ inputShape: [10] })], { runtime });
+    const text = model.summary(); // makes the model
+    const lane = sequential([relu({ inputShape: [10] })], { runtime });
+    const before = runtime.memory().used;
+    lane.summary();
+    const nothing = runtime.memory().used - before - 2 * 64; // regions have 64 bytes at least
+    expect(text).toContain(`memory: ${before - nothing} B parameters and statistics`);
+  });
   it("before compile, predict, weights and summary work; what needs a loss throws state", async () => {
     const model = sequential([dense(3, first)]);
     model.predict(floats(4));
