@@ -294,6 +294,14 @@ describe("parts of a model", () => {
     model.trainOnBatch(floats(8), [0, 1]);
     expect(weightBits(model)["dense_1/kernel"]).not.toEqual(after["dense_1/kernel"]);
   });
+  it("model.config is the caller's own: what is written into it does not reach the layers", () => {
+    const model = sequential([dense(3, { inputShape: [2] })]);
+    const [layer] = model.config.layers;
+    Object.assign(layer!.config, { units: 7 });
+    expect(model.config.layers[0]!.config).toMatchObject({ units: 3 });
+    expect(model.predict([[1, 2]]).shape).toEqual([1, 3]);
+  });
+
   it("model.config tells what is trainable now", () => {
     const model = sequential([dense(3, { ...first, trainable: false }), dense(2)]);
     model.layers[0]!.trainable = true;
@@ -308,6 +316,16 @@ describe("parts of a model", () => {
     for (const part of ["dense_1", "relu_1", "dropout_1", "dense_2", "[n, 8]", "[n, 3]", "67"])
       expect(text).toContain(part);
     expect(text).toMatch(/\d+ B|KiB/);
+  });
+  it("summary: the bytes of parameters and statistics are those that the runtime gave", async () => {
+    using runtime = await init();
+    const model = sequential([batchNorm({ inputShape: [10] })], { runtime });
+    const text = model.summary(); // makes the model
+    const lane = sequential([relu({ inputShape: [10] })], { runtime });
+    const before = runtime.memory().used;
+    lane.summary();
+    const nothing = runtime.memory().used - before - 2 * 64; // regions have 64 bytes at least
+    expect(text).toContain(`memory: ${before - nothing} B parameters and statistics`);
   });
   it("before compile, predict, weights and summary work; what needs a loss throws state", async () => {
     const model = sequential([dense(3, first)]);

@@ -8,6 +8,7 @@ import {
   dense,
   earlyStopping,
   type History,
+  init,
   loadModel,
   meanSquaredError,
   modelCheckpoint,
@@ -113,6 +114,21 @@ test("once stopped, a resumed fit stays so; a new fit begins anew", async () => 
   expect((await fit({})).epochs.length).toBe(2);
   expect((await fit({ initialEpoch: 2 })).epochs.length).toBe(0);
   expect((await fit({})).epochs.length).toBe(2);
+});
+
+test("a fit whose data find no room leaves what the callbacks of the one before it know", async () => {
+  using runtime = await init({ maxMemory: 1 << 20 });
+  const model = sequential([dense(1, { inputShape: [1] })], { runtime });
+  model.compile({ optimizer: sgd(), loss: meanSquaredError() });
+  const fit = (rows: number) =>
+    model.fit(
+      { x: new Float32Array(rows), y: new Float32Array(rows) },
+      { epochs: 3, callbacks: [earlyStopping({ monitor: "loss", patience: 9 })] },
+    );
+  await fit(8);
+  const known = model.state.callbackStates();
+  await expect(fit(300_000)).rejects.toMatchObject({ code: "memory" });
+  expect(model.state.callbackStates()).toEqual(known);
 });
 
 test("states find their callbacks by type, wherever these stand", async () => {

@@ -1,7 +1,17 @@
 // Step after step with arrays of the same kinds: those go a shorter way (refill), on which nothing may be missed.
 
 import { expect, test } from "vitest";
-import { dense, type NDArray, sequential, setSeed, sgd, softmaxCrossEntropy } from "../../ts/index";
+import {
+  dense,
+  functional,
+  input,
+  type Model,
+  type NDArray,
+  sequential,
+  setSeed,
+  sgd,
+  softmaxCrossEntropy,
+} from "../../ts/index";
 
 const [ROWS, COLUMNS] = [4, 3];
 
@@ -64,4 +74,20 @@ test("a shape that no longer fits is an error in the step that brings it, and th
       expect.objectContaining({ name: "DownhillError", code }),
     );
   expect(model.getWeights()).toEqual(before);
+});
+
+test.each(["inputs", "outputs"])("where %s are a record, an array alone is an error in any step", (ports) => {
+  const x = input([COLUMNS]);
+  const y = dense(3)(x);
+  const record = ports === "inputs";
+  using model: Model = record ? functional({ inputs: { x }, outputs: y }) : functional({ inputs: x, outputs: { y } });
+  model.compile({ optimizer: sgd(), loss: softmaxCrossEntropy() });
+  const given = batch(1);
+  const alone = [shaped(given.x, ROWS, COLUMNS), shaped(given.y, ROWS)] as const;
+  if (record) model.trainOnBatch({ x: alone[0] }, alone[1]);
+  else model.trainOnBatch(alone[0], { y: alone[1] });
+  for (const [a, b] of [alone, [given.x, given.y]] as const)
+    expect(() => model.trainOnBatch(a, b)).toThrow(
+      expect.objectContaining({ name: "DownhillError", code: "argument" }),
+    );
 });

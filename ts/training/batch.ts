@@ -20,7 +20,7 @@ import { type Shape, sameShape, sizeOf } from "../graph/graph";
 import type { Lane } from "./lane";
 import { targetSlot } from "./program";
 import type { ModelState } from "./state";
-import { type Form, isRecordOf, type Port, splitPorts } from "./structure";
+import { type Form, isRecordOf, type Port, type Structure, splitPorts } from "./structure";
 
 /** One array of examples and the source slot that it feeds. */
 interface Column {
@@ -131,7 +131,13 @@ const numbersOf = ({ shape }: Column, given: unknown): unknown =>
  * nothing is unusual about them; false otherwise, and then they are to be read. A training loop gives such arrays in every
  * step: nothing is allocated here.
  */
-export function refill({ columns, targets }: Examples, x: unknown, y: unknown): boolean {
+export function refill(
+  { columns, targets }: Examples,
+  { inputForm, outputForm }: Structure,
+  x: unknown,
+  y: unknown,
+): boolean {
+  if (inputForm === "record" || outputForm === "record") return false; // where an array alone is an error
   const input = columns[0];
   const target = columns[1];
   const old = targets[0];

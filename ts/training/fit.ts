@@ -180,7 +180,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     return history;
   } finally {
     if (!state.disposed) {
-      const known = callbackStates(callbacks);
+      const known = state.callbackStates(); // an earlier fit's, where this one had no room to begin
       state.callbackStates = () => known;
     }
     for (const callback of callbacks) callback.close?.();

@@ -153,7 +153,11 @@ export class Model<P extends Prediction = Prediction> {
   trainOnBatch(x: Arrays, y: Arrays, options?: { sampleWeight?: Arrays }): Logs {
     const { state } = this;
     const last = options === undefined ? state.lastBatch : undefined;
-    const again = last !== undefined && !state.fitting && state.need("trainOnBatch") && refill(last.examples, x, y);
+    const again =
+      last !== undefined &&
+      !state.fitting &&
+      state.need("trainOnBatch") &&
+      refill(last.examples, state.structure, x, y);
     const examples = again ? last.examples : this.#readBatch("trainOnBatch", x, y, options);
     state.needIdle("trainOnBatch");
     const lane = state.lane("training");
@@ -334,7 +338,7 @@ function configOf({ name, structure }: ModelState): ModelConfig {
     outputForm,
     layers: layers.map(({ name, config, trainable }) => ({
       name,
-      config: trainable === (config["trainable"] !== false) ? config : { ...config, trainable },
+      config: { ...config, ...(trainable !== (config["trainable"] !== false) && { trainable }) },
     })),
     calls: calls.map(({ call, layer }) => ({
       layer: layers.indexOf(layer),

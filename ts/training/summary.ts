@@ -28,7 +28,8 @@ export function summaryOf(state: ModelState): string {
   );
   const block = parameterFloats * 4;
   const trainable = floatsOf(parameters.filter(({ layer }) => layer.trainable));
-  let memory = `memory: ${bytes(block + statisticFloats * 4)} parameters and statistics`;
+  // statistics and their copy, see state.ts
+  let memory = `memory: ${bytes(block + statisticFloats * 8)} parameters and statistics`;
   if (compiled) {
     const slots = compiled.slots.filter((slot) => slot).length;
     memory += `, ${bytes(block)} gradients, ${bytes(slots * block)} optimizer (${compiled.config.optimizer.type})`;
