@@ -99,7 +99,10 @@ async function buildBundles() {
   // Node's own resolution wants whole file names
   for (const file of readdirSync("dist/types", { recursive: true }).filter((name) => name.endsWith(".d.ts"))) {
     const text = readFileSync(`dist/types/${file}`, "utf8");
-    writeFileSync(`dist/types/${file}`, text.replace(/(from |import\()"(\.[^"]*)"/g, '$1"$2.js"'));
+    const whole = text.replace(/(from |import\()"(\.[^"]*)"/g, '$1"$2.js"');
+    // who compiles for an older library than that is still to read these
+    const dispose = text.includes("Symbol.dispose") ? '/// <reference lib="esnext.disposable" />\n' : "";
+    writeFileSync(`dist/types/${file}`, dispose + whole);
   }
 }
 

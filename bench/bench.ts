@@ -16,14 +16,26 @@ import type { Library } from "./host";
 import { nodeHost } from "./nodeHost";
 import { runBenchmark } from "./run";
 
+const USAGE = `npm run bench -- [--json FILE] [--filter TEXT]… [--rounds N] [--threads LIST]
+
+  --json FILE      writes machine, rows and goals
+  --filter TEXT    only rows whose "kernel shape" holds TEXT, such as "gemm 64" or adam
+  --rounds N       rounds, of which medians are taken (default 30)
+  --threads LIST   numbers of threads (default 1,2)`;
+
 const { values } = parseArgs({
   options: {
     json: { type: "string" },
     filter: { type: "string", multiple: true },
     rounds: { type: "string", default: "30" },
     threads: { type: "string", default: "1,2" },
+    help: { type: "boolean" },
   },
 });
+if (values.help) {
+  console.log(USAGE);
+  process.exit();
+}
 
 // this file runs as build/bench/bench.js
 const host = nodeHost(new URL("..", import.meta.url), async () => (await import("../ts/index")) as unknown as Library);

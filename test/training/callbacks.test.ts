@@ -177,7 +177,7 @@ describe("what is wrong is said before the first step", () => {
     test(name, async () => {
       const model = compiledNet();
       const before = await weightsHash(model);
-      await expect(model.fit({ x, y }, { callbacks: [make()] })).rejects.toMatchObject({
+      await expect(model.fit({ x, y }, { callbacks: [make() as Callback] })).rejects.toMatchObject({
         code: "argument",
         message: expect.stringContaining(text),
       });

@@ -67,7 +67,7 @@ export async function saveModel(model: Model, target?: SaveTarget): Promise<Uint
 
 /** Options of `loadModel`. */
 export interface LoadOptions {
-  /** What `defineLayer`, `defineLoss` and `defineMetric` returned, where the file has such types. */
+  /** Types of your own (layers, losses, metrics) that the file names. */
   custom?: readonly unknown[];
   /** Default: the runtime in force. */
   runtime?: Runtime;

@@ -18,8 +18,17 @@ import {
   or,
   readOptions,
 } from "../options";
+import type { Built } from "../registry";
 import { type Examples, ownExamples, splitExamples, TrainingSet } from "./batch";
-import { callbackField, callbackStates, type FitPlan, type Handler, makeCallbacks, resumeCallbacks } from "./callbacks";
+import {
+  type Callback,
+  callbackField,
+  callbackStates,
+  type FitPlan,
+  type Handler,
+  makeCallbacks,
+  resumeCallbacks,
+} from "./callbacks";
 import { evaluateExamples, readBatch, signalField } from "./evaluate";
 import { Accumulator, batchLogs, type Logs, logNames, validationName } from "./logs";
 import type { Model } from "./model";
@@ -54,9 +63,9 @@ export interface FitOptions {
   accumulate?: number;
   /** Updates an epoch; default: all examples once. */
   stepsPerEpoch?: number;
-  callbacks?: readonly unknown[];
+  callbacks?: readonly (Built | Callback)[];
   signal?: AbortSignal;
-  /** The first epoch's number. Default 0. */
+  /** The first epoch's number: epochs `initialEpoch` … `epochs` − 1 are trained. Default 0. */
   initialEpoch?: number;
 }
 

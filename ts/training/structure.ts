@@ -1,7 +1,7 @@
 // A model's structure: which layers are called in which order, what they are named, and where each parameter lies in
 // the block.
 
-import { argumentError, wrong } from "../errors";
+import { argumentError, type DownhillError, wrong } from "../errors";
 import { type Shape, sizeOf } from "../graph/graph";
 import {
   type Call,
@@ -184,7 +184,7 @@ function freeNumber(kind: string, from: number, taken: Set<string>): number {
 }
 
 /** The error of a name that two layers or inputs of a model have. */
-export const nameTwice = (name: string) => wrong("argument", name, "unique names", "it twice");
+export const nameTwice = (name: string): DownhillError => wrong("argument", name, "unique names", "it twice");
 
 function namePorts(
   kind: string,
