@@ -62,6 +62,30 @@ describe("earlyStopping ends as Keras's does", () => {
     test(name, async () => expect(await stopsAfter(values, options)).toBe(length));
 });
 
+test("while a fit runs, the best weights are a block of the runtime's memory; every improved epoch writes over it", async () => {
+  const runtime = await init();
+  const used = async (restoreBestWeights: boolean) => {
+    const model = compiledNet();
+    const before = runtime.memory().used;
+    const seen: number[] = [];
+    const watch: Callback = { onEpochEnd: () => void seen.push(runtime.memory().used) };
+    const callbacks = [figures([4, 3, 2, 1]), earlyStopping({ patience: 9, restoreBestWeights }), watch];
+    await model.fit({ x, y }, { epochs: 4, validationSplit: 0.2, callbacks });
+    // what the model keeps for the next fit stays, the block does not
+    const after = runtime.memory().used;
+    model.dispose();
+    return { seen, after: after - before };
+  };
+  const [plain, best] = [await used(false), await used(true)];
+  expect(new Set(best.seen).size).toBe(1);
+  const floats = 12 * 17 + 17 + 4 * 17 + 17 * 3 + 3;
+  const more = best.seen[3]! - plain.seen[3]!;
+  expect(more).toBeGreaterThanOrEqual(4 * floats);
+  expect(more).toBeLessThan(2 * 4 * floats);
+  expect(best.after).toBe(plain.after);
+  runtime.dispose();
+});
+
 test("restoreBestWeights puts the best epoch's weights and statistics in force", async () => {
   const values = [3, 1, 2, 2, 2];
   const run = (epochs: number, restoreBestWeights: boolean) => {

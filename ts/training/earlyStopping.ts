@@ -3,7 +3,7 @@ import { type Built, factory } from "../registry";
 import type { CallbackDefinition } from "./callbacks";
 import type { Logs } from "./logs";
 import { improvement, type Mode, modeOption } from "./monitor";
-import { copyWeights, putWeights, type Weights } from "./weights";
+import { copyWeights, putWeights, Snapshot, type Weights } from "./weights";
 
 /** Options of `earlyStopping`. */
 export interface EarlyStoppingOptions {
@@ -53,19 +53,30 @@ export const earlyStopping: (options?: EarlyStoppingOptions) => Built = /* @__PU
   }),
   create({ monitor, patience, minDelta, mode, baseline, restoreBestWeights }, plan, model) {
     const improves = improvement("earlyStopping", monitor, mode, plan);
-    /** What a file keeps: the best figure and the weights that go with it. */
-    let known: State = { wait: 0, stopped: false };
+    let known: Known = { wait: 0, stopped: false };
     let resumed = false;
+    /** The best weights, once there are any; before, those of the fit that is resumed. */
+    let best: Snapshot | undefined;
+    let taken = false;
+    let earlier: Weights | undefined;
     return {
       onTrainBegin() {
         const { state } = model;
+        if (restoreBestWeights) best = new Snapshot(state, "earlyStopping");
+        if (best && earlier) {
+          putWeights(state, earlier, best);
+          taken = true;
+        }
         if (resumed && state.lastWeights) putWeights(state, state.lastWeights);
         if (known.stopped) model.stopTraining = true;
       },
       onEpochEnd(epoch: number, logs: Logs) {
         const value = logs[monitor]!;
         const better = improves(value, known.best, minDelta);
-        if (restoreBestWeights && (better || !known.weights)) known.weights = copyWeights(model.state);
+        if (best && (better || !taken)) {
+          best.take();
+          taken = true;
+        }
         known.wait++;
         if (better) {
           known.best = value;
@@ -74,23 +85,27 @@ export const earlyStopping: (options?: EarlyStoppingOptions) => Built = /* @__PU
       },
       onTrainEnd() {
         const { state } = model;
-        if (!known.weights) return;
+        if (!best || !taken) return;
         state.lastWeights = copyWeights(state);
-        putWeights(state, known.weights);
+        best.restore();
       },
-      getState: () => ({ ...known }),
-      setState({ weights, ...rest }: State) {
+      getState() {
+        const weights = taken ? copyWeights(model.state, best) : earlier;
+        return { ...known, ...(weights && { weights }) };
+      },
+      setState({ weights, ...rest }: Known & { weights?: Weights }) {
         known = rest;
-        if (weights && restoreBestWeights) known.weights = weights;
+        earlier = restoreBestWeights ? weights : undefined;
         resumed = true;
       },
+      close: () => best?.free(),
     };
   },
 });
 
-interface State {
+/** What a file keeps, beside the weights that go with the best figure. */
+interface Known {
   best?: number;
   wait: number;
   stopped: boolean;
-  weights?: Weights;
 }
