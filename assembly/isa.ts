@@ -710,7 +710,7 @@ export const enum OptimizerFlag {
 export const REDUCE_CHUNK = 4096;
 
 /** Elements that a chunk of rows aims at in row-chunked reductions: chunkRows = max(1, ROW_CHUNK / columns). */
-export const ROW_CHUNK = 8192;
+export const ROW_CHUNK = 16384;
 
 /** GEMM blocking (kernels/gemm.ts, ts/ops/gemmWorkspace.ts): rows, depth and columns of a block. */
 export const GEMM_MC = 120;

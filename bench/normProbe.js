@@ -165,7 +165,7 @@ if (!process.env.ONLY)
   ])
     for (const relu of [0, 1]) {
       const n = rows * channels;
-      const chunkRows = Math.max(1, Math.floor(8192 / channels));
+      const chunkRows = Math.max(1, Math.floor((process.env.CHUNK ?? 16384) / channels));
       const chunks = Math.ceil(rows / chunkRows);
       const [x, y, dy, dx] = [buffer(n, normal), buffer(n, 0), buffer(n, normal), buffer(n, 0)];
       const [mean, variance, gamma, beta, dgamma, dbeta] = Array.from({ length: 6 }, () => buffer(channels, 1));

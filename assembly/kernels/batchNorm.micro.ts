@@ -60,11 +60,11 @@ export function forwardLanes(
   storeLanes(x + toY, bounded ? f32x4.pmax(y, floor) : y, whole);
 }
 
-/** dx of the rows dy … end, a multiple of four, in their first `wide` bytes, whole vectors. */
+/** dx of the rows dy … end, a multiple of four, in their bytes from … to, whole vectors. */
 // @ts-ignore: decorator
 @inline
 export function backwardRows(
-  args: usize, dy: usize, end: usize, rowBytes: usize, wide: usize, near: bool, bounded: bool, floor: v128,
+  args: usize, dy: usize, end: usize, rowBytes: usize, from: usize, to: usize, near: bool, bounded: bool, floor: v128,
 ): void {
   const toX = pointer(args, BatchNormBackward.x) - pointer(args, BatchNormBackward.dy);
   const toDx = pointer(args, BatchNormBackward.dx) - pointer(args, BatchNormBackward.dy);
@@ -74,7 +74,7 @@ export function backwardRows(
   const slopes = pointer(args, BatchNormBackward.slopes);
   const offsets = slopes + rowBytes;
   for (; dy < end; dy += rowBytes << 2) {
-    for (let c: usize = 0; c < wide; c += 16) {
+    for (let c = from; c < to; c += 16) {
       const pivot = v128.load(pivots + c);
       const scale = v128.load(scales + c);
       const shift = v128.load(shifts + c);
@@ -90,6 +90,58 @@ export function backwardRows(
       backwardLanes(p, toX, toDx, pivot, scale, shift, slope, offset, true, near, bounded, floor);
     }
   }
+}
+
+/** The same near and without ReLU, in bytes 0 … to, a multiple of 64: the constants of four vectors fill the registers. */
+// @ts-ignore: decorator
+@inline
+export function backwardWideRows(args: usize, dy: usize, end: usize, rowBytes: usize, to: usize): void {
+  const toX = pointer(args, BatchNormBackward.x) - pointer(args, BatchNormBackward.dy);
+  const toDx = pointer(args, BatchNormBackward.dx) - pointer(args, BatchNormBackward.dy);
+  const scales = pointer(args, BatchNormBackward.coefficients) + rowBytes;
+  const slopes = pointer(args, BatchNormBackward.slopes);
+  const offsets = slopes + rowBytes;
+  for (; dy < end; dy += rowBytes << 2) {
+    for (let c: usize = 0; c < to; c += 64) {
+      const scale = scales + c;
+      const slope = slopes + c;
+      const offset = offsets + c;
+      const s0 = v128.load(scale);
+      const s1 = v128.load(scale, 16);
+      const s2 = v128.load(scale, 32);
+      const s3 = v128.load(scale, 48);
+      const l0 = v128.load(slope);
+      const l1 = v128.load(slope, 16);
+      const l2 = v128.load(slope, 32);
+      const l3 = v128.load(slope, 48);
+      const o0 = v128.load(offset);
+      const o1 = v128.load(offset, 16);
+      const o2 = v128.load(offset, 32);
+      const o3 = v128.load(offset, 48);
+      let p = dy + c;
+      backward16(p, p + toX, p + toDx, s0, s1, s2, s3, l0, l1, l2, l3, o0, o1, o2, o3);
+      p += rowBytes;
+      backward16(p, p + toX, p + toDx, s0, s1, s2, s3, l0, l1, l2, l3, o0, o1, o2, o3);
+      p += rowBytes;
+      backward16(p, p + toX, p + toDx, s0, s1, s2, s3, l0, l1, l2, l3, o0, o1, o2, o3);
+      p += rowBytes;
+      backward16(p, p + toX, p + toDx, s0, s1, s2, s3, l0, l1, l2, l3, o0, o1, o2, o3);
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function backward16(
+  dy: usize, x: usize, dx: usize,
+  s0: v128, s1: v128, s2: v128, s3: v128,
+  l0: v128, l1: v128, l2: v128, l3: v128,
+  o0: v128, o1: v128, o2: v128, o3: v128,
+): void {
+  v128.store(dx, f32x4.mul(s0, f32x4.add(v128.load(dy), multiplyAdd(l0, v128.load(x), o0))));
+  v128.store(dx, f32x4.mul(s1, f32x4.add(v128.load(dy, 16), multiplyAdd(l1, v128.load(x, 16), o1))), 16);
+  v128.store(dx, f32x4.mul(s2, f32x4.add(v128.load(dy, 32), multiplyAdd(l2, v128.load(x, 32), o2))), 32);
+  v128.store(dx, f32x4.mul(s3, f32x4.add(v128.load(dy, 48), multiplyAdd(l3, v128.load(x, 48), o3))), 48);
 }
 
 /** scale·(g + (slope·(x − pivot) + offset)) of one row */
@@ -114,14 +166,14 @@ export function sumStrip(
   const scales = coefficients + rowBytes;
   const shifts = scales + rowBytes;
   const zero = f32x4.splat(0);
-  let a0 = v128.load(out);
-  let a1 = v128.load(out, 16);
-  let a2 = vectors == 4 ? v128.load(out, 32) : zero;
-  let a3 = vectors == 4 ? v128.load(out, 48) : zero;
-  let b0 = v128.load(plain);
-  let b1 = v128.load(plain, 16);
-  let b2 = vectors == 4 ? v128.load(plain, 32) : zero;
-  let b3 = vectors == 4 ? v128.load(plain, 48) : zero;
+  let a0 = zero;
+  let a1 = zero;
+  let a2 = zero;
+  let a3 = zero;
+  let b0 = zero;
+  let b1 = zero;
+  let b2 = zero;
+  let b3 = zero;
   const scale0 = bounded ? v128.load(scales) : zero;
   const scale1 = bounded ? v128.load(scales, 16) : zero;
   const shift0 = bounded ? v128.load(shifts) : zero;
@@ -145,15 +197,22 @@ export function sumStrip(
       b3 = f32x4.add(b3, g3);
     }
   }
-  v128.store(out, a0);
-  v128.store(out, a1, 16);
-  v128.store(plain, b0);
-  v128.store(plain, b1, 16);
+  addTo(out, a0, true);
+  addTo(out + 16, a1, true);
+  addTo(plain, b0, true);
+  addTo(plain + 16, b1, true);
   if (vectors != 4) return;
-  v128.store(out, a2, 32);
-  v128.store(out, a3, 48);
-  v128.store(plain, b2, 32);
-  v128.store(plain, b3, 48);
+  addTo(out + 32, a2, true);
+  addTo(out + 48, a3, true);
+  addTo(plain + 32, b2, true);
+  addTo(plain + 48, b3, true);
+}
+
+/** A block's sum is added to the chunk's: so no chain of additions is longer than a block. */
+// @ts-ignore: decorator
+@inline
+export function addTo(sum: usize, value: v128, whole: bool): void {
+  storeLanes(sum, f32x4.add(loadLanes(sum, whole), value), whole);
 }
 
 /** Stores (k − origin + s/rows, q − s²/rows), never below 0; returns where the difference has kept its digits. */

@@ -17,8 +17,7 @@
 // and merged about their own mean: M2 = Σ M2ᵢ + Σ nᵢ·(meanᵢ − mean)².
 //
 // Moments and sums go down chunks of rows in strips of 16 channels (a cache line), or of 4 or 1: a strip's sums stay in
-// registers. Forward and backward go along four rows at a time, which share the channels' constants. Their blocks of rows
-// go from the last to the first: what the pass before has read last is still near. Moments and sums are split over chunks,
+// registers. Forward and backward go along four rows at a time, which share the channels' constants. Moments and sums are split over chunks,
 // combining over channels, forward and backward over rows. A channel's arithmetic never depends on nth.
 
 import {
@@ -33,8 +32,10 @@ import {
 } from "../isa";
 import { ceilDiv, pointer, real, share, shareOf, size } from "../operands";
 import {
+  addTo,
   backwardLanes,
   backwardRows,
+  backwardWideRows,
   centred,
   forwardLanes,
   forwardRows,
@@ -50,22 +51,15 @@ const SUM_ROWS: usize = 128;
 /** Passes over a chunk, at most. */
 const PASSES = 4;
 
-/** Bytes that a block of rows aims at: going along rows, and going down them in strips. */
-const BLOCK_BYTES: usize = 32768;
+/** Bytes that a block of rows aims at in which strips go down. */
 const SUM_BYTES: usize = 8192;
 
 /** Rows that a strip goes down, at least. */
-const LEAST_ROWS: usize = 16;
+const LEAST_ROWS: usize = 32;
 
 /** Where the block of rows that begins at byte `begin` ends, not after `last`. */
 function blockEnd(begin: usize, last: usize, rowBytes: usize): usize {
   return min(last, begin + max<usize>(LEAST_ROWS, SUM_BYTES / rowBytes) * rowBytes);
-}
-
-/** Where the block of rows that ends at byte `end` begins, not before `first`. */
-function blockBegin(first: usize, end: usize, rowBytes: usize): usize {
-  const bytes = max<usize>(4, (BLOCK_BYTES / rowBytes) & ~3) * rowBytes;
-  return end - first > bytes ? end - bytes : first;
 }
 
 /** partials[chunk] = (mean − x[0], M2). Split over chunks. */
@@ -109,14 +103,14 @@ export function batchNormMoments(args: usize, ith: u32, nth: u32): void {
 /** Adds (Σ x, Σ x²) of 16 channels of the rows x … end. */
 function momentSums16(out: usize, x: usize, end: usize, rowBytes: usize): void {
   const squares = out + rowBytes;
-  let s0 = v128.load(out);
-  let s1 = v128.load(out, 16);
-  let s2 = v128.load(out, 32);
-  let s3 = v128.load(out, 48);
-  let q0 = v128.load(squares);
-  let q1 = v128.load(squares, 16);
-  let q2 = v128.load(squares, 32);
-  let q3 = v128.load(squares, 48);
+  let s0 = f32x4.splat(0);
+  let s1 = f32x4.splat(0);
+  let s2 = f32x4.splat(0);
+  let s3 = f32x4.splat(0);
+  let q0 = f32x4.splat(0);
+  let q1 = f32x4.splat(0);
+  let q2 = f32x4.splat(0);
+  let q3 = f32x4.splat(0);
   for (; x < end; x += rowBytes) {
     const x0 = v128.load(x);
     s0 = f32x4.add(s0, x0);
@@ -131,14 +125,14 @@ function momentSums16(out: usize, x: usize, end: usize, rowBytes: usize): void {
     s3 = f32x4.add(s3, x3);
     q3 = multiplyAdd(x3, x3, q3);
   }
-  v128.store(out, s0);
-  v128.store(out, s1, 16);
-  v128.store(out, s2, 32);
-  v128.store(out, s3, 48);
-  v128.store(squares, q0);
-  v128.store(squares, q1, 16);
-  v128.store(squares, q2, 32);
-  v128.store(squares, q3, 48);
+  addTo(out, s0, true);
+  addTo(out + 16, s1, true);
+  addTo(out + 32, s2, true);
+  addTo(out + 48, s3, true);
+  addTo(squares, q0, true);
+  addTo(squares + 16, q1, true);
+  addTo(squares + 32, q2, true);
+  addTo(squares + 48, q3, true);
 }
 
 /** (mean − origin, M2) of 4 channels, or of one; a chunk may have many rows here, which are summed in blocks. */
@@ -272,16 +266,13 @@ export function batchNormForward(args: usize, ith: u32, nth: u32): void {
   const near = allNear(pointer(args, BatchNormForward.coefficients), rowBytes);
   const wide = rowBytes & ~15;
   const first = x + share(rows, ith, nth) * rowBytes;
-  for (let end = x + share(rows, ith + 1, nth) * rowBytes; end > first; ) {
-    const p = blockBegin(first, end, rowBytes);
-    const fours = end - ((end - p) % (rowBytes << 2));
-    if (!near) forwardFar(args, p, fours, rowBytes, wide, relu);
-    else if (relu) forwardRelu(args, p, fours, rowBytes, wide);
-    else forwardLinear(args, p, fours, rowBytes, wide);
-    forwardRest(args, p, fours, rowBytes, wide, relu);
-    forwardRest(args, fours, end, rowBytes, 0, relu);
-    end = p;
-  }
+  const end = x + share(rows, ith + 1, nth) * rowBytes;
+  const fours = end - ((end - first) % (rowBytes << 2));
+  if (!near) forwardFar(args, first, fours, rowBytes, wide, relu);
+  else if (relu) forwardRelu(args, first, fours, rowBytes, wide);
+  else forwardLinear(args, first, fours, rowBytes, wide);
+  forwardRest(args, first, fours, rowBytes, wide, relu);
+  forwardRest(args, fours, end, rowBytes, 0, relu);
 }
 
 function forwardLinear(args: usize, x: usize, end: usize, rowBytes: usize, wide: usize): void {
@@ -375,16 +366,16 @@ function sums(
   const pivot = loadLanes(coefficients, whole);
   const scale = loadLanes(coefficients + rowBytes, whole);
   const shift = loadLanes(coefficients + (rowBytes << 1), whole);
-  let a = loadLanes(out, whole);
-  let b = loadLanes(out + rowBytes, whole);
+  let a = f32x4.splat(0);
+  let b = a;
   for (; dy < end; dy += rowBytes) {
     const d = centred(loadLanes(dy + toX, whole), pivot, false);
     const g = masked(loadLanes(dy, whole), d, scale, shift, floor);
     a = multiplyAdd(d, g, a);
     b = f32x4.add(b, g);
   }
-  storeLanes(out, a, whole);
-  storeLanes(out + rowBytes, b, whole);
+  addTo(out, a, whole);
+  addTo(out + rowBytes, b, whole);
 }
 
 /**
@@ -436,28 +427,27 @@ export function batchNormBackward(args: usize, ith: u32, nth: u32): void {
   const near = allNear(pointer(args, BatchNormBackward.coefficients), rowBytes);
   const wide = rowBytes & ~15;
   const first = dy + share(rows, ith, nth) * rowBytes;
-  for (let end = dy + share(rows, ith + 1, nth) * rowBytes; end > first; ) {
-    const p = blockBegin(first, end, rowBytes);
-    const fours = end - ((end - p) % (rowBytes << 2));
-    if (!near) backwardFar(args, p, fours, rowBytes, wide, relu);
-    else if (relu) backwardRelu(args, p, fours, rowBytes, wide);
-    else backwardLinear(args, p, fours, rowBytes, wide);
-    backwardRest(args, p, fours, rowBytes, wide, relu);
-    backwardRest(args, fours, end, rowBytes, 0, relu);
-    end = p;
-  }
+  const end = dy + share(rows, ith + 1, nth) * rowBytes;
+  const fours = end - ((end - first) % (rowBytes << 2));
+  if (!near) backwardFar(args, first, fours, rowBytes, wide, relu);
+  else if (relu) backwardRelu(args, first, fours, rowBytes, wide);
+  else backwardLinear(args, first, fours, rowBytes, wide);
+  backwardRest(args, first, fours, rowBytes, wide, relu);
+  backwardRest(args, fours, end, rowBytes, 0, relu);
 }
 
 function backwardLinear(args: usize, dy: usize, end: usize, rowBytes: usize, wide: usize): void {
-  backwardRows(args, dy, end, rowBytes, wide, true, false, f32x4.splat(0));
+  const widest = rowBytes & ~63;
+  backwardWideRows(args, dy, end, rowBytes, widest);
+  backwardRows(args, dy, end, rowBytes, widest, wide, true, false, f32x4.splat(0));
 }
 
 function backwardRelu(args: usize, dy: usize, end: usize, rowBytes: usize, wide: usize): void {
-  backwardRows(args, dy, end, rowBytes, wide, true, true, f32x4.splat(0));
+  backwardRows(args, dy, end, rowBytes, 0, wide, true, true, f32x4.splat(0));
 }
 
 function backwardFar(args: usize, dy: usize, end: usize, rowBytes: usize, wide: usize, relu: usize): void {
-  backwardRows(args, dy, end, rowBytes, wide, false, true, floorOf(relu));
+  backwardRows(args, dy, end, rowBytes, 0, wide, false, true, floorOf(relu));
 }
 
 /** dx of the rows dy … end from byte `from` of each on. */
