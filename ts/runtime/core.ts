@@ -5,8 +5,8 @@ import strict from "#core/strict.js";
 // above: what stands first in a bundle (see index.ts)
 
 import { instantiateSync } from "@assemblyscript/loader";
-import { inflateSync } from "fflate";
 import type { Status } from "../../assembly/isa";
+import { inflate } from "./inflate";
 
 /** The core's exports. Addresses come and go as unsigned numbers. */
 export interface Core {
@@ -31,7 +31,7 @@ export interface CoreBuild {
 
 /** The bytes behind base64 of a deflated module. */
 function decode(base64: string): Uint8Array<ArrayBuffer> {
-  return inflateSync(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))) as Uint8Array<ArrayBuffer>;
+  return inflate(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
 }
 
 let embedded: WebAssembly.Module | undefined;
