@@ -4,7 +4,7 @@ import strict from "#core/strict.js";
 
 // above: what stands first in a bundle (see index.ts)
 
-import { instantiateSync } from "@assemblyscript/loader";
+import { demangle } from "@assemblyscript/loader";
 import type { Status } from "../../assembly/isa";
 import { inflate } from "./inflate";
 
@@ -53,7 +53,7 @@ export async function loadModule({ fastMath, shared }: CoreBuild): Promise<WebAs
   return WebAssembly.compile(decode(base64));
 }
 
-/** An instance over `memory`. */
+/** An instance over `memory`. Of the loader, `demangle` alone: the rest is for strings and objects, which the core has none of. */
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Core {
-  return instantiateSync(module, { env: { memory } }).instance.exports as unknown as Core;
+  return demangle(new WebAssembly.Instance(module, { env: { memory } }).exports) as unknown as Core;
 }
