@@ -6,7 +6,7 @@ import strict from "#core/strict.js";
 
 import { demangle } from "@assemblyscript/loader";
 import type { Status } from "../../assembly/isa";
-import { inflate } from "./inflate";
+import { unpack } from "./unpack";
 
 /** The core's exports. Addresses come and go as unsigned numbers. */
 export interface Core {
@@ -29,9 +29,9 @@ export interface CoreBuild {
   shared: boolean;
 }
 
-/** The bytes behind base64 of a deflated module. */
+/** The bytes behind base64 of a packed module. */
 function decode(base64: string): Uint8Array<ArrayBuffer> {
-  return inflate(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
+  return unpack(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)));
 }
 
 let embedded: WebAssembly.Module | undefined;

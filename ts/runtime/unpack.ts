@@ -1,0 +1,66 @@
+// What pack.js packed: matches and literals, every bit decoded arithmetically under its contexts (Witten, Neal, Cleary, 1987).
+//
+//   p(1) = (½ + Σ ones) / (1 + Σ all), over a bit's contexts; after the bit: ones ← d·ones + bit, all ← d·all + 1
+//
+// Plus, times and divided by alone, which every engine rounds alike. pack.js has the same constants and contexts.
+
+import { DownhillError } from "../errors";
+
+const CONTEXTS = 135_168;
+const DECAY = 0.93;
+const DOUBT = 0.35;
+
+/** The bytes that were packed. */
+export function unpack(packed: Uint8Array): Uint8Array<ArrayBuffer> {
+  const ones = new Float64Array(CONTEXTS);
+  const all = new Float64Array(CONTEXTS);
+  let at = 0;
+  let code = 0;
+  let range = 1;
+
+  const bit = (...contexts: number[]): number => {
+    for (; range < 2 ** 24; range *= 256) code = code * 256 + packed[at++]!;
+    let one = DOUBT;
+    let any = 2 * DOUBT;
+    for (const c of contexts) {
+      one += ones[c]!;
+      any += all[c]!;
+    }
+    const bound = Math.floor((range * one) / any);
+    const value = +(code < bound);
+    code -= value ? 0 : bound;
+    range = value ? bound : range - bound;
+    for (const c of contexts) {
+      ones[c] = ones[c]! * DECAY + value;
+      all[c] = all[c]! * DECAY + 1;
+    }
+    return value;
+  };
+  /** From 1 on: how many binary digits follow the first, then these. */
+  const number = (base: number): number => {
+    let digits = 0;
+    while (bit(base + digits)) digits++;
+    let value = 1;
+    for (let i = digits - 1; i >= 0; i--) value = value * 2 + bit(base + 32 * digits + (value < 16 ? value : 16 + i));
+    return value;
+  };
+
+  const out = new Uint8Array(number(3072));
+  let history = 0; // whether the last two were matches
+  let distance = 0;
+  for (let i = 0; i < out.length; ) {
+    const [last, second] = [out[i - 1] ?? 0, out[i - 2] ?? 0];
+    const match = bit(history * 256 + last, 1024 + history * 256 + second);
+    if (match) {
+      if (history & 1 || !bit(2048 + history)) distance = number(2304);
+      for (const end = i + number(3072) + 1; i < end; i++) out[i] = out[i - distance]!;
+    } else {
+      let node = 1;
+      while (node < 256) node = node * 2 + bit(4096 + last * 256 + node, 69_632 + second * 256 + node);
+      out[i++] = node; // modulo 256
+    }
+    history = (history * 2 + match) & 3;
+  }
+  if (at !== packed.length) throw new DownhillError("format", "unpack: the packed data are damaged");
+  return out;
+}
