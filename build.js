@@ -7,6 +7,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
+import { minify } from "terser";
 import { pack } from "./pack.js";
 
 const TARGETS = ["strict", "fastMath", "strictShared", "fastMathShared"];
@@ -95,6 +96,12 @@ async function buildBundles() {
     plugins: [resolve(undefined)],
   });
   await build({ ...common, minify: true, entryPoints: library, outdir: "dist/browser", plugins: [resolve("browser")] });
+  for (const name of readdirSync("dist/browser")) {
+    // nobody minifies these again: terser takes 4 % more off. It gains nothing in dist/, where a page's bundler shakes first
+    const file = `dist/browser/${name}`;
+    const { code } = await minify(readFileSync(file, "utf8"), { module: true, ecma: 2022, compress: { passes: 3 } });
+    writeFileSync(file, code);
+  }
   run("node_modules/typescript/bin/tsc", "-p", "tsconfig.types.json");
   // Node's own resolution wants whole file names
   for (const file of readdirSync("dist/types", { recursive: true }).filter((name) => name.endsWith(".d.ts"))) {
