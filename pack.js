@@ -5,8 +5,8 @@ const LONGEST = 400; // bytes a match
 const DEPTH = 2000; // earlier places looked at for matches
 const WAYS = 8; // kept for each place
 const DECAY = 0.93; // as in unpack.ts, and the contexts
-const DOUBT = 0.35;
-const CONTEXTS = 135_168;
+const TRUST = 3;
+const CONTEXTS = 2 ** 19;
 
 /** What unpack reads, written bit by bit: `bit(value, ...contexts)`. */
 function writer(bit) {
@@ -28,7 +28,8 @@ function writer(bit) {
     literal(value, last, second) {
       for (let node = 1, i = 7; i >= 0; i--) {
         const digit = (value >> i) & 1;
-        bit(digit, 4096 + last * 256 + node, 69_632 + second * 256 + node);
+        const both = ((last * 256 + second) * 256 + node) % 389_111;
+        bit(digit, 3840 + node, 4096 + second * 256 + node, 69_632 + last * 256 + node, 135_168 + both);
         node = node * 2 + digit;
       }
     },
@@ -58,21 +59,19 @@ function findMatches(bytes) {
 
 /** The events in their order, and what they cost: bytes, each literal's price at its place, the bits under each context. */
 function encode(bytes, events) {
-  const [ones, all] = [new Float64Array(CONTEXTS), new Float64Array(CONTEXTS)];
+  const [ones, all] = [new Float32Array(CONTEXTS), new Float32Array(CONTEXTS)];
   const counts = [new Uint32Array(CONTEXTS), new Uint32Array(CONTEXTS)];
   const literals = new Float64Array(bytes.length);
   const out = [];
   let [low, range] = [0, 2 ** 24];
-  /** range · p(1), computed as unpack does: its roundings count. */
-  const share = (range, contexts) =>
-    (range * contexts.reduce((sum, c) => sum + ones[c], DOUBT)) / contexts.reduce((sum, c) => sum + all[c], 2 * DOUBT);
+  const chance = (contexts) => contexts.reduce((p, c) => (ones[c] + TRUST * p) / (all[c] + TRUST), 0.5);
   const shift = () => {
     out.push(Math.floor(low / 2 ** 24));
     low = (low % 2 ** 24) * 256;
   };
   const { isMatch, isRepeated, offset, length, literal } = writer((value, ...contexts) => {
     for (; range < 2 ** 24; range *= 256) shift();
-    const bound = Math.floor(share(range, contexts));
+    const bound = Math.floor(range * chance(contexts));
     low += value ? 0 : bound;
     range = value ? bound : range - bound;
     if (low >= 2 ** 32) {
@@ -89,7 +88,7 @@ function encode(bytes, events) {
   });
   let price = 0;
   const { literal: estimate } = writer((value, ...contexts) => {
-    const p = share(1, contexts);
+    const p = chance(contexts);
     price -= Math.log2(value ? p : 1 - p);
   });
   length(bytes.length);

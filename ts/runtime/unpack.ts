@@ -1,32 +1,29 @@
 // What pack.js packed: matches and literals, every bit decoded arithmetically under its contexts (Witten, Neal, Cleary, 1987).
 //
-//   p(1) = (½ + Σ ones) / (1 + Σ all), over a bit's contexts; after the bit: ones ← d·ones + bit, all ← d·all + 1
+//   p(1) = ½, then over a bit's contexts, the most telling one last: p ← (ones + t·p) / (all + t)
+//   after the bit, in each: ones ← d·ones + bit, all ← d·all + 1
 //
 // Plus, times and divided by alone, which every engine rounds alike. pack.js has the same constants and contexts.
 
 import { DownhillError } from "../errors";
 
-const CONTEXTS = 135_168;
+const CONTEXTS = 2 ** 19;
 const DECAY = 0.93;
-const DOUBT = 0.35;
+const TRUST = 3;
 
 /** The bytes that were packed. */
 export function unpack(packed: Uint8Array): Uint8Array<ArrayBuffer> {
-  const ones = new Float64Array(CONTEXTS);
-  const all = new Float64Array(CONTEXTS);
+  const ones = new Float32Array(CONTEXTS);
+  const all = new Float32Array(CONTEXTS);
   let at = 0;
   let code = 0;
   let range = 1;
 
   const bit = (...contexts: number[]): number => {
     for (; range < 2 ** 24; range *= 256) code = code * 256 + packed[at++]!;
-    let one = DOUBT;
-    let any = 2 * DOUBT;
-    for (const c of contexts) {
-      one += ones[c]!;
-      any += all[c]!;
-    }
-    const bound = Math.floor((range * one) / any);
+    let p = 0.5;
+    for (const c of contexts) p = (ones[c]! + TRUST * p) / (all[c]! + TRUST);
+    const bound = Math.floor(range * p);
     const value = +(code < bound);
     code -= value ? 0 : bound;
     range = value ? bound : range - bound;
@@ -56,7 +53,10 @@ export function unpack(packed: Uint8Array): Uint8Array<ArrayBuffer> {
       for (const end = i + number(3072) + 1; i < end; i++) out[i] = out[i - distance]!;
     } else {
       let node = 1;
-      while (node < 256) node = node * 2 + bit(4096 + last * 256 + node, 69_632 + second * 256 + node);
+      while (node < 256) {
+        const both = ((last * 256 + second) * 256 + node) % 389_111;
+        node = node * 2 + bit(3840 + node, 4096 + second * 256 + node, 69_632 + last * 256 + node, 135_168 + both);
+      }
       out[i++] = node; // modulo 256
     }
     history = (history * 2 + match) & 3;
