@@ -7,6 +7,8 @@ const WAYS = 8; // kept for each place
 const DECAY = 0.93; // as in unpack.ts, and the contexts
 const TRUST = 3;
 const CONTEXTS = 2 ** 19;
+const RADIX = 91; // digits are the characters from # to ~, without the backslash
+const LOW = RADIX ** 4; // of the five digits that carries can still reach, the first one's weight
 
 /** What unpack reads, written bit by bit: `bit(value, ...contexts)`. */
 function writer(bit) {
@@ -57,27 +59,27 @@ function findMatches(bytes) {
   });
 }
 
-/** The events in their order, and what they cost: bytes, each literal's price at its place, the bits under each context. */
+/** The events in their order, and what they cost: the text, each literal's price at its place, the bits under each context. */
 function encode(bytes, events) {
   const [ones, all] = [new Float32Array(CONTEXTS), new Float32Array(CONTEXTS)];
   const counts = [new Uint32Array(CONTEXTS), new Uint32Array(CONTEXTS)];
   const literals = new Float64Array(bytes.length);
   const out = [];
-  let [low, range] = [0, 2 ** 24];
+  let [low, range] = [0, LOW];
   const chance = (contexts) => contexts.reduce((p, c) => (ones[c] + TRUST * p) / (all[c] + TRUST), 0.5);
   const shift = () => {
-    out.push(Math.floor(low / 2 ** 24));
-    low = (low % 2 ** 24) * 256;
+    out.push(Math.floor(low / LOW));
+    low = (low % LOW) * RADIX;
   };
   const { isMatch, isRepeated, offset, length, literal } = writer((value, ...contexts) => {
-    for (; range < 2 ** 24; range *= 256) shift();
+    for (; range < 2 ** 24; range *= RADIX) shift();
     const bound = Math.floor(range * chance(contexts));
     low += value ? 0 : bound;
     range = value ? bound : range - bound;
-    if (low >= 2 ** 32) {
-      low -= 2 ** 32;
+    if (low >= LOW * RADIX) {
+      low -= LOW * RADIX;
       let i = out.length - 1;
-      while (out[i] === 255) out[i--] = 0;
+      while (out[i] === RADIX - 1) out[i--] = 0;
       out[i]++;
     }
     counts[value][contexts[0]]++;
@@ -108,8 +110,9 @@ function encode(bytes, events) {
     } else literal(bytes[at], last, second);
     at += Math.max(1, size);
   }
-  for (let i = 0; i < 4; i++) shift();
-  return { packed: Uint8Array.from(out.slice(1)), literals, counts }; // the first one holds what would be carried into it: 0
+  for (let i = 0; i < 5; i++) shift();
+  const digits = out.slice(1).map((digit) => digit + (digit < 57 ? 35 : 36)); // the first holds what is carried into it: 0
+  return { packed: String.fromCharCode(...digits), literals, counts };
 }
 
 /** The cheapest events by these prices. */
@@ -176,7 +179,7 @@ function parse(bytes, matches, { literals, counts }) {
   return events.reverse();
 }
 
-/** The bytes, packed. More passes find a little more. */
+/** The bytes, packed as text. More passes find a little more. */
 export function pack(bytes, passes = 4) {
   const matches = findMatches(bytes);
   let best = {

@@ -37,9 +37,9 @@ describe("unpack gives what was packed", () => {
   });
 
   test.each(["strict", "fastMath", "strictShared", "fastMathShared"])("the core %s", async (name) => {
-    const { default: base64 } = await import(`../../build/core/${name}.js`);
+    const { default: packed } = await import(`../../build/core/${name}.js`);
     const wasm = readFileSync(`build/core/${name}.wasm`);
-    expect(Buffer.compare(unpack(Buffer.from(base64, "base64")), wasm)).toBe(0);
+    expect(Buffer.compare(unpack(packed), wasm)).toBe(0);
   });
 });
 
@@ -49,19 +49,18 @@ describe("unpack refuses", () => {
   test("nothing, and what is cut off anywhere", () => {
     const packed = pack(text, 1);
     for (let length = 0; length < packed.length; length++)
-      expect(() => unpack(packed.subarray(0, length))).toThrow(damaged);
+      expect(() => unpack(packed.slice(0, length))).toThrow(damaged);
   });
 
-  test("or ends, with wrong bytes, where a bit flipped: WebAssembly looks at these", () => {
+  test("or ends, with wrong bytes, where a character is another: WebAssembly looks at these", () => {
     const packed = pack(text, 1);
-    for (let bit = 0; bit < packed.length * 8; bit++) {
-      const wrong = Uint8Array.from(packed);
-      wrong[bit >> 3] = (wrong[bit >> 3] as number) ^ (1 << (bit & 7));
-      try {
-        unpack(wrong);
-      } catch (error) {
-        expect((error as Error).message).toBe(damaged);
+    for (let at = 0; at < packed.length; at++)
+      for (const character of "#&Az~") {
+        try {
+          unpack(packed.slice(0, at) + character + packed.slice(at + 1));
+        } catch (error) {
+          expect((error as Error).message).toBe(damaged);
+        }
       }
-    }
   });
 });

@@ -3,7 +3,7 @@
 //   p(1) = ½, then over a bit's contexts, the most telling one last: p ← (ones + t·p) / (all + t)
 //   after the bit, in each: ones ← d·ones + bit, all ← d·all + 1
 //
-// Plus, times and divided by alone, which every engine rounds alike. pack.js has the same constants and contexts.
+// The code's digits are characters, 91 of them. Plus, times and divided by alone, which every engine rounds alike. pack.js has the same constants and contexts.
 
 import { DownhillError } from "../errors";
 
@@ -12,7 +12,7 @@ const DECAY = 0.93;
 const TRUST = 3;
 
 /** The bytes that were packed. */
-export function unpack(packed: Uint8Array): Uint8Array<ArrayBuffer> {
+export function unpack(packed: string): Uint8Array<ArrayBuffer> {
   const ones = new Float32Array(CONTEXTS);
   const all = new Float32Array(CONTEXTS);
   let at = 0;
@@ -20,7 +20,10 @@ export function unpack(packed: Uint8Array): Uint8Array<ArrayBuffer> {
   let range = 1;
 
   const bit = (...contexts: number[]): number => {
-    for (; range < 2 ** 24; range *= 256) code = code * 256 + packed[at++]!;
+    for (; range < 2 ** 24; range *= 91) {
+      const character = packed.charCodeAt(at++);
+      code = code * 91 + character - (character < 92 ? 35 : 36);
+    }
     let p = 0.5;
     for (const c of contexts) p = (ones[c]! + TRUST * p) / (all[c]! + TRUST);
     const bound = Math.floor(range * p);
