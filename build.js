@@ -6,6 +6,7 @@
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
 import { minify } from "terser";
 import { pack } from "./pack.js";
@@ -23,12 +24,15 @@ function opcodeCount() {
 
 /**
  * Compiles one target and writes it, packed, as a module whose default export is text: gzip cannot see through that, so
- * what it is to save must be saved before. The strict one is in every bundle: four more passes take 2 % off it.
+ * what it is to save must be saved before. The strict one is in every bundle: four more passes take 2 % off it. Node, which
+ * downloads nothing, has it deflated beside that: what a page unpacks in 20 ms is there in one.
  */
 function buildCore(target) {
   asc(target);
   const bytes = readFileSync(`build/core/${target}.wasm`);
-  writeFileSync(`build/core/${target}.js`, `export default "${pack(bytes, target === "strict" ? 6 : 2)}";\n`);
+  const write = (name, text) => writeFileSync(`build/core/${name}.js`, `export default "${text}";\n`);
+  write(target, pack(bytes, target === "strict" ? 6 : 2));
+  if (target === "strict") write("deflated", deflateRawSync(bytes, { level: 9 }).toString("base64"));
   return bytes;
 }
 
@@ -44,18 +48,18 @@ function buildCores() {
     throw new Error(`assembly/table.ts has ${exports.kernelCount.value} kernels, Op has ${opcodeCount()}`);
 }
 
-/** Sources name the cores as #core/… and the platform as #platform: where these lie is decided here. */
+/**
+ * Sources name the cores as #core/… and the platform as #platform: where these lie is decided here, or, of what differs
+ * between Node and a page, by package.json's `imports`.
+ */
 const resolve = (platform) => ({
   name: "downhill",
   setup({ onResolve }) {
-    onResolve({ filter: /^#core\// }, ({ path }) => ({
-      path: new URL(`build/core/${path.slice(6)}`, import.meta.url).pathname,
-    }));
-    onResolve({ filter: /^#platform$/ }, () =>
-      platform
-        ? { path: new URL(`ts/runtime/platform/${platform}.ts`, import.meta.url).pathname }
-        : { path: "#platform", external: true },
-    );
+    onResolve({ filter: /^#/ }, ({ path }) => {
+      if (!platform && (path === "#platform" || path === "#core/strict.js")) return { path, external: true };
+      const file = path === "#platform" ? `ts/runtime/platform/${platform}.ts` : `build/${path.slice(1)}`;
+      return { path: new URL(file, import.meta.url).pathname };
+    });
   },
 });
 
@@ -65,7 +69,9 @@ const LICENSE = "/*! downhill, Apache-2.0 */";
 async function compress(folder, options, mangle, format) {
   for (const name of readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".js"))) {
     const file = `${folder}/${name}`;
-    const { code } = await minify(readFileSync(file, "utf8"), {
+    // esbuild puts its own chunks before what is external; the core is to stand first in a bundle (ts/index.ts)
+    const source = readFileSync(file, "utf8").replace(/^([^]*)(import \w+ from "#core\/strict\.js";\n)/, "$2$1");
+    const { code } = await minify(source, {
       module: true,
       ecma: 2022,
       compress: { passes: 3, ...options },
@@ -77,7 +83,7 @@ async function compress(folder, options, mangle, format) {
 }
 
 /**
- * dist/: modules for Node and bundlers, which resolve #platform by package.json's `imports`; dist/browser/: the same for a
+ * dist/: modules for Node and bundlers, which resolve what is external here by package.json's `imports`; dist/browser/: the same for a
  * page's <script type="module">, with nothing left to resolve.
  */
 async function buildBundles() {
@@ -98,7 +104,8 @@ async function buildBundles() {
       ...library,
       cli: "ts/cli/main.ts",
       // files of their own: the core stands first then in a bundle, and bundlers that name by frequency do not count the data
-      core: "build/core/strict.js",
+      "core/packed": "build/core/strict.js",
+      "core/deflated": "build/core/deflated.js",
       digits: "ts/data/digits.data.ts",
       // in one build with what uses them, so that there is one DownhillError
       "platform/node": "ts/runtime/platform/node.ts",

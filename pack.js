@@ -61,12 +61,14 @@ function findMatches(bytes) {
 
 /** The events in their order, and what they cost: the text, each literal's price at its place, the bits under each context. */
 function encode(bytes, events) {
-  const [ones, all] = [new Float32Array(CONTEXTS), new Float32Array(CONTEXTS)];
+  const [ones, seen] = [new Float32Array(CONTEXTS), new Uint8Array(CONTEXTS)];
+  const inverse = new Float64Array(256);
+  for (let n = 0, all = 0; n < 256; n++, all = all * DECAY + 1) inverse[n] = 1 / (all + TRUST);
   const counts = [new Uint32Array(CONTEXTS), new Uint32Array(CONTEXTS)];
   const literals = new Float64Array(bytes.length);
   const out = [];
   let [low, range] = [0, LOW];
-  const chance = (contexts) => contexts.reduce((p, c) => (ones[c] + TRUST * p) / (all[c] + TRUST), 0.5);
+  const chance = (contexts) => contexts.reduce((p, c) => (ones[c] + TRUST * p) * inverse[seen[c]], 0.5);
   const shift = () => {
     out.push(Math.floor(low / LOW));
     low = (low % LOW) * RADIX;
@@ -85,7 +87,7 @@ function encode(bytes, events) {
     counts[value][contexts[0]]++;
     for (const c of contexts) {
       ones[c] = ones[c] * DECAY + value;
-      all[c] = all[c] * DECAY + 1;
+      if (seen[c] < 255) seen[c]++;
     }
   });
   let price = 0;

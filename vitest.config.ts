@@ -6,6 +6,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: "#platform", replacement: file("./ts/runtime/platform/node.ts") },
+      { find: "#core/strict.js", replacement: file("./build/core/deflated.js") },
       { find: /^#core\/(\w+)\.js$/, replacement: file("./build/core/$1.js") },
     ],
   },

@@ -24,7 +24,9 @@ const downhill = {
   name: "downhill",
   setup({ onResolve }) {
     const at = (path) => ({ path: new URL(`../${path}`, import.meta.url).pathname });
-    onResolve({ filter: /^#core\// }, ({ path }) => at(`build/core/${path.slice(6)}`));
+    onResolve({ filter: /^#core\// }, ({ path }) =>
+      at(`build/core/${path.slice(6).replace(/^strict\.js$/, "deflated.js")}`),
+    );
     onResolve({ filter: /^#platform$/ }, () => at("ts/runtime/platform/node.ts"));
   },
 };

@@ -31,7 +31,9 @@ beforeAll(async () => {
       {
         name: "downhill",
         setup({ onResolve }) {
-          onResolve({ filter: /^#core\// }, ({ path }) => ({ path: here(`build/core/${path.slice(6)}`) }));
+          onResolve({ filter: /^#core\// }, ({ path }) => ({
+            path: here(`build/core/${path.slice(6).replace("strict.js", "deflated.js")}`),
+          }));
           onResolve({ filter: /^#platform$/ }, () => ({ path: here("ts/runtime/platform/node.ts") }));
         },
       },

@@ -5,6 +5,7 @@ import strict from "#core/strict.js";
 // above: what stands first in a bundle (see index.ts)
 
 import { demangle } from "@assemblyscript/loader";
+import { decodeStrict } from "#platform";
 import type { Status } from "../../assembly/isa";
 import { unpack } from "./unpack";
 
@@ -33,7 +34,7 @@ let embedded: WebAssembly.Module | undefined;
 
 /** The strict single-threaded build, which every bundle holds; compiled once. */
 export function embeddedModule(): WebAssembly.Module {
-  embedded ??= new WebAssembly.Module(unpack(strict));
+  embedded ??= new WebAssembly.Module(decodeStrict(strict));
   return embedded;
 }
 

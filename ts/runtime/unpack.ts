@@ -14,7 +14,9 @@ const TRUST = 3;
 /** The bytes that were packed. */
 export function unpack(packed: string): Uint8Array<ArrayBuffer> {
   const ones = new Float32Array(CONTEXTS);
-  const all = new Float32Array(CONTEXTS);
+  const seen = new Uint8Array(CONTEXTS); // how often: all, after so many bits, is in these
+  const inverse = new Float64Array(256); // 1 / (all + t)
+  for (let n = 0, all = 0; n < 256; n++, all = all * DECAY + 1) inverse[n] = 1 / (all + TRUST);
   let at = 0;
   let code = 0;
   let range = 1;
@@ -25,14 +27,14 @@ export function unpack(packed: string): Uint8Array<ArrayBuffer> {
       code = code * 91 + character - (character < 92 ? 35 : 36);
     }
     let p = 0.5;
-    for (const c of contexts) p = (ones[c]! + TRUST * p) / (all[c]! + TRUST);
+    for (const c of contexts) p = (ones[c]! + TRUST * p) * inverse[seen[c]!]!;
     const bound = Math.floor(range * p);
     const value = +(code < bound);
     code -= value ? 0 : bound;
     range = value ? bound : range - bound;
     for (const c of contexts) {
       ones[c] = ones[c]! * DECAY + value;
-      all[c] = all[c]! * DECAY + 1;
+      if (seen[c]! < 255) seen[c]!++;
     }
     return value;
   };

@@ -1,8 +1,12 @@
 // What a page or a web worker has: workers, and no files but addresses to read from.
 
 import { DownhillError } from "../../errors";
+import { unpack } from "../unpack";
 import { fetchBytes } from "./fetch";
 import type { WorkerHandle } from "./worker";
+
+/** The bytes of #core/strict.js, which is packed here. */
+export const decodeStrict: (text: string) => Uint8Array<ArrayBuffer> = unpack;
 
 /** Whether this thread may sleep in Atomics.wait: a page's main thread may not, a worker may. */
 export const mayBlock: boolean = /* @__PURE__ */ (() => {
