@@ -70,7 +70,7 @@ async function compress(folder, options, mangle, format) {
   for (const name of readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".js"))) {
     const file = `${folder}/${name}`;
     // esbuild puts its own chunks before what is external; the core is to stand first in a bundle (ts/index.ts)
-    const source = readFileSync(file, "utf8").replace(/^([^]*)(import \w+ from "#core\/strict\.js";\n)/, "$2$1");
+    const source = readFileSync(file, "utf8").replace(/^(.*)(import \w+ from "#core\/strict\.js";\n)/s, "$2$1");
     const { code } = await minify(source, {
       module: true,
       ecma: 2022,
