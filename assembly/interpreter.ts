@@ -3,12 +3,16 @@
 
 import { check } from "./check";
 import { Halt, Header, Mode, Op, State, Status, Team } from "./isa";
+import { elementwise, isElementwise } from "./kernels/loops";
 import { kernelOf } from "./table";
 import { barrier, waitWhile } from "./team";
 
 /** Runs one instruction's share of rank `ith` of `nth`. */
 function execute(at: usize, ith: u32, nth: u32): void {
-  call_indirect<void>(kernelOf(load<u32>(at)), at + (Header.args << 2), ith, nth);
+  const op = load<u32>(at);
+  const args = at + (Header.args << 2);
+  if (isElementwise(op)) elementwise(op, kernelOf(op), args, ith, nth);
+  else call_indirect<void>(kernelOf(op), args, ith, nth);
 }
 
 function halted(at: usize): bool {

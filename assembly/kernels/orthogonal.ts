@@ -10,7 +10,7 @@
 import { Orthogonal } from "../isa";
 import { load4, store4 } from "../math/lanes.micro";
 import { pointer, real, size } from "../operands";
-import { fillRandom, normal } from "./random";
+import { fillRandom, NORMAL } from "./random";
 
 export function orthogonal(args: usize, ith: u32, nth: u32): void {
   if (ith != 0) return;
@@ -23,7 +23,7 @@ export function orthogonal(args: usize, ith: u32, nth: u32): void {
   const count = min(rows, columns);
   const length = max(rows, columns);
   const bytes = length << 2;
-  fillRandom(args, workspace, 0, rows * columns, op, f32x4.splat(0), f32x4.splat(1), normal);
+  fillRandom(args, workspace, 0, rows * columns, op, 0, 1, NORMAL);
   for (let k: usize = 0; k < count; k++) {
     const v = workspace + k * bytes;
     for (let j: usize = 0; j < k << 1; j++) {
