@@ -51,7 +51,7 @@ import { orthogonal } from "./kernels/orthogonal";
 import { clipFactor, gradientNorm, movingAverage, objective, penaltyGradient, penaltySums } from "./kernels/penalty";
 import { randomNormal, randomUniform, shuffle, truncatedNormal } from "./kernels/random";
 import { softmax, softmaxBackward } from "./kernels/softmax";
-import { absBlock, cosBlock, erfBlock, expBlock, logBlock, signBlock, sinBlock, sqrtBlock } from "./kernels/unary";
+import { erfBlock, expBlock, logBlock } from "./kernels/unary";
 import {
   addBlock,
   affineBlock,
@@ -91,11 +91,6 @@ const KERNELS: StaticArray<Kernel> = [
   changetype<Kernel>(affineBlock), // affine
   changetype<Kernel>(expBlock), // exp
   changetype<Kernel>(logBlock), // log
-  changetype<Kernel>(sqrtBlock), // sqrt
-  changetype<Kernel>(absBlock), // abs
-  changetype<Kernel>(signBlock), // sign
-  changetype<Kernel>(sinBlock), // sin
-  changetype<Kernel>(cosBlock), // cos
   changetype<Kernel>(erfBlock), // erf
   changetype<Kernel>(reluBlock), // relu
   changetype<Kernel>(reluBackwardBlock), // reluBackward

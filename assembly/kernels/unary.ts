@@ -4,7 +4,6 @@ import { erf4 } from "../math/erf";
 import { exp4 } from "../math/exp";
 import { load4, store4 } from "../math/lanes.micro";
 import { log4 } from "../math/log";
-import { cos4, sin4 } from "../math/trig";
 
 /** y = e^x. */
 export function expBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
@@ -19,53 +18,6 @@ export function logBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32
   for (const end = y + bytes; y < end; y += 16, x += 16) {
     const v = load4(x, end - y);
     store4(y, log4(v), end - y);
-  }
-}
-
-/** y = √x. */
-export function sqrtBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
-  for (const end = y + bytes; y < end; y += 16, x += 16) {
-    const v = load4(x, end - y);
-    store4(y, f32x4.sqrt(v), end - y);
-  }
-}
-
-/** y = |x|. */
-export function absBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
-  for (const end = y + bytes; y < end; y += 16, x += 16) {
-    const v = load4(x, end - y);
-    store4(y, f32x4.abs(v), end - y);
-  }
-}
-
-/** ±1 with the sign of v; 0, −0 and NaN stay. */
-function sign4(v: v128): v128 {
-  const zero = f32x4.splat(0);
-  const ones = v128.bitselect(f32x4.splat(-1), f32x4.splat(1), f32x4.lt(v, zero));
-  return v128.bitselect(ones, v, v128.or(f32x4.lt(v, zero), f32x4.gt(v, zero)));
-}
-
-/** y = sign x. */
-export function signBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
-  for (const end = y + bytes; y < end; y += 16, x += 16) {
-    const v = load4(x, end - y);
-    store4(y, sign4(v), end - y);
-  }
-}
-
-/** y = sin x. */
-export function sinBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
-  for (const end = y + bytes; y < end; y += 16, x += 16) {
-    const v = load4(x, end - y);
-    store4(y, sin4(v), end - y);
-  }
-}
-
-/** y = cos x. */
-export function cosBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
-  for (const end = y + bytes; y < end; y += 16, x += 16) {
-    const v = load4(x, end - y);
-    store4(y, cos4(v), end - y);
   }
 }
 
