@@ -16,6 +16,7 @@ import {
   Segment,
   State,
 } from "../isa";
+import { load4, store4 } from "../math/lanes.micro";
 import { ceilDiv, pointer, real, share, shareOf, size, state } from "../operands";
 import { loadLanes, storeLanes } from "./lanes.micro";
 import { penalized, penaltySlope } from "./penalty.micro";
@@ -212,10 +213,8 @@ export function movingAverage(args: usize, ith: u32, nth: u32): void {
   const fresh = f32x4.splat(<f32>(1 - <f64>momentum));
   let at = shareOf(n, 16, ith, nth) << 2;
   const end = shareOf(n, 16, ith + 1, nth) << 2;
-  while (at < end) {
-    const whole = at + 16 <= end;
-    const old = f32x4.mul(keep, loadLanes(moving + at, whole));
-    storeLanes(moving + at, f32x4.add(old, f32x4.mul(fresh, loadLanes(value + at, whole))), whole);
-    at += whole ? 16 : 4;
+  for (; at < end; at += 16) {
+    const old = f32x4.mul(keep, load4(moving + at, end - at));
+    store4(moving + at, f32x4.add(old, f32x4.mul(fresh, load4(value + at, end - at))), end - at);
   }
 }
