@@ -207,17 +207,15 @@ function strip(
   }
 }
 
-/** m × n of c through bias and epilogue: rows in L2, a vector at a time. biasStep is 0 for a bias that all columns share. */
-function finish(
-  c: usize,
-  m: usize,
-  n: usize,
-  cRow: usize,
-  bias: usize,
-  biasStep: usize,
-  aux: usize,
-  epilogue: u32,
-): void {
+/** m × n of c, from column `column` of the product on, through bias and epilogue: rows in L2, a vector at a time. */
+function finish(args: usize, c: usize, m: usize, n: usize, cRow: usize, column: usize): void {
+  const epilogue = <u32>size(args, Gemm.epilogue);
+  let bias = pointer(args, Gemm.bias);
+  if (!(bias | epilogue)) return;
+  // one column: all of the product's row share its bias
+  const biasStep: usize = size(args, Gemm.n) == 1 ? 0 : 4;
+  bias += bias ? column * biasStep : 0;
+  let aux = pointer(args, Gemm.aux) + (c - pointer(args, Gemm.c));
   const zero = f32x4.splat(0);
   for (let i: usize = 0; i < m; i++) {
     let p = c;
@@ -252,6 +250,7 @@ function finish(
 
 /** c = op(a)·op(b) (+ c where `from`) by packed panels, rows × columns as given; then bias and epilogue. */
 function panels(
+  args: usize,
   m: usize,
   n: usize,
   k: usize,
@@ -265,10 +264,7 @@ function panels(
   c: usize,
   cRow: usize,
   from: bool,
-  bias: usize,
-  biasStep: usize,
-  aux: usize,
-  epilogue: u32,
+  column: usize,
   workspace: usize,
 ): void {
   const packA = aRow == 4 && aStep != 4 && n >= <usize>GEMM_PACK_A;
@@ -325,17 +321,7 @@ function panels(
             continued,
           );
         }
-        if (d == depths - 1 && (bias || epilogue))
-          finish(
-            c + ic * cRow + (jc << 2),
-            mc,
-            nc,
-            cRow,
-            bias ? bias + jc * biasStep : 0,
-            biasStep,
-            aux + ic * cRow + (jc << 2),
-            epilogue,
-          );
+        if (d == depths - 1) finish(args, c + ic * cRow + (jc << 2), mc, nc, cRow, column + jc);
       }
     }
   }
@@ -393,83 +379,71 @@ export function gemm(args: usize, ith: u32, nth: u32): void {
   const ldc = size(args, Gemm.ldc) << 2;
   const batch = size(args, Gemm.batch);
   const accumulate = size(args, Gemm.accumulate) != 0;
-  const epilogue = <u32>size(args, Gemm.epilogue);
   const workspace = pointer(args, Gemm.workspace) + <usize>ith * size(args, Gemm.workspaceBytes);
   let m = size(args, Gemm.m);
   let n = size(args, Gemm.n);
-  let a = pointer(args, Gemm.a);
-  let b = pointer(args, Gemm.b);
-  let aBatch = size(args, Gemm.strideA) << 2;
-  let bBatch = size(args, Gemm.strideB) << 2;
-  let aRow = size(args, Gemm.lda) << 2;
-  let aStep: usize = 4;
-  let bStep = size(args, Gemm.ldb) << 2;
-  let bColumn: usize = 4;
-  let biasStep: usize = 4;
-  if (size(args, Gemm.transA)) {
-    aStep = aRow;
-    aRow = 4;
-  }
-  if (size(args, Gemm.transB)) {
-    bColumn = bStep;
-    bStep = 4;
-  }
-  if (n == 1 && ldc == 4) {
-    // one column: cᵀ = bᵀ·aᵀ is one row
+  // one column: cᵀ = bᵀ·aᵀ is one row. Slots of a and b stand side by side
+  const swap: i32 = n == 1 && ldc == 4 ? 1 : 0;
+  if (swap) {
     n = m;
     m = 1;
-    let swap = a;
-    a = b;
-    b = swap;
-    swap = aBatch;
-    aBatch = bBatch;
-    bBatch = swap;
-    swap = aStep;
-    aStep = bStep;
-    bStep = swap;
-    bColumn = aRow;
-    biasStep = 0;
   }
+  let a = pointer(args, Gemm.a + swap);
+  let b = pointer(args, Gemm.b - swap);
+  const aBatch = size(args, Gemm.strideA + swap) << 2;
+  const bBatch = size(args, Gemm.strideB - swap) << 2;
+  const aLine = size(args, Gemm.lda + swap) << 2;
+  const bLine = size(args, Gemm.ldb - swap) << 2;
+  const transA = size(args, Gemm.transA + swap) != <usize>swap;
+  const transB = size(args, Gemm.transB - swap) != <usize>swap;
+  const aRow: usize = transA ? 4 : aLine;
+  const aStep: usize = transA ? aLine : 4;
+  const bStep: usize = transB ? 4 : bLine;
+  const bColumn: usize = transB ? bLine : 4;
   const rowMajor = bColumn == 4;
   const thin = rowMajor ? m < 4 : m == 1 && bStep == 4;
-
-  // whose work: whole products, columns in strips, or rows
-  const byBatch = batch >= nth;
-  const byColumns = !byBatch && (thin || ceilDiv(ceilDiv(n, 16), nth) * 16 * m <= (ceilDiv(m, nth) + 4) * n);
-  const byRows = !byBatch && !byColumns;
-  const first = byBatch ? share(batch, ith, nth) : 0;
-  const end = byBatch ? share(batch, ith + 1, nth) : batch;
-  const i0 = byRows ? share(m, ith, nth) : 0;
-  const rows = byRows ? share(m, ith + 1, nth) - i0 : m;
-  const j0 = byColumns ? shareOf(n, 16, ith, nth) : 0;
-  const columns = byColumns ? shareOf(n, 16, ith + 1, nth) - j0 : n;
-
   // rows of b 4 KB apart lie in one set of L1
   const aliased = n >= <usize>GEMM_ALIASED && (bStep & 4095) == 0;
   const inPlace = rowMajor && m <= <usize>(aliased ? GEMM_IN_PLACE_ALIASED : GEMM_IN_PLACE);
-  a += first * aBatch + i0 * aRow;
-  b += first * bBatch + j0 * bColumn;
-  const offset = i0 * ldc + (j0 << 2);
-  let c = pointer(args, Gemm.c) + offset;
-  let aux = pointer(args, Gemm.aux) + offset;
-  let bias = pointer(args, Gemm.bias);
-  if (bias) bias += j0 * biasStep;
+
+  // whose work: whole products, columns in strips, or rows
+  let first: usize = 0;
+  let end = batch;
+  let column: usize = 0;
+  let c = pointer(args, Gemm.c);
+  if (batch >= nth) {
+    first = share(batch, ith, nth);
+    end = share(batch, ith + 1, nth);
+  } else if (thin || ceilDiv(ceilDiv(n, 16), nth) * 16 * m <= (ceilDiv(m, nth) + 4) * n) {
+    column = shareOf(n, 16, ith, nth);
+    n = shareOf(n, 16, ith + 1, nth) - column;
+    b += column * bColumn;
+    c += column << 2;
+  } else {
+    const row = share(m, ith, nth);
+    m = share(m, ith + 1, nth) - row;
+    a += row * aRow;
+    c += row * ldc;
+  }
+
   const cBatch = size(args, Gemm.strideC) << 2;
+  a += first * aBatch;
+  b += first * bBatch;
   c += first * cBatch;
-  aux += first * cBatch;
-  for (let e = first; e < end; e++) {
+  for (; first < end; first++) {
     let done: usize = 0;
     if (thin) {
-      done = rowMajor ? columns : columns & ~15;
-      if (!accumulate) clear(c, rows, done, ldc);
-      if (rowMajor) thinRows(rows, columns, k, a, aRow, aStep, b, bStep, c, ldc);
+      done = rowMajor ? n : n & ~15;
+      if (!accumulate) clear(c, m, done, ldc);
+      if (rowMajor) thinRows(m, n, k, a, aRow, aStep, b, bStep, c, ldc);
       else thinDots(done, k, a, aStep, b, bColumn, c);
-      if (bias || epilogue) finish(c, rows, done, ldc, bias, biasStep, aux, epilogue);
+      finish(args, c, m, done, ldc, column);
     }
-    if (done != columns)
+    if (done != n)
       panels(
-        rows,
-        columns - done,
+        args,
+        m,
+        n - done,
         k,
         a,
         aRow,
@@ -481,15 +455,11 @@ export function gemm(args: usize, ith: u32, nth: u32): void {
         c + (done << 2),
         ldc,
         accumulate,
-        bias ? bias + done * biasStep : 0,
-        biasStep,
-        aux + (done << 2),
-        epilogue,
+        column + done,
         workspace,
       );
     a += aBatch;
     b += bBatch;
     c += cBatch;
-    aux += cBatch;
   }
 }
