@@ -117,14 +117,13 @@ function packTiles(dst: usize, m: usize, src: usize, lineBytes: usize, k: usize)
   }
 }
 
-/** Four columns of dst (k, 8) = 4 rows of a transposed b. */
+/** Four columns of dst (k, 8) = 4 rows of a transposed b, but for the last k & 3. */
 function packTransposed4(dst: usize, src: usize, ldbBytes: usize, k: usize): void {
   const src1 = src + ldbBytes;
   const src2 = src1 + ldbBytes;
   const src3 = src2 + ldbBytes;
   const end = (k & ~3) << 2;
-  let p: usize = 0;
-  for (; p < end; p += 16) {
+  for (let p: usize = 0; p < end; p += 16) {
     const r0 = v128.load(src + p);
     const r1 = v128.load(src1 + p);
     const r2 = v128.load(src2 + p);
@@ -138,13 +137,6 @@ function packTransposed4(dst: usize, src: usize, ldbBytes: usize, k: usize): voi
     v128.store(dst, v128.shuffle<i64>(high01, high23, 0, 2), 64);
     v128.store(dst, v128.shuffle<i64>(high01, high23, 1, 3), 96);
     dst += 128;
-  }
-  for (; p < k << 2; p += 4) {
-    store<f32>(dst, load<f32>(src + p));
-    store<f32>(dst, load<f32>(src1 + p), 4);
-    store<f32>(dst, load<f32>(src2 + p), 8);
-    store<f32>(dst, load<f32>(src3 + p), 12);
-    dst += 32;
   }
 }
 
@@ -293,6 +285,8 @@ function panels(
         } else {
           packTransposed4(panel, source, bColumn, kc);
           packTransposed4(panel + 16, source + (bColumn << 2), bColumn, kc);
+          const even = kc & ~3;
+          packColumns(panel + (even << 5), 8, source + even * bStep, bStep, bColumn, kc - even, 8);
         }
       }
       for (let ic: usize = 0; ic < m; ic += GEMM_MC) {

@@ -162,7 +162,7 @@ function pieceSquares(args: usize, segment: usize, at: usize, end: usize): f64 {
 }
 
 /** Σ of `count` f64s, in order. */
-function orderedSum(partials: usize, count: usize): f64 {
+export function orderedSum(partials: usize, count: usize): f64 {
   let sum: f64 = 0;
   for (const end = partials + (count << 3); partials < end; partials += 8) sum += load<f64>(partials);
   return sum;

@@ -61,15 +61,21 @@ export function log64(x: f64): f64 {
   return <f64>k * LN2_HIGH - (square - (s * (square + w) + <f64>k * LN2_LOW) - f);
 }
 
+/** base to the power of exponent, by squaring. */
+export function power(base: f64, exponent: u32): f64 {
+  let result: f64 = 1;
+  for (; exponent != 0; exponent >>= 1) {
+    if (exponent & 1) result *= base;
+    base *= base;
+  }
+  return result;
+}
+
 /** x^y: by squaring for whole |y| ≤ 32, else e^(y·log|x|); NaN where x < 0 and y is not whole. */
 export function pow64(x: f64, y: f64): f64 {
   const whole = nearest(y) === y;
   if (whole && abs(y) <= 32) {
-    let p: f64 = 1;
-    for (let n = <u32>abs(y); n > 0; n >>= 1) {
-      if (n & 1) p *= x;
-      x *= x;
-    }
+    const p = power(x, <u32>abs(y));
     return y < 0 ? 1 / p : p;
   }
   const p = exp64(y * log64(abs(x)));
