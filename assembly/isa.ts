@@ -420,49 +420,52 @@ export const enum BatchNormMoments {
   chunkRows,
 }
 
-/** Chan's formula over the chunks in order: mean, biased variance, inverseStd = 1/√(variance + epsilon). */
+/**
+ * Chan's formula over the chunks in order: mean, biased variance; of them and gamma and beta the coefficients of
+ * y = (x − pivot)·scale + shift: inverseStd = 1/√(variance + epsilon), scale = gamma·inverseStd; the pivot is 0, or where
+ * |mean|·inverseStd > BATCH_NORM_NEAR, the mean; shift = beta − (mean − pivot)·scale.
+ */
 export const enum BatchNormCombine {
   mean, // (channels)
   variance, // (channels)
-  inverseStd, // (channels)
+  coefficients, // (4, channels): pivot, scale, shift, inverseStd
   partials, // (chunks, 2, channels)
   x, // (rows, channels): its first row, which the chunk means are relative to
+  gamma,
+  beta,
   rows,
   channels,
   chunkRows,
   epsilon,
 }
 
-/** inverseStd = 1/√(variance + epsilon), from moving statistics. */
+/** The same coefficients from moving statistics. */
 export const enum BatchNormMoving {
-  inverseStd, // (channels)
+  coefficients, // (4, channels)
+  mean, // (channels)
   variance, // (channels)
+  gamma,
+  beta,
   channels,
   epsilon,
 }
 
-/** y = relu?(gamma · (x − mean) · inverseStd + beta). */
+/** y = relu?((x − pivot)·scale + shift). */
 export const enum BatchNormForward {
   y, // (rows, channels)
   x, // (rows, channels)
-  mean,
-  inverseStd,
-  gamma,
-  beta,
+  coefficients, // (4, channels)
   rows,
   channels,
   relu, // 0 or 1
 }
 
-/** partials[chunk] = (Σ g·(x − mean), Σ g), g = dy, or where relu, dy · [γx̂ + β > 0]. Split over chunks. */
+/** partials[chunk] = (Σ g·(x − pivot), Σ g), g = dy, or where relu, dy·[y > 0]. Split over chunks. */
 export const enum BatchNormBackwardSums {
   partials, // (chunks, 2, channels)
   dy, // (rows, channels)
   x, // (rows, channels)
-  mean,
-  inverseStd,
-  gamma,
-  beta,
+  coefficients, // (4, channels)
   rows,
   channels,
   chunkRows,
@@ -470,34 +473,36 @@ export const enum BatchNormBackwardSums {
 }
 
 /**
- * dgamma = inverseStd · Σ over chunks of partials[·, 0], dbeta = Σ of partials[·, 1]; of them, for dx:
- * scale = γ · inverseStd, slope = −dgamma · inverseStd/rows, offset = −dbeta/rows (both 0 where frozen: moving statistics).
+ * dgamma = inverseStd·Σ g·(x − mean), dbeta = Σ g, over the chunks in order; of them, for dx: slope = −dgamma·inverseStd/rows,
+ * offset = −dbeta/rows − (mean − pivot)·slope (both 0 where frozen: moving statistics).
  */
 export const enum BatchNormBackwardCombine {
   dgamma, // (channels)
   dbeta, // (channels)
-  coefficients, // (3, channels): scale, slope, offset
+  slopes, // (2, channels): slope, offset
   partials, // (chunks, 2, channels)
-  inverseStd,
-  gamma,
+  mean,
+  coefficients, // (4, channels)
   rows,
   chunks,
   channels,
-  frozen,
+  frozen, // 0 or 1
 }
 
-/** dx = scale · (g + slope · (x − mean) + offset) = γ · inverseStd · (g − (dbeta + x̂ · dgamma)/rows). */
+/** dx = scale·(g + slope·(x − pivot) + offset), g as in the sums. */
 export const enum BatchNormBackward {
   dx, // (rows, channels)
   dy, // (rows, channels)
   x, // (rows, channels)
-  mean,
-  beta,
-  coefficients, // (3, channels), of the combination
+  coefficients, // (4, channels)
+  slopes, // (2, channels)
   rows,
   channels,
   relu,
 }
+
+/** Up to so many deviations a mean is near 0: x is not centred then, at a cost of so many roundings. */
+export const BATCH_NORM_NEAR = 4;
 
 /** moving = momentum · moving + (1 − momentum) · value. */
 export const enum MovingAverage {
@@ -700,7 +705,7 @@ export const enum OptimizerFlag {
 export const REDUCE_CHUNK = 4096;
 
 /** Elements that a chunk of rows aims at in row-chunked reductions: chunkRows = max(1, ROW_CHUNK / columns). */
-export const ROW_CHUNK = 8192;
+export const ROW_CHUNK = 16384;
 
 /** GEMM blocking (kernels/gemm.ts, ts/ops/gemmWorkspace.ts): rows, depth and columns of a block. */
 export const GEMM_MC = 120;

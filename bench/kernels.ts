@@ -186,32 +186,33 @@ function batchNormCase(shape: string): KernelCase {
       const y = core.buffer(n, 144);
       const dx = core.buffer(n, 400);
       const [g, b] = [core.floats(gamma), core.floats(beta)];
-      const [mean, variance, inverseStd] = [core.buffer(channels), core.buffer(channels), core.buffer(channels)];
+      const [mean, variance] = [core.buffer(channels), core.buffer(channels)];
       const [dgamma, dbeta] = [core.buffer(channels), core.buffer(channels)];
-      const [partials, coefficients] = [core.buffer(2 * chunks * channels), core.buffer(3 * channels)];
+      const [coefficients, slopes] = [core.buffer(4 * channels), core.buffer(2 * channels)];
+      const partials = core.buffer(2 * chunks * channels);
       const epsilon = 1e-5;
       const tape = core.tape([
         { op: Op.batchNormMoments, pointers: [partials, xs], sizes: [rows, channels, chunkRows] },
         {
           op: Op.batchNormCombine,
-          pointers: [mean, variance, inverseStd, partials, xs],
+          pointers: [mean, variance, coefficients, partials, xs, g, b],
           sizes: [rows, channels, chunkRows],
           reals: [epsilon],
         },
-        { op: Op.batchNormForward, pointers: [y, xs, mean, inverseStd, g, b], sizes: [rows, channels, 0] },
+        { op: Op.batchNormForward, pointers: [y, xs, coefficients], sizes: [rows, channels, 0] },
         {
           op: Op.batchNormBackwardSums,
-          pointers: [partials, dys, xs, mean, inverseStd, g, b],
+          pointers: [partials, dys, xs, coefficients],
           sizes: [rows, channels, chunkRows, 0],
         },
         {
           op: Op.batchNormBackwardCombine,
-          pointers: [dgamma, dbeta, coefficients, partials, inverseStd, g],
+          pointers: [dgamma, dbeta, slopes, partials, mean, coefficients],
           sizes: [rows, chunks, channels, 0],
         },
         {
           op: Op.batchNormBackward,
-          pointers: [dx, dys, xs, mean, b, coefficients],
+          pointers: [dx, dys, xs, coefficients, slopes],
           sizes: [rows, channels, 0],
         },
       ]);

@@ -165,56 +165,21 @@ if (!process.env.ONLY)
   ])
     for (const relu of [0, 1]) {
       const n = rows * channels;
-      const chunkRows = Math.max(1, Math.floor(8192 / channels));
+      const chunkRows = Math.max(1, Math.floor((process.env.CHUNK ?? 16384) / channels));
       const chunks = Math.ceil(rows / chunkRows);
       const [x, y, dy, dx] = [buffer(n, normal), buffer(n, 0), buffer(n, normal), buffer(n, 0)];
-      const [mean, variance, inverseStd, gamma, beta, dgamma, dbeta] = Array.from({ length: 7 }, () =>
-        buffer(channels, 1),
-      );
+      const [mean, variance, gamma, beta, dgamma, dbeta] = Array.from({ length: 6 }, () => buffer(channels, 1));
       const partials = buffer(2 * chunks * channels, 0);
-      const coefficients = buffer(3 * channels, 0);
-      const moments = [Op.batchNormMoments, partials, x, rows, channels, chunkRows];
-      const combine = [
-        Op.batchNormCombine,
-        mean,
-        variance,
-        inverseStd,
-        partials,
-        x,
-        rows,
-        channels,
-        chunkRows,
-        bits(1e-5),
-      ];
-      const forward = [Op.batchNormForward, y, x, mean, inverseStd, gamma, beta, rows, channels, relu];
-      const sums = [
-        Op.batchNormBackwardSums,
-        partials,
-        dy,
-        x,
-        mean,
-        inverseStd,
-        gamma,
-        beta,
-        rows,
-        channels,
-        chunkRows,
-        relu,
-      ];
-      const combineSums = [
-        Op.batchNormBackwardCombine,
-        dgamma,
-        dbeta,
-        coefficients,
-        partials,
-        inverseStd,
-        gamma,
-        rows,
-        chunks,
-        channels,
-        0,
-      ];
-      const backward = [Op.batchNormBackward, dx, dy, x, mean, beta, coefficients, rows, channels, relu];
+      const [coefficients, slopes] = [buffer(4 * channels, 0), buffer(2 * channels, 0)];
+      const shape = [rows, channels, chunkRows];
+      const moments = [Op.batchNormMoments, partials, x, ...shape];
+      const statistics = [mean, variance, coefficients, partials, x, gamma, beta];
+      const combine = [Op.batchNormCombine, ...statistics, ...shape, bits(1e-5)];
+      const forward = [Op.batchNormForward, y, x, coefficients, rows, channels, relu];
+      const sums = [Op.batchNormBackwardSums, partials, dy, x, coefficients, ...shape, relu];
+      const gradients = [dgamma, dbeta, slopes, partials, mean, coefficients];
+      const combineSums = [Op.batchNormBackwardCombine, ...gradients, rows, chunks, channels, 0];
+      const backward = [Op.batchNormBackward, dx, dy, x, coefficients, slopes, rows, channels, relu];
       const title = `batchNorm ${rows}×${channels}${relu ? " relu" : ""}`;
       compare(`${title} moments`, tape([moments]), copyOver(4 * n, 4 * n));
       compare(`${title} combine`, tape([combine]), copyOver(8 * chunks * channels, 8 * chunks * channels));

@@ -1,6 +1,6 @@
 // Everything that a trained MLP needs, as a page would import it: what size.js measures.
 
-import * as downhill from "../ts/index";
+import * as downhill from "downhill";
 
 const model = downhill.sequential([
   downhill.dense(512, { inputShape: [784], kernelRegularizer: downhill.l2(1e-4) }),

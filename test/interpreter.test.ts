@@ -120,7 +120,7 @@ const header =
 
 const loss = Op.softmaxCrossEntropy;
 const adamStep = Op.adamStep;
-const batchNormForward = Op.batchNormForward;
+const batchNormCombine = Op.batchNormCombine;
 
 const CORRUPTIONS: [what: string, op: Op, fault: Fault, corrupt: (p: Prepared) => void][] = [
   ["an opcode that is none", loss, Fault.opcode, header(loss, Header.op, () => Op.count)],
@@ -141,9 +141,9 @@ const CORRUPTIONS: [what: string, op: Op, fault: Fault, corrupt: (p: Prepared) =
   ["an address in the tape", adamStep, Fault.address, operand(adamStep, 1, (p) => p.program.tape + 64)],
   [
     "a parameter in the arena",
-    batchNormForward,
+    batchNormCombine,
     Fault.block,
-    operand(batchNormForward, 4, (p) => (p.lane.get(State.arena) - p.state.parameters + 64) | Base.parameters),
+    operand(batchNormCombine, 5, (p) => (p.lane.get(State.arena) - p.state.parameters + 64) | Base.parameters),
   ],
   ["an arena that is not there", Op.gather, Fault.base, (p) => p.lane.set(State.arena, 0)],
 ];

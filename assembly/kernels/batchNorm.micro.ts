@@ -1,124 +1,218 @@
 // The arithmetic of one vector of channels: forward and backward must agree on it to the bit, since the backward pass
 // draws ReLU's mask again.
+//
+//   near   every pivot is 0: x − 0 is x, so leaving it out changes no bit
+//   relu   known where the code is made; elsewhere `floor` is 0 with ReLU and −∞ without
 
 import { BatchNormBackward, BatchNormForward } from "../isa";
 import { pointer } from "../operands";
 import { loadLanes, multiplyAdd, storeLanes } from "./lanes.micro";
 
-/** gamma·inverseStd·(x − mean) + beta, with scale = gamma·inverseStd and centred = x − mean. */
+/** x − pivot */
 // @ts-ignore: decorator
 @inline
-export function normalized(centred: v128, scale: v128, beta: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(centred, scale, beta);
-  return f32x4.add(f32x4.mul(centred, scale), beta);
+export function centred(x: v128, pivot: v128, near: bool): v128 {
+  return near ? x : f32x4.sub(x, pivot);
 }
 
-/** dy, or where `relu`, dy · [normalized > 0]. */
+/** dy·[d·scale + shift > floor] */
 // @ts-ignore: decorator
 @inline
-export function masked(dy: v128, centred: v128, scale: v128, beta: v128, relu: bool): v128 {
-  if (!relu) return dy;
-  return v128.and(dy, f32x4.gt(normalized(centred, scale, beta), f32x4.splat(0)));
+export function masked(dy: v128, d: v128, scale: v128, shift: v128, floor: v128): v128 {
+  return v128.and(dy, f32x4.gt(multiplyAdd(d, scale, shift), floor));
 }
 
-/** y of the rows x … end, a multiple of four, in their first `wide` bytes, a multiple of 32. */
+/** y of the rows x … end, a multiple of four, in their first `wide` bytes, whole vectors. */
 // @ts-ignore: decorator
 @inline
-export function forwardRows(args: usize, x: usize, end: usize, rowBytes: usize, wide: usize, relu: bool): void {
-  const shift = pointer(args, BatchNormForward.y) - pointer(args, BatchNormForward.x);
-  const mean = pointer(args, BatchNormForward.mean);
-  const inverseStd = pointer(args, BatchNormForward.inverseStd);
-  const gamma = pointer(args, BatchNormForward.gamma);
-  const beta = pointer(args, BatchNormForward.beta);
+export function forwardRows(
+  args: usize, x: usize, end: usize, rowBytes: usize, wide: usize, near: bool, bounded: bool, floor: v128,
+): void {
+  const toY = pointer(args, BatchNormForward.y) - pointer(args, BatchNormForward.x);
+  const pivots = pointer(args, BatchNormForward.coefficients);
+  const scales = pivots + rowBytes;
+  const shifts = scales + rowBytes;
   for (; x < end; x += rowBytes << 2) {
-    for (let c: usize = 0; c < wide; c += 32) {
-      forwardLanes(x + c, rowBytes, shift, mean + c, inverseStd + c, gamma + c, beta + c, true, relu, true);
-      const d = c + 16;
-      forwardLanes(x + d, rowBytes, shift, mean + d, inverseStd + d, gamma + d, beta + d, true, relu, true);
+    for (let c: usize = 0; c < wide; c += 16) {
+      const pivot = v128.load(pivots + c);
+      const scale = v128.load(scales + c);
+      const shift = v128.load(shifts + c);
+      let p = x + c;
+      forwardLanes(p, toY, pivot, scale, shift, true, near, bounded, floor);
+      p += rowBytes;
+      forwardLanes(p, toY, pivot, scale, shift, true, near, bounded, floor);
+      p += rowBytes;
+      forwardLanes(p, toY, pivot, scale, shift, true, near, bounded, floor);
+      p += rowBytes;
+      forwardLanes(p, toY, pivot, scale, shift, true, near, bounded, floor);
     }
   }
 }
 
-/** y of one vector of channels: of the row at x, or of four. */
+/** max(floor, (x − pivot)·scale + shift) of one row */
 // @ts-ignore: decorator
 @inline
 export function forwardLanes(
-  x: usize, rowBytes: usize, shift: usize,
-  mean: usize, inverseStd: usize, gamma: usize, beta: usize,
-  whole: bool, relu: bool, four: bool,
+  x: usize, toY: usize, pivot: v128, scale: v128, shift: v128,
+  whole: bool, near: bool, bounded: bool, floor: v128,
 ): void {
-  const m = loadLanes(mean, whole);
-  const scale = f32x4.mul(loadLanes(gamma, whole), loadLanes(inverseStd, whole));
-  const b = loadLanes(beta, whole);
-  forwardRow(x, shift, m, scale, b, whole, relu);
-  if (!four) return;
-  const x1 = x + rowBytes;
-  const x2 = x1 + rowBytes;
-  forwardRow(x1, shift, m, scale, b, whole, relu);
-  forwardRow(x2, shift, m, scale, b, whole, relu);
-  forwardRow(x2 + rowBytes, shift, m, scale, b, whole, relu);
+  const y = multiplyAdd(centred(loadLanes(x, whole), pivot, near), scale, shift);
+  storeLanes(x + toY, bounded ? f32x4.pmax(y, floor) : y, whole);
 }
 
+/** dx of the rows dy … end, a multiple of four, in their bytes from … to, whole vectors. */
 // @ts-ignore: decorator
 @inline
-function forwardRow(x: usize, shift: usize, mean: v128, scale: v128, beta: v128, whole: bool, relu: bool): void {
-  const y = normalized(f32x4.sub(loadLanes(x, whole), mean), scale, beta);
-  storeLanes(x + shift, relu ? f32x4.pmax(y, f32x4.splat(0)) : y, whole);
-}
-
-/** dx of the rows dy … end, a multiple of four, in their first `wide` bytes, a multiple of 32. */
-// @ts-ignore: decorator
-@inline
-export function backwardRows(args: usize, dy: usize, end: usize, rowBytes: usize, wide: usize, relu: bool): void {
-  const xShift = pointer(args, BatchNormBackward.x) - pointer(args, BatchNormBackward.dy);
-  const dxShift = pointer(args, BatchNormBackward.dx) - pointer(args, BatchNormBackward.dy);
-  const mean = pointer(args, BatchNormBackward.mean);
-  const beta = pointer(args, BatchNormBackward.beta);
-  const scale = pointer(args, BatchNormBackward.coefficients);
-  const slope = scale + rowBytes;
-  const offset = slope + rowBytes;
+export function backwardRows(
+  args: usize, dy: usize, end: usize, rowBytes: usize, from: usize, to: usize, near: bool, bounded: bool, floor: v128,
+): void {
+  const toX = pointer(args, BatchNormBackward.x) - pointer(args, BatchNormBackward.dy);
+  const toDx = pointer(args, BatchNormBackward.dx) - pointer(args, BatchNormBackward.dy);
+  const pivots = pointer(args, BatchNormBackward.coefficients);
+  const scales = pivots + rowBytes;
+  const shifts = scales + rowBytes;
+  const slopes = pointer(args, BatchNormBackward.slopes);
+  const offsets = slopes + rowBytes;
   for (; dy < end; dy += rowBytes << 2) {
-    for (let c: usize = 0; c < wide; c += 32) {
-      backwardLanes(dy + c, rowBytes, xShift, dxShift, mean + c, beta + c, scale + c, slope + c, offset + c, true, relu, true);
-      const d = c + 16;
-      backwardLanes(dy + d, rowBytes, xShift, dxShift, mean + d, beta + d, scale + d, slope + d, offset + d, true, relu, true);
+    for (let c = from; c < to; c += 16) {
+      const pivot = v128.load(pivots + c);
+      const scale = v128.load(scales + c);
+      const shift = v128.load(shifts + c);
+      const slope = v128.load(slopes + c);
+      const offset = v128.load(offsets + c);
+      let p = dy + c;
+      backwardLanes(p, toX, toDx, pivot, scale, shift, slope, offset, true, near, bounded, floor);
+      p += rowBytes;
+      backwardLanes(p, toX, toDx, pivot, scale, shift, slope, offset, true, near, bounded, floor);
+      p += rowBytes;
+      backwardLanes(p, toX, toDx, pivot, scale, shift, slope, offset, true, near, bounded, floor);
+      p += rowBytes;
+      backwardLanes(p, toX, toDx, pivot, scale, shift, slope, offset, true, near, bounded, floor);
     }
   }
 }
 
-/** dx of one vector of channels: of the row at dy, or of four. */
+/** The same near and without ReLU, in bytes 0 … to, a multiple of 64: the constants of four vectors fill the registers. */
+// @ts-ignore: decorator
+@inline
+export function backwardWideRows(args: usize, dy: usize, end: usize, rowBytes: usize, to: usize): void {
+  const toX = pointer(args, BatchNormBackward.x) - pointer(args, BatchNormBackward.dy);
+  const toDx = pointer(args, BatchNormBackward.dx) - pointer(args, BatchNormBackward.dy);
+  const scales = pointer(args, BatchNormBackward.coefficients) + rowBytes;
+  const slopes = pointer(args, BatchNormBackward.slopes);
+  const offsets = slopes + rowBytes;
+  for (; dy < end; dy += rowBytes << 2) {
+    for (let c: usize = 0; c < to; c += 64) {
+      const scale = scales + c;
+      const slope = slopes + c;
+      const offset = offsets + c;
+      const s0 = v128.load(scale);
+      const s1 = v128.load(scale, 16);
+      const s2 = v128.load(scale, 32);
+      const s3 = v128.load(scale, 48);
+      const l0 = v128.load(slope);
+      const l1 = v128.load(slope, 16);
+      const l2 = v128.load(slope, 32);
+      const l3 = v128.load(slope, 48);
+      const o0 = v128.load(offset);
+      const o1 = v128.load(offset, 16);
+      const o2 = v128.load(offset, 32);
+      const o3 = v128.load(offset, 48);
+      let p = dy + c;
+      backward16(p, p + toX, p + toDx, s0, s1, s2, s3, l0, l1, l2, l3, o0, o1, o2, o3);
+      p += rowBytes;
+      backward16(p, p + toX, p + toDx, s0, s1, s2, s3, l0, l1, l2, l3, o0, o1, o2, o3);
+      p += rowBytes;
+      backward16(p, p + toX, p + toDx, s0, s1, s2, s3, l0, l1, l2, l3, o0, o1, o2, o3);
+      p += rowBytes;
+      backward16(p, p + toX, p + toDx, s0, s1, s2, s3, l0, l1, l2, l3, o0, o1, o2, o3);
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function backward16(
+  dy: usize, x: usize, dx: usize,
+  s0: v128, s1: v128, s2: v128, s3: v128,
+  l0: v128, l1: v128, l2: v128, l3: v128,
+  o0: v128, o1: v128, o2: v128, o3: v128,
+): void {
+  v128.store(dx, f32x4.mul(s0, f32x4.add(v128.load(dy), multiplyAdd(l0, v128.load(x), o0))));
+  v128.store(dx, f32x4.mul(s1, f32x4.add(v128.load(dy, 16), multiplyAdd(l1, v128.load(x, 16), o1))), 16);
+  v128.store(dx, f32x4.mul(s2, f32x4.add(v128.load(dy, 32), multiplyAdd(l2, v128.load(x, 32), o2))), 32);
+  v128.store(dx, f32x4.mul(s3, f32x4.add(v128.load(dy, 48), multiplyAdd(l3, v128.load(x, 48), o3))), 48);
+}
+
+/** scale·(g + (slope·(x − pivot) + offset)) of one row */
 // @ts-ignore: decorator
 @inline
 export function backwardLanes(
-  dy: usize, rowBytes: usize, xShift: usize, dxShift: usize,
-  mean: usize, beta: usize, scale: usize, slope: usize, offset: usize,
-  whole: bool, relu: bool, four: bool,
+  dy: usize, toX: usize, toDx: usize, pivot: v128, scale: v128, shift: v128, slope: v128, offset: v128,
+  whole: bool, near: bool, bounded: bool, floor: v128,
 ): void {
-  const m = loadLanes(mean, whole);
-  const b = relu ? loadLanes(beta, whole) : m;
-  const s = loadLanes(scale, whole);
-  const l = loadLanes(slope, whole);
-  const o = loadLanes(offset, whole);
-  backwardRow(dy, xShift, dxShift, m, b, s, l, o, whole, relu);
-  if (!four) return;
-  const dy1 = dy + rowBytes;
-  const dy2 = dy1 + rowBytes;
-  backwardRow(dy1, xShift, dxShift, m, b, s, l, o, whole, relu);
-  backwardRow(dy2, xShift, dxShift, m, b, s, l, o, whole, relu);
-  backwardRow(dy2 + rowBytes, xShift, dxShift, m, b, s, l, o, whole, relu);
+  const d = centred(loadLanes(dy + toX, whole), pivot, near);
+  const g = bounded ? masked(loadLanes(dy, whole), d, scale, shift, floor) : loadLanes(dy, whole);
+  storeLanes(dy + toDx, f32x4.mul(scale, f32x4.add(g, multiplyAdd(slope, d, offset))), whole);
 }
 
-/** scale·(g + (slope·(x − mean) + offset)): slope = −dγ·s/rows, offset = −dβ/rows. */
+/** Adds (Σ g·(x − pivot), Σ g) of `vectors` ≤ 4 vectors of channels of the rows dy … end. */
 // @ts-ignore: decorator
 @inline
-function backwardRow(
-  dy: usize, xShift: usize, dxShift: usize,
-  mean: v128, beta: v128, scale: v128, slope: v128, offset: v128,
-  whole: bool, relu: bool,
+export function sumStrip(
+  out: usize, dy: usize, end: usize, toX: usize, rowBytes: usize, coefficients: usize, vectors: i32, bounded: bool,
 ): void {
-  const centred = f32x4.sub(loadLanes(dy + xShift, whole), mean);
-  const g = masked(loadLanes(dy, whole), centred, scale, beta, relu);
-  storeLanes(dy + dxShift, f32x4.mul(scale, f32x4.add(g, multiplyAdd(slope, centred, offset))), whole);
+  const plain = out + rowBytes;
+  const scales = coefficients + rowBytes;
+  const shifts = scales + rowBytes;
+  const zero = f32x4.splat(0);
+  let a0 = zero;
+  let a1 = zero;
+  let a2 = zero;
+  let a3 = zero;
+  let b0 = zero;
+  let b1 = zero;
+  let b2 = zero;
+  let b3 = zero;
+  const scale0 = bounded ? v128.load(scales) : zero;
+  const scale1 = bounded ? v128.load(scales, 16) : zero;
+  const shift0 = bounded ? v128.load(shifts) : zero;
+  const shift1 = bounded ? v128.load(shifts, 16) : zero;
+  for (; dy < end; dy += rowBytes) {
+    const x = dy + toX;
+    const x0 = v128.load(x);
+    const g0 = bounded ? masked(v128.load(dy), x0, scale0, shift0, zero) : v128.load(dy);
+    a0 = multiplyAdd(x0, g0, a0);
+    b0 = f32x4.add(b0, g0);
+    const x1 = v128.load(x, 16);
+    const g1 = bounded ? masked(v128.load(dy, 16), x1, scale1, shift1, zero) : v128.load(dy, 16);
+    a1 = multiplyAdd(x1, g1, a1);
+    b1 = f32x4.add(b1, g1);
+    if (vectors == 4) {
+      const g2 = v128.load(dy, 32);
+      a2 = multiplyAdd(v128.load(x, 32), g2, a2);
+      b2 = f32x4.add(b2, g2);
+      const g3 = v128.load(dy, 48);
+      a3 = multiplyAdd(v128.load(x, 48), g3, a3);
+      b3 = f32x4.add(b3, g3);
+    }
+  }
+  addTo(out, a0, true);
+  addTo(out + 16, a1, true);
+  addTo(plain, b0, true);
+  addTo(plain + 16, b1, true);
+  if (vectors != 4) return;
+  addTo(out + 32, a2, true);
+  addTo(out + 48, a3, true);
+  addTo(plain + 32, b2, true);
+  addTo(plain + 48, b3, true);
+}
+
+/** A block's sum is added to the chunk's: so no chain of additions is longer than a block. */
+// @ts-ignore: decorator
+@inline
+export function addTo(sum: usize, value: v128, whole: bool): void {
+  storeLanes(sum, f32x4.add(loadLanes(sum, whole), value), whole);
 }
 
 /** Stores (k − origin + s/rows, q − s²/rows), never below 0; returns where the difference has kept its digits. */

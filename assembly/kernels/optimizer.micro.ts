@@ -41,35 +41,34 @@ export function velocityStep(
 }
 
 /**
- * h = √(1 − β₂)·g:  m ← beta1·m + (1 − β₁)/√(1 − β₂)·h,  v ← beta2·v + h²;  returns m / (√v·spread + offset), the step
- * with its rate in the denominator: one product less where the divider and the multipliers share a port.
+ * M ← beta1·M + g,  V ← beta2·V + g²;  returns M / (√V·spread + offset), the step with its rate and every other factor in
+ * the denominator: the divider and the multipliers share a port.
  */
 // @ts-ignore: decorator
 @inline
 export function adamDelta(
-  m: usize, v: usize, largest: usize, h: v128, whole: bool,
-  beta1: v128, fresh: v128, beta2: v128, spread: v128, offset: v128,
+  m: usize, v: usize, largest: usize, g: v128, whole: bool, beta1: v128, beta2: v128, spread: v128, offset: v128,
 ): v128 {
-  let square = multiplyAdd(h, h, f32x4.mul(beta2, loadLanes(v, whole)));
+  let square = multiplyAdd(g, g, f32x4.mul(beta2, loadLanes(v, whole)));
   storeLanes(v, square, whole);
   if (largest) {
     square = f32x4.pmax(square, loadLanes(largest, whole));
     storeLanes(largest, square, whole);
   }
-  const mean = multiplyAdd(fresh, h, f32x4.mul(beta1, loadLanes(m, whole)));
+  const mean = multiplyAdd(beta1, loadLanes(m, whole), g);
   storeLanes(m, mean, whole);
   return f32x4.div(mean, multiplyAdd(f32x4.sqrt(square), spread, offset));
 }
 
-/** The bare step of a vector: w ← w − adamDelta, or where decoupled, keep·w − adamDelta. */
+/** A vector's step where there is nothing but the gradient; where `plain`, with factor and keep 1. */
 // @ts-ignore: decorator
 @inline
 export function adamBare(
-  w: usize, m: usize, v: usize, g: usize, decoupled: bool,
-  scale: v128, beta1: v128, fresh: v128, beta2: v128, spread: v128, offset: v128, keep: v128,
+  w: usize, m: usize, v: usize, g: usize, plain: bool,
+  factor: v128, beta1: v128, beta2: v128, spread: v128, offset: v128, keep: v128,
 ): void {
-  const h = f32x4.mul(v128.load(g), scale);
-  const delta = adamDelta(m, v, 0, h, true, beta1, fresh, beta2, spread, offset);
+  const gradient = v128.load(g);
+  const delta = adamDelta(m, v, 0, plain ? gradient : f32x4.mul(gradient, factor), true, beta1, beta2, spread, offset);
   const old = v128.load(w);
-  v128.store(w, f32x4.sub(decoupled ? f32x4.mul(old, keep) : old, delta));
+  v128.store(w, f32x4.sub(plain ? old : f32x4.mul(old, keep), delta));
 }

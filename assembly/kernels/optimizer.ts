@@ -9,9 +9,10 @@
 //            momentum: b ← momentum·b + u, u = b;                           w ← w − η·u
 //   adam     m ← β₁·m + (1 − β₁)·g,  v ← β₂·v + (1 − β₂)·g²,  AMSGrad: the largest v so far is used
 //            w ← (1 − η·decay)·w where decoupled (AdamW);                   w ← w − η/(1 − β₁ᵗ)·m/(√v/√(1 − β₂ᵗ) + ε)
+//            kept are M = m/(1 − β₁) and V = v/(1 − β₂), plain decayed sums: two products less an element
 //
 // and at last, where the segment shrinks, w ← sign(w)·max(|w| − η·shrink, 0): PyTorch 2's formulas. Slots: sgd v; adagrad s;
-// rmsprop s, b, a; adam m, v, largest v.
+// rmsprop s, b, a; adam M, V, largest V.
 //
 // Split over ranges of the block; frozen segments and the padding behind each one are left alone.
 
@@ -238,56 +239,58 @@ function adamSegment(args: usize, segment: usize, at: usize, end: usize, correct
   const decayReal: f32 = decoupled ? 0 : segmentDecay;
   const rateReal = segmentRate(args, segment);
   const keep = f32x4.splat(decoupled ? <f32>(1 - <f64>rateReal * <f64>segmentDecay) : 1);
-  // a rate of 0 moves nothing: m / (0·√v + ∞)
-  const rate = <f64>rateReal * correction1;
+  const fresh1 = 1 - <f64>real(args, OptimizerStep.a);
+  const fresh2 = 1 - <f64>real(args, OptimizerStep.b);
+  // a rate of 0 moves nothing: M / (0·√V + ∞)
+  const rate = <f64>rateReal * correction1 * fresh1;
   const moves = rate > 1e-30;
-  const spread = f32x4.splat(moves ? <f32>(correction2 / rate) : 0);
+  const spread = f32x4.splat(moves ? <f32>((correction2 * sqrt<f64>(fresh2)) / rate) : 0);
   const offset = f32x4.splat(moves ? <f32>(<f64>real(args, OptimizerStep.epsilon) / rate) : Infinity);
   const beta1 = f32x4.splat(real(args, OptimizerStep.a));
   const beta2 = f32x4.splat(real(args, OptimizerStep.b));
-  const root = sqrt<f64>(1 - <f64>real(args, OptimizerStep.b));
-  const fresh = f32x4.splat(<f32>((1 - <f64>real(args, OptimizerStep.a)) / root));
-  const scale = f32x4.splat(<f32>(root * clippingFactor(args)));
+  const factorReal = clippingFactor(args);
+  const factor = f32x4.splat(factorReal);
   const extras = extrasOf(args, segment, decayReal);
-  if (extras == Extras.none && !largest && !decoupled) {
+  const bare = extras == Extras.none && !largest;
+  if (bare && !decoupled && factorReal == 1) {
     for (; at + 32 <= end; at += 32) {
       const w = parameters + at;
       const m = means + at;
       const v = squares + at;
       const g = gradients + at;
-      adamBare(w, m, v, g, false, scale, beta1, fresh, beta2, spread, offset, keep);
-      adamBare(w + 16, m + 16, v + 16, g + 16, false, scale, beta1, fresh, beta2, spread, offset, keep);
+      adamBare(w, m, v, g, true, factor, beta1, beta2, spread, offset, keep);
+      adamBare(w + 16, m + 16, v + 16, g + 16, true, factor, beta1, beta2, spread, offset, keep);
     }
   }
-  if (extras == Extras.none && !largest && decoupled) {
+  if (bare) {
     for (; at + 32 <= end; at += 32) {
       const w = parameters + at;
       const m = means + at;
       const v = squares + at;
       const g = gradients + at;
-      adamBare(w, m, v, g, true, scale, beta1, fresh, beta2, spread, offset, keep);
-      adamBare(w + 16, m + 16, v + 16, g + 16, true, scale, beta1, fresh, beta2, spread, offset, keep);
+      adamBare(w, m, v, g, false, factor, beta1, beta2, spread, offset, keep);
+      adamBare(w + 16, m + 16, v + 16, g + 16, false, factor, beta1, beta2, spread, offset, keep);
     }
   }
   const l1 = f32x4.splat(penaltyOf(args, segment, Segment.l1));
   const l2 = f32x4.splat(penaltyOf(args, segment, Segment.l2));
   const clip = f32x4.splat(clipOf(real(args, OptimizerStep.clipValue)));
-  const decay = f32x4.splat(<f32>(root * decayReal));
+  const decay = f32x4.splat(decayReal);
   const threshold = f32x4.splat(rateReal * segmentReal(segment, Segment.shrink));
   if (extras == Extras.linear && !largest) {
     for (; at + 16 <= end; at += 16) {
       const w = v128.load(parameters + at);
-      const h = gradientOf(v128.load(gradients + at), w, scale, Extras.linear, l1, l2, clip, decay);
-      const delta = adamDelta(means + at, squares + at, 0, h, true, beta1, fresh, beta2, spread, offset);
+      const g = gradientOf(v128.load(gradients + at), w, factor, Extras.linear, l1, l2, clip, decay);
+      const delta = adamDelta(means + at, squares + at, 0, g, true, beta1, beta2, spread, offset);
       v128.store(parameters + at, f32x4.sub(f32x4.mul(w, keep), delta));
     }
   }
   while (at < end) {
     const whole = at + 16 <= end;
     const w = loadLanes(parameters + at, whole);
-    const h = gradientOf(loadLanes(gradients + at, whole), w, scale, extras, l1, l2, clip, decay);
+    const g = gradientOf(loadLanes(gradients + at, whole), w, factor, extras, l1, l2, clip, decay);
     const most = largest ? largest + at : 0;
-    const delta = adamDelta(means + at, squares + at, most, h, whole, beta1, fresh, beta2, spread, offset);
+    const delta = adamDelta(means + at, squares + at, most, g, whole, beta1, beta2, spread, offset);
     storeParameter(parameters + at, f32x4.sub(f32x4.mul(w, keep), delta), whole, extras, threshold);
     at += whole ? 16 : 4;
   }

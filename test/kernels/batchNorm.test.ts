@@ -1,6 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { expect, test } from "vitest";
-import { Op, ROW_CHUNK } from "../../assembly/isa";
+import { BATCH_NORM_NEAR, Op, ROW_CHUNK } from "../../assembly/isa";
 import { type Build, Core } from "../support/core";
 
 // Node 20 has relaxed SIMD behind a flag
@@ -83,9 +83,8 @@ function run(build: Build, d: Data, { relu = 0, frozen = 0, workers = 1 } = {}) 
   const gamma = core.floats(d.gamma);
   const beta = core.floats(d.beta);
   const partials = core.buffer(chunks * 2 * channels);
-  const coefficients = core.buffer(3 * channels);
-  const [mean, variance, inverseStd, dgamma, dbeta] = Array.from({ length: 5 }, () => core.buffer(channels)) as [
-    ReturnType<Core["buffer"]>,
+  const [coefficients, slopes] = [core.buffer(4 * channels), core.buffer(2 * channels)];
+  const [mean, variance, dgamma, dbeta] = Array.from({ length: 4 }, () => core.buffer(channels)) as [
     ReturnType<Core["buffer"]>,
     ReturnType<Core["buffer"]>,
     ReturnType<Core["buffer"]>,
@@ -96,20 +95,24 @@ function run(build: Build, d: Data, { relu = 0, frozen = 0, workers = 1 } = {}) 
   const shape = [rows, channels, chunkRows];
   const tape = [
     core.instruction(Op.batchNormMoments, [partials, x], shape),
-    core.instruction(Op.batchNormCombine, [mean, variance, inverseStd, partials, x], shape, [EPSILON]),
-    core.instruction(Op.batchNormForward, [y, x, mean, inverseStd, gamma, beta], [rows, channels, relu]),
-    core.instruction(Op.batchNormBackwardSums, [partials, dy, x, mean, inverseStd, gamma, beta], [...shape, relu]),
+    core.instruction(Op.batchNormCombine, [mean, variance, coefficients, partials, x, gamma, beta], shape, [EPSILON]),
+    core.instruction(Op.batchNormForward, [y, x, coefficients], [rows, channels, relu]),
+    core.instruction(Op.batchNormBackwardSums, [partials, dy, x, coefficients], [...shape, relu]),
     core.instruction(
       Op.batchNormBackwardCombine,
-      [dgamma, dbeta, coefficients, partials, inverseStd, gamma],
+      [dgamma, dbeta, slopes, partials, mean, coefficients],
       [rows, chunks, channels, frozen],
     ),
-    core.instruction(Op.batchNormBackward, [dx, dy, x, mean, beta, coefficients], [rows, channels, relu]),
+    core.instruction(Op.batchNormBackward, [dx, dy, x, coefficients, slopes], [rows, channels, relu]),
   ];
   for (const at of tape) core.runShares(at, workers);
   core.checkGuards();
-  return { mean, variance, inverseStd, y, dgamma, dbeta, coefficients, dx };
+  return { mean, variance, y, dgamma, dbeta, coefficients, slopes, dx };
 }
+
+/** The last of the four rows of coefficients. */
+const inverseStdOf = ({ coefficients }: ReturnType<typeof run>) =>
+  coefficients.f32.slice((coefficients.f32.length / 4) * 3);
 
 /** The largest |a − b| / scale. */
 function distance(a: ArrayLike<number>, b: ArrayLike<number>, scale = 1) {
@@ -146,8 +149,10 @@ for (const build of BUILDS) {
       for (const relu of [0, 1])
         for (const frozen of [0, 1]) {
           const d = data(rows, channels);
-          const { mean, inverseStd, y, dgamma, dbeta, dx } = run(build, d, { relu, frozen });
-          const xHat = Float64Array.from(d.x, (v, i) => (v - mean.f32[i % channels]!) * inverseStd.f32[i % channels]!);
+          const got = run(build, d, { relu, frozen });
+          const { mean, y, dgamma, dbeta, dx } = got;
+          const inverseStd = inverseStdOf(got);
+          const xHat = Float64Array.from(d.x, (v, i) => (v - mean.f32[i % channels]!) * inverseStd[i % channels]!);
           const g = Float64Array.from(d.dy, (v, i) => (relu && !(y.f32[i]! > 0) ? 0 : v));
           const wantGamma = new Float64Array(channels);
           const wantBeta = new Float64Array(channels);
@@ -158,10 +163,10 @@ for (const build of BUILDS) {
           const want = g.map((v, i) => {
             const c = i % channels;
             const back = frozen ? 0 : (wantBeta[c]! + xHat[i]! * wantGamma[c]!) / rows;
-            return d.gamma[c]! * inverseStd.f32[c]! * (v - back);
+            return d.gamma[c]! * inverseStd[c]! * (v - back);
           });
           const title = `${rows}×${channels} relu ${relu} frozen ${frozen}`;
-          const scale = Math.max(...inverseStd.f32);
+          const scale = Math.max(...inverseStd);
           expect(distance(dgamma.f32, wantGamma, Math.sqrt(rows)), `dgamma ${title}`).toBeLessThan(3e-6);
           expect(distance(dbeta.f32, wantBeta, Math.sqrt(rows)), `dbeta ${title}`).toBeLessThan(3e-6);
           expect(distance(dx.f32, want, scale), `dx ${title}`).toBeLessThan(3e-6);
@@ -181,8 +186,10 @@ for (const build of BUILDS) {
       far: { ...data(rows, channels, 1e3, 0.5), dy: base.dy },
     };
     for (const [name, d] of Object.entries(cases)) {
-      const { mean, inverseStd, dx } = run(build, d);
-      const xHat = Float64Array.from(d.x, (v, i) => (v - mean.f32[i % channels]!) * inverseStd.f32[i % channels]!);
+      const got = run(build, d);
+      const { mean, dx } = got;
+      const inverseStd = inverseStdOf(got);
+      const xHat = Float64Array.from(d.x, (v, i) => (v - mean.f32[i % channels]!) * inverseStd[i % channels]!);
       const [sumG, sumGX] = [new Float64Array(channels), new Float64Array(channels)];
       d.dy.forEach((v, i) => {
         sumG[i % channels]! += v;
@@ -190,11 +197,11 @@ for (const build of BUILDS) {
       });
       const want = Float64Array.from(d.dy, (v, i) => {
         const c = i % channels;
-        return d.gamma[c]! * inverseStd.f32[c]! * (v - (sumG[c]! + xHat[i]! * sumGX[c]!) / rows);
+        return d.gamma[c]! * inverseStd[c]! * (v - (sumG[c]! + xHat[i]! * sumGX[c]!) / rows);
       });
-      const largest = d.dy.reduce((most, v) => Math.max(most, Math.abs(v)), 0) * Math.max(...inverseStd.f32);
+      const largest = d.dy.reduce((most, v) => Math.max(most, Math.abs(v)), 0) * Math.max(...inverseStd);
       // what rounding leaves of the mean is a part of x̂
-      const far = name === "far" ? 1e3 * 2 ** -24 * Math.max(...inverseStd.f32) : 0;
+      const far = name === "far" ? 1e3 * 2 ** -24 * Math.max(...inverseStd) : 0;
       expect(distance(dx.f32, want, largest || 1), name).toBeLessThan(1e-6 + far);
       if (name === "zero") expect(Math.max(...dx.f32.map(Math.abs))).toBeLessThan(1e-30);
     }
@@ -278,12 +285,9 @@ for (const build of BUILDS) {
     const apart = run(build, d, { relu: 1 });
     const core = new Core(build);
     const [x, dy] = [core.floats(d.x), core.floats(d.dy)];
-    const statistics = [apart.mean, apart.inverseStd].map((b) => core.floats(b.f32));
-    const affine = [core.floats(d.gamma), core.floats(d.beta)];
-    const [mean, beta] = [statistics[0]!, affine[1]!];
-    const coefficients = core.floats(apart.coefficients.f32);
-    core.runShares(core.instruction(Op.batchNormBackward, [dy, dy, x, mean, beta, coefficients], [37, 53, 1]));
-    core.runShares(core.instruction(Op.batchNormForward, [x, x, ...statistics, ...affine], [37, 53, 1]));
+    const [coefficients, slopes] = [core.floats(apart.coefficients.f32), core.floats(apart.slopes.f32)];
+    core.runShares(core.instruction(Op.batchNormBackward, [dy, dy, x, coefficients, slopes], [37, 53, 1]));
+    core.runShares(core.instruction(Op.batchNormForward, [x, x, coefficients], [37, 53, 1]));
     expect(x.u32).toEqual(apart.y.u32);
     expect(dy.u32).toEqual(apart.dx.u32);
     core.checkGuards();
@@ -298,17 +302,27 @@ for (const build of BUILDS) {
     });
   });
 
-  test(`${build}: moving statistics: inverseStd = 1/√(variance + ε)`, () => {
+  test(`${build}: moving statistics: scale = γ/√(variance + ε), the pivot is 0 or, of a far mean, the mean`, () => {
     for (const channels of [1, 3, 16, 65])
       for (const workers of [1, 2, 3]) {
         const core = new Core(build);
-        const variance = core.floats(Array.from({ length: channels }, (_, c) => c * 0.7));
-        const inverseStd = core.buffer(channels);
-        core.runShares(core.instruction(Op.batchNormMoving, [inverseStd, variance], [channels], [EPSILON]), workers);
-        const want = variance.f32.map((v) => 1 / Math.sqrt(v + EPSILON));
-        inverseStd.f32.forEach((v, c) => {
-          expect(Math.abs(v / want[c]! - 1)).toBeLessThan(2e-7);
-        });
+        const list = (f: (c: number) => number) => core.floats(Array.from({ length: channels }, (_, c) => f(c)));
+        const mean = list((c) => (c % 3 ? 0.3 * c : -100));
+        const variance = list((c) => c * 0.7);
+        const [gamma, beta] = [list((c) => 1 + c / 7), list((c) => 0.5 - c)];
+        const coefficients = core.buffer(4 * channels);
+        const pointers = [coefficients, mean, variance, gamma, beta];
+        core.runShares(core.instruction(Op.batchNormMoving, pointers, [channels], [EPSILON]), workers);
+        for (let c = 0; c < channels; c++) {
+          const [pivot, scale, shift, inverseStd] = [0, 1, 2, 3].map((row) => coefficients.f32[row * channels + c]!);
+          const s = 1 / Math.sqrt(variance.f32[c]! + EPSILON);
+          const m = mean.f32[c]!;
+          expect(Math.abs(inverseStd! / s - 1)).toBeLessThan(2e-7);
+          expect(Math.abs(scale! / (gamma.f32[c]! * s) - 1)).toBeLessThan(3e-7);
+          expect(pivot).toBe(Math.abs(m * s) > BATCH_NORM_NEAR ? m : 0);
+          const want = beta.f32[c]! - (m - pivot!) * gamma.f32[c]! * s;
+          expect(Math.abs(shift! - want)).toBeLessThan(1e-6 * (Math.abs(beta.f32[c]!) + Math.abs(want)));
+        }
         core.checkGuards();
       }
   });

@@ -106,12 +106,14 @@ function reference(rows: readonly SegmentRow[], c: Case, start: Float32Array, gr
         if (b) u = s1[i] = b * s1[i]! + u;
         w[i]! -= rate * u;
       } else {
-        s0[i] = a * s0[i]! + (1 - a) * g;
-        s1[i] = b * s1[i]! + (1 - b) * g * g;
+        // kept are m / (1 − a) and v / (1 − b)
+        s0[i] = a * s0[i]! + g;
+        s1[i] = b * s1[i]! + g * g;
         if (flags & OptimizerFlag.amsgrad) s2[i] = Math.max(s2[i]!, s1[i]!);
-        const v = flags & OptimizerFlag.amsgrad ? s2[i]! : s1[i]!;
+        const m = (1 - a) * s0[i]!;
+        const v = (1 - b) * (flags & OptimizerFlag.amsgrad ? s2[i]! : s1[i]!);
         const t = step + 1;
-        w[i]! -= ((rate / (1 - a ** t)) * s0[i]!) / (Math.sqrt(v) / Math.sqrt(1 - b ** t) + epsilon);
+        w[i]! -= ((rate / (1 - a ** t)) * m) / (Math.sqrt(v) / Math.sqrt(1 - b ** t) + epsilon);
       }
       if (r.shrink) w[i] = Math.sign(w[i]!) * Math.max(Math.abs(w[i]!) - rate * f(r.shrink), 0);
     });

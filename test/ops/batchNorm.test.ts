@@ -1,3 +1,4 @@
+import { BATCH_NORM_NEAR } from "../../assembly/isa";
 import * as ops from "../../ts/ops/batchNorm";
 import { checkCoverage, checkOp, type Reals } from "../support/checkOp";
 
@@ -36,7 +37,14 @@ function moments(x: Reals, n: number): [mean: Float64Array, variance: Float64Arr
   return [mean, variance];
 }
 
-const inverse = (variance: Reals) => variance.map((v) => 1 / Math.sqrt(v + epsilon));
+/** Pivot, scale, shift and inverseStd of each channel. */
+function coefficients(gamma: Reals, beta: Reals, mean: Reals, variance: Reals): Float64Array {
+  const inverseStd = variance.map((v) => 1 / Math.sqrt(v + epsilon));
+  const pivot = mean.map((m, c) => (Math.abs(m * inverseStd[c]!) > BATCH_NORM_NEAR ? m : 0));
+  const scale = gamma.map((g, c) => g * inverseStd[c]!);
+  const shift = beta.map((b, c) => b - (mean[c]! - pivot[c]!) * scale[c]!);
+  return Float64Array.of(...pivot, ...scale, ...shift, ...inverseStd);
+}
 const wrong = [[{ x: [4, 3], gamma: [4], beta: [3] }, /expected gamma of shape \[3\], got \[4\]/]] as const;
 
 for (const relu of [false, true])
@@ -45,12 +53,17 @@ for (const relu of [false, true])
     attributes: { epsilon, ...(relu && { relu }) },
     differentiated: !relu,
     cases: SHAPES.map((x) => ({ x, gamma: [x.at(-1)!], beta: [x.at(-1)!] })),
-    shapes: ({ x, gamma }) => [x, gamma, gamma, gamma],
+    shapes: ({ x, gamma }) => [x, gamma, gamma, [4, ...gamma]],
     tolerance: 5e-6,
     gradientTolerance: 5e-5,
     reference({ x, gamma, beta }) {
       const [mean, variance] = moments(x, gamma.length);
-      return [normalize(x, gamma, beta, mean, variance, relu), mean, variance, inverse(variance)];
+      return [
+        normalize(x, gamma, beta, mean, variance, relu),
+        mean,
+        variance,
+        coefficients(gamma, beta, mean, variance),
+      ];
     },
     wrong,
   });
@@ -66,11 +79,11 @@ for (const relu of [false, true])
     }),
     values: { movingVariance: (i) => 0.25 + (i % 7) },
     constants: ["movingMean", "movingVariance"],
-    shapes: ({ x, gamma }) => [x, gamma],
+    shapes: ({ x, gamma }) => [x, [4, ...gamma]],
     tolerance: 5e-6,
     reference: ({ x, gamma, beta, movingMean, movingVariance }) => [
       normalize(x, gamma, beta, movingMean, movingVariance, relu),
-      inverse(movingVariance),
+      coefficients(gamma, beta, movingMean, movingVariance),
     ],
     wrong: [
       [{ x: [4, 3], gamma: [4], beta: [3], movingMean: [3], movingVariance: [3] }, /expected gamma of shape \[3\]/],

@@ -58,11 +58,13 @@ function momentum(g: number, s: number[], t: number, dampening: number): number 
 }
 
 function adam(g: number, s: number[], rate: number, t: number, amsgrad: boolean): number {
-  s[0] = A * s[0]! + (1 - A) * g;
-  s[1] = B * s[1]! + (1 - B) * g * g;
+  // kept are m / (1 − A) and v / (1 − B)
+  s[0] = A * s[0]! + g;
+  s[1] = B * s[1]! + g * g;
   if (amsgrad) s[2] = Math.max(s[2]!, s[1]!);
-  const v = s[amsgrad ? 2 : 1]!;
-  return ((rate / (1 - A ** t)) * s[0]!) / (Math.sqrt(v) / Math.sqrt(1 - B ** t) + EPSILON);
+  const m = (1 - A) * s[0]!;
+  const v = (1 - B) * s[amsgrad ? 2 : 1]!;
+  return ((rate / (1 - A ** t)) * m) / (Math.sqrt(v) / Math.sqrt(1 - B ** t) + EPSILON);
 }
 
 function rmsprop(g: number, s: number[], centered: boolean): number {

@@ -2,33 +2,81 @@
 
 import { readFile, writeFileAtomic } from "#platform";
 import { argumentError, DownhillError } from "../errors";
-import * as initializers from "../initializers/initializers";
-import * as activations from "../layers/activation";
+import {
+  constant,
+  glorotNormal,
+  glorotUniform,
+  heNormal,
+  heUniform,
+  lecunNormal,
+  lecunUniform,
+  ones,
+  orthogonal,
+  randomNormal,
+  randomUniform,
+  truncatedNormal,
+  varianceScaling,
+  zeros,
+} from "../initializers/initializers";
+import {
+  activation,
+  elu,
+  gelu,
+  leakyRelu,
+  relu,
+  selu,
+  sigmoid,
+  silu,
+  softmax,
+  softplus,
+  tanh,
+} from "../layers/activation";
 import { batchNorm } from "../layers/batchNorm";
 import { dense } from "../layers/dense";
 import { dropout } from "../layers/dropout";
 import { prelu } from "../layers/prelu";
-import * as shapes from "../layers/shape";
-import * as losses from "../losses/losses";
-import * as metrics from "../metrics/metrics";
-import * as optimizers from "../optimizers/optimizers";
+import { flatten, rescaling } from "../layers/shape";
+import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "../losses/losses";
+import { accuracy } from "../metrics/metrics";
+import { adagrad, adam, adamw, rmsprop, sgd } from "../optimizers/optimizers";
 import { type Field, optional, or, readOptions } from "../options";
 import { enroll, isFactory } from "../registry";
-import * as regularizers from "../regularizers/regularizers";
+import { l1, l1l2, l2 } from "../regularizers/regularizers";
 import { defaultRuntime, Runtime } from "../runtime/runtime";
-import * as schedules from "../schedules/schedules";
+import {
+  cosineDecay,
+  exponentialDecay,
+  inverseTimeDecay,
+  linearDecay,
+  oneCycle,
+  polynomialDecay,
+  stepDecay,
+  warmup,
+} from "../schedules/schedules";
 import { earlyStopping } from "../training/earlyStopping";
 import { Model } from "../training/model";
 import { modelCheckpoint } from "../training/modelCheckpoint";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { terminateOnNaN } from "../training/terminateOnNaN";
 
-/** Makes every type known. Of a module of factories, its factories count. */
+/**
+ * Makes every type known. By name, not as `Object.values` of a module: in dist/, where modules are one file, a module's
+ * object is made when that file is loaded, and whoever bundles it gets all that is in it.
+ */
 export function enrollAll(): void {
-  const modules = [initializers, activations, shapes, losses, metrics, optimizers, regularizers, schedules];
-  const single = [batchNorm, dense, dropout, prelu, earlyStopping, modelCheckpoint, terminateOnNaN];
-  for (const value of [...modules.flatMap((module) => Object.values<unknown>(module)), ...single])
-    if (isFactory(value)) enroll(value);
+  const initializers = [
+    [constant, zeros, ones, randomNormal, randomUniform, truncatedNormal, varianceScaling, orthogonal],
+    [glorotNormal, glorotUniform, heNormal, heUniform, lecunNormal, lecunUniform],
+  ].flat();
+  const activations = [activation, elu, gelu, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh];
+  const layers = [...activations, batchNorm, dense, dropout, flatten, prelu, rescaling];
+  const losses = [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy];
+  const optimizers = [adagrad, adam, adamw, rmsprop, sgd];
+  const regularizers = [l1, l1l2, l2];
+  const decays = [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, polynomialDecay, stepDecay];
+  const callbacks = [earlyStopping, modelCheckpoint, terminateOnNaN];
+  const rest = [...decays, oneCycle, warmup, accuracy, ...callbacks];
+  for (const value of [...initializers, ...layers, ...losses, ...optimizers, ...regularizers, ...rest]) enroll(value);
 }
 
 /** Where `saveModel` puts the bytes: a path, a function, or an object with `save`. */

@@ -25,37 +25,37 @@ function geometry(x: Tensor) {
   return { channels, rows, chunkRows, chunks, partialBytes: chunks * 2 * channels * 4 };
 }
 
-/** Inputs dy, x, gamma, beta, mean, inverseStd; outputs dx, dgamma, dbeta. `frozen`: the statistics are constants. */
+/** Inputs dy, x, mean, coefficients (4, n); outputs dx, dgamma, dbeta. `frozen`: the statistics are constants. */
 const batchNormBackward: OpOf<{ relu?: boolean; frozen?: boolean }> = /* @__PURE__ */ defineOp<{
   relu?: boolean;
   frozen?: boolean;
 }>({
   name: "batchNormBackward",
-  shape: ([dy, , gamma, beta]) => [dy!, gamma!, beta!],
+  shape: ([dy, , mean]) => [dy!, mean!, mean!],
   gradient: null,
   inPlace: [0],
   workspace({ inputs: [dy] }) {
     const { partialBytes, channels } = geometry(dy!);
-    return partialBytes + 3 * channels * 4;
+    return partialBytes + 2 * channels * 4;
   },
   lower(tape, { inputs, outputs, attributes: { relu, frozen } }) {
-    const [dy, x, gamma, beta, mean, inverseStd] = inputs as Tensor[];
+    const [dy, x, mean, coefficients] = inputs as Tensor[];
     const [dx, dgamma, dbeta] = outputs as [Tensor, Tensor, Tensor];
     const { channels, rows, chunkRows, chunks, partialBytes } = geometry(x!);
     const partials = tape.workspace(partialBytes);
-    const coefficients = tape.workspace(3 * channels * 4, partialBytes);
+    const slopes = tape.workspace(2 * channels * 4, partialBytes);
     tape.push(
       Op.batchNormBackwardSums,
       [partials],
-      [dy!, x!, mean!, inverseStd!, gamma!, beta!],
+      [dy!, x!, coefficients!],
       [rows, channels, chunkRows, +!!relu],
       [],
       streaming(2 * x!.size),
     );
     tape.push(
       Op.batchNormBackwardCombine,
-      [dgamma, dbeta, coefficients],
-      [partials, inverseStd!, gamma!],
+      [dgamma, dbeta, slopes],
+      [partials, mean!, coefficients!],
       [rows, chunks, channels, +!!frozen],
       [],
       streaming(2 * chunks * channels),
@@ -63,7 +63,7 @@ const batchNormBackward: OpOf<{ relu?: boolean; frozen?: boolean }> = /* @__PURE
     tape.push(
       Op.batchNormBackward,
       [dx],
-      [dy!, x!, mean!, beta!, coefficients],
+      [dy!, x!, coefficients!, slopes],
       [rows, channels, +!!relu],
       [],
       streaming(3 * x!.size),
@@ -77,67 +77,53 @@ const absorbRelu: NonNullable<OpOf<BatchNormAttributes>["absorb"]> = ({ op, inpu
     ? { op, inputs, attributes: { ...attributes, relu: true }, outputs: outputs.slice(1) }
     : undefined;
 
-/** With the minibatch's own statistics. Inputs x (…, n), gamma (n), beta (n); outputs y, mean, variance, inverseStd. */
+/** With the minibatch's own statistics. Inputs x (…, n), gamma (n), beta (n); outputs y, mean, variance, coefficients. */
 export const batchNorm: OpOf<BatchNormAttributes> = /* @__PURE__ */ defineOp<BatchNormAttributes>({
   name: "batchNorm",
   shape(inputs, _, who) {
     const x = checkShapes(inputs, who);
     const n = [x.at(-1)!];
-    return [x, n, n, n];
+    return [x, n, n, [4, ...n]];
   },
-  gradient(dy, { inputs: [x, gamma, beta], outputs: [, mean, , inverseStd] }) {
-    return batchNormBackward.all([dy, x!, gamma!, beta!, mean!, inverseStd!], {});
+  gradient(dy, { inputs: [x], outputs: [, mean, , coefficients] }) {
+    return batchNormBackward.all([dy, x!, mean!, coefficients!], {});
   },
   absorb: absorbRelu,
   workspace: ({ inputs: [x] }) => geometry(x!).partialBytes,
   lower(tape, { inputs: [x, gamma, beta], outputs, attributes: { epsilon, relu } }) {
-    const [y, mean, variance, inverseStd] = outputs as [Tensor, Tensor, Tensor, Tensor];
+    const [y, mean, variance, coefficients] = outputs as [Tensor, Tensor, Tensor, Tensor];
     const { channels, rows, chunkRows, chunks, partialBytes } = geometry(x!);
     const partials = tape.workspace(partialBytes);
     tape.push(Op.batchNormMoments, [partials], [x!], [rows, channels, chunkRows], [], streaming(1.5 * x!.size));
     tape.push(
       Op.batchNormCombine,
-      [mean, variance, inverseStd],
-      [partials, x!],
+      [mean, variance, coefficients],
+      [partials, x!, gamma!, beta!],
       [rows, channels, chunkRows],
       [epsilon],
       streaming(4 * chunks * channels),
     );
-    tape.push(
-      Op.batchNormForward,
-      [y],
-      [x!, mean, inverseStd, gamma!, beta!],
-      [rows, channels, +!!relu],
-      [],
-      streaming(2 * x!.size),
-    );
+    tape.push(Op.batchNormForward, [y], [x!, coefficients], [rows, channels, +!!relu], [], streaming(2 * x!.size));
   },
 });
 
-/** With moving statistics. Inputs x, gamma, beta, movingMean, movingVariance; outputs y, inverseStd. */
+/** With moving statistics. Inputs x, gamma, beta, movingMean, movingVariance; outputs y, coefficients. */
 export const batchNormInference: OpOf<BatchNormAttributes> = /* @__PURE__ */ defineOp<BatchNormAttributes>({
   name: "batchNormInference",
   shape(inputs, _, who) {
     const x = checkShapes(inputs, who);
-    return [x, [x.at(-1)!]];
+    return [x, [4, x.at(-1)!]];
   },
-  gradient(dy, { inputs: [x, gamma, beta, mean], outputs: [, inverseStd] }) {
-    return batchNormBackward.all([dy, x!, gamma!, beta!, mean!, inverseStd!], { frozen: true });
+  gradient(dy, { inputs: [x, , , mean], outputs: [, coefficients] }) {
+    return batchNormBackward.all([dy, x!, mean!, coefficients!], { frozen: true });
   },
   absorb: absorbRelu,
   lower(tape, { inputs, outputs, attributes: { epsilon, relu } }) {
     const [x, gamma, beta, mean, variance] = inputs as Tensor[];
-    const [y, inverseStd] = outputs as [Tensor, Tensor];
+    const [y, coefficients] = outputs as [Tensor, Tensor];
     const { channels, rows } = geometry(x!);
-    tape.push(Op.batchNormMoving, [inverseStd], [variance!], [channels], [epsilon], channels);
-    tape.push(
-      Op.batchNormForward,
-      [y],
-      [x!, mean!, inverseStd, gamma!, beta!],
-      [rows, channels, +!!relu],
-      [],
-      streaming(2 * x!.size),
-    );
+    tape.push(Op.batchNormMoving, [coefficients], [mean!, variance!, gamma!, beta!], [channels], [epsilon], channels);
+    tape.push(Op.batchNormForward, [y], [x!, coefficients], [rows, channels, +!!relu], [], streaming(2 * x!.size));
   },
 });
 

@@ -4,9 +4,9 @@ import strict from "#core/strict.js";
 
 // above: what stands first in a bundle (see index.ts)
 
-import { instantiateSync } from "@assemblyscript/loader";
-import { inflateSync } from "fflate";
+import { demangle } from "@assemblyscript/loader";
 import type { Status } from "../../assembly/isa";
+import { unpack } from "./unpack";
 
 /** The core's exports. Addresses come and go as unsigned numbers. */
 export interface Core {
@@ -28,31 +28,26 @@ export interface CoreBuild {
   shared: boolean;
 }
 
-/** The bytes behind base64 of a deflated module. */
-function decode(base64: string): Uint8Array<ArrayBuffer> {
-  return inflateSync(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0))) as Uint8Array<ArrayBuffer>;
-}
-
 let embedded: WebAssembly.Module | undefined;
 
 /** The strict single-threaded build, which every bundle holds; compiled once. */
 export function embeddedModule(): WebAssembly.Module {
-  embedded ??= new WebAssembly.Module(decode(strict));
+  embedded ??= new WebAssembly.Module(unpack(strict));
   return embedded;
 }
 
 /** Any of the four builds; the three others are loaded when they are first asked for. */
 export async function loadModule({ fastMath, shared }: CoreBuild): Promise<WebAssembly.Module> {
   if (!fastMath && !shared) return embeddedModule();
-  const { default: base64 } = await (fastMath
+  const { default: packed } = await (fastMath
     ? shared
       ? import("#core/fastMathShared.js")
       : import("#core/fastMath.js")
     : import("#core/strictShared.js"));
-  return WebAssembly.compile(decode(base64));
+  return WebAssembly.compile(unpack(packed));
 }
 
-/** An instance over `memory`. */
+/** An instance over `memory`. Of the loader, `demangle` alone: the rest is for strings and objects, which the core has none of. */
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Core {
-  return instantiateSync(module, { env: { memory } }).instance.exports as unknown as Core;
+  return demangle(new WebAssembly.Instance(module, { env: { memory } }).exports) as unknown as Core;
 }

@@ -67,7 +67,8 @@ export class Team {
     memory.clear(address, Word.words * 4);
     memory.u32[(address >>> 2) + Word.patience] = mayBlock ? PATIENCE : 0;
     memory.u32[(address >>> 2) + Word.looks] = threads > cores() ? LOOKS_OF_MANY : LOOKS;
-    const { default: source } = await import("./worker");
+    const { default: sourceFor } = await import("./worker");
+    const source = sourceFor(Word.start, Word.poison, Word.generation);
     const workers: WorkerHandle[] = [];
     const team = new Team(threads, core, memory, address, workers);
     try {

@@ -111,17 +111,12 @@ export function structureOf(inputs: NamedPorts, outputs: NamedPorts): Structure 
     outputs.ports.map(([, value]) => value),
     inputs.ports.map(([, value]) => value),
   );
-  const inputNames = inputs.form === "record" ? [] : inputs.ports.map(([, value]) => value.inputName || undefined);
+  const inputNames = inputs.form === "record" ? [] : inputs.ports.map(([, value]) => value.inputName);
   const layers = nameLayers(calls, inputNames);
   const byLayer = new Map(layers.map((l) => [l.layer, l]));
   for (const call of calls) byLayer.get(call.layer)!.calls.push(call);
   const structure: Structure = {
-    inputs: namePorts(
-      "input",
-      inputs.ports,
-      (value) => value.inputName || undefined,
-      new Set(layers.map((l) => l.name)),
-    ),
+    inputs: namePorts("input", inputs.ports, (value) => value.inputName, new Set(layers.map((l) => l.name))),
     outputs: namePorts("output", outputs.ports, (value) => value.call && byLayer.get(value.call.layer)!.name),
     inputForm: inputs.form,
     outputForm: outputs.form,
@@ -161,7 +156,7 @@ function nameLayers(calls: Call[], given: (string | undefined)[]): ModelLayer[] 
   const layers = [...new Set(calls.map((call) => call.layer))];
   const taken = new Set<string>();
   for (const own of [...given, ...layers.map(({ config }) => config["name"] as string | undefined)]) {
-    if (own === undefined) continue;
+    if (!own) continue;
     if (taken.has(own)) throw nameTwice(own);
     taken.add(own);
   }

@@ -1,0 +1,69 @@
+// What pack.js packed: matches and literals, every bit decoded arithmetically under its contexts (Witten, Neal, Cleary, 1987).
+//
+//   p(1) = ½, then over a bit's contexts, the most telling one last: p ← (ones + t·p) / (all + t)
+//   after the bit, in each: ones ← d·ones + bit, all ← d·all + 1
+//
+// The code's digits are characters, 91 of them. Plus, times and divided by alone, which every engine rounds alike. pack.js has the same constants and contexts.
+
+import { DownhillError } from "../errors";
+
+const CONTEXTS = 2 ** 19;
+const DECAY = 0.93;
+const TRUST = 3;
+
+/** The bytes that were packed. */
+export function unpack(packed: string): Uint8Array<ArrayBuffer> {
+  const ones = new Float32Array(CONTEXTS);
+  const all = new Float32Array(CONTEXTS);
+  let at = 0;
+  let code = 0;
+  let range = 1;
+
+  const bit = (...contexts: number[]): number => {
+    for (; range < 2 ** 24; range *= 91) {
+      const character = packed.charCodeAt(at++);
+      code = code * 91 + character - (character < 92 ? 35 : 36);
+    }
+    let p = 0.5;
+    for (const c of contexts) p = (ones[c]! + TRUST * p) / (all[c]! + TRUST);
+    const bound = Math.floor(range * p);
+    const value = +(code < bound);
+    code -= value ? 0 : bound;
+    range = value ? bound : range - bound;
+    for (const c of contexts) {
+      ones[c] = ones[c]! * DECAY + value;
+      all[c] = all[c]! * DECAY + 1;
+    }
+    return value;
+  };
+  /** From 1 on: how many binary digits follow the first, then these. */
+  const number = (base: number): number => {
+    let digits = 0;
+    while (bit(base + digits)) digits++;
+    let value = 1;
+    for (let i = digits - 1; i >= 0; i--) value = value * 2 + bit(base + 32 * digits + (value < 16 ? value : 16 + i));
+    return value;
+  };
+
+  const out = new Uint8Array(number(3072));
+  let history = 0; // whether the last two were matches
+  let distance = 0;
+  for (let i = 0; i < out.length; ) {
+    const [last, second] = [out[i - 1] ?? 0, out[i - 2] ?? 0];
+    const match = bit(history * 256 + last, 1024 + history * 256 + second);
+    if (match) {
+      if (history & 1 || !bit(2048 + history)) distance = number(2304);
+      for (const end = i + number(3072) + 1; i < end; i++) out[i] = out[i - distance]!;
+    } else {
+      let node = 1;
+      while (node < 256) {
+        const both = ((last * 256 + second) * 256 + node) % 389_111;
+        node = node * 2 + bit(3840 + node, 4096 + second * 256 + node, 69_632 + last * 256 + node, 135_168 + both);
+      }
+      out[i++] = node; // modulo 256
+    }
+    history = (history * 2 + match) & 3;
+  }
+  if (at !== packed.length) throw new DownhillError("format", "unpack: the packed data are damaged");
+  return out;
+}
