@@ -14,40 +14,60 @@
 // Split over groups.
 
 import { Dropout, State } from "../isa";
-import { ceilDiv, pointer, real, share, size, stateWord } from "../operands";
+import { pointer, real, share, size, stateWord } from "../operands";
 import { keySteps, multipliers, nextEven, nextOdd, products0, products1, ROUNDS } from "../random/philox.micro";
 
 /** Base-2 logarithm of the elements in a group of one bit an element. */
 const GROUP_SHIFT: u32 = 10;
 
 export function dropout(args: usize, ith: u32, nth: u32): void {
-  const y = pointer(args, Dropout.y);
-  const x = pointer(args, Dropout.x);
   const n = size(args, Dropout.n);
   const first = <u64>stateWord(args, State.row) * size(args, Dropout.rowElements);
   const rate = real(args, Dropout.rate);
-  let log: u32 = 0;
-  let bits: u32 = 1; // 1 << log
-  let dropped = rate * 2;
-  while (bits < 16 && dropped != nearest(dropped)) {
-    log++;
-    bits <<= 1;
-    dropped = rate * <f32>(1 << bits);
-  }
-  const levels: u32 = 1 << bits;
-  const q = min(<u32>nearest(dropped), levels - 1);
+  let log: u32 = 0; // b = 1 << log
+  while (log < 4 && rate * <f32>(1 << (1 << log)) != nearest(rate * <f32>(1 << (1 << log)))) log++;
+  const levels: u32 = 1 << (1 << log);
+  const q = min(<u32>nearest(rate * <f32>levels), levels - 1);
   const shift = GROUP_SHIFT - log;
-  // groups from … to − 1, group 0 being number firstGroup; element `start` (≤ 0) of y is the first of group 0
   const firstGroup = first >> shift;
+  const groups = <usize>(((first + n + (1 << shift) - 1) >> shift) - firstGroup);
+  // elements of y before the first group's first: ≤ 0
   const start = <isize>(<i64>(firstGroup << shift) - <i64>first);
-  const groups = ceilDiv(n - start, 1 << shift);
-  const to = share(groups, ith + 1, nth);
-  const least = i32x4.splat(q << (32 - bits));
-  const scale = <f32>levels / <f32>(levels - q);
+  dropGroups(
+    args,
+    pointer(args, Dropout.y),
+    pointer(args, Dropout.x),
+    start,
+    n,
+    firstGroup,
+    share(groups, ith, nth),
+    share(groups, ith + 1, nth),
+    log,
+    q << (32 - (1 << log)),
+    <f32>levels / <f32>(levels - q),
+  );
+}
+
+/** Groups from … to − 1, group 0 being number firstGroup; element `start` (≤ 0) of y is the first of group 0. */
+function dropGroups(
+  args: usize,
+  y: usize,
+  x: usize,
+  start: isize,
+  n: usize,
+  firstGroup: u64,
+  from: usize,
+  to: usize,
+  log: u32,
+  threshold: u32,
+  scale: f32,
+): void {
+  const bits: u32 = 1 << log;
+  const least = i32x4.splat(threshold);
   const s = f32x4.splat(scale);
   const m = multipliers();
   const step = keySteps();
-  for (let g = share(groups, ith, nth); g < to; g++) {
+  for (let g = from; g < to; g++) {
     const block = i32x4.splat((<i32>(firstGroup + g)) << 3);
     const counter = v128.shuffle<i32>(block, i32x4.splat(stateWord(args, State.step)), 0, 1, 4, 5);
     let a0 = i32x4.add(counter, i32x4(0, 1, 0, 0));
@@ -92,7 +112,7 @@ export function dropout(args: usize, ith: u32, nth: u32): void {
       d1 = nextOdd(dp, dq);
       key = i32x4.add(key, step);
     }
-    let i = start + <isize>(g << shift);
+    let i = start + <isize>(g << (GROUP_SHIFT - log));
     for (let field: u32 = 0; field < 32 && i < <isize>n; field += bits) {
       // no call within this loop: it would make V8 spill all eight
       for (; field < 32 && i >= 0 && <usize>i + 32 <= n; field += bits) {
