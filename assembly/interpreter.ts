@@ -3,12 +3,16 @@
 
 import { check } from "./check";
 import { Halt, Header, Mode, Op, State, Status, Team } from "./isa";
+import { elementwise, isElementwise } from "./kernels/loops";
 import { kernelOf } from "./table";
 import { barrier, waitWhile } from "./team";
 
 /** Runs one instruction's share of rank `ith` of `nth`. */
 function execute(at: usize, ith: u32, nth: u32): void {
-  call_indirect<void>(kernelOf(load<u32>(at)), at + (Header.args << 2), ith, nth);
+  const op = load<u32>(at);
+  const args = at + (Header.args << 2);
+  if (isElementwise(op)) elementwise(op, kernelOf(op), args, ith, nth);
+  else call_indirect<void>(kernelOf(op), args, ith, nth);
 }
 
 function halted(at: usize): bool {
@@ -121,6 +125,7 @@ export function lead(team: usize, from: usize, to: usize, nth: u32): Status {
 
 /** Rank 0 after `stalled`: waits on, then goes on. */
 export function resume(team: usize, nth: u32): Status {
+  if (!ASC_FEATURE_THREADS) return Status.done; // nothing stalls
   const status = waitWhile(team, Team.generation, load<u32>(team, Team.resumeGeneration << 2), 0);
   if (status != Status.done) return status;
   const at = load<u32>(team, Team.resumeAt << 2);
@@ -129,6 +134,7 @@ export function resume(team: usize, nth: u32): Status {
 
 /** Ranks 1 …: serve the team until it is poisoned. `start`: the value of Team.start that was seen before the worker said it was ready. */
 export function follow(team: usize, ith: u32, nth: u32, start: u32): void {
+  if (!ASC_FEATURE_THREADS) return;
   let seen = start;
   while (waitWhile(team, Team.start, seen, ith) == Status.done) {
     seen++;

@@ -1,29 +1,24 @@
-// The kernels, in the order of Op (isa.ts). The build checks the table's length against the enum.
+// The kernels, in the order of Op (isa.ts), and of elementwise instructions the blocks (kernels/loops.ts). The build checks
+// the table's length against the enum.
 
 import { accuracy } from "./kernels/accuracy";
 import {
-  elu,
-  eluBackward,
-  gelu,
-  geluBackward,
-  geluTanh,
-  geluTanhBackward,
-  leakyRelu,
-  leakyReluBackward,
+  eluBackwardBlock,
+  eluBlock,
+  geluBackwardBlock,
+  geluBlock,
+  geluTanhBackwardBlock,
+  geluTanhBlock,
   prelu,
   preluBackward,
-  relu,
-  reluBackward,
-  selu,
-  seluBackward,
-  sigmoid,
-  sigmoidBackward,
-  silu,
-  siluBackward,
-  softplus,
-  softplusBackward,
-  tanh,
-  tanhBackward,
+  seluBackwardBlock,
+  seluBlock,
+  sigmoidBlock,
+  siluBackwardBlock,
+  siluBlock,
+  softplusBackwardBlock,
+  softplusBlock,
+  tanhBlock,
 } from "./kernels/activations";
 import { activityPenalty, activityPenaltyBackward, activityPenaltyReduce } from "./kernels/activityPenalty";
 import {
@@ -37,7 +32,7 @@ import {
 } from "./kernels/batchNorm";
 import { biasAdd, columnSums, reduceRows } from "./kernels/bias";
 import { dropout } from "./kernels/dropout";
-import { accumulate, add, affine, copy, multiply, subtract } from "./kernels/elementwise";
+import { accumulate, copy } from "./kernels/elementwise";
 import { fill } from "./kernels/fill";
 import { gather } from "./kernels/gather";
 import { gemm } from "./kernels/gemm";
@@ -56,7 +51,19 @@ import { orthogonal } from "./kernels/orthogonal";
 import { clipFactor, gradientNorm, movingAverage, objective, penaltyGradient, penaltySums } from "./kernels/penalty";
 import { randomNormal, randomUniform, shuffle, truncatedNormal } from "./kernels/random";
 import { softmax, softmaxBackward } from "./kernels/softmax";
-import { abs, cos, erf, exp, log, sign, sin, sqrt } from "./kernels/unary";
+import { erfBlock, expBlock, logBlock } from "./kernels/unary";
+import {
+  addBlock,
+  affineBlock,
+  leakyReluBackwardBlock,
+  leakyReluBlock,
+  multiplyBlock,
+  reluBackwardBlock,
+  reluBlock,
+  sigmoidBackwardBlock,
+  subtractBlock,
+  tanhBackwardBlock,
+} from "./kernels/wide.micro";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
 
@@ -78,38 +85,33 @@ const KERNELS: StaticArray<Kernel> = [
   columnSums, // columnSums
   reduceRows, // reduceRows
   biasAdd, // biasAdd
-  add, // add
-  subtract, // subtract
-  multiply, // multiply
-  affine, // affine
-  exp, // exp
-  log, // log
-  sqrt, // sqrt
-  abs, // abs
-  sign, // sign
-  sin, // sin
-  cos, // cos
-  erf, // erf
-  relu, // relu
-  reluBackward, // reluBackward
-  leakyRelu, // leakyRelu
-  leakyReluBackward, // leakyReluBackward
-  elu, // elu
-  eluBackward, // eluBackward
-  selu, // selu
-  seluBackward, // seluBackward
-  gelu, // gelu
-  geluBackward, // geluBackward
-  geluTanh, // geluTanh
-  geluTanhBackward, // geluTanhBackward
-  silu, // silu
-  siluBackward, // siluBackward
-  sigmoid, // sigmoid
-  sigmoidBackward, // sigmoidBackward
-  tanh, // tanh
-  tanhBackward, // tanhBackward
-  softplus, // softplus
-  softplusBackward, // softplusBackward
+  changetype<Kernel>(addBlock), // add
+  changetype<Kernel>(subtractBlock), // subtract
+  changetype<Kernel>(multiplyBlock), // multiply
+  changetype<Kernel>(affineBlock), // affine
+  changetype<Kernel>(expBlock), // exp
+  changetype<Kernel>(logBlock), // log
+  changetype<Kernel>(erfBlock), // erf
+  changetype<Kernel>(reluBlock), // relu
+  changetype<Kernel>(reluBackwardBlock), // reluBackward
+  changetype<Kernel>(leakyReluBlock), // leakyRelu
+  changetype<Kernel>(leakyReluBackwardBlock), // leakyReluBackward
+  changetype<Kernel>(eluBlock), // elu
+  changetype<Kernel>(eluBackwardBlock), // eluBackward
+  changetype<Kernel>(seluBlock), // selu
+  changetype<Kernel>(seluBackwardBlock), // seluBackward
+  changetype<Kernel>(geluBlock), // gelu
+  changetype<Kernel>(geluBackwardBlock), // geluBackward
+  changetype<Kernel>(geluTanhBlock), // geluTanh
+  changetype<Kernel>(geluTanhBackwardBlock), // geluTanhBackward
+  changetype<Kernel>(siluBlock), // silu
+  changetype<Kernel>(siluBackwardBlock), // siluBackward
+  changetype<Kernel>(sigmoidBlock), // sigmoid
+  changetype<Kernel>(sigmoidBackwardBlock), // sigmoidBackward
+  changetype<Kernel>(tanhBlock), // tanh
+  changetype<Kernel>(tanhBackwardBlock), // tanhBackward
+  changetype<Kernel>(softplusBlock), // softplus
+  changetype<Kernel>(softplusBackwardBlock), // softplusBackward
   prelu, // prelu
   preluBackward, // preluBackward
   softmax, // softmax
@@ -146,10 +148,17 @@ const KERNELS: StaticArray<Kernel> = [
   adamStep, // adamStep
 ];
 
-/** The number of kernels. */
-export const kernelCount: i32 = KERNELS.length;
+// asc numbers functions from 1 on, in the order in which their values are first taken: here, since no kernel takes one. So
+// opcode op's is op + 1, and neither the list nor the objects that asc makes of function values are ever read: the
+// transform asconfig.transform.js takes them out of the core.
+
+/** The bytes from one of these objects to the next. */
+const OBJECT: usize = 32;
+
+/** The number of kernels, as the objects from the first to the list behind the last tell it. */
+export const kernelCount: i32 = <i32>((changetype<usize>(KERNELS) - changetype<usize>(none)) / OBJECT);
 
 /** The function-table index of opcode `op`'s kernel. */
 export function kernelOf(op: u32): u32 {
-  return load<u32>(load<usize>(changetype<usize>(KERNELS) + ((<usize>op) << 2)));
+  return op + 1;
 }

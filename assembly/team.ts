@@ -16,8 +16,6 @@ function sleep(address: usize, value: u32, nanoseconds: i64): void {
   if (ASC_FEATURE_THREADS) atomic.wait<u32>(address, value, nanoseconds);
 }
 
-const sleepThroughTable: (address: usize, value: u32, nanoseconds: i64) => void = sleep;
-
 /** Spins of a leader that may not sleep, before it comes back `stalled`: about a millisecond. */
 const LONG_SPIN: u32 = 500000;
 
@@ -32,6 +30,7 @@ function spin(address: usize, value: u32, looks: u32): bool {
 /** Waits until the word `word` of the team block is not `value`. A leader gives up after its patience: `stalled`. */
 export function waitWhile(team: usize, word: i32, value: u32, ith: u32): Status {
   if (ASC_FEATURE_THREADS) {
+    const sleepThroughTable = sleep;
     const address = team + ((<usize>word) << 2);
     if (spin(address, value, load<u32>(team + (Team.looks << 2)))) return Status.done;
     if (ith == 0) {

@@ -21,21 +21,22 @@ export function accuracy(args: usize, ith: u32, nth: u32): void {
   const end = share(rows, ith + 1, nth);
   for (let r = share(rows, ith, nth); r < end; r++) {
     const x = prediction + r * (n << 2);
+    const t = labels + r * (n << 2);
     let correct: u32 = 0;
     let labelled: u32 = 0;
     if (kind >= AccuracyKind.binaryLogits) {
       const cut: f32 = kind == AccuracyKind.binaryLogits ? 0 : 0.5;
-      for (let j: usize = 0; j < n; j++) {
-        const t = load<f32>(labels + ((r * n + j) << 2));
-        const p = load<f32>(x + (j << 2));
-        labelled += u32(t == t);
-        correct += u32(t == t && p == p && p > cut == t > 0.5);
+      for (let j: usize = 0; j < n << 2; j += 4) {
+        const target = load<f32>(t + j);
+        const p = load<f32>(x + j);
+        const known = u32(target == target);
+        labelled += known;
+        correct += known & u32(p == p && p > cut == target > 0.5);
       }
     } else {
-      const label =
-        kind == AccuracyKind.index ? <usize>load<u32>(labels + (r << 2)) : indexOfGreatest(labels + r * (n << 2), n);
+      const label = kind == AccuracyKind.index ? <usize>load<u32>(labels + (r << 2)) : indexOfGreatest(t, n);
       labelled = u32(label < n);
-      correct = u32(label < n && label == indexOfGreatest(x, n));
+      correct = labelled & u32(label == indexOfGreatest(x, n));
     }
     const weight: f32 = weights ? load<f32>(weights + (r << 2)) : 1;
     store<f32>(rowCorrect + (r << 2), correct ? weight * <f32>correct : 0);

@@ -1,53 +1,25 @@
 // Activations, forward beside backward; the formulas are PyTorch's. Split over elements; y may be x, dx may be dy.
 //
 // Backward reads the output y where f′ can be had from it, else the input x (isa.ts, UnaryBackward). A NaN comes through
-// every one of them.
+// every one of them. ReLU, leaky ReLU and the derivatives of sigmoid and tanh are in wide.micro.ts.
 
-import { Prelu, PreluBackward, Unary, UnaryBackward } from "../isa";
+import { Prelu, PreluBackward } from "../isa";
 import { erf4 } from "../math/erf";
 import { expm1Negative4, expNegative4, sigmoid4 } from "../math/exp";
 import { sigmoid4 as inlinedSigmoid4, tanh4 } from "../math/exp.micro";
 import { load4, store4 } from "../math/lanes.micro";
 import { softplus4 } from "../math/log";
-import { ceilDiv, pointer, real, share, size } from "../operands";
-import { backward, backwardWith, unary, unaryWith } from "./loops";
-import {
-  leakyReluBackwardBlock,
-  leakyReluBlock,
-  reluBackwardBlock,
-  reluBlock,
-  sigmoidBackwardBlock,
-  tanhBackwardBlock,
-} from "./wide.micro";
+import { ceilDiv, pointer, share, size } from "../operands";
 
-/** y = max(x, 0); −0 stays. */
-export function relu(args: usize, ith: u32, nth: u32): void {
-  unaryWith(args, ith, nth, reluBlock, 0, 0);
-}
-
-/** dx = y > 0 ? dy : 0. */
-export function reluBackward(args: usize, ith: u32, nth: u32): void {
-  backwardWith(args, ith, nth, reluBackwardBlock, 0, 0);
-}
-
-/** y = x > 0 ? x : alpha·x. */
-export function leakyRelu(args: usize, ith: u32, nth: u32): void {
-  unaryWith(args, ith, nth, leakyReluBlock, real(args, Unary.alpha), 0);
-}
-
-/** dx = dy·(y > 0 ? 1 : alpha), for alpha ≥ 0. */
-export function leakyReluBackward(args: usize, ith: u32, nth: u32): void {
-  backward(args, ith, nth, leakyReluBackwardBlock);
-}
-
-// ELU and SELU are one: y = x ≥ 0 ? scale·x : a·(e^x − 1). ELU: a = alpha, scale = 1; SELU: a = SCALE·ALPHA, scale = SCALE.
+// ELU and SELU are one. ELU: a = alpha, scale = 1; SELU: a = SCALE·ALPHA, scale = SCALE.
 
 /** SELU's scale. */
 const SCALE: f32 = 1.0507009873554805;
 /** SELU's scale · alpha. */
 const SCALED_ALPHA: f32 = 1.0507009873554805 * 1.6732632423543772;
 
-function eluBlock(y: usize, x: usize, _: usize, bytes: usize, alpha: f32, beta: f32): void {
+/** y = x ≥ 0 ? scale·x : a·(e^x − 1). */
+export function eluBlock(y: usize, x: usize, _: usize, bytes: usize, alpha: f32, beta: f32): void {
   const a = f32x4.splat(alpha);
   const scale = f32x4.splat(beta);
   for (const end = y + bytes; y < end; y += 16, x += 16) {
@@ -60,7 +32,8 @@ function eluBlock(y: usize, x: usize, _: usize, bytes: usize, alpha: f32, beta: 
   }
 }
 
-function eluBackwardBlock(dx: usize, dy: usize, y: usize, bytes: usize, alpha: f32, beta: f32): void {
+/** dx = dy·(y > 0 ? scale : y + a). */
+export function eluBackwardBlock(dx: usize, dy: usize, y: usize, bytes: usize, alpha: f32, beta: f32): void {
   const a = f32x4.splat(alpha);
   const scale = f32x4.splat(beta);
   for (const end = dx + bytes; dx < end; dx += 16, dy += 16, y += 16) {
@@ -70,24 +43,14 @@ function eluBackwardBlock(dx: usize, dy: usize, y: usize, bytes: usize, alpha: f
   }
 }
 
-/** y = x ≥ 0 ? x : alpha·(e^x − 1). */
-export function elu(args: usize, ith: u32, nth: u32): void {
-  unaryWith(args, ith, nth, eluBlock, real(args, Unary.alpha), 1);
-}
-
-/** dx = dy·(y > 0 ? 1 : y + alpha). */
-export function eluBackward(args: usize, ith: u32, nth: u32): void {
-  backwardWith(args, ith, nth, eluBackwardBlock, real(args, UnaryBackward.alpha), 1);
-}
-
 /** y = scale·elu(x, alpha). */
-export function selu(args: usize, ith: u32, nth: u32): void {
-  unaryWith(args, ith, nth, eluBlock, SCALED_ALPHA, SCALE);
+export function seluBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
+  eluBlock(y, x, 0, bytes, SCALED_ALPHA, SCALE);
 }
 
 /** dx = dy·(y > 0 ? scale : y + scale·alpha). */
-export function seluBackward(args: usize, ith: u32, nth: u32): void {
-  backwardWith(args, ith, nth, eluBackwardBlock, SCALED_ALPHA, SCALE);
+export function seluBackwardBlock(dx: usize, dy: usize, y: usize, bytes: usize, _alpha: f32, _beta: f32): void {
+  eluBackwardBlock(dx, dy, y, bytes, SCALED_ALPHA, SCALE);
 }
 
 /** Φ(x) = ½ + ½·erf(x/√2). */
@@ -103,29 +66,21 @@ function geluDerivative4(x: v128): v128 {
   return f32x4.add(normalDistribution4(x), slope);
 }
 
-function geluBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
+/** y = x·Φ(x). */
+export function geluBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
   for (const end = y + bytes; y < end; y += 16, x += 16) {
     const v = load4(x, end - y);
     store4(y, f32x4.mul(v, normalDistribution4(v)), end - y);
   }
 }
 
-/** y = x·Φ(x). */
-export function gelu(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, geluBlock);
-}
-
-function geluBackwardBlock(dx: usize, dy: usize, x: usize, bytes: usize, _alpha: f32, _beta: f32): void {
+/** dx = dy·(Φ(x) + x·φ(x)). */
+export function geluBackwardBlock(dx: usize, dy: usize, x: usize, bytes: usize, _alpha: f32, _beta: f32): void {
   for (const end = dx + bytes; dx < end; dx += 16, dy += 16, x += 16) {
     const g = load4(dy, end - dx);
     const v = load4(x, end - dx);
     store4(dx, f32x4.mul(g, geluDerivative4(v)), end - dx);
   }
-}
-
-/** dx = dy·(Φ(x) + x·φ(x)). */
-export function geluBackward(args: usize, ith: u32, nth: u32): void {
-  backward(args, ith, nth, geluBackwardBlock);
 }
 
 // The tanh form of GELU is x·σ(u), for ½·(1 + tanh(u/2)) = σ(u), with u = √(8/π)·(x + 0.044715·x³); SiLU has u = x.
@@ -149,19 +104,16 @@ function geluSlope4(x: v128): v128 {
   return f32x4.add(square, f32x4.splat(1.5957691216057308));
 }
 
-function geluTanhBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
+/** y = ½·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))). */
+export function geluTanhBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
   for (const end = y + bytes; y < end; y += 16, x += 16) {
     const v = load4(x, end - y);
     store4(y, f32x4.mul(v, sigmoid4(geluArgument4(v))), end - y);
   }
 }
 
-/** y = ½·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))). */
-export function geluTanh(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, geluTanhBlock);
-}
-
-function geluTanhBackwardBlock(dx: usize, dy: usize, x: usize, bytes: usize, _alpha: f32, _beta: f32): void {
+/** dx = dy·(σ(u) + x·σ′(u)·u′). */
+export function geluTanhBackwardBlock(dx: usize, dy: usize, x: usize, bytes: usize, _alpha: f32, _beta: f32): void {
   for (const end = dx + bytes; dx < end; dx += 16, dy += 16, x += 16) {
     const g = load4(dy, end - dx);
     const v = load4(x, end - dx);
@@ -169,24 +121,16 @@ function geluTanhBackwardBlock(dx: usize, dy: usize, x: usize, bytes: usize, _al
   }
 }
 
-/** dx = dy·(σ(u) + x·σ′(u)·u′). */
-export function geluTanhBackward(args: usize, ith: u32, nth: u32): void {
-  backward(args, ith, nth, geluTanhBackwardBlock);
-}
-
-function siluBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
+/** y = x·σ(x). */
+export function siluBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
   for (const end = y + bytes; y < end; y += 16, x += 16) {
     const v = load4(x, end - y);
     store4(y, f32x4.mul(v, sigmoid4(v)), end - y);
   }
 }
 
-/** y = x·σ(x). */
-export function silu(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, siluBlock);
-}
-
-function siluBackwardBlock(dx: usize, dy: usize, x: usize, bytes: usize, _alpha: f32, _beta: f32): void {
+/** dx = dy·(σ(x) + x·σ(x)·(1 − σ(x))). */
+export function siluBackwardBlock(dx: usize, dy: usize, x: usize, bytes: usize, _alpha: f32, _beta: f32): void {
   for (const end = dx + bytes; dx < end; dx += 16, dy += 16, x += 16) {
     const g = load4(dy, end - dx);
     const v = load4(x, end - dx);
@@ -194,68 +138,37 @@ function siluBackwardBlock(dx: usize, dy: usize, x: usize, bytes: usize, _alpha:
   }
 }
 
-/** dx = dy·(σ(x) + x·σ(x)·(1 − σ(x))). */
-export function siluBackward(args: usize, ith: u32, nth: u32): void {
-  backward(args, ith, nth, siluBackwardBlock);
-}
-
-function sigmoidBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
+/** y = σ(x) = 1/(1 + e^−x). */
+export function sigmoidBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
   for (const end = y + bytes; y < end; y += 16, x += 16) {
     const v = load4(x, end - y);
     store4(y, inlinedSigmoid4(v), end - y);
   }
 }
 
-/** y = σ(x) = 1/(1 + e^−x). */
-export function sigmoid(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, sigmoidBlock);
-}
-
-/** dx = dy·y·(1 − y). */
-export function sigmoidBackward(args: usize, ith: u32, nth: u32): void {
-  backwardWith(args, ith, nth, sigmoidBackwardBlock, 0, 1);
-}
-
-function tanhBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
+/** y = tanh x. */
+export function tanhBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
   for (const end = y + bytes; y < end; y += 16, x += 16) {
     const v = load4(x, end - y);
     store4(y, tanh4(v), end - y);
   }
 }
 
-/** y = tanh x. */
-export function tanh(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, tanhBlock);
-}
-
-/** dx = dy·(1 − y²). */
-export function tanhBackward(args: usize, ith: u32, nth: u32): void {
-  backwardWith(args, ith, nth, tanhBackwardBlock, 0, 1);
-}
-
-function softplusBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
+/** y = log(1 + e^x). */
+export function softplusBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
   for (const end = y + bytes; y < end; y += 16, x += 16) {
     const v = load4(x, end - y);
     store4(y, softplus4(v), end - y);
   }
 }
 
-/** y = log(1 + e^x). */
-export function softplus(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, softplusBlock);
-}
-
-function softplusBackwardBlock(dx: usize, dy: usize, y: usize, bytes: usize, _alpha: f32, _beta: f32): void {
+/** dx = dy·(1 − e^−y). */
+export function softplusBackwardBlock(dx: usize, dy: usize, y: usize, bytes: usize, _alpha: f32, _beta: f32): void {
   for (const end = dx + bytes; dx < end; dx += 16, dy += 16, y += 16) {
     const g = load4(dy, end - dx);
     const v = load4(y, end - dx);
     store4(dx, f32x4.mul(f32x4.neg(g), expm1Negative4(f32x4.neg(v))), end - dx);
   }
-}
-
-/** dx = dy·(1 − e^−y). */
-export function softplusBackward(args: usize, ith: u32, nth: u32): void {
-  backward(args, ith, nth, softplusBackwardBlock);
 }
 
 /** y = x > 0 ? x : alpha[channel]·x. Split over rows. */

@@ -6,6 +6,7 @@
 import { ActivityPenalty, ActivityPenaltyBackward, ActivityPenaltyReduce, REDUCE_CHUNK } from "../isa";
 import { load4, store4 } from "../math/lanes.micro";
 import { ceilDiv, pointer, real, share, shareOf, size } from "../operands";
+import { orderedSum } from "./penalty";
 
 /** Split over chunks. */
 export function activityPenalty(args: usize, ith: u32, nth: u32): void {
@@ -39,11 +40,8 @@ function sum(v: v128): f64 {
 export function activityPenaltyReduce(args: usize, ith: u32, nth: u32): void {
   if (ith != 0) return;
   const result = pointer(args, ActivityPenaltyReduce.result);
-  const partials = pointer(args, ActivityPenaltyReduce.partials);
-  const chunks = size(args, ActivityPenaltyReduce.chunks);
   const rows = size(args, ActivityPenaltyReduce.rows);
-  let total: f64 = 0;
-  for (let c: usize = 0; c < chunks; c++) total += load<f64>(partials + (c << 3));
+  const total = orderedSum(pointer(args, ActivityPenaltyReduce.partials), size(args, ActivityPenaltyReduce.chunks));
   store<f32>(result, <f32>(total / <f64>rows));
   store<f32>(result, <f32>total, 4);
   store<f32>(result, <f32>rows, 8);

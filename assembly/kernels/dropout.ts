@@ -71,9 +71,9 @@ function dropGroups(
     const block = i32x4.splat((<i32>(firstGroup + g)) << 3);
     const counter = v128.shuffle<i32>(block, i32x4.splat(stateWord(args, State.step)), 0, 1, 4, 5);
     let a0 = i32x4.add(counter, i32x4(0, 1, 0, 0));
-    let b0 = i32x4.add(counter, i32x4(2, 3, 0, 0));
-    let c0 = i32x4.add(counter, i32x4(4, 5, 0, 0));
-    let d0 = i32x4.add(counter, i32x4(6, 7, 0, 0));
+    let b0 = i32x4.add(a0, i32x4(2, 2, 0, 0));
+    let c0 = i32x4.add(b0, i32x4(2, 2, 0, 0));
+    let d0 = i32x4.add(c0, i32x4(2, 2, 0, 0));
     let a1 = v128.shuffle<i32>(
       i32x4.splat(<i32>size(args, Dropout.op)),
       i32x4.splat(stateWord(args, State.pass)),
@@ -137,15 +137,18 @@ function dropGroups(
         i += 32;
       }
       if (field < 32) {
-        a0 = dropLanes(y, x, i, n, a0, least, scale, bits);
-        a1 = dropLanes(y, x, i + 4, n, a1, least, scale, bits);
-        b0 = dropLanes(y, x, i + 8, n, b0, least, scale, bits);
-        b1 = dropLanes(y, x, i + 12, n, b1, least, scale, bits);
-        c0 = dropLanes(y, x, i + 16, n, c0, least, scale, bits);
-        c1 = dropLanes(y, x, i + 20, n, c1, least, scale, bits);
-        d0 = dropLanes(y, x, i + 24, n, d0, least, scale, bits);
-        d1 = dropLanes(y, x, i + 28, n, d1, least, scale, bits);
-        i += 32;
+        // the eight by turns
+        for (const last = i + 32; i < last; i += 4) {
+          const used = dropLanes(y, x, i, n, a0, least, scale, bits);
+          a0 = a1;
+          a1 = b0;
+          b0 = b1;
+          b1 = c0;
+          c0 = c1;
+          c1 = d0;
+          d0 = d1;
+          d1 = used;
+        }
       }
     }
   }

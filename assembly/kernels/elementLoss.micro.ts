@@ -1,6 +1,7 @@
 // Elementwise losses of four elements, of x (prediction) and t (target): see losses.ts.
 
-import { expNegative4, negativeAbs4, sigmoid4 } from "../math/exp.micro";
+import { expNegative4 } from "../math/exp";
+import { negativeAbs4, sigmoid4 } from "../math/exp.micro";
 import { log1pUnit4, log4 } from "../math/log";
 
 /** The elementwise losses. */

@@ -1,41 +1,22 @@
-// y = x, y = y + x, y = a ∘ b, y = alpha·x + beta. Split over elements; y may be an input.
+// y = x and y = y + x. Split over elements.
 
 import { Accumulate, Copy } from "../isa";
-import { pointer, size } from "../operands";
-import { binary, runBlock, unary } from "./loops";
-import { addBlock, affineBlock, multiplyBlock, subtractBlock } from "./wide.micro";
-
-function copyBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
-  memory.copy(y, x, bytes);
-}
+import { pointer, shareOf, size } from "../operands";
+import { addBlock } from "./wide.micro";
 
 /** y = x. */
 export function copy(args: usize, ith: u32, nth: u32): void {
-  runBlock(copyBlock, pointer(args, Copy.y), pointer(args, Copy.x), 0, size(args, Copy.n), 0, 0, ith, nth);
+  const n = size(args, Copy.n);
+  const from = shareOf(n, 16, ith, nth) << 2;
+  const to = shareOf(n, 16, ith + 1, nth) << 2;
+  memory.copy(pointer(args, Copy.y) + from, pointer(args, Copy.x) + from, to - from);
 }
 
 /** y = y + x. */
 export function accumulate(args: usize, ith: u32, nth: u32): void {
-  const y = pointer(args, Accumulate.y);
-  runBlock(addBlock, y, y, pointer(args, Accumulate.x), size(args, Accumulate.n), 0, 0, ith, nth);
-}
-
-/** y = a + b. */
-export function add(args: usize, ith: u32, nth: u32): void {
-  binary(args, ith, nth, addBlock);
-}
-
-/** y = a − b. */
-export function subtract(args: usize, ith: u32, nth: u32): void {
-  binary(args, ith, nth, subtractBlock);
-}
-
-/** y = a·b. */
-export function multiply(args: usize, ith: u32, nth: u32): void {
-  binary(args, ith, nth, multiplyBlock);
-}
-
-/** y = alpha·x + beta. */
-export function affine(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, affineBlock);
+  const n = size(args, Accumulate.n);
+  const from = shareOf(n, 16, ith, nth) << 2;
+  const to = shareOf(n, 16, ith + 1, nth) << 2;
+  const y = pointer(args, Accumulate.y) + from;
+  addBlock(y, y, pointer(args, Accumulate.x) + from, to - from, 0, 0);
 }

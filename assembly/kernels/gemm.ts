@@ -117,14 +117,13 @@ function packTiles(dst: usize, m: usize, src: usize, lineBytes: usize, k: usize)
   }
 }
 
-/** Four columns of dst (k, 8) = 4 rows of a transposed b. */
+/** Four columns of dst (k, 8) = 4 rows of a transposed b, but for the last k & 3. */
 function packTransposed4(dst: usize, src: usize, ldbBytes: usize, k: usize): void {
   const src1 = src + ldbBytes;
   const src2 = src1 + ldbBytes;
   const src3 = src2 + ldbBytes;
   const end = (k & ~3) << 2;
-  let p: usize = 0;
-  for (; p < end; p += 16) {
+  for (let p: usize = 0; p < end; p += 16) {
     const r0 = v128.load(src + p);
     const r1 = v128.load(src1 + p);
     const r2 = v128.load(src2 + p);
@@ -138,13 +137,6 @@ function packTransposed4(dst: usize, src: usize, ldbBytes: usize, k: usize): voi
     v128.store(dst, v128.shuffle<i64>(high01, high23, 0, 2), 64);
     v128.store(dst, v128.shuffle<i64>(high01, high23, 1, 3), 96);
     dst += 128;
-  }
-  for (; p < k << 2; p += 4) {
-    store<f32>(dst, load<f32>(src + p));
-    store<f32>(dst, load<f32>(src1 + p), 4);
-    store<f32>(dst, load<f32>(src2 + p), 8);
-    store<f32>(dst, load<f32>(src3 + p), 12);
-    dst += 32;
   }
 }
 
@@ -207,17 +199,15 @@ function strip(
   }
 }
 
-/** m × n of c through bias and epilogue: rows in L2, a vector at a time. biasStep is 0 for a bias that all columns share. */
-function finish(
-  c: usize,
-  m: usize,
-  n: usize,
-  cRow: usize,
-  bias: usize,
-  biasStep: usize,
-  aux: usize,
-  epilogue: u32,
-): void {
+/** m × n of c, from column `column` of the product on, through bias and epilogue: rows in L2, a vector at a time. */
+function finish(args: usize, c: usize, m: usize, n: usize, cRow: usize, column: usize): void {
+  const epilogue = <u32>size(args, Gemm.epilogue);
+  let bias = pointer(args, Gemm.bias);
+  if (!(bias | epilogue)) return;
+  // one column: all of the product's row share its bias
+  const biasStep: usize = size(args, Gemm.n) == 1 ? 0 : 4;
+  bias += bias ? column * biasStep : 0;
+  let aux = pointer(args, Gemm.aux) + (c - pointer(args, Gemm.c));
   const zero = f32x4.splat(0);
   for (let i: usize = 0; i < m; i++) {
     let p = c;
@@ -252,6 +242,7 @@ function finish(
 
 /** c = op(a)·op(b) (+ c where `from`) by packed panels, rows × columns as given; then bias and epilogue. */
 function panels(
+  args: usize,
   m: usize,
   n: usize,
   k: usize,
@@ -265,10 +256,7 @@ function panels(
   c: usize,
   cRow: usize,
   from: bool,
-  bias: usize,
-  biasStep: usize,
-  aux: usize,
-  epilogue: u32,
+  column: usize,
   workspace: usize,
 ): void {
   const packA = aRow == 4 && aStep != 4 && n >= <usize>GEMM_PACK_A;
@@ -297,6 +285,8 @@ function panels(
         } else {
           packTransposed4(panel, source, bColumn, kc);
           packTransposed4(panel + 16, source + (bColumn << 2), bColumn, kc);
+          const even = kc & ~3;
+          packColumns(panel + (even << 5), 8, source + even * bStep, bStep, bColumn, kc - even, 8);
         }
       }
       for (let ic: usize = 0; ic < m; ic += GEMM_MC) {
@@ -325,17 +315,7 @@ function panels(
             continued,
           );
         }
-        if (d == depths - 1 && (bias || epilogue))
-          finish(
-            c + ic * cRow + (jc << 2),
-            mc,
-            nc,
-            cRow,
-            bias ? bias + jc * biasStep : 0,
-            biasStep,
-            aux + ic * cRow + (jc << 2),
-            epilogue,
-          );
+        if (d == depths - 1) finish(args, c + ic * cRow + (jc << 2), mc, nc, cRow, column + jc);
       }
     }
   }
@@ -393,83 +373,71 @@ export function gemm(args: usize, ith: u32, nth: u32): void {
   const ldc = size(args, Gemm.ldc) << 2;
   const batch = size(args, Gemm.batch);
   const accumulate = size(args, Gemm.accumulate) != 0;
-  const epilogue = <u32>size(args, Gemm.epilogue);
   const workspace = pointer(args, Gemm.workspace) + <usize>ith * size(args, Gemm.workspaceBytes);
   let m = size(args, Gemm.m);
   let n = size(args, Gemm.n);
-  let a = pointer(args, Gemm.a);
-  let b = pointer(args, Gemm.b);
-  let aBatch = size(args, Gemm.strideA) << 2;
-  let bBatch = size(args, Gemm.strideB) << 2;
-  let aRow = size(args, Gemm.lda) << 2;
-  let aStep: usize = 4;
-  let bStep = size(args, Gemm.ldb) << 2;
-  let bColumn: usize = 4;
-  let biasStep: usize = 4;
-  if (size(args, Gemm.transA)) {
-    aStep = aRow;
-    aRow = 4;
-  }
-  if (size(args, Gemm.transB)) {
-    bColumn = bStep;
-    bStep = 4;
-  }
-  if (n == 1 && ldc == 4) {
-    // one column: cᵀ = bᵀ·aᵀ is one row
+  // one column: cᵀ = bᵀ·aᵀ is one row. Slots of a and b stand side by side
+  const swap: i32 = n == 1 && ldc == 4 ? 1 : 0;
+  if (swap) {
     n = m;
     m = 1;
-    let swap = a;
-    a = b;
-    b = swap;
-    swap = aBatch;
-    aBatch = bBatch;
-    bBatch = swap;
-    swap = aStep;
-    aStep = bStep;
-    bStep = swap;
-    bColumn = aRow;
-    biasStep = 0;
   }
+  let a = pointer(args, Gemm.a + swap);
+  let b = pointer(args, Gemm.b - swap);
+  const aBatch = size(args, Gemm.strideA + swap) << 2;
+  const bBatch = size(args, Gemm.strideB - swap) << 2;
+  const aLine = size(args, Gemm.lda + swap) << 2;
+  const bLine = size(args, Gemm.ldb - swap) << 2;
+  const transA = size(args, Gemm.transA + swap) != <usize>swap;
+  const transB = size(args, Gemm.transB - swap) != <usize>swap;
+  const aRow: usize = transA ? 4 : aLine;
+  const aStep: usize = transA ? aLine : 4;
+  const bStep: usize = transB ? 4 : bLine;
+  const bColumn: usize = transB ? bLine : 4;
   const rowMajor = bColumn == 4;
   const thin = rowMajor ? m < 4 : m == 1 && bStep == 4;
-
-  // whose work: whole products, columns in strips, or rows
-  const byBatch = batch >= nth;
-  const byColumns = !byBatch && (thin || ceilDiv(ceilDiv(n, 16), nth) * 16 * m <= (ceilDiv(m, nth) + 4) * n);
-  const byRows = !byBatch && !byColumns;
-  const first = byBatch ? share(batch, ith, nth) : 0;
-  const end = byBatch ? share(batch, ith + 1, nth) : batch;
-  const i0 = byRows ? share(m, ith, nth) : 0;
-  const rows = byRows ? share(m, ith + 1, nth) - i0 : m;
-  const j0 = byColumns ? shareOf(n, 16, ith, nth) : 0;
-  const columns = byColumns ? shareOf(n, 16, ith + 1, nth) - j0 : n;
-
   // rows of b 4 KB apart lie in one set of L1
   const aliased = n >= <usize>GEMM_ALIASED && (bStep & 4095) == 0;
   const inPlace = rowMajor && m <= <usize>(aliased ? GEMM_IN_PLACE_ALIASED : GEMM_IN_PLACE);
-  a += first * aBatch + i0 * aRow;
-  b += first * bBatch + j0 * bColumn;
-  const offset = i0 * ldc + (j0 << 2);
-  let c = pointer(args, Gemm.c) + offset;
-  let aux = pointer(args, Gemm.aux) + offset;
-  let bias = pointer(args, Gemm.bias);
-  if (bias) bias += j0 * biasStep;
+
+  // whose work: whole products, columns in strips, or rows
+  let first: usize = 0;
+  let end = batch;
+  let column: usize = 0;
+  let c = pointer(args, Gemm.c);
+  if (batch >= nth) {
+    first = share(batch, ith, nth);
+    end = share(batch, ith + 1, nth);
+  } else if (thin || ceilDiv(ceilDiv(n, 16), nth) * 16 * m <= (ceilDiv(m, nth) + 4) * n) {
+    column = shareOf(n, 16, ith, nth);
+    n = shareOf(n, 16, ith + 1, nth) - column;
+    b += column * bColumn;
+    c += column << 2;
+  } else {
+    const row = share(m, ith, nth);
+    m = share(m, ith + 1, nth) - row;
+    a += row * aRow;
+    c += row * ldc;
+  }
+
   const cBatch = size(args, Gemm.strideC) << 2;
+  a += first * aBatch;
+  b += first * bBatch;
   c += first * cBatch;
-  aux += first * cBatch;
-  for (let e = first; e < end; e++) {
+  for (; first < end; first++) {
     let done: usize = 0;
     if (thin) {
-      done = rowMajor ? columns : columns & ~15;
-      if (!accumulate) clear(c, rows, done, ldc);
-      if (rowMajor) thinRows(rows, columns, k, a, aRow, aStep, b, bStep, c, ldc);
+      done = rowMajor ? n : n & ~15;
+      if (!accumulate) clear(c, m, done, ldc);
+      if (rowMajor) thinRows(m, n, k, a, aRow, aStep, b, bStep, c, ldc);
       else thinDots(done, k, a, aStep, b, bColumn, c);
-      if (bias || epilogue) finish(c, rows, done, ldc, bias, biasStep, aux, epilogue);
+      finish(args, c, m, done, ldc, column);
     }
-    if (done != columns)
+    if (done != n)
       panels(
-        rows,
-        columns - done,
+        args,
+        m,
+        n - done,
         k,
         a,
         aRow,
@@ -481,15 +449,11 @@ export function gemm(args: usize, ith: u32, nth: u32): void {
         c + (done << 2),
         ldc,
         accumulate,
-        bias ? bias + done * biasStep : 0,
-        biasStep,
-        aux + (done << 2),
-        epilogue,
+        column + done,
         workspace,
       );
     a += aBatch;
     b += bBatch;
     c += cBatch;
-    aux += cBatch;
   }
 }

@@ -32,7 +32,7 @@ function sumOfLanes(v: v128): f32 {
 }
 
 /** The greatest of n numbers. NaN may be passed over: the row's sum of exponentials is then NaN. */
-function greatest(x: usize, n: usize): f32 {
+export function greatest(x: usize, n: usize): f32 {
   let m = f32x4.splat(-Infinity);
   for (; n; n = lessFour(n)) {
     m = f32x4.pmax(m, loadRest(x, n, -Infinity));

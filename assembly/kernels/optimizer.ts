@@ -17,6 +17,7 @@
 // Split over ranges of the block; frozen segments and the padding behind each one are left alone.
 
 import { OptimizerFlag, OptimizerStep, Segment, State } from "../isa";
+import { power } from "../math/scalars";
 import { pointer, real, size, stateWord } from "../operands";
 import { loadLanes, storeLanes } from "./lanes.micro";
 import { adamBare, adamDelta, Extras, gradientOf, storeParameter, velocityStep } from "./optimizer.micro";
@@ -39,16 +40,6 @@ function extrasOf(args: usize, segment: usize, decay: f32): Extras {
   if (clipped || penaltyOf(args, segment, Segment.l1) != 0 || segmentReal(segment, Segment.shrink) != 0)
     return Extras.all;
   return decay != 0 || penaltyOf(args, segment, Segment.l2) != 0 ? Extras.linear : Extras.none;
-}
-
-/** base to the power of exponent, by squaring. */
-function power(base: f64, exponent: u32): f64 {
-  let result: f64 = 1;
-  for (; exponent != 0; exponent >>= 1) {
-    if (exponent & 1) result *= base;
-    base *= base;
-  }
-  return result;
 }
 
 /** 1 − β in f32. */

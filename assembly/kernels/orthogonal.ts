@@ -10,7 +10,7 @@
 import { Orthogonal } from "../isa";
 import { load4, store4 } from "../math/lanes.micro";
 import { pointer, real, size } from "../operands";
-import { fillRandom, normal } from "./random";
+import { fillRandom, NORMAL } from "./random";
 
 export function orthogonal(args: usize, ith: u32, nth: u32): void {
   if (ith != 0) return;
@@ -23,7 +23,7 @@ export function orthogonal(args: usize, ith: u32, nth: u32): void {
   const count = min(rows, columns);
   const length = max(rows, columns);
   const bytes = length << 2;
-  fillRandom(args, workspace, 0, rows * columns, op, f32x4.splat(0), f32x4.splat(1), normal);
+  fillRandom(args, workspace, 0, rows * columns, op, 0, 1, NORMAL);
   for (let k: usize = 0; k < count; k++) {
     const v = workspace + k * bytes;
     for (let j: usize = 0; j < k << 1; j++) {
@@ -34,13 +34,11 @@ export function orthogonal(args: usize, ith: u32, nth: u32): void {
     const scale = <f32>(1 / norm);
     if (norm == 0)
       store<f32>(v, 1); // of a 1 × 1 matrix that happens to be 0, Q is 1
-    else for (let i: usize = 0; i < bytes; i += 4) store<f32>(v + i, load<f32>(v + i) * scale);
+    else scaleTo(v, 4, v, length, scale);
   }
   const stride: usize = rows > columns ? columns << 2 : 4; // of the elements of a vector in y
   for (let k: usize = 0; k < count; k++) {
-    const to = y + k * (rows > columns ? 4 : bytes);
-    const from = workspace + k * bytes;
-    for (let i: usize = 0; i < length; i++) store<f32>(to + i * stride, load<f32>(from + (i << 2)) * gain);
+    scaleTo(y + k * (rows > columns ? 4 : bytes), stride, workspace + k * bytes, length, gain);
   }
 }
 
@@ -67,5 +65,14 @@ function addScaled(v: usize, factor: f32, q: usize, bytes: usize): void {
   for (const end = v + bytes; v < end; v += 16) {
     store4(v, f32x4.add(load4(v, end - v), f32x4.mul(f, load4(q, end - v))), end - v);
     q += 16;
+  }
+}
+
+/** to = from · factor, `length` floats, in `to` `stride` bytes apart. */
+function scaleTo(to: usize, stride: usize, from: usize, length: usize, factor: f32): void {
+  for (; length; length--) {
+    store<f32>(to, load<f32>(from) * factor);
+    to += stride;
+    from += 4;
   }
 }

@@ -16,6 +16,7 @@ import {
   Segment,
   State,
 } from "../isa";
+import { load4, store4 } from "../math/lanes.micro";
 import { ceilDiv, pointer, real, share, shareOf, size, state } from "../operands";
 import { loadLanes, storeLanes } from "./lanes.micro";
 import { penalized, penaltySlope } from "./penalty.micro";
@@ -44,35 +45,40 @@ function laneSum(v: v128): f64 {
 
 /** partials[chunk] = Σ (l1 + shrink)·|w| + ½·l2·w². Frozen segments count. Split over chunks. */
 export function penaltySums(args: usize, ith: u32, nth: u32): void {
+  chunkSums(args, ith, nth, PenaltySums.segments, false);
+}
+
+/** partials[chunk] = Σ g², g as the optimizer steps have it before the factor; frozen segments left out. Split over chunks. */
+export function gradientNorm(args: usize, ith: u32, nth: u32): void {
+  chunkSums(args, ith, nth, GradientNorm.segments, true);
+}
+
+/** `slot`: of the segments; partials come first, how many segments and floats behind. */
+function chunkSums(args: usize, ith: u32, nth: u32, slot: i32, squares: bool): void {
   const partials = pointer(args, PenaltySums.partials);
-  const parameters = pointer(args, PenaltySums.parameters);
-  let segment = pointer(args, PenaltySums.segments);
-  const lastSegment = segment + size(args, PenaltySums.segmentCount) * SEGMENT_BYTES;
-  const floats = size(args, PenaltySums.floats);
-  const chunks = ceilDiv(floats, <usize>REDUCE_CHUNK);
+  let segment = pointer(args, slot);
+  const lastSegment = segment + size(args, slot + 1) * SEGMENT_BYTES;
+  const chunks = ceilDiv(size(args, slot + 2), <usize>REDUCE_CHUNK);
   const end = share(chunks, ith + 1, nth);
   for (let chunk = share(chunks, ith, nth); chunk < end; chunk++) {
     const from = chunk * CHUNK_BYTES;
     const to = from + CHUNK_BYTES;
-    segment = firstIn(segment, lastSegment, from);
+    while (segment < lastSegment && segmentEnd(segment, <usize>-1) <= from) segment += SEGMENT_BYTES;
     let sum: f64 = 0;
     for (let s = segment; s < lastSegment && segmentBegin(s, 0) < to; s += SEGMENT_BYTES) {
-      const l1 = segmentReal(s, Segment.l1) + segmentReal(s, Segment.shrink);
-      const l2 = segmentReal(s, Segment.l2);
-      if (l1 != 0 || l2 != 0) sum += pieceSum(parameters, segmentBegin(s, from), segmentEnd(s, to), l1, l2);
+      if (!squares) sum += pieceSum(args, s, segmentBegin(s, from), segmentEnd(s, to));
+      else if (!segmentFrozen(s)) sum += pieceSquares(args, s, segmentBegin(s, from), segmentEnd(s, to));
     }
     store<f64>(partials + (chunk << 3), sum);
   }
 }
 
-/** The first segment, from `segment` on, that ends behind `from`. */
-function firstIn(segment: usize, lastSegment: usize, from: usize): usize {
-  while (segment < lastSegment && segmentEnd(segment, <usize>-1) <= from) segment += SEGMENT_BYTES;
-  return segment;
-}
-
-/** Σ l1·|w| + ½·l2·w² of the floats from byte `at` up to `end`. */
-function pieceSum(parameters: usize, at: usize, end: usize, l1: f32, l2: f32): f64 {
+/** Σ (l1 + shrink)·|w| + ½·l2·w² of the floats from byte `at` up to `end` of a segment. */
+function pieceSum(args: usize, segment: usize, at: usize, end: usize): f64 {
+  const parameters = pointer(args, PenaltySums.parameters);
+  const l1 = segmentReal(segment, Segment.l1) + segmentReal(segment, Segment.shrink);
+  const l2 = segmentReal(segment, Segment.l2);
+  if (l1 == 0 && l2 == 0) return 0;
   let a0 = f32x4.splat(0);
   let a1 = a0;
   let q0 = a0;
@@ -120,25 +126,6 @@ export function penaltyGradient(args: usize, ith: u32, nth: u32): void {
   }
 }
 
-/** partials[chunk] = Σ g², g as the optimizer steps have it before the factor; frozen segments left out. Split over chunks. */
-export function gradientNorm(args: usize, ith: u32, nth: u32): void {
-  const partials = pointer(args, GradientNorm.partials);
-  let segment = pointer(args, GradientNorm.segments);
-  const lastSegment = segment + size(args, GradientNorm.segmentCount) * SEGMENT_BYTES;
-  const floats = size(args, GradientNorm.floats);
-  const chunks = ceilDiv(floats, <usize>REDUCE_CHUNK);
-  const end = share(chunks, ith + 1, nth);
-  for (let chunk = share(chunks, ith, nth); chunk < end; chunk++) {
-    const from = chunk * CHUNK_BYTES;
-    const to = from + CHUNK_BYTES;
-    segment = firstIn(segment, lastSegment, from);
-    let sum: f64 = 0;
-    for (let s = segment; s < lastSegment && segmentBegin(s, 0) < to; s += SEGMENT_BYTES)
-      if (!segmentFrozen(s)) sum += pieceSquares(args, s, segmentBegin(s, from), segmentEnd(s, to));
-    store<f64>(partials + (chunk << 3), sum);
-  }
-}
-
 /** Σ g² of the floats from byte `at` up to `end` of a segment. */
 function pieceSquares(args: usize, segment: usize, at: usize, end: usize): f64 {
   const gradients = pointer(args, GradientNorm.gradients);
@@ -175,7 +162,7 @@ function pieceSquares(args: usize, segment: usize, at: usize, end: usize): f64 {
 }
 
 /** Σ of `count` f64s, in order. */
-function orderedSum(partials: usize, count: usize): f64 {
+export function orderedSum(partials: usize, count: usize): f64 {
   let sum: f64 = 0;
   for (const end = partials + (count << 3); partials < end; partials += 8) sum += load<f64>(partials);
   return sum;
@@ -226,10 +213,8 @@ export function movingAverage(args: usize, ith: u32, nth: u32): void {
   const fresh = f32x4.splat(<f32>(1 - <f64>momentum));
   let at = shareOf(n, 16, ith, nth) << 2;
   const end = shareOf(n, 16, ith + 1, nth) << 2;
-  while (at < end) {
-    const whole = at + 16 <= end;
-    const old = f32x4.mul(keep, loadLanes(moving + at, whole));
-    storeLanes(moving + at, f32x4.add(old, f32x4.mul(fresh, loadLanes(value + at, whole))), whole);
-    at += whole ? 16 : 4;
+  for (; at < end; at += 16) {
+    const old = f32x4.mul(keep, load4(moving + at, end - at));
+    store4(moving + at, f32x4.add(old, f32x4.mul(fresh, load4(value + at, end - at))), end - at);
   }
 }

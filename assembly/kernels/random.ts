@@ -40,10 +40,16 @@ export function shuffle(args: usize, ith: u32, nth: u32): void {
   }
 }
 
-/** Four numbers of a distribution from the four words of a block. */
-type Transform = (words: v128, a: v128, b: v128) => v128;
+// A distribution is told by the least tail probability that it inverts.
 
-function draw(args: usize, ith: u32, nth: u32, transform: Transform): void {
+/** randomUniform: none. */
+const UNIFORM: f32 = -1;
+/** randomNormal: |z| reaches 6.3. */
+export const NORMAL: f32 = 0;
+/** truncatedNormal: Φ(−2), so |z| ≤ 2. */
+const TRUNCATED: f32 = 0.022750131948179;
+
+function draw(args: usize, ith: u32, nth: u32, least: f32): void {
   const n = size(args, Random.n);
   fillRandom(
     args,
@@ -51,28 +57,30 @@ function draw(args: usize, ith: u32, nth: u32, transform: Transform): void {
     shareOf(n, 16, ith, nth),
     shareOf(n, 16, ith + 1, nth),
     <u32>size(args, Random.op),
-    f32x4.splat(real(args, Random.a)),
-    f32x4.splat(real(args, Random.b)),
-    transform,
+    real(args, Random.a),
+    real(args, Random.b),
+    least,
   );
 }
 
 /** y[i] for from ≤ i < to; `from` is a multiple of 4. */
-function fillRandom(
+export function fillRandom(
   args: usize,
   y: usize,
   from: usize,
   to: usize,
   op: u32,
-  a: v128,
-  b: v128,
-  transform: Transform,
+  aReal: f32,
+  bReal: f32,
+  least: f32,
 ): void {
   const seed = stateWord(args, State.seed);
   const stream = stateWord(args, State.stream);
+  const a = f32x4.splat(aReal);
+  const b = f32x4.splat(bReal);
   for (let i = from; i < to; i += 4) {
     const words = philox(i32x4(<i32>(i >> 2), op, 0, INITIALIZER), seed, stream);
-    store4(y + (i << 2), call_indirect<v128>(transform.index, words, a, b), (to - i) << 2);
+    store4(y + (i << 2), least < 0 ? uniform(words, a, b) : normal(words, a, b, least), (to - i) << 2);
   }
 }
 
@@ -118,35 +126,22 @@ function upperQuantile(p: v128): v128 {
   return v128.bitselect(center, tail, f32x4.le(q, f32x4.splat(0.425)));
 }
 
-/** a + b·z, z with the sign of the words' upper bits. */
-function scaled(z: v128, words: v128, a: v128, b: v128): v128 {
+/** Mean a, standard deviation b: by inversion of a tail probability between `least` and ½, signed by the words' upper bits. */
+function normal(words: v128, a: v128, b: v128, least: f32): v128 {
+  const p = f32x4.add(f32x4.splat(least), f32x4.mul(fraction(words), f32x4.splat(0.5 - least)));
+  const z = f32x4.pmin(f32x4.splat(least > 0 ? 2 : Infinity), upperQuantile(p)); // rounding may reach beyond 2
   const signed = v128.xor(z, v128.and(words, i32x4.splat(0x80000000)));
   return f32x4.add(a, f32x4.mul(b, signed));
 }
 
-/** Mean a, standard deviation b; |z| reaches 6.3. */
-function normal(words: v128, a: v128, b: v128): v128 {
-  return scaled(upperQuantile(f32x4.mul(fraction(words), f32x4.splat(0.5))), words, a, b);
-}
-
-/** The same under |z| ≤ 2, by inversion: tail probabilities between Φ(−2) and ½. */
-function truncated(words: v128, a: v128, b: v128): v128 {
-  const least: f32 = 0.022750131948179;
-  const p = f32x4.add(f32x4.splat(least), f32x4.mul(fraction(words), f32x4.splat(0.5 - least)));
-  return scaled(f32x4.pmin(f32x4.splat(2), upperQuantile(p)), words, a, b);
-}
-
 export function randomUniform(args: usize, ith: u32, nth: u32): void {
-  draw(args, ith, nth, uniform);
+  draw(args, ith, nth, UNIFORM);
 }
 
 export function randomNormal(args: usize, ith: u32, nth: u32): void {
-  draw(args, ith, nth, normal);
+  draw(args, ith, nth, NORMAL);
 }
 
 export function truncatedNormal(args: usize, ith: u32, nth: u32): void {
-  draw(args, ith, nth, truncated);
+  draw(args, ith, nth, TRUNCATED);
 }
-
-// In a list of its own: asc warns of exported functions that take a v128, though only other files here call them.
-export { fillRandom, normal };

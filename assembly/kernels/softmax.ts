@@ -9,20 +9,11 @@ import { Softmax, SoftmaxBackward } from "../isa";
 import { exp4 } from "../math/exp";
 import { load4, mask4, store4, sum4 } from "../math/lanes.micro";
 import { pointer, share, size } from "../operands";
-
-/** The largest of the floats in `bytes` bytes at `x`; NaNs may go unseen. */
-function rowMax(x: usize, bytes: usize): f32 {
-  let m = f32x4.splat(-Infinity);
-  const end = x + bytes;
-  for (; x + 16 <= end; x += 16) m = f32x4.pmax(m, v128.load(x));
-  for (; x < end; x += 4) m = f32x4.pmax(m, v128.load32_splat(x));
-  m = f32x4.pmax(m, v128.shuffle<f32>(m, m, 2, 3, 0, 1));
-  return f32x4.extract_lane(f32x4.pmax(m, v128.shuffle<f32>(m, m, 1, 0, 3, 2)), 0);
-}
+import { greatest } from "./losses";
 
 /** y = softmax of the row of `bytes` bytes at x. */
 function softmaxRow(y: usize, x: usize, bytes: usize): void {
-  const max = f32x4.splat(rowMax(x, bytes));
+  const max = f32x4.splat(greatest(x, bytes >> 2));
   let sum = f32x4.splat(0);
   for (let j: usize = 0; j < bytes; j += 16) {
     const left = bytes - j;

@@ -4,108 +4,27 @@ import { erf4 } from "../math/erf";
 import { exp4 } from "../math/exp";
 import { load4, store4 } from "../math/lanes.micro";
 import { log4 } from "../math/log";
-import { cos4, sin4 } from "../math/trig";
-import { unary } from "./loops";
 
-function expBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
+/** y = e^x. */
+export function expBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
   for (const end = y + bytes; y < end; y += 16, x += 16) {
     const v = load4(x, end - y);
     store4(y, exp4(v), end - y);
   }
 }
 
-/** y = e^x. */
-export function exp(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, expBlock);
-}
-
-function logBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
+/** y = log x. */
+export function logBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
   for (const end = y + bytes; y < end; y += 16, x += 16) {
     const v = load4(x, end - y);
     store4(y, log4(v), end - y);
   }
 }
 
-/** y = log x. */
-export function log(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, logBlock);
-}
-
-function sqrtBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
-  for (const end = y + bytes; y < end; y += 16, x += 16) {
-    const v = load4(x, end - y);
-    store4(y, f32x4.sqrt(v), end - y);
-  }
-}
-
-/** y = √x. */
-export function sqrt(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, sqrtBlock);
-}
-
-function absBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
-  for (const end = y + bytes; y < end; y += 16, x += 16) {
-    const v = load4(x, end - y);
-    store4(y, f32x4.abs(v), end - y);
-  }
-}
-
-/** y = |x|. */
-export function abs(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, absBlock);
-}
-
-/** ±1 with the sign of v; 0, −0 and NaN stay. */
-function sign4(v: v128): v128 {
-  const zero = f32x4.splat(0);
-  const ones = v128.bitselect(f32x4.splat(-1), f32x4.splat(1), f32x4.lt(v, zero));
-  return v128.bitselect(ones, v, v128.or(f32x4.lt(v, zero), f32x4.gt(v, zero)));
-}
-
-function signBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
-  for (const end = y + bytes; y < end; y += 16, x += 16) {
-    const v = load4(x, end - y);
-    store4(y, sign4(v), end - y);
-  }
-}
-
-/** y = sign x. */
-export function sign(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, signBlock);
-}
-
-function sinBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
-  for (const end = y + bytes; y < end; y += 16, x += 16) {
-    const v = load4(x, end - y);
-    store4(y, sin4(v), end - y);
-  }
-}
-
-/** y = sin x. */
-export function sin(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, sinBlock);
-}
-
-function cosBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
-  for (const end = y + bytes; y < end; y += 16, x += 16) {
-    const v = load4(x, end - y);
-    store4(y, cos4(v), end - y);
-  }
-}
-
-/** y = cos x. */
-export function cos(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, cosBlock);
-}
-
-function erfBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
+/** y = erf x. */
+export function erfBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32, _beta: f32): void {
   for (const end = y + bytes; y < end; y += 16, x += 16) {
     const v = load4(x, end - y);
     store4(y, erf4(v), end - y);
   }
-}
-
-/** y = erf x. */
-export function erf(args: usize, ith: u32, nth: u32): void {
-  unary(args, ith, nth, erfBlock);
 }

@@ -1,5 +1,5 @@
-// float64 exp, log, pow, sin, cos for the host's scalars: the same bits in every engine, which Math's own are not.
-// Small rather than perfect: within about 1e-15 relative (exp, log), 1e-15 absolute (sin, cos to |x| ≈ 10⁶); pow within
+// float64 exp, log, pow, cos for the host's scalars: the same bits in every engine, which Math's own are not.
+// Small rather than perfect: within about 1e-15 relative (exp, log), 1e-15 absolute (cos to |x| ≈ 10⁶); pow within
 // 2e-16·(1 + |y·log x|). Polynomials of fdlibm.
 
 const LN2_HIGH: f64 = 0.6931471803691238; // 33 bits: times k exact
@@ -61,15 +61,21 @@ export function log64(x: f64): f64 {
   return <f64>k * LN2_HIGH - (square - (s * (square + w) + <f64>k * LN2_LOW) - f);
 }
 
+/** base to the power of exponent, by squaring. */
+export function power(base: f64, exponent: u32): f64 {
+  let result: f64 = 1;
+  for (; exponent != 0; exponent >>= 1) {
+    if (exponent & 1) result *= base;
+    base *= base;
+  }
+  return result;
+}
+
 /** x^y: by squaring for whole |y| ≤ 32, else e^(y·log|x|); NaN where x < 0 and y is not whole. */
 export function pow64(x: f64, y: f64): f64 {
   const whole = nearest(y) === y;
   if (whole && abs(y) <= 32) {
-    let p: f64 = 1;
-    for (let n = <u32>abs(y); n > 0; n >>= 1) {
-      if (n & 1) p *= x;
-      x *= x;
-    }
+    const p = power(x, <u32>abs(y));
     return y < 0 ? 1 / p : p;
   }
   const p = exp64(y * log64(abs(x)));
@@ -77,12 +83,12 @@ export function pow64(x: f64, y: f64): f64 {
   return whole ? (y * 0.5 === nearest(y * 0.5) ? p : -p) : NaN;
 }
 
-/** sin(x + quarters·π/2): x = n·π/2 + r, then sin r or cos r by the parity of n, and a sign by its second bit. */
-function wave64(x: f64, quarters: i64): f64 {
+/** cos x: x = n·π/2 + r, then cos r or −sin r by the parity of n, and a sign by its second bit; NaN where |x| is beyond about 10¹⁵. */
+export function cos64(x: f64): f64 {
   const n = nearest(x * 0.6366197723675814);
   const r = x - n * 1.5707963267341256 - n * 6.077100506506192e-11;
   if (!(abs(r) < 1)) return NaN;
-  const quadrant = <i64>n + quarters;
+  const quadrant = <i64>n + 1;
   const z = r * r;
   const y =
     quadrant & 1
@@ -106,14 +112,4 @@ function wave64(x: f64, quarters: i64): f64 {
                   (-0.0001984126982985795 +
                     z * (2.7557313707070068e-6 + z * (-2.5050760253406863e-8 + z * 1.58969099521155e-10)))));
   return quadrant & 2 ? -y : y;
-}
-
-/** sin x; NaN where |x| is beyond about 10¹⁵. */
-export function sin64(x: f64): f64 {
-  return wave64(x, 0);
-}
-
-/** cos x; NaN where |x| is beyond about 10¹⁵. */
-export function cos64(x: f64): f64 {
-  return wave64(x, 1);
 }

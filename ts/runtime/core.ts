@@ -20,7 +20,6 @@ export interface Core {
   exp64(x: number): number;
   log64(x: number): number;
   pow64(x: number, y: number): number;
-  sin64(x: number): number;
   cos64(x: number): number;
 }
 
