@@ -22,102 +22,99 @@ export function masked(dy: v128, d: v128, scale: v128, shift: v128, floor: v128)
   return v128.and(dy, f32x4.gt(multiplyAdd(d, scale, shift), floor));
 }
 
-/** y of the rows x … end, a multiple of four, in their first `wide` bytes, whole vectors. */
+/**
+ * y of the rows x … end in their whole strips of 64 bytes: eight rows of a strip at a time, its constants in registers. The
+ * rows are a loop: unrolled it is four times the code and not faster.
+ */
 // @ts-ignore: decorator
 @inline
-export function forwardRows(
-  args: usize, x: usize, end: usize, rowBytes: usize, wide: usize, near: bool, bounded: bool, floor: v128,
-): void {
+export function forwardRows(args: usize, x: usize, end: usize, rowBytes: usize, near: bool, bounded: bool, floor: v128): void {
   const toY = pointer(args, BatchNormForward.y) - pointer(args, BatchNormForward.x);
-  const pivots = pointer(args, BatchNormForward.coefficients);
-  const scales = pivots + rowBytes;
-  const shifts = scales + rowBytes;
-  for (; x < end; x += rowBytes << 2) {
-    for (let c: usize = 0; c < wide; c += 16) {
-      const pivot = v128.load(pivots + c);
-      const scale = v128.load(scales + c);
-      const shift = v128.load(shifts + c);
-      let p = x + c;
-      forwardLanes(p, toY, pivot, scale, shift, true, near, bounded, floor);
-      p += rowBytes;
-      forwardLanes(p, toY, pivot, scale, shift, true, near, bounded, floor);
-      p += rowBytes;
-      forwardLanes(p, toY, pivot, scale, shift, true, near, bounded, floor);
-      p += rowBytes;
-      forwardLanes(p, toY, pivot, scale, shift, true, near, bounded, floor);
+  const coefficients = pointer(args, BatchNormForward.coefficients);
+  const wide = rowBytes & ~63;
+  while (x < end) {
+    const stop = min(end, x + (rowBytes << 3));
+    for (let c: usize = 0; c < wide; c += 64) {
+      const pivot = coefficients + c;
+      const scale = pivot + rowBytes;
+      const shift = scale + rowBytes;
+      const p0 = v128.load(pivot), p1 = v128.load(pivot, 16), p2 = v128.load(pivot, 32), p3 = v128.load(pivot, 48);
+      const a0 = v128.load(scale), a1 = v128.load(scale, 16), a2 = v128.load(scale, 32), a3 = v128.load(scale, 48);
+      const b0 = v128.load(shift), b1 = v128.load(shift, 16), b2 = v128.load(shift, 32), b3 = v128.load(shift, 48);
+      const last = stop + c;
+      for (let p = x + c; p < last; p += rowBytes) {
+        const y = p + toY;
+        v128.store(y, normalized(v128.load(p), p0, a0, b0, near, bounded, floor));
+        v128.store(y, normalized(v128.load(p, 16), p1, a1, b1, near, bounded, floor), 16);
+        v128.store(y, normalized(v128.load(p, 32), p2, a2, b2, near, bounded, floor), 32);
+        v128.store(y, normalized(v128.load(p, 48), p3, a3, b3, near, bounded, floor), 48);
+      }
     }
+    x = stop;
   }
 }
 
-/** max(floor, (x − pivot)·scale + shift) of one row */
+/** max(floor, (x − pivot)·scale + shift) */
 // @ts-ignore: decorator
 @inline
-export function forwardLanes(
-  x: usize, toY: usize, pivot: v128, scale: v128, shift: v128,
-  whole: bool, near: bool, bounded: bool, floor: v128,
-): void {
-  const y = multiplyAdd(centred(loadLanes(x, whole), pivot, near), scale, shift);
-  storeLanes(x + toY, bounded ? f32x4.pmax(y, floor) : y, whole);
+export function normalized(
+  x: v128, pivot: v128, scale: v128, shift: v128, near: bool, bounded: bool, floor: v128,
+): v128 {
+  const y = multiplyAdd(centred(x, pivot, near), scale, shift);
+  return bounded ? f32x4.pmax(y, floor) : y;
 }
 
-/** dx of the rows dy … end, a multiple of four, in their bytes from … to, whole vectors. */
+/** dx of the rows dy … end in their whole strips of 32 bytes: four rows of a strip at a time, its constants in registers. */
 // @ts-ignore: decorator
 @inline
-export function backwardRows(
-  args: usize, dy: usize, end: usize, rowBytes: usize, from: usize, to: usize, near: bool, bounded: bool, floor: v128,
-): void {
+export function backwardRows(args: usize, dy: usize, end: usize, rowBytes: usize, near: bool, floor: v128): void {
   const toX = pointer(args, BatchNormBackward.x) - pointer(args, BatchNormBackward.dy);
   const toDx = pointer(args, BatchNormBackward.dx) - pointer(args, BatchNormBackward.dy);
-  const pivots = pointer(args, BatchNormBackward.coefficients);
-  const scales = pivots + rowBytes;
-  const shifts = scales + rowBytes;
+  const coefficients = pointer(args, BatchNormBackward.coefficients);
   const slopes = pointer(args, BatchNormBackward.slopes);
-  const offsets = slopes + rowBytes;
-  for (; dy < end; dy += rowBytes << 2) {
-    for (let c = from; c < to; c += 16) {
-      const pivot = v128.load(pivots + c);
-      const scale = v128.load(scales + c);
-      const shift = v128.load(shifts + c);
-      const slope = v128.load(slopes + c);
-      const offset = v128.load(offsets + c);
-      let p = dy + c;
-      backwardLanes(p, toX, toDx, pivot, scale, shift, slope, offset, true, near, bounded, floor);
-      p += rowBytes;
-      backwardLanes(p, toX, toDx, pivot, scale, shift, slope, offset, true, near, bounded, floor);
-      p += rowBytes;
-      backwardLanes(p, toX, toDx, pivot, scale, shift, slope, offset, true, near, bounded, floor);
-      p += rowBytes;
-      backwardLanes(p, toX, toDx, pivot, scale, shift, slope, offset, true, near, bounded, floor);
+  const wide = rowBytes & ~31;
+  while (dy < end) {
+    const stop = min(end, dy + (rowBytes << 2));
+    for (let c: usize = 0; c < wide; c += 32) {
+      const pivot = coefficients + c;
+      const scale = pivot + rowBytes;
+      const shift = scale + rowBytes;
+      const slope = slopes + c;
+      const offset = slope + rowBytes;
+      const p0 = v128.load(pivot), p1 = v128.load(pivot, 16);
+      const s0 = v128.load(scale), s1 = v128.load(scale, 16);
+      const b0 = v128.load(shift), b1 = v128.load(shift, 16);
+      const l0 = v128.load(slope), l1 = v128.load(slope, 16);
+      const o0 = v128.load(offset), o1 = v128.load(offset, 16);
+      const last = stop + c;
+      for (let p = dy + c; p < last; p += rowBytes) {
+        const x = p + toX;
+        const dx = p + toDx;
+        v128.store(dx, gradient(v128.load(p), v128.load(x), p0, s0, b0, l0, o0, near, floor));
+        v128.store(dx, gradient(v128.load(p, 16), v128.load(x, 16), p1, s1, b1, l1, o1, near, floor), 16);
+      }
     }
+    dy = stop;
   }
 }
 
-/** The same near and without ReLU, in bytes 0 … to, a multiple of 64: the constants of four vectors fill the registers. */
+/** The same near and without ReLU, in strips of 64 bytes of a multiple of four rows. Here the loop, not unrolled, is slower. */
 // @ts-ignore: decorator
 @inline
-export function backwardWideRows(args: usize, dy: usize, end: usize, rowBytes: usize, to: usize): void {
+export function backwardLinearRows(args: usize, dy: usize, end: usize, rowBytes: usize): void {
   const toX = pointer(args, BatchNormBackward.x) - pointer(args, BatchNormBackward.dy);
   const toDx = pointer(args, BatchNormBackward.dx) - pointer(args, BatchNormBackward.dy);
   const scales = pointer(args, BatchNormBackward.coefficients) + rowBytes;
   const slopes = pointer(args, BatchNormBackward.slopes);
-  const offsets = slopes + rowBytes;
+  const wide = rowBytes & ~63;
   for (; dy < end; dy += rowBytes << 2) {
-    for (let c: usize = 0; c < to; c += 64) {
+    for (let c: usize = 0; c < wide; c += 64) {
       const scale = scales + c;
       const slope = slopes + c;
-      const offset = offsets + c;
-      const s0 = v128.load(scale);
-      const s1 = v128.load(scale, 16);
-      const s2 = v128.load(scale, 32);
-      const s3 = v128.load(scale, 48);
-      const l0 = v128.load(slope);
-      const l1 = v128.load(slope, 16);
-      const l2 = v128.load(slope, 32);
-      const l3 = v128.load(slope, 48);
-      const o0 = v128.load(offset);
-      const o1 = v128.load(offset, 16);
-      const o2 = v128.load(offset, 32);
-      const o3 = v128.load(offset, 48);
+      const offset = slope + rowBytes;
+      const s0 = v128.load(scale), s1 = v128.load(scale, 16), s2 = v128.load(scale, 32), s3 = v128.load(scale, 48);
+      const l0 = v128.load(slope), l1 = v128.load(slope, 16), l2 = v128.load(slope, 32), l3 = v128.load(slope, 48);
+      const o0 = v128.load(offset), o1 = v128.load(offset, 16), o2 = v128.load(offset, 32), o3 = v128.load(offset, 48);
       let p = dy + c;
       backward16(p, p + toX, p + toDx, s0, s1, s2, s3, l0, l1, l2, l3, o0, o1, o2, o3);
       p += rowBytes;
@@ -144,16 +141,15 @@ function backward16(
   v128.store(dx, f32x4.mul(s3, f32x4.add(v128.load(dy, 48), multiplyAdd(l3, v128.load(x, 48), o3))), 48);
 }
 
-/** scale·(g + (slope·(x − pivot) + offset)) of one row */
+/** scale·(g + (slope·(x − pivot) + offset)) */
 // @ts-ignore: decorator
 @inline
-export function backwardLanes(
-  dy: usize, toX: usize, toDx: usize, pivot: v128, scale: v128, shift: v128, slope: v128, offset: v128,
-  whole: bool, near: bool, bounded: bool, floor: v128,
-): void {
-  const d = centred(loadLanes(dy + toX, whole), pivot, near);
-  const g = bounded ? masked(loadLanes(dy, whole), d, scale, shift, floor) : loadLanes(dy, whole);
-  storeLanes(dy + toDx, f32x4.mul(scale, f32x4.add(g, multiplyAdd(slope, d, offset))), whole);
+export function gradient(
+  dy: v128, x: v128, pivot: v128, scale: v128, shift: v128, slope: v128, offset: v128, near: bool, floor: v128,
+): v128 {
+  const d = centred(x, pivot, near);
+  const g = masked(dy, d, scale, shift, floor);
+  return f32x4.mul(scale, f32x4.add(g, multiplyAdd(slope, d, offset)));
 }
 
 /** Adds (Σ g·(x − pivot), Σ g) of `vectors` ≤ 4 vectors of channels of the rows dy … end. */

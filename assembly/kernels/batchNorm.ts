@@ -17,7 +17,7 @@
 // and merged about their own mean: M2 = Σ M2ᵢ + Σ nᵢ·(meanᵢ − mean)².
 //
 // Moments and sums go down chunks of rows in strips of 16 channels (a cache line), or of 4 or 1: a strip's sums stay in
-// registers. Forward and backward go along four rows at a time, which share the channels' constants. Moments and sums are split over chunks,
+// registers. Forward and backward take a few rows of a strip at a time, which share its constants. Moments and sums are split over chunks,
 // combining over channels, forward and backward over rows. A channel's arithmetic never depends on nth.
 
 import {
@@ -33,13 +33,13 @@ import {
 import { ceilDiv, pointer, real, share, shareOf, size } from "../operands";
 import {
   addTo,
-  backwardLanes,
+  backwardLinearRows,
   backwardRows,
-  backwardWideRows,
   centred,
-  forwardLanes,
   forwardRows,
+  gradient,
   masked,
+  normalized,
   storeMoments,
   sumStrip,
 } from "./batchNorm.micro";
@@ -55,7 +55,7 @@ const PASSES = 4;
 const SUM_BYTES: usize = 8192;
 
 /** Rows that a strip goes down, at least. */
-const LEAST_ROWS: usize = 32;
+const LEAST_ROWS: usize = 16;
 
 /** Where the block of rows that begins at byte `begin` ends, not after `last`. */
 function blockEnd(begin: usize, last: usize, rowBytes: usize): usize {
@@ -264,43 +264,41 @@ export function batchNormForward(args: usize, ith: u32, nth: u32): void {
   const rowBytes = size(args, BatchNormForward.channels) << 2;
   const relu = size(args, BatchNormForward.relu);
   const near = allNear(pointer(args, BatchNormForward.coefficients), rowBytes);
-  const wide = rowBytes & ~15;
   const first = x + share(rows, ith, nth) * rowBytes;
   const end = x + share(rows, ith + 1, nth) * rowBytes;
-  const fours = end - ((end - first) % (rowBytes << 2));
-  if (!near) forwardFar(args, first, fours, rowBytes, wide, relu);
-  else if (relu) forwardRelu(args, first, fours, rowBytes, wide);
-  else forwardLinear(args, first, fours, rowBytes, wide);
-  forwardRest(args, first, fours, rowBytes, wide, relu);
-  forwardRest(args, fours, end, rowBytes, 0, relu);
+  if (!near) forwardFar(args, first, end, rowBytes, relu);
+  else if (relu) forwardRelu(args, first, end, rowBytes);
+  else forwardLinear(args, first, end, rowBytes);
+  forwardRest(args, first, end, rowBytes, relu);
 }
 
-function forwardLinear(args: usize, x: usize, end: usize, rowBytes: usize, wide: usize): void {
-  forwardRows(args, x, end, rowBytes, wide, true, false, f32x4.splat(0));
+function forwardLinear(args: usize, x: usize, end: usize, rowBytes: usize): void {
+  forwardRows(args, x, end, rowBytes, true, false, f32x4.splat(0));
 }
 
-function forwardRelu(args: usize, x: usize, end: usize, rowBytes: usize, wide: usize): void {
-  forwardRows(args, x, end, rowBytes, wide, true, true, f32x4.splat(0));
+function forwardRelu(args: usize, x: usize, end: usize, rowBytes: usize): void {
+  forwardRows(args, x, end, rowBytes, true, true, f32x4.splat(0));
 }
 
-function forwardFar(args: usize, x: usize, end: usize, rowBytes: usize, wide: usize, relu: usize): void {
-  forwardRows(args, x, end, rowBytes, wide, false, true, floorOf(relu));
+function forwardFar(args: usize, x: usize, end: usize, rowBytes: usize, relu: usize): void {
+  forwardRows(args, x, end, rowBytes, false, true, floorOf(relu));
 }
 
-/** y of the rows x … end from byte `from` of each on. */
-function forwardRest(args: usize, x: usize, end: usize, rowBytes: usize, from: usize, relu: usize): void {
+/** y of the rows x … end in what their strips leave. */
+function forwardRest(args: usize, x: usize, end: usize, rowBytes: usize, relu: usize): void {
   const toY = pointer(args, BatchNormForward.y) - pointer(args, BatchNormForward.x);
   const pivots = pointer(args, BatchNormForward.coefficients);
   const floor = floorOf(relu);
   for (; x < end; x += rowBytes) {
-    for (let c = from, width: usize = 0; c < rowBytes; c += width) {
+    for (let c = rowBytes & ~63, width: usize = 0; c < rowBytes; c += width) {
       width = c + 16 <= rowBytes ? 16 : 4;
       const whole = width == 16;
       const at = pivots + c;
       const pivot = loadLanes(at, whole);
       const scale = loadLanes(at + rowBytes, whole);
       const shift = loadLanes(at + (rowBytes << 1), whole);
-      forwardLanes(x + c, toY, pivot, scale, shift, whole, false, true, floor);
+      const p = x + c;
+      storeLanes(p + toY, normalized(loadLanes(p, whole), pivot, scale, shift, false, true, floor), whole);
     }
   }
 }
@@ -425,29 +423,31 @@ export function batchNormBackward(args: usize, ith: u32, nth: u32): void {
   const rowBytes = size(args, BatchNormBackward.channels) << 2;
   const relu = size(args, BatchNormBackward.relu);
   const near = allNear(pointer(args, BatchNormBackward.coefficients), rowBytes);
-  const wide = rowBytes & ~15;
   const first = dy + share(rows, ith, nth) * rowBytes;
   const end = dy + share(rows, ith + 1, nth) * rowBytes;
-  const fours = end - ((end - first) % (rowBytes << 2));
-  if (!near) backwardFar(args, first, fours, rowBytes, wide, relu);
-  else if (relu) backwardRelu(args, first, fours, rowBytes, wide);
-  else backwardLinear(args, first, fours, rowBytes, wide);
-  backwardRest(args, first, fours, rowBytes, wide, relu);
-  backwardRest(args, fours, end, rowBytes, 0, relu);
+  let fours = first;
+  if (!near) backwardFar(args, first, end, rowBytes, relu);
+  else if (relu) backwardRelu(args, first, end, rowBytes);
+  else {
+    fours = end - ((end - first) % (rowBytes << 2));
+    backwardLinear(args, first, fours, rowBytes);
+    backwardRest(args, first, fours, rowBytes, rowBytes & ~63, relu);
+    backwardFar(args, fours, end, rowBytes, relu);
+  }
+  backwardRest(args, fours, end, rowBytes, rowBytes & ~31, relu);
 }
 
-function backwardLinear(args: usize, dy: usize, end: usize, rowBytes: usize, wide: usize): void {
-  const widest = rowBytes & ~63;
-  backwardWideRows(args, dy, end, rowBytes, widest);
-  backwardRows(args, dy, end, rowBytes, widest, wide, true, false, f32x4.splat(0));
+function backwardLinear(args: usize, dy: usize, end: usize, rowBytes: usize): void {
+  backwardLinearRows(args, dy, end, rowBytes);
 }
 
-function backwardRelu(args: usize, dy: usize, end: usize, rowBytes: usize, wide: usize): void {
-  backwardRows(args, dy, end, rowBytes, 0, wide, true, true, f32x4.splat(0));
+function backwardRelu(args: usize, dy: usize, end: usize, rowBytes: usize): void {
+  backwardRows(args, dy, end, rowBytes, true, f32x4.splat(0));
 }
 
-function backwardFar(args: usize, dy: usize, end: usize, rowBytes: usize, wide: usize, relu: usize): void {
-  backwardRows(args, dy, end, rowBytes, 0, wide, false, true, floorOf(relu));
+/** Near or far, with ReLU or without. */
+function backwardFar(args: usize, dy: usize, end: usize, rowBytes: usize, relu: usize): void {
+  backwardRows(args, dy, end, rowBytes, false, floorOf(relu));
 }
 
 /** dx of the rows dy … end from byte `from` of each on. */
@@ -467,7 +467,10 @@ function backwardRest(args: usize, dy: usize, end: usize, rowBytes: usize, from:
       const shift = loadLanes(at + (rowBytes << 1), whole);
       const slope = loadLanes(slopes + c, whole);
       const offset = loadLanes(slopes + rowBytes + c, whole);
-      backwardLanes(dy + c, toX, toDx, pivot, scale, shift, slope, offset, whole, false, true, floor);
+      const p = dy + c;
+      const g = loadLanes(p, whole);
+      const v = loadLanes(p + toX, whole);
+      storeLanes(p + toDx, gradient(g, v, pivot, scale, shift, slope, offset, false, floor), whole);
     }
   }
 }
