@@ -59,8 +59,8 @@ export class TapeWriter {
     readonly plan: Plan,
   ) {}
 
-  /** The node's scratch memory, or a part of it. */
-  workspace(bytes: number, from = 0): Part {
+  /** The node's scratch memory, or a part of it: `bytes` from `from` on, by default all that is left. */
+  workspace(from = 0, bytes = this.node.op.workspace!(this.node, this.threads) - from): Part {
     const offset = this.plan.workspaces.get(this.node)! + from;
     return { name: "workspace", place: { base: Base.arena, offset }, bytes };
   }

@@ -2,7 +2,7 @@
 
 import { LabelKind, Op } from "../../assembly/isa";
 import { shapeError } from "../errors";
-import { defineOp, type Node, type Op as OpOf, type Shape, type Tensor } from "../graph/graph";
+import { defineEffect, defineOp, type Node, type Op as OpOf, type Tensor } from "../graph/graph";
 import type { TapeWriter } from "../graph/tape";
 import { streaming, transcendental } from "./work";
 
@@ -93,18 +93,13 @@ export interface MeanAttributes {
 
 const NO_DENOMINATOR = 8;
 const slotOf = (output: number) => (output < 0 ? NO_DENOMINATOR : output);
-const reportShape = (): Shape[] => [];
 
 /** Inputs rowLoss, rowCount and the entry of the report that takes [mean, Σ loss, Σ count]. */
-export const meanLoss: OpOf<MeanAttributes> = /* @__PURE__ */ defineOp<MeanAttributes>({
-  name: "meanLoss",
-  effect: true,
-  shape: reportShape,
-  gradient: null,
-  lower(tape, { inputs: [rowLoss, rowCount, result], attributes: { output } }) {
-    tape.push(Op.meanLoss, [result!], [rowLoss!, rowCount!], [rowLoss!.size, slotOf(output)], [], rowLoss!.size, false);
-  },
-});
+export const meanLoss = /* @__PURE__ */ defineEffect<MeanAttributes>(
+  "meanLoss",
+  (tape, { inputs: [rowLoss, rowCount, result], attributes: { output } }) =>
+    tape.push(Op.meanLoss, [result!], [rowLoss!, rowCount!], [rowLoss!.size, slotOf(output)], [], rowLoss!.size, false),
+);
 
 /** The gradient of weight · mean with respect to each row's loss. Inputs the report's entry and rowLoss (for its shape). */
 export const meanLossBackward: OpOf<MeanAttributes> = /* @__PURE__ */ defineOp<MeanAttributes>({
