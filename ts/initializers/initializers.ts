@@ -19,7 +19,7 @@ interface InitializerDefinition<C = any> extends Definition {
 }
 
 const initializer = <Args extends unknown[]>(definition: InitializerDefinition) =>
-  factory<Args, InitializerDefinition>(["initializer"], definition);
+  factory<Args, InitializerDefinition>("initializer", definition);
 
 /** @internal How `config` fills a parameter of that shape. */
 export function fillingOf(config: Built, shape: Shape): Filling {

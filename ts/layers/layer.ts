@@ -4,7 +4,7 @@
 import { argumentError, shapeError } from "../errors";
 import { Graph, type Shape, Tensor } from "../graph/graph";
 import { boolean, name, optional, type Read, type Schema, shape } from "../options";
-import { type Built, built, configure, type Definition, definitionOf, makeFactory } from "../registry";
+import { type Built, built, configure, type Definition, definitionOf, factory } from "../registry";
 
 /** A parameter (or a statistic) that a layer needs. */
 export interface ParameterSpec {
@@ -90,9 +90,7 @@ export function layerFactory<S extends Schema, Args extends unknown[]>(
   definition: Omit<LayerDefinition<Read<S>>, "options"> & { options: () => S },
 ): (...args: Args) => Layer {
   const complete = { ...definition, options: () => ({ ...common(), ...definition.options() }) } as LayerDefinition;
-  return makeFactory({ families: ["layer"], definition: complete }, (args: Args) =>
-    layerOf(complete, configure(complete, args)),
-  );
+  return factory("layer", complete, (config) => layerOf(complete, config));
 }
 
 /** The layer behind a checked config. */

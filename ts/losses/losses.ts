@@ -34,8 +34,7 @@ export interface LossDefinition<C = any> extends Definition {
   call(inputs: LossInputs, config: C): RowLosses;
 }
 
-const loss = <Args extends unknown[]>(definition: LossDefinition) =>
-  factory<Args, LossDefinition>(["loss"], definition);
+const loss = <Args extends unknown[]>(definition: LossDefinition) => factory<Args, LossDefinition>("loss", definition);
 
 /** @internal */
 export const lossDefinition = (config: Built): LossDefinition => definitionOf<LossDefinition>("loss", config);

@@ -26,7 +26,7 @@ export const metricDefinition = (config: Built): MetricDefinition => definitionO
  * The share of right predictions. Classes: the largest output against the label, ties to the first; a two-class output is
  * cut at 0 (logits) or 0.5 (probabilities), elementwise.
  */
-export const accuracy: () => Built = /* @__PURE__ */ factory<[], MetricDefinition>(["metric"], {
+export const accuracy: () => Built = /* @__PURE__ */ factory<[], MetricDefinition>("metric", {
   type: "accuracy",
   options: () => ({}),
   call({ prediction, target, weights, kind, predictionKind, elements }) {

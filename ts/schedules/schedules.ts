@@ -14,7 +14,7 @@ interface ScheduleDefinition<C = any> extends Definition {
 }
 
 const schedule = <Args extends unknown[]>(definition: ScheduleDefinition) =>
-  factory<Args, ScheduleDefinition>(["schedule"], definition);
+  factory<Args, ScheduleDefinition>("schedule", definition);
 
 /** @internal The rate at update k. */
 export function rateAt(config: Built | number, k: number, scalars: Scalars): number {
