@@ -43,11 +43,11 @@ export function gradient(
 
 /** Drops the nodes whose outputs nobody needs. */
 export function prune(graph: Graph): void {
-  const needed = new Set<Tensor>(graph.kept);
+  const needed = new Set<Tensor | null>(graph.kept);
   const kept: Node[] = [];
-  for (const node of [...graph.nodes].reverse()) {
+  for (const node of graph.nodes.reverse()) {
     if (!node.op.effect && !node.outputs.some((t) => needed.has(t))) continue;
-    for (const t of node.inputs) if (t) needed.add(t);
+    for (const t of node.inputs) needed.add(t);
     kept.push(node);
   }
   graph.nodes = kept.reverse();
