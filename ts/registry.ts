@@ -14,7 +14,7 @@ export interface Built {
 /** The least that a definition has: a type, what its options are, and which of them come first, by position. */
 export interface Definition {
   readonly type: string;
-  readonly options: () => Schema;
+  readonly options?: () => Schema;
   readonly positional?: readonly string[];
   /** Rules between options; throws. */
   check?(config: never): void;
@@ -46,7 +46,7 @@ export function definitionOf<D extends Definition>(family: Family, value: Built)
 /** Reads a factory's arguments into its config. */
 export function configure(definition: Definition, args: readonly unknown[]): Built {
   const { type, positional = [] } = definition;
-  const schema = definition.options();
+  const schema = definition.options?.() ?? {};
   if (args.length > positional.length + 1)
     throw argumentError(type, `at most ${positional.length + 1} arguments`, args.length);
   const config: Record<string, unknown> = { type };
@@ -93,7 +93,7 @@ export function enroll(factory: unknown): void {
 export function reconfigure(family: Family, config: Built): Built {
   const definition = definitionOf(family, config);
   const { options, positional = [] } = definition;
-  const schema = options();
+  const schema = options?.() ?? {};
   const entries = Object.entries(config)
     .filter(([key]) => key !== "type")
     .map(([key, value]): [string, unknown] => {

@@ -85,20 +85,18 @@ export interface Fused {
   outputs?: Tensor[];
 }
 
-/** An op as the graph's builders call it: the first output, or all of them. */
+/** An op as the graph's builders call it: the first output, whose node has the others. */
 export interface Op<A> extends OpDefinition<A> {
   (inputs: readonly (Tensor | null)[], attributes: A): Tensor;
-  all(inputs: readonly (Tensor | null)[], attributes: A): Tensor[];
 }
 
 /** An op from its rules. */
 export function defineOp<A>(definition: OpDefinition<A>): Op<A> {
-  const all = (inputs: readonly (Tensor | null)[], attributes: A) =>
-    inputs.find((t) => t)!.graph.apply(definition, inputs, attributes);
-  const op = (inputs: readonly (Tensor | null)[], attributes: A) => all(inputs, attributes)[0]!;
+  const op = (inputs: readonly (Tensor | null)[], attributes: A) =>
+    inputs.find((t) => t)!.graph.apply(definition, inputs, attributes)[0];
   const { name, ...rules } = definition;
   Object.defineProperty(op, "name", { value: name });
-  return Object.assign(op, rules, { all }) as unknown as Op<A>;
+  return Object.assign(op, rules) as unknown as Op<A>;
 }
 
 /** An op without outputs, which writes what outlives the step. */

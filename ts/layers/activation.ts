@@ -49,7 +49,7 @@ export const applyActivation = (name: ActivationName = "linear", x: Tensor): Ten
 type Plain = (options?: LayerOptions) => Layer;
 
 const plain = (type: string, op: (x: [Tensor], attributes: Record<never, never>) => Tensor): Plain =>
-  layerFactory({ type, options: () => ({}), call: ([x]) => op([x!], {}) });
+  layerFactory({ type, call: ([x]) => op([x!], {}) });
 
 /**
  * The activation of that name as a layer.

@@ -87,9 +87,9 @@ const common = () => ({
 
 /** A factory of layers of one type; its arguments are the definition's positional options, then an options object. */
 export function layerFactory<S extends Schema, Args extends unknown[]>(
-  definition: Omit<LayerDefinition<Read<S>>, "options"> & { options: () => S },
+  definition: Omit<LayerDefinition<Read<S>>, "options"> & { options?: () => S },
 ): (...args: Args) => Layer {
-  const complete = { ...definition, options: () => ({ ...common(), ...definition.options() }) } as LayerDefinition;
+  const complete = { ...definition, options: () => ({ ...common(), ...definition.options?.() }) } as LayerDefinition;
   return factory("layer", complete, (config) => layerOf(complete, config));
 }
 

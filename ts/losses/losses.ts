@@ -50,7 +50,7 @@ export const softmaxCrossEntropy: (options?: { labelSmoothing?: number }) => Bui
   prediction: () => "logits",
   call({ prediction, target, weights, kind }, { labelSmoothing }) {
     const attributes = { kind, smoothing: labelSmoothing };
-    const [rowLoss, count] = ops.softmaxCrossEntropy.all([prediction, target, weights], attributes);
+    const [rowLoss, count] = ops.softmaxCrossEntropy([prediction, target, weights], attributes).node!.outputs;
     return { loss: rowLoss!, count: count! };
   },
 });
@@ -66,7 +66,8 @@ export const binaryCrossEntropy: (options?: { fromLogits?: boolean }) => Built =
   range: [0, 1],
   prediction: ({ fromLogits }) => (fromLogits ? "logits" : "probabilities"),
   call({ prediction, target, weights }, { fromLogits }) {
-    const [rowLoss, count] = ops.binaryCrossEntropy.all([prediction, target, weights], { option: +fromLogits });
+    const [rowLoss, count] = ops.binaryCrossEntropy([prediction, target, weights], { option: +fromLogits }).node!
+      .outputs;
     return { loss: rowLoss!, count: count! };
   },
 });
@@ -74,11 +75,10 @@ export const binaryCrossEntropy: (options?: { fromLogits?: boolean }) => Built =
 /** L = (ŷ − t)², the mean over all elements. */
 export const meanSquaredError: () => Built = /* @__PURE__ */ loss<[]>({
   type: "meanSquaredError",
-  options: () => ({}),
   targets: "element",
   prediction: () => "values",
   call({ prediction, target, weights }) {
-    const [rowLoss, count] = ops.meanSquaredError.all([prediction, target, weights], { option: 0 });
+    const [rowLoss, count] = ops.meanSquaredError([prediction, target, weights], { option: 0 }).node!.outputs;
     return { loss: rowLoss!, count: count! };
   },
 });

@@ -28,7 +28,6 @@ export const metricDefinition = (config: Built): MetricDefinition => definitionO
  */
 export const accuracy: () => Built = /* @__PURE__ */ factory<[], MetricDefinition>("metric", {
   type: "accuracy",
-  options: () => ({}),
   call({ prediction, target, weights, kind, predictionKind, elements }) {
     const width = prediction.size / prediction.shape[0]!;
     const oneOf = elements && !(predictionKind === "values" && width > 1);
@@ -39,7 +38,7 @@ export const accuracy: () => Built = /* @__PURE__ */ factory<[], MetricDefinitio
       : predictionKind === "logits"
         ? AccuracyKind.binaryLogits
         : AccuracyKind.binaryProbabilities;
-    const [value, weight] = ops.accuracy.all([prediction, target, weights], { kind: how });
+    const [value, weight] = ops.accuracy([prediction, target, weights], { kind: how }).node!.outputs;
     return { value: value!, weight: weight! };
   },
 });

@@ -78,7 +78,7 @@ export const batchNorm: OpOf<BatchNormAttributes> = /* @__PURE__ */ defineOp<Bat
     return [x, n, n, [4, ...n]];
   },
   gradient(dy, { inputs: [x], outputs: [, mean, , coefficients] }) {
-    return batchNormBackward.all([dy, x!, mean!, coefficients!], {});
+    return batchNormBackward([dy, x!, mean!, coefficients!], {}).node!.outputs;
   },
   absorb: absorbRelu,
   workspace: ({ inputs: [x] }) => 2 * rowChunks(x!).bytes,
@@ -107,7 +107,7 @@ export const batchNormInference: OpOf<BatchNormAttributes> = /* @__PURE__ */ def
     return [x, [4, x.at(-1)!]];
   },
   gradient(dy, { inputs: [x, , , mean], outputs: [, coefficients] }) {
-    return batchNormBackward.all([dy, x!, mean!, coefficients!], { frozen: true });
+    return batchNormBackward([dy, x!, mean!, coefficients!], { frozen: true }).node!.outputs;
   },
   absorb: absorbRelu,
   lower(tape, { inputs, outputs, attributes: { epsilon, relu } }) {

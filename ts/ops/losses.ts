@@ -11,20 +11,22 @@ export interface CrossEntropyAttributes {
   smoothing: number;
 }
 
-function crossEntropySizes(logits: Tensor, { kind, smoothing }: CrossEntropyAttributes) {
-  const classes = logits.shape[1]!;
-  const rows = logits.shape[0]!;
-  return { sizes: [rows, classes, kind], reals: [smoothing], work: transcendental(rows * Math.max(8, classes)) };
+/** Lowers cross-entropy or its gradient: both walk over the logits. */
+function pushCrossEntropy(
+  tape: TapeWriter,
+  { inputs, outputs, attributes: { kind, smoothing } }: Node<CrossEntropyAttributes>,
+  opcode: Op,
+  logits: Tensor,
+): void {
+  const [rows, classes] = logits.shape as [number, number];
+  tape.push(opcode, outputs, inputs, [rows, classes, kind], [smoothing], transcendental(rows * Math.max(8, classes)));
 }
 
 const softmaxCrossEntropyBackward: OpOf<CrossEntropyAttributes> = /* @__PURE__ */ defineOp<CrossEntropyAttributes>({
   name: "softmaxCrossEntropyBackward",
   shape: ([, logits]) => [logits!],
   gradient: null,
-  lower(tape, { inputs, outputs: [dlogits], attributes }) {
-    const { sizes, reals, work } = crossEntropySizes(dlogits!, attributes);
-    tape.push(Op.softmaxCrossEntropyBackward, [dlogits!], inputs, sizes, reals, work);
-  },
+  lower: (tape, node) => pushCrossEntropy(tape, node, Op.softmaxCrossEntropyBackward, node.outputs[0]!),
 });
 
 /** Inputs logits (n, classes), labels (n) or (n, classes), weights (n) or null; outputs rowLoss, rowCount, rowLogSum. */
@@ -40,10 +42,7 @@ export const softmaxCrossEntropy: OpOf<CrossEntropyAttributes> = /* @__PURE__ */
   gradient(dRow, { inputs: [logits, labels, weights], outputs: [, , rowLogSum], attributes }) {
     return [softmaxCrossEntropyBackward([dRow, logits!, labels!, weights!, rowLogSum!], attributes), null, null];
   },
-  lower(tape, { inputs, outputs, attributes }) {
-    const { sizes, reals, work } = crossEntropySizes(inputs[0]!, attributes);
-    tape.push(Op.softmaxCrossEntropy, outputs, inputs, sizes, reals, work);
-  },
+  lower: (tape, node) => pushCrossEntropy(tape, node, Op.softmaxCrossEntropy, node.inputs[0]!),
 });
 
 export interface ElementLossAttributes {

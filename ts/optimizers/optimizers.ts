@@ -66,7 +66,7 @@ function optimizer<O extends OptimizerOptions>(
       ...options(),
     }),
     plan,
-    ...(check && { check: check as (config: never) => void }),
+    check: check as (config: never) => void,
   });
 }
 

@@ -7,6 +7,5 @@ import type { CallbackDefinition } from "./callbacks";
  */
 export const terminateOnNaN: () => Built = /* @__PURE__ */ factory<[], CallbackDefinition>("callback", {
   type: "terminateOnNaN",
-  options: () => ({}),
   create: () => ({ endsOnNaN: true }),
 });
