@@ -16,7 +16,7 @@ export interface MetricInputs extends LossInputs {
 // biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
 export interface MetricDefinition<C = any> extends Definition {
   /** Σ value and Σ weight, one of each a row. */
-  call(inputs: MetricInputs, config: C): { value: Tensor; weight: Tensor };
+  call(inputs: MetricInputs, config: C): Tensor[];
 }
 
 /** @internal */
@@ -38,7 +38,6 @@ export const accuracy: () => Built = /* @__PURE__ */ factory<[], MetricDefinitio
       : predictionKind === "logits"
         ? AccuracyKind.binaryLogits
         : AccuracyKind.binaryProbabilities;
-    const [value, weight] = ops.accuracy([prediction, target, weights], { kind: how }).node!.outputs;
-    return { value: value!, weight: weight! };
+    return ops.accuracy([prediction, target, weights], { kind: how }).node!.outputs;
   },
 });

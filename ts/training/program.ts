@@ -268,7 +268,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
       const target = raw(slot, shape);
       const weights = weighted ? raw(slot + 1, []) : null;
       const given = { prediction: predictions[output]!, target, weights, kind };
-      const { loss, count } = definition.call(given, config);
+      const [loss, count] = definition.call(given, config) as [Tensor, Tensor];
       const entry = entryAt("loss", output);
       meanLoss([loss, count, entry], { output });
       later(seeds, () => [loss, meanLossBackward([entry, loss], { output })]);
@@ -277,7 +277,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
     metrics.forEach(({ config, definition, output }, i) => {
       const loss = losses[output]!;
       graph.layer = loss.name;
-      const { value, weight } = definition.call(
+      const [value, weight] = definition.call(
         {
           ...seen[output]!,
           predictionKind: loss.definition.prediction(loss.config),
@@ -285,7 +285,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
         },
         config,
       );
-      meanLoss([value, weight, entryAt("metric", losses.length + activityCount + i)], { output: -1 });
+      meanLoss([value!, weight!, entryAt("metric", losses.length + activityCount + i)], { output: -1 });
     });
     activities.forEach(({ h, l1, l2 }, i) => {
       const attributes = { l1, l2, rows: spec.accumulate || undefined };
