@@ -31,8 +31,6 @@ export interface CallContext<C> {
 /** A layer type. Shapes of `parameters` and of symbolic tensors are without the batch. */
 // biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
 export interface LayerDefinition<C = any> extends Definition {
-  /** How many inputs a call takes; default 1, Infinity: a list. */
-  arity?: number;
   /** Its `training` is off while it is not trainable (batch normalization, as in Keras). */
   frozenIsInference?: boolean;
   parameters?(inputs: Shape[], config: C, who: string): Record<string, ParameterSpec>;
@@ -90,21 +88,19 @@ export function layerFactory<S extends Schema, Args extends unknown[]>(
   definition: Omit<LayerDefinition<Read<S>>, "options"> & { options?: () => S },
 ): (...args: Args) => Layer {
   const complete = { ...definition, options: () => ({ ...common(), ...definition.options?.() }) } as LayerDefinition;
-  return factory("layer", complete, (config) => layerOf(complete, config));
+  return factory("layer", complete, layerOf);
 }
 
 /** The layer behind a checked config. */
-export function layerOf(definition: LayerDefinition, config: Built): Layer {
+export function layerOf(config: Built): Layer {
   const layer = ((input: Symbolic | readonly Symbolic[]): Symbolic => {
-    const inputs = Array.isArray(input) ? [...input] : [input as Symbolic];
+    const inputs = [input].flat() as Symbolic[];
     const who = (config["name"] as string) ?? config.type;
-    const arity = definition.arity ?? 1;
     for (const x of inputs)
       if (!(x instanceof Symbolic)) throw argumentError(who, "to be called on what input() or a layer returned", x);
-    if (arity === Infinity ? !Array.isArray(input) || inputs.length < 1 : inputs.length !== arity)
-      throw argumentError(who, arity === 1 ? "one input" : "a list of inputs", inputs.length);
+    if (inputs.length !== 1) throw argumentError(who, "one input", inputs.length);
     const inner: Call = { layer, inputs, sequence: sequence++, output: undefined as never };
-    inner.output = new Symbolic(inferShape(definition, config, inputs, who), inner, undefined);
+    inner.output = new Symbolic(inferShape(config, inputs, who), inner, undefined);
     return inner.output;
   }) as Layer;
   return Object.assign(layer, { config });
@@ -122,12 +118,12 @@ export function isLayer(value: unknown): value is Layer {
 
 /** The output's shape, found by building the layer's ops once for a batch of one. `specs`: the parameters that it has. */
 export function inferShape(
-  definition: LayerDefinition,
   config: Built,
   inputs: Symbolic[],
   who: string,
   specs?: Record<string, ParameterSpec>,
 ): Shape {
+  const definition = definitionOf<LayerDefinition>("layer", config);
   const graph = new Graph();
   graph.layer = who;
   const tensors = inputs.map((x) => new Tensor(graph, [1, ...x.shape], "input"));

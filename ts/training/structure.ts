@@ -199,7 +199,7 @@ function layOut(structure: Structure, layer: ModelLayer): void {
   const { definition, calls } = layer;
   const shapes = calls[0]!.inputs.map((x) => x.shape);
   const specs = definition.parameters?.(shapes, layer.config, layer.name) ?? {};
-  for (const { inputs } of calls.slice(1)) inferShape(definition, layer.config, inputs, layer.name, specs);
+  for (const { inputs } of calls.slice(1)) inferShape(layer.config, inputs, layer.name, specs);
   for (const [parameter, spec] of Object.entries(specs)) {
     const size = sizeOf(spec.shape);
     const block = spec.statistic ? "statisticFloats" : "parameterFloats";
