@@ -37,7 +37,7 @@ export const isRecord = (value: unknown): value is Record<string, unknown> => is
 const number = (expected: string, holds: (v: number) => boolean) =>
   field<number>(expected, (v) => Number.isFinite(v) && holds(v as number));
 
-export const finite = () => number("a finite number", () => true);
+export const finite = () => field<number>("a finite number", Number.isFinite);
 export const nonNegative = () => number("a number ≥ 0", (v) => v >= 0);
 export const positive = () => number("a number > 0", (v) => v > 0);
 /** [0, 1) */

@@ -2,15 +2,13 @@
 
 import { AccuracyKind, LabelKind } from "../../assembly/isa";
 import type { Tensor } from "../graph/graph";
-import type { LossInputs } from "../losses/losses";
+import type { LossDefinition, LossInputs } from "../losses/losses";
 import * as ops from "../ops/losses";
 import { type Built, type Definition, definitionOf, factory } from "../registry";
 
-/** What a metric sees: the loss's inputs, and what the prediction is. */
+/** What a metric sees: the loss's inputs, and the loss, which says what prediction and targets are. */
 export interface MetricInputs extends LossInputs {
-  predictionKind: "logits" | "probabilities" | "values";
-  /** Whether targets are one an element, not classes. */
-  elements: boolean;
+  loss: { definition: LossDefinition; config: Built };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
@@ -28,9 +26,10 @@ export const metricDefinition = (config: Built): MetricDefinition => definitionO
  */
 export const accuracy: () => Built = /* @__PURE__ */ factory<[], MetricDefinition>("metric", {
   type: "accuracy",
-  call({ prediction, target, weights, kind, predictionKind, elements }) {
+  call({ prediction, target, weights, kind, loss: { definition, config } }) {
     const width = prediction.size / prediction.shape[0]!;
-    const oneOf = elements && !(predictionKind === "values" && width > 1);
+    const predictionKind = definition.prediction(config);
+    const oneOf = definition.targets === "element" && !(predictionKind === "values" && width > 1);
     const how = !oneOf
       ? kind === LabelKind.index
         ? AccuracyKind.index

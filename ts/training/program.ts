@@ -277,14 +277,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
     metrics.forEach(({ config, definition, output }, i) => {
       const loss = losses[output]!;
       graph.layer = loss.name;
-      const [value, weight] = definition.call(
-        {
-          ...seen[output]!,
-          predictionKind: loss.definition.prediction(loss.config),
-          elements: loss.definition.targets === "element",
-        },
-        config,
-      );
+      const [value, weight] = definition.call({ ...seen[output]!, loss }, config);
       meanLoss([value!, weight!, entryAt("metric", losses.length + activityCount + i)], { output: -1 });
     });
     activities.forEach(({ h, l1, l2 }, i) => {
