@@ -29,7 +29,7 @@ export function fuse(graph: Graph): void {
     const early = fused.inputs.every((t) => !t || producer.inputs.includes(t));
     const outputs = [...node.outputs, ...extra];
     const [stays, goes] = early ? [producer, node] : [node, producer];
-    Object.assign(stays, { op: fused.op, inputs: fused.inputs, attributes: fused.attributes, outputs });
+    Object.assign(stays, fused, { outputs });
     for (const t of outputs) t.node = stays;
     gone.add(goes);
   }
