@@ -18,13 +18,13 @@ export function gradient(
 ): Map<Tensor, Tensor> {
   const forward = [...graph.nodes];
   const asked = new Set(targets);
-  const wanted = new Set(asked); // and what leads to them
+  const wanted = new Set<Tensor | null>(asked); // and what leads to them
   for (const node of forward) {
-    if (node.op.gradient && node.inputs.some((t) => t && wanted.has(t))) wanted.add(node.outputs[0]!);
+    if (node.op.gradient && node.inputs.some((t) => wanted.has(t))) wanted.add(node.outputs[0]!);
   }
-  const gradients = new Map<Tensor, Tensor>();
-  const contribute = (t: Tensor | null | undefined, g: Tensor | null | undefined) => {
-    if (!t || !g || !wanted.has(t)) return;
+  const gradients = new Map<Tensor | null, Tensor>();
+  const contribute = (t: Tensor | null, g: Tensor | null | undefined) => {
+    if (!g || !wanted.has(t)) return;
     const before = gradients.get(t);
     gradients.set(t, before ? add(before, g) : g);
   };

@@ -85,14 +85,14 @@ export interface Fused {
   outputs?: Tensor[];
 }
 
-/** An op as the graph's builders call it: the first output, whose node has the others. */
+/** An op as the graph's builders call it: the first output, whose node has the others. Attributes may be left out where all may be. */
 export interface Op<A> extends OpDefinition<A> {
-  (inputs: readonly (Tensor | null)[], attributes: A): Tensor;
+  (inputs: readonly (Tensor | null)[], ...attributes: Record<never, never> extends A ? [A?] : [A]): Tensor;
 }
 
 /** An op from its rules. */
 export function defineOp<A>(definition: OpDefinition<A>): Op<A> {
-  const op = (inputs: readonly (Tensor | null)[], attributes: A) =>
+  const op = (inputs: readonly (Tensor | null)[], attributes = {} as A) =>
     inputs.find((t) => t)!.graph.apply(definition, inputs, attributes)[0];
   const { name, ...rules } = definition;
   Object.defineProperty(op, "name", { value: name });

@@ -20,7 +20,7 @@ export type ActivationName =
   | "softplus"
   | "softmax";
 
-const byName = (): Record<ActivationName, (x: [Tensor], attributes: Record<never, never>) => Tensor> => ({
+const byName = (): Record<ActivationName, (x: [Tensor], attributes?: Record<never, never>) => Tensor> => ({
   linear: ([x]) => x,
   relu: ops.relu,
   leakyRelu: ops.leakyRelu,
@@ -44,12 +44,12 @@ export const activationName = (): Field<ActivationName> => {
 };
 
 /** The activation of that name, applied. */
-export const applyActivation = (name: ActivationName = "linear", x: Tensor): Tensor => byName()[name]([x], {});
+export const applyActivation = (name: ActivationName = "linear", x: Tensor): Tensor => byName()[name]([x]);
 
 type Plain = (options?: LayerOptions) => Layer;
 
-const plain = (type: string, op: (x: [Tensor], attributes: Record<never, never>) => Tensor): Plain =>
-  layerFactory({ type, call: ([x]) => op([x!], {}) });
+const plain = (type: string, op: (x: [Tensor], attributes?: Record<never, never>) => Tensor): Plain =>
+  layerFactory({ type, call: ([x]) => op([x!]) });
 
 /**
  * The activation of that name as a layer.
@@ -87,7 +87,7 @@ export const selu: Plain = /* @__PURE__ */ plain("selu", ops.selu);
 export const gelu: (options?: LayerOptions & { approximate?: boolean }) => Layer = /* @__PURE__ */ layerFactory({
   type: "gelu",
   options: () => ({ approximate: or(boolean(), false) }),
-  call: ([x], { config }) => (config.approximate ? ops.geluTanh : ops.gelu)([x!], {}),
+  call: ([x], { config }) => (config.approximate ? ops.geluTanh : ops.gelu)([x!]),
 });
 
 /** y = x·σ(x). (Elfwing, Uchibe & Doya 2018) */

@@ -116,28 +116,27 @@ export function isLayer(value: unknown): value is Layer {
   return typeof value === "function" && typeof (value as Layer).config?.type === "string";
 }
 
+/** The parameters that a layer has whose first inputs are these. */
+export function parametersOf(config: Built, inputs: Symbolic[], who: string): Record<string, ParameterSpec> {
+  const shapes = inputs.map((x) => x.shape);
+  return definitionOf<LayerDefinition>("layer", config).parameters?.(shapes, config, who) ?? {};
+}
+
 /** The output's shape, found by building the layer's ops once for a batch of one. `specs`: the parameters that it has. */
 export function inferShape(
   config: Built,
   inputs: Symbolic[],
   who: string,
-  specs?: Record<string, ParameterSpec>,
+  specs = parametersOf(config, inputs, who),
 ): Shape {
-  const definition = definitionOf<LayerDefinition>("layer", config);
   const graph = new Graph();
   graph.layer = who;
   const tensors = inputs.map((x) => new Tensor(graph, [1, ...x.shape], "input"));
-  specs ??=
-    definition.parameters?.(
-      inputs.map((x) => x.shape),
-      config,
-      who,
-    ) ?? {};
   const parameters = Object.fromEntries(
     Object.entries(specs).map(([key, spec]) => [key, new Tensor(graph, spec.shape, key)]),
   );
   const context = { config, parameters, training: true, op: 0, onUpdate() {} };
-  return definition.call(tensors, context, who).shape.slice(1);
+  return definitionOf<LayerDefinition>("layer", config).call(tensors, context, who).shape.slice(1);
 }
 
 /**

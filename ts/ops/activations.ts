@@ -96,7 +96,7 @@ const softmaxBackward: OpOf<None> = /* @__PURE__ */ defineOp<None>({
 export const softmax: OpOf<None> = /* @__PURE__ */ defineOp<None>({
   name: "softmax",
   shape: ([x]) => [x!],
-  gradient: (dy, { outputs }) => [softmaxBackward([dy, outputs[0]!], {})],
+  gradient: (dy, { outputs }) => [softmaxBackward([dy, outputs[0]!])],
   inPlace: [0],
   lower(tape, { inputs, outputs: [y] }) {
     tape.push(Op.softmax, [y!], inputs, sizes(y!), [], transcendental(y!.size));

@@ -78,7 +78,7 @@ export const batchNorm: OpOf<BatchNormAttributes> = /* @__PURE__ */ defineOp<Bat
     return [x, n, n, [4, ...n]];
   },
   gradient(dy, { inputs: [x], outputs: [, mean, , coefficients] }) {
-    return batchNormBackward([dy, x!, mean!, coefficients!], {}).node!.outputs;
+    return batchNormBackward([dy, x!, mean!, coefficients!]).node!.outputs;
   },
   absorb: absorbRelu,
   workspace: ({ inputs: [x] }) => 2 * rowChunks(x!).bytes,

@@ -23,7 +23,7 @@ export const biasAdd: OpOf<None> = /* @__PURE__ */ defineOp<None>({
     if (b!.length !== 1 || b![0] !== x!.at(-1)) throw shapeError(who, "bias", [x!.at(-1)!], b!);
     return [x!];
   },
-  gradient: (dy) => [dy, columnSums([dy], {})],
+  gradient: (dy) => [dy, columnSums([dy])],
   inPlace: [0],
   lower(tape, { inputs: [x, b], outputs: [y] }) {
     tape.push(Op.biasAdd, [y!], [x!, b!], [y!.size / b!.size, b!.size], [], streaming(2 * y!.size));

@@ -45,7 +45,7 @@ export const multiply: OpOf<None> = /* @__PURE__ */ (() =>
   defineOp<None>({
     ...binary(Op.multiply),
     name: "multiply",
-    gradient: (dy, { inputs: [a, b] }) => [multiply([dy, b!], {}), multiply([dy, a!], {})],
+    gradient: (dy, { inputs: [a, b] }) => [multiply([dy, b!]), multiply([dy, a!])],
   }))();
 
 /** y = scale · x + offset. */

@@ -30,7 +30,7 @@ export const prelu: OpOf<None> = /* @__PURE__ */ defineOp<None>({
     return [x!];
   },
   gradient(dy, { inputs: [x, alpha] }) {
-    const [dx, dalpha] = preluBackward([dy, x!, alpha!], {}).node!.outputs;
+    const [dx, dalpha] = preluBackward([dy, x!, alpha!]).node!.outputs;
     return [dx!, dalpha!];
   },
   lower(tape, { inputs, outputs: [y] }) {

@@ -202,7 +202,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
     return built;
   }
   if (kind === "shuffle") {
-    shuffle([absolute([rows], "order", spec.order!)], {});
+    shuffle([absolute([rows], "order", spec.order!)]);
     return built;
   }
   if (kind !== "apply") {
@@ -214,7 +214,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
   }
   graph.span = Span.update;
   graph.layer = "";
-  if (kind === "gradients") penaltyGradient([gradients(), block(), segments()], {});
+  if (kind === "gradients") penaltyGradient([gradients(), block(), segments()]);
   else update();
   return built;
 
@@ -305,7 +305,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
       graph,
       seeds.map((seed) => seed()),
       [...wanted, ...asked],
-      (a, b) => add([a, b], {}),
+      (a, b) => add([a, b]),
     );
     const placed = new Set<Tensor>();
     parameters.forEach((entry, i) => {
@@ -315,8 +315,8 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
       const into = graph.leaf(entry.shape, `d ${entry.key}`, place);
       if (!g) {
         if (!spec.accumulate) fill([into], { value: 0 });
-      } else if (spec.accumulate) accumulate([into, g], {});
-      else if (!g.node || g.place || g.node.op.view || placed.has(g)) copy([into, g], {});
+      } else if (spec.accumulate) accumulate([into, g]);
+      else if (!g.node || g.place || g.node.op.view || placed.has(g)) copy([into, g]);
       else {
         g.place = place;
         placed.add(g);
@@ -341,7 +341,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
     if (!spec.accumulate) for (const update of updates) update();
     else if (updates.length) {
       const moved = graph.leaf([structure.statisticFloats], "statistics", { base: Base.statistics, offset: 0 });
-      copy([absolute(moved.shape, "statistics", state.statistics), moved], {});
+      copy([absolute(moved.shape, "statistics", state.statistics), moved]);
     }
   }
 }
