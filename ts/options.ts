@@ -18,9 +18,8 @@ export type Family =
 export interface Field<T> {
   expected: string;
   accepts(value: unknown): boolean;
-  /** Used where the option is absent; without one the option is required, unless `optional`. */
+  /** What it is where it is absent; without one it is required. */
   fallback?: () => T;
-  optional?: boolean;
   /** It takes what factories of this family make. */
   family?: Family;
 }
@@ -34,28 +33,26 @@ const field = <T>(expected: string, accepts: (value: unknown) => boolean): Field
 
 export const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 export const isRecord = (value: unknown): value is Record<string, unknown> => isObject(value) && !Array.isArray(value);
-const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
+/** Numbers for which `holds`: neither NaN nor an infinity is one. */
+const number = (expected: string, holds: (v: number) => boolean) =>
+  field<number>(expected, (v) => Number.isFinite(v) && holds(v as number));
 
-export const finite = () => field<number>("a finite number", isNumber);
-export const nonNegative = () => field<number>("a number ≥ 0", (v) => isNumber(v) && v >= 0);
-export const positive = () => field<number>("a number > 0", (v) => isNumber(v) && v > 0);
+export const finite = () => field<number>("a finite number", Number.isFinite);
+export const nonNegative = () => number("a number ≥ 0", (v) => v >= 0);
+export const positive = () => number("a number > 0", (v) => v > 0);
 /** [0, 1) */
-export const fraction = () => field<number>("a number in [0, 1)", (v) => isNumber(v) && v >= 0 && v < 1);
+export const fraction = () => number("a number in [0, 1)", (v) => v >= 0 && v < 1);
 /** [0, 1] */
-export const unit = () => field<number>("a number in [0, 1]", (v) => isNumber(v) && v >= 0 && v <= 1);
-export const count = () => field<number>("a positive integer", (v) => Number.isSafeInteger(v) && (v as number) > 0);
-export const natural = () => field<number>("an integer ≥ 0", (v) => Number.isSafeInteger(v) && (v as number) >= 0);
+export const unit = () => number("a number in [0, 1]", (v) => v >= 0 && v <= 1);
+export const count = () => number("a positive integer", (v) => v > 0 && Number.isSafeInteger(v));
+export const natural = () => number("an integer ≥ 0", (v) => v >= 0 && Number.isSafeInteger(v));
 export const boolean = () => field<boolean>("true or false", (v) => typeof v === "boolean");
 export const text = () => field<string>("a string", (v) => typeof v === "string");
 export const name = () =>
   field<string>('a non-empty string without "/"', (v) => typeof v === "string" && v !== "" && !v.includes("/"));
 export const oneOf = <const T extends string>(...values: T[]) =>
   field<T>(values.map(show).join(" or "), (v) => values.includes(v as T));
-export const shape = () =>
-  field<readonly number[]>(
-    "a list of positive integers",
-    (v) => Array.isArray(v) && v.every((d) => Number.isSafeInteger(d) && d > 0),
-  );
+export const shape = () => field<readonly number[]>("a list of positive integers", listOf(count()).accepts);
 export const listOf = <T>(item: Field<T>) =>
   field<T[]>(`a list, each ${item.expected}`, (v) => Array.isArray(v) && v.every(item.accepts));
 export const either = <A, B>(a: Field<A>, b: Field<B>) =>
@@ -67,7 +64,7 @@ export const or = <T>(f: Field<T>, fallback: T | (() => T)): Field<T> => ({
   fallback: typeof fallback === "function" ? (fallback as () => T) : () => fallback,
 });
 /** The same field, absent where it is not given. */
-export const optional = <T>(f: Field<T>): Field<T | undefined> => ({ ...f, optional: true });
+export const optional = <T>(f: Field<T>): Field<T | undefined> => or<T | undefined>(f, undefined);
 
 /** `compile: optimizer must be an optimizer such as adam(), got the string "adam"` */
 export function mustBe(who: string, what: string, expected: string, got: unknown): DownhillError {
@@ -90,12 +87,10 @@ export function readOptions<S extends Schema>(who: string, given: unknown, schem
   }
   const read: Record<string, unknown> = {};
   for (const [key, f] of Object.entries(schema)) {
-    const value = Object.hasOwn(options, key) ? options[key] : undefined;
-    if (value !== undefined) {
-      check(who, key, f, value);
-      read[key] = Array.isArray(value) ? [...value] : value;
-    } else if (f.fallback) read[key] = f.fallback();
-    else if (!f.optional) throw mustBe(who, key, f.expected, undefined);
+    let value = Object.hasOwn(options, key) ? options[key] : undefined;
+    if (value === undefined && f.fallback) value = f.fallback();
+    else check(who, key, f, value);
+    if (value !== undefined) read[key] = Array.isArray(value) ? [...value] : value;
   }
   return read as Read<S>;
 }

@@ -14,17 +14,13 @@ export interface Built {
 /** The least that a definition has: a type, what its options are, and which of them come first, by position. */
 export interface Definition {
   readonly type: string;
-  readonly options: () => Schema;
+  readonly options?: () => Schema;
   readonly positional?: readonly string[];
   /** Rules between options; throws. */
   check?(config: never): void;
 }
 
 const definitions = /* @__PURE__ */ new Map<string, Definition>();
-
-export function register(family: Family, definition: Definition): void {
-  definitions.set(`${family}/${definition.type}`, definition);
-}
 
 /** Whether `value` was built by a factory of `family`. */
 export function isBuilt(family: Family, value: unknown): value is Built {
@@ -50,7 +46,7 @@ export function definitionOf<D extends Definition>(family: Family, value: Built)
 /** Reads a factory's arguments into its config. */
 export function configure(definition: Definition, args: readonly unknown[]): Built {
   const { type, positional = [] } = definition;
-  const schema = definition.options();
+  const schema = definition.options?.() ?? {};
   if (args.length > positional.length + 1)
     throw argumentError(type, `at most ${positional.length + 1} arguments`, args.length);
   const config: Record<string, unknown> = { type };
@@ -65,42 +61,39 @@ export function configure(definition: Definition, args: readonly unknown[]): Bui
 
 /** What a factory's results are, beside the function that users call. */
 interface Origin {
-  readonly families: readonly Family[];
+  readonly family: Family;
   readonly definition: Definition;
 }
 
-/** A function that makes results of `definition`; calling it makes their behaviour known. */
-export function makeFactory<Args extends unknown[], T>(origin: Origin, make: (args: Args) => T): (...args: Args) => T {
+/** A function that makes results of `definition`: plain configs, or what `make` makes of them. Calling it makes their behaviour known. */
+export function factory<Args extends unknown[], D extends Definition = Definition, T = Built>(
+  family: Family,
+  definition: D,
+  make = (config: Built) => config as T,
+): (...args: Args) => T {
+  const origin: Origin = { family, definition };
   return Object.assign((...args: Args) => {
     enroll(origin);
-    return make(args);
+    return make(configure(definition, args));
   }, origin);
-}
-
-/** A factory of plain configs, for families whose results have no behaviour of their own. */
-export function factory<Args extends unknown[], D extends Definition = Definition>(
-  families: readonly Family[],
-  definition: D,
-): (...args: Args) => Built {
-  return makeFactory({ families, definition }, (args: Args) => configure(definition, args));
 }
 
 /** Whether `value` is a factory of this library or what `defineLayer` and the like returned. */
 export function isFactory(value: unknown): boolean {
-  return typeof value === "function" && "families" in value && "definition" in value;
+  return typeof value === "function" && "family" in value && "definition" in value;
 }
 
 /** Makes known what a factory's results do, without calling it: for configs that come as data. */
 export function enroll(factory: unknown): void {
-  const { families, definition } = factory as Origin;
-  for (const family of families) register(family, definition);
+  const { family, definition } = factory as Origin;
+  definitions.set(`${family}/${definition.type}`, definition);
 }
 
 /** Checks a config that came as data (from a file, a worker) as its factory would have, and the configs in it. */
 export function reconfigure(family: Family, config: Built): Built {
   const definition = definitionOf(family, config);
   const { options, positional = [] } = definition;
-  const schema = options();
+  const schema = options?.() ?? {};
   const entries = Object.entries(config)
     .filter(([key]) => key !== "type")
     .map(([key, value]): [string, unknown] => {

@@ -114,7 +114,7 @@ test.each(MUTANTS)("%s does not pass", (_, op, complaint) => {
 describe("every file of ts/ops", () => {
   const files = readdirSync(new URL("../../ts/ops", import.meta.url)).filter((file) => file.endsWith(".ts"));
   const source = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
-  const withOps = files.filter((file) => source(`ts/ops/${file}`).includes("defineOp"));
+  const withOps = files.filter((file) => /\bdefine(Op|Effect)\b/.test(source(`ts/ops/${file}`)));
 
   test("is found", () => {
     expect(withOps.length).toBeGreaterThan(10);

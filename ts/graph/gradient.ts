@@ -18,13 +18,13 @@ export function gradient(
 ): Map<Tensor, Tensor> {
   const forward = [...graph.nodes];
   const asked = new Set(targets);
-  const wanted = new Set(asked); // and what leads to them
+  const wanted = new Set<Tensor | null>(asked); // and what leads to them
   for (const node of forward) {
-    if (node.op.gradient && node.inputs.some((t) => t && wanted.has(t))) wanted.add(node.outputs[0]!);
+    if (node.op.gradient && node.inputs.some((t) => wanted.has(t))) wanted.add(node.outputs[0]!);
   }
-  const gradients = new Map<Tensor, Tensor>();
-  const contribute = (t: Tensor | null | undefined, g: Tensor | null | undefined) => {
-    if (!t || !g || !wanted.has(t)) return;
+  const gradients = new Map<Tensor | null, Tensor>();
+  const contribute = (t: Tensor | null, g: Tensor | null | undefined) => {
+    if (!g || !wanted.has(t)) return;
     const before = gradients.get(t);
     gradients.set(t, before ? add(before, g) : g);
   };
@@ -43,11 +43,11 @@ export function gradient(
 
 /** Drops the nodes whose outputs nobody needs. */
 export function prune(graph: Graph): void {
-  const needed = new Set<Tensor>(graph.kept);
+  const needed = new Set<Tensor | null>(graph.kept);
   const kept: Node[] = [];
-  for (const node of [...graph.nodes].reverse()) {
+  for (const node of graph.nodes.reverse()) {
     if (!node.op.effect && !node.outputs.some((t) => needed.has(t))) continue;
-    for (const t of node.inputs) if (t) needed.add(t);
+    for (const t of node.inputs) needed.add(t);
     kept.push(node);
   }
   graph.nodes = kept.reverse();

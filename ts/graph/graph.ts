@@ -70,7 +70,7 @@ export interface OpDefinition<A = Attributes> {
   /** Inputs whose buffer output 0 may take where they die here. */
   inPlace?: readonly number[];
   /** Bytes of scratch that its instructions need. */
-  workspace?(node: Node<A>, threads: number): number;
+  workspace?: ((node: Node<A>, threads: number) => number) | undefined;
   /** What takes the place of `node` together with `consumer`, the only one that reads its output 0 (as input 0). Names, not ops, are compared: so that nothing is carried that is not used. */
   absorb?(node: Node<A>, consumer: Node): Fused | undefined;
   /** It writes what outlives the step: kept though nobody uses its outputs. */
@@ -85,23 +85,26 @@ export interface Fused {
   outputs?: Tensor[];
 }
 
-/** An op as the graph's builders call it: the first output, or all of them. */
+/** An op as the graph's builders call it: the first output, whose node has the others. Attributes may be left out where all may be. */
 export interface Op<A> extends OpDefinition<A> {
-  (inputs: readonly (Tensor | null)[], attributes: A): Tensor;
-  all(inputs: readonly (Tensor | null)[], attributes: A, places?: (Place | undefined)[]): Tensor[];
+  (inputs: readonly (Tensor | null)[], ...attributes: Record<never, never> extends A ? [A?] : [A]): Tensor;
 }
 
 /** An op from its rules. */
 export function defineOp<A>(definition: OpDefinition<A>): Op<A> {
-  const all = (inputs: readonly (Tensor | null)[], attributes: A, places?: (Place | undefined)[]) => {
-    const graph = inputs.find((t) => t)?.graph;
-    return graph!.apply(definition, inputs, attributes, places);
-  };
-  const op = (inputs: readonly (Tensor | null)[], attributes: A) => all(inputs, attributes)[0]!;
+  const op = (inputs: readonly (Tensor | null)[], attributes = {} as A) =>
+    inputs.find((t) => t)!.graph.apply(definition, inputs, attributes)[0];
   const { name, ...rules } = definition;
   Object.defineProperty(op, "name", { value: name });
-  return Object.assign(op, rules, { all }) as unknown as Op<A>;
+  return Object.assign(op, rules) as unknown as Op<A>;
 }
+
+/** An op without outputs, which writes what outlives the step. */
+export const defineEffect = <A>(
+  name: string,
+  lower: OpDefinition<A>["lower"],
+  workspace?: OpDefinition<A>["workspace"],
+): Op<A> => defineOp<A>({ name, effect: true, shape: () => [], gradient: null, lower, workspace });
 
 /** A graph under construction. */
 export class Graph {
@@ -117,18 +120,13 @@ export class Graph {
     return new Tensor(this, shape, name, place);
   }
 
-  apply<A>(
-    op: OpDefinition<A>,
-    inputs: readonly (Tensor | null)[],
-    attributes: A,
-    places?: (Place | undefined)[],
-  ): Tensor[] {
+  apply<A>(op: OpDefinition<A>, inputs: readonly (Tensor | null)[], attributes: A): Tensor[] {
     const shapes = op.shape(
       inputs.map((t) => t?.shape ?? []),
       attributes,
       this.layer || op.name,
     );
-    const outputs = shapes.map((shape, i) => new Tensor(this, shape, op.name, places?.[i]));
+    const outputs = shapes.map((shape) => new Tensor(this, shape, op.name));
     const node: Node<A> = { op, inputs: [...inputs], outputs, attributes, layer: this.layer, span: this.span };
     for (const output of outputs) output.node = node;
     this.nodes.push(node);

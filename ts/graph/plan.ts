@@ -38,12 +38,12 @@ export function plan(graph: Graph, threads: number): Plan {
   for (const t of graph.kept) lastUse.set(root(t), graph.nodes.length);
 
   const space = new Space();
-  let bytes = 0;
+  let top = 0;
   const take = (size: number): Block => {
-    const block = { bytes: roundUp(size) + (size >= STAGGER_FROM ? STAGGER : 0), at: 0 };
-    block.at = space.take(block.bytes);
-    bytes = Math.max(bytes, block.at + block.bytes);
-    return block;
+    const bytes = roundUp(size) + (size >= STAGGER_FROM ? STAGGER : 0);
+    const at = space.take(bytes);
+    top = Math.max(top, at + bytes);
+    return { at, bytes };
   };
   const give = ({ at, bytes }: Block) => space.give(at, bytes);
   const blocks = new Map<Tensor, Block>(); // by root: what is freed when the root dies
@@ -51,22 +51,22 @@ export function plan(graph: Graph, threads: number): Plan {
   const workspaces = new Map<Node, number>();
 
   graph.nodes.forEach((node, i) => {
-    for (const [index, t] of node.outputs.entries()) {
-      if (t.place) continue;
-      if (node.op.view && index === 0) {
-        t.place = node.inputs[0]!.place!;
-        continue;
-      }
-      const heir = index === 0 ? heirOf(node, t, i) : undefined;
+    const { op, inputs, outputs } = node;
+    outputs.forEach((t, index) => {
+      if (op.view) t.place ??= inputs[0]!.place;
+      if (t.place) return;
+      // the input whose buffer it takes over; of one that is absent there is no block
+      const heir = op.inPlace
+        ?.map((at) => root(inputs[at]!))
+        .find((r) => index === 0 && blocks.has(r) && lastUse.get(r) === i && r.bytes === t.bytes);
       const block = heir ? blocks.get(heir)! : take(t.bytes);
-      if (heir) blocks.delete(heir);
+      blocks.delete(heir!);
       blocks.set(t, block);
       t.place = { base: Base.arena, offset: block.at };
-      const last = lastUse.get(t) ?? i;
-      if (last < dying.length) dying[last]!.push(t);
-    }
-    const scratch = node.op.workspace?.(node, threads) ?? 0;
-    if (scratch > 0) {
+      dying[lastUse.get(t) ?? i]?.push(t);
+    });
+    const scratch = op.workspace?.(node, threads);
+    if (scratch) {
       const block = take(scratch);
       workspaces.set(node, block.at);
       give(block);
@@ -76,16 +76,5 @@ export function plan(graph: Graph, threads: number): Plan {
       if (block) give(block);
     }
   });
-  return { bytes, workspaces };
-
-  /** The input whose buffer `t` takes over. */
-  function heirOf(node: Node, t: Tensor, i: number): Tensor | undefined {
-    for (const index of node.op.inPlace ?? []) {
-      const input = node.inputs[index];
-      if (!input) continue;
-      const r = root(input);
-      if (blocks.has(r) && lastUse.get(r) === i && r.bytes === t.bytes) return r;
-    }
-    return undefined;
-  }
+  return { bytes: top, workspaces };
 }

@@ -59,8 +59,8 @@ export class TapeWriter {
     readonly plan: Plan,
   ) {}
 
-  /** The node's scratch memory, or a part of it. */
-  workspace(bytes: number, from = 0): Part {
+  /** The node's scratch memory, or a part of it: `bytes` from `from` on, by default all that is left. */
+  workspace(from = 0, bytes = this.node.op.workspace!(this.node, this.threads) - from): Part {
     const offset = this.plan.workspaces.get(this.node)! + from;
     return { name: "workspace", place: { base: Base.arena, offset }, bytes };
   }
@@ -80,7 +80,7 @@ export class TapeWriter {
   ): void {
     const part = (o: Operand) =>
       o && "graph" in o ? { name: o.name, place: o.place!, bytes: o.bytes, tensor: o as Tensor } : o;
-    const instruction: Instruction = {
+    this.instructions.push({
       node: this.node,
       opcode,
       at: this.#words.length,
@@ -90,10 +90,9 @@ export class TapeWriter {
       reals,
       work,
       team: team && this.threads > 1 && work >= TEAM_FROM,
-    };
-    this.instructions.push(instruction);
+    });
     const operands = [
-      ...[...instruction.outputs, ...instruction.inputs].map((p) => (p ? p.place.offset | p.place.base : 0)),
+      ...[...outputs, ...inputs].map((o) => (o ? o.place!.offset | o.place!.base : 0)),
       ...sizes,
       ...new Uint32Array(Float32Array.from(reals).buffer),
     ];

@@ -19,7 +19,7 @@ interface InitializerDefinition<C = any> extends Definition {
 }
 
 const initializer = <Args extends unknown[]>(definition: InitializerDefinition) =>
-  factory<Args, InitializerDefinition>(["initializer"], definition);
+  factory<Args, InitializerDefinition>("initializer", definition);
 
 /** @internal How `config` fills a parameter of that shape. */
 export function fillingOf(config: Built, shape: Shape): Filling {
@@ -28,7 +28,7 @@ export function fillingOf(config: Built, shape: Shape): Filling {
 
 type Fixed = () => Built;
 const fixed = (type: string, value: number): Fixed =>
-  initializer<[]>({ type, options: () => ({}), fill: () => ({ opcode: Op.fill, a: value, b: 0 }) });
+  initializer<[]>({ type, fill: () => ({ opcode: Op.fill, a: value, b: 0 }) });
 
 /** All 0. Zeros in a kernel leave symmetry unbroken. */
 export const zeros: Fixed = /* @__PURE__ */ fixed("zeros", 0);
@@ -119,7 +119,7 @@ export const varianceScaling: (options?: { scale?: number; mode?: Mode; distribu
   });
 
 const variance = (type: string, scale: number, fan: Fan, draw: Draw): Fixed =>
-  initializer<[]>({ type, options: () => ({}), fill: (_, shape) => scaled(shape, scale, fan, draw) });
+  initializer<[]>({ type, fill: (_, shape) => scaled(shape, scale, fan, draw) });
 
 /** Uniform in ±√(6/(fanIn + fanOut)): Xavier. (Glorot & Bengio 2010) */
 export const glorotUniform: Fixed = /* @__PURE__ */ variance("glorotUniform", 1, fanAvg, uniform);

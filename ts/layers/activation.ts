@@ -20,7 +20,7 @@ export type ActivationName =
   | "softplus"
   | "softmax";
 
-const byName = (): Record<ActivationName, (x: [Tensor], attributes: Record<never, never>) => Tensor> => ({
+const byName = (): Record<ActivationName, (x: [Tensor], attributes?: Record<never, never>) => Tensor> => ({
   linear: ([x]) => x,
   relu: ops.relu,
   leakyRelu: ops.leakyRelu,
@@ -35,20 +35,21 @@ const byName = (): Record<ActivationName, (x: [Tensor], attributes: Record<never
 });
 
 /** An option that takes an activation's name. */
-export const activationName = (): Field<ActivationName> => ({
-  expected: `the name of an activation (${Object.keys(byName()).map(show).join(", ")})`,
-  accepts: (value) => typeof value === "string" && Object.hasOwn(byName(), value),
-});
+export const activationName = (): Field<ActivationName> => {
+  const names = Object.keys(byName()) as unknown[];
+  return {
+    expected: `the name of an activation (${names.map(show).join(", ")})`,
+    accepts: (value) => names.includes(value),
+  };
+};
 
 /** The activation of that name, applied. */
-export function applyActivation(name: ActivationName | undefined, x: Tensor): Tensor {
-  return name === undefined ? x : byName()[name]([x], {});
-}
+export const applyActivation = (name: ActivationName = "linear", x: Tensor): Tensor => byName()[name]([x]);
 
 type Plain = (options?: LayerOptions) => Layer;
 
-const plain = (type: string, call: (x: Tensor) => Tensor): Plain =>
-  layerFactory({ type, options: () => ({}), call: ([x]) => call(x!) });
+const plain = (type: string, op: (x: [Tensor], attributes?: Record<never, never>) => Tensor): Plain =>
+  layerFactory({ type, call: ([x]) => op([x!]) });
 
 /**
  * The activation of that name as a layer.
@@ -63,7 +64,7 @@ export const activation: (name: ActivationName, options?: LayerOptions) => Layer
 });
 
 /** y = max(0, x), elementwise. Gradient 0 at 0. (Nair & Hinton 2010) */
-export const relu: Plain = /* @__PURE__ */ plain("relu", (x) => ops.relu([x], {}));
+export const relu: Plain = /* @__PURE__ */ plain("relu", ops.relu);
 
 /** y = x where x > 0, else negativeSlope·x. Default slope 0.01. (Maas, Hannun & Ng 2013) */
 export const leakyRelu: (options?: LayerOptions & { negativeSlope?: number }) => Layer = /* @__PURE__ */ layerFactory({
@@ -80,26 +81,26 @@ export const elu: (options?: LayerOptions & { alpha?: number }) => Layer = /* @_
 });
 
 /** y = 1.0507·(x where x > 0, else 1.6733·(eˣ − 1)). (Klambauer et al. 2017) */
-export const selu: Plain = /* @__PURE__ */ plain("selu", (x) => ops.selu([x], {}));
+export const selu: Plain = /* @__PURE__ */ plain("selu", ops.selu);
 
 /** y = x·Φ(x), Φ the normal distribution function; `approximate`: its tanh form. (Hendrycks & Gimpel 2016) */
 export const gelu: (options?: LayerOptions & { approximate?: boolean }) => Layer = /* @__PURE__ */ layerFactory({
   type: "gelu",
   options: () => ({ approximate: or(boolean(), false) }),
-  call: ([x], { config }) => (config.approximate ? ops.geluTanh : ops.gelu)([x!], {}),
+  call: ([x], { config }) => (config.approximate ? ops.geluTanh : ops.gelu)([x!]),
 });
 
 /** y = x·σ(x). (Elfwing, Uchibe & Doya 2018) */
-export const silu: Plain = /* @__PURE__ */ plain("silu", (x) => ops.silu([x], {}));
+export const silu: Plain = /* @__PURE__ */ plain("silu", ops.silu);
 
 /** y = 1/(1 + e⁻ˣ). */
-export const sigmoid: Plain = /* @__PURE__ */ plain("sigmoid", (x) => ops.sigmoid([x], {}));
+export const sigmoid: Plain = /* @__PURE__ */ plain("sigmoid", ops.sigmoid);
 
 /** y = tanh x. */
-export const tanh: Plain = /* @__PURE__ */ plain("tanh", (x) => ops.tanh([x], {}));
+export const tanh: Plain = /* @__PURE__ */ plain("tanh", ops.tanh);
 
 /** y = log(1 + eˣ). */
-export const softplus: Plain = /* @__PURE__ */ plain("softplus", (x) => ops.softplus([x], {}));
+export const softplus: Plain = /* @__PURE__ */ plain("softplus", ops.softplus);
 
 /** y = exp(xᵢ)/Σⱼ exp(xⱼ) along the last axis. */
-export const softmax: Plain = /* @__PURE__ */ plain("softmax", (x) => ops.softmax([x], {}));
+export const softmax: Plain = /* @__PURE__ */ plain("softmax", ops.softmax);

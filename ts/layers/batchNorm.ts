@@ -45,7 +45,7 @@ export const batchNorm: (options?: BatchNormOptions) => Layer = /* @__PURE__ */ 
   call([x], { config: { epsilon, momentum }, parameters, training, onUpdate }) {
     const { gamma, beta, movingMean, movingVariance } = parameters;
     if (!training) return batchNormInference([x!, gamma!, beta!, movingMean!, movingVariance!], { epsilon });
-    const [y, mean, variance] = batchNormOp.all([x!, gamma!, beta!], { epsilon });
+    const [y, mean, variance] = batchNormOp([x!, gamma!, beta!], { epsilon }).node!.outputs;
     onUpdate(() => {
       movingAverage([movingMean!, mean!], { momentum });
       movingAverage([movingVariance!, variance!], { momentum });

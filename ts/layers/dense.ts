@@ -89,7 +89,7 @@ export const dense: (units: number, options?: KernelOptions) => Layer = /* @__PU
     checkRank(who, shape.slice(1), `[n, ${width}]`, shape.at(-1) === width);
     const rows = x!.size / width;
     let y = matmul(shape.length === 2 ? x! : reshape([x!], { to: [rows, width] }), kernel!);
-    if (bias) y = biasAdd([y, bias], {});
+    if (bias) y = biasAdd([y, bias]);
     y = applyActivation(config.activation, y);
     return shape.length === 2 ? y : reshape([y], { to: [...shape.slice(0, -1), config.units] });
   },

@@ -4,7 +4,7 @@
 import { argumentError, shapeError } from "../errors";
 import { Graph, type Shape, Tensor } from "../graph/graph";
 import { boolean, name, optional, type Read, type Schema, shape } from "../options";
-import { type Built, built, configure, type Definition, definitionOf, makeFactory } from "../registry";
+import { type Built, built, configure, type Definition, definitionOf, factory } from "../registry";
 
 /** A parameter (or a statistic) that a layer needs. */
 export interface ParameterSpec {
@@ -31,8 +31,6 @@ export interface CallContext<C> {
 /** A layer type. Shapes of `parameters` and of symbolic tensors are without the batch. */
 // biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
 export interface LayerDefinition<C = any> extends Definition {
-  /** How many inputs a call takes; default 1, Infinity: a list. */
-  arity?: number;
   /** Its `training` is off while it is not trainable (batch normalization, as in Keras). */
   frozenIsInference?: boolean;
   parameters?(inputs: Shape[], config: C, who: string): Record<string, ParameterSpec>;
@@ -87,26 +85,22 @@ const common = () => ({
 
 /** A factory of layers of one type; its arguments are the definition's positional options, then an options object. */
 export function layerFactory<S extends Schema, Args extends unknown[]>(
-  definition: Omit<LayerDefinition<Read<S>>, "options"> & { options: () => S },
+  definition: Omit<LayerDefinition<Read<S>>, "options"> & { options?: () => S },
 ): (...args: Args) => Layer {
-  const complete = { ...definition, options: () => ({ ...common(), ...definition.options() }) } as LayerDefinition;
-  return makeFactory({ families: ["layer"], definition: complete }, (args: Args) =>
-    layerOf(complete, configure(complete, args)),
-  );
+  const complete = { ...definition, options: () => ({ ...common(), ...definition.options?.() }) } as LayerDefinition;
+  return factory("layer", complete, layerOf);
 }
 
 /** The layer behind a checked config. */
-export function layerOf(definition: LayerDefinition, config: Built): Layer {
+export function layerOf(config: Built): Layer {
   const layer = ((input: Symbolic | readonly Symbolic[]): Symbolic => {
-    const inputs = Array.isArray(input) ? [...input] : [input as Symbolic];
+    const inputs = [input].flat() as Symbolic[];
     const who = (config["name"] as string) ?? config.type;
-    const arity = definition.arity ?? 1;
     for (const x of inputs)
       if (!(x instanceof Symbolic)) throw argumentError(who, "to be called on what input() or a layer returned", x);
-    if (arity === Infinity ? !Array.isArray(input) || inputs.length < 1 : inputs.length !== arity)
-      throw argumentError(who, arity === 1 ? "one input" : "a list of inputs", inputs.length);
+    if (inputs.length !== 1) throw argumentError(who, "one input", inputs.length);
     const inner: Call = { layer, inputs, sequence: sequence++, output: undefined as never };
-    inner.output = new Symbolic(inferShape(definition, config, inputs, who), inner, undefined);
+    inner.output = new Symbolic(inferShape(config, inputs, who), inner, undefined);
     return inner.output;
   }) as Layer;
   return Object.assign(layer, { config });
@@ -122,28 +116,27 @@ export function isLayer(value: unknown): value is Layer {
   return typeof value === "function" && typeof (value as Layer).config?.type === "string";
 }
 
+/** The parameters that a layer has whose first inputs are these. */
+export function parametersOf(config: Built, inputs: Symbolic[], who: string): Record<string, ParameterSpec> {
+  const shapes = inputs.map((x) => x.shape);
+  return definitionOf<LayerDefinition>("layer", config).parameters?.(shapes, config, who) ?? {};
+}
+
 /** The output's shape, found by building the layer's ops once for a batch of one. `specs`: the parameters that it has. */
 export function inferShape(
-  definition: LayerDefinition,
   config: Built,
   inputs: Symbolic[],
   who: string,
-  specs?: Record<string, ParameterSpec>,
+  specs = parametersOf(config, inputs, who),
 ): Shape {
   const graph = new Graph();
   graph.layer = who;
   const tensors = inputs.map((x) => new Tensor(graph, [1, ...x.shape], "input"));
-  specs ??=
-    definition.parameters?.(
-      inputs.map((x) => x.shape),
-      config,
-      who,
-    ) ?? {};
   const parameters = Object.fromEntries(
     Object.entries(specs).map(([key, spec]) => [key, new Tensor(graph, spec.shape, key)]),
   );
   const context = { config, parameters, training: true, op: 0, onUpdate() {} };
-  return definition.call(tensors, context, who).shape.slice(1);
+  return definitionOf<LayerDefinition>("layer", config).call(tensors, context, who).shape.slice(1);
 }
 
 /**

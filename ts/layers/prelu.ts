@@ -19,5 +19,5 @@ export const prelu: (options?: LayerOptions & { alphaInitializer?: Built; alphaR
       const { alphaInitializer: initializer, alphaRegularizer: regularizer } = config;
       return { alpha: { shape: [x!.at(-1)!], initializer, regularizer } };
     },
-    call: ([x], { parameters: { alpha } }) => preluOp([x!, alpha!], {}),
+    call: ([x], { parameters: { alpha } }) => preluOp([x!, alpha!]),
   });

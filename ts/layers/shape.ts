@@ -7,7 +7,6 @@ import { type Layer, type LayerOptions, layerFactory } from "./layer";
 /** [n, a, b, …] → [n, a·b·…]. */
 export const flatten: (options?: LayerOptions) => Layer = /* @__PURE__ */ layerFactory({
   type: "flatten",
-  options: () => ({}),
   call: ([x]) => reshape([x!], { to: [x!.shape[0]!, x!.size / x!.shape[0]!] }),
 });
 

@@ -7,12 +7,6 @@ import * as ops from "../ops/losses";
 import { boolean, fraction, or } from "../options";
 import { type Built, type Definition, definitionOf, factory } from "../registry";
 
-/** One number and one count of labels a row. */
-export interface RowLosses {
-  loss: Tensor;
-  count: Tensor;
-}
-
 /** How a loss reads its targets: class numbers (or rows of probabilities), or one target an element. */
 export type TargetKind = "class" | "element";
 
@@ -31,11 +25,11 @@ export interface LossDefinition<C = any> extends Definition {
   range?: readonly [number, number];
   /** What the prediction is: decides where `accuracy` cuts. */
   prediction(config: C): "logits" | "probabilities" | "values";
-  call(inputs: LossInputs, config: C): RowLosses;
+  /** One number a row and its count of labels. */
+  call(inputs: LossInputs, config: C): Tensor[];
 }
 
-const loss = <Args extends unknown[]>(definition: LossDefinition) =>
-  factory<Args, LossDefinition>(["loss"], definition);
+const loss = <Args extends unknown[]>(definition: LossDefinition) => factory<Args, LossDefinition>("loss", definition);
 
 /** @internal */
 export const lossDefinition = (config: Built): LossDefinition => definitionOf<LossDefinition>("loss", config);
@@ -49,11 +43,8 @@ export const softmaxCrossEntropy: (options?: { labelSmoothing?: number }) => Bui
   options: () => ({ labelSmoothing: or(fraction(), 0) }),
   targets: "class",
   prediction: () => "logits",
-  call({ prediction, target, weights, kind }, { labelSmoothing }) {
-    const attributes = { kind, smoothing: labelSmoothing };
-    const [rowLoss, count] = ops.softmaxCrossEntropy.all([prediction, target, weights], attributes);
-    return { loss: rowLoss!, count: count! };
-  },
+  call: ({ prediction, target, weights, kind }, { labelSmoothing: smoothing }) =>
+    ops.softmaxCrossEntropy([prediction, target, weights], { kind, smoothing }).node!.outputs,
 });
 
 /**
@@ -66,20 +57,15 @@ export const binaryCrossEntropy: (options?: { fromLogits?: boolean }) => Built =
   targets: "element",
   range: [0, 1],
   prediction: ({ fromLogits }) => (fromLogits ? "logits" : "probabilities"),
-  call({ prediction, target, weights }, { fromLogits }) {
-    const [rowLoss, count] = ops.binaryCrossEntropy.all([prediction, target, weights], { option: +fromLogits });
-    return { loss: rowLoss!, count: count! };
-  },
+  call: ({ prediction, target, weights }, { fromLogits }) =>
+    ops.binaryCrossEntropy([prediction, target, weights], { option: +fromLogits }).node!.outputs,
 });
 
 /** L = (ŷ − t)², the mean over all elements. */
 export const meanSquaredError: () => Built = /* @__PURE__ */ loss<[]>({
   type: "meanSquaredError",
-  options: () => ({}),
   targets: "element",
   prediction: () => "values",
-  call({ prediction, target, weights }) {
-    const [rowLoss, count] = ops.meanSquaredError.all([prediction, target, weights], { option: 0 });
-    return { loss: rowLoss!, count: count! };
-  },
+  call: ({ prediction, target, weights }) =>
+    ops.meanSquaredError([prediction, target, weights], { option: 0 }).node!.outputs,
 });

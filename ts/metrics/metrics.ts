@@ -2,21 +2,19 @@
 
 import { AccuracyKind, LabelKind } from "../../assembly/isa";
 import type { Tensor } from "../graph/graph";
-import type { LossInputs } from "../losses/losses";
+import type { LossDefinition, LossInputs } from "../losses/losses";
 import * as ops from "../ops/losses";
 import { type Built, type Definition, definitionOf, factory } from "../registry";
 
-/** What a metric sees: the loss's inputs, and what the prediction is. */
+/** What a metric sees: the loss's inputs, and the loss, which says what prediction and targets are. */
 export interface MetricInputs extends LossInputs {
-  predictionKind: "logits" | "probabilities" | "values";
-  /** Whether targets are one an element, not classes. */
-  elements: boolean;
+  loss: { definition: LossDefinition; config: Built };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
 export interface MetricDefinition<C = any> extends Definition {
   /** Σ value and Σ weight, one of each a row. */
-  call(inputs: MetricInputs, config: C): { value: Tensor; weight: Tensor };
+  call(inputs: MetricInputs, config: C): Tensor[];
 }
 
 /** @internal */
@@ -26,12 +24,12 @@ export const metricDefinition = (config: Built): MetricDefinition => definitionO
  * The share of right predictions. Classes: the largest output against the label, ties to the first; a two-class output is
  * cut at 0 (logits) or 0.5 (probabilities), elementwise.
  */
-export const accuracy: () => Built = /* @__PURE__ */ factory<[], MetricDefinition>(["metric"], {
+export const accuracy: () => Built = /* @__PURE__ */ factory<[], MetricDefinition>("metric", {
   type: "accuracy",
-  options: () => ({}),
-  call({ prediction, target, weights, kind, predictionKind, elements }) {
+  call({ prediction, target, weights, kind, loss: { definition, config } }) {
     const width = prediction.size / prediction.shape[0]!;
-    const oneOf = elements && !(predictionKind === "values" && width > 1);
+    const predictionKind = definition.prediction(config);
+    const oneOf = definition.targets === "element" && !(predictionKind === "values" && width > 1);
     const how = !oneOf
       ? kind === LabelKind.index
         ? AccuracyKind.index
@@ -39,7 +37,6 @@ export const accuracy: () => Built = /* @__PURE__ */ factory<[], MetricDefinitio
       : predictionKind === "logits"
         ? AccuracyKind.binaryLogits
         : AccuracyKind.binaryProbabilities;
-    const [value, weight] = ops.accuracy.all([prediction, target, weights], { kind: how });
-    return { value: value!, weight: weight! };
+    return ops.accuracy([prediction, target, weights], { kind: how }).node!.outputs;
   },
 });

@@ -2,7 +2,8 @@
 // is enough (so that its input need not outlive it), else its input.
 
 import { Op } from "../../assembly/isa";
-import { defineOp, type Fused, type Node, type Op as OpOf, type Shape } from "../graph/graph";
+import { defineOp, type Fused, type Node, type Op as OpOf, type Shape, type Tensor } from "../graph/graph";
+import type { TapeWriter } from "../graph/tape";
 import { streaming, transcendental } from "./work";
 
 export interface ActivationAttributes {
@@ -23,65 +24,63 @@ function activation(
   name: string,
   forward: Op,
   backward: Op,
-  from: "output" | "input",
+  from: "outputs" | "inputs",
   work = transcendental,
   usualAlpha = 0,
 ) {
-  const backwardOp = /* @__PURE__ */ defineOp<ActivationAttributes>({
-    name: `${name}Backward`,
-    shape: ([dy]) => [dy!],
-    gradient: null,
+  const rules = (opcode: Op, ...reals: number[]) => ({
+    shape: ([x]: Shape[]) => [x!],
     inPlace: [0],
-    absorb: joinBatchNorm,
-    lower(tape, { inputs, outputs: [dx], attributes: { alpha = usualAlpha } }) {
-      tape.push(backward, [dx!], inputs, [dx!.size], [alpha], work(dx!.size));
+    lower(tape: TapeWriter, { inputs, outputs, attributes: { alpha = usualAlpha } }: Node<ActivationAttributes>) {
+      const n = outputs[0]!.size;
+      tape.push(opcode, outputs, inputs, [n], [alpha, ...reals], work(n));
     },
   });
+  const backwardOp = /* @__PURE__ */ defineOp<ActivationAttributes>({
+    ...rules(backward),
+    name: `${name}Backward`,
+    gradient: null,
+    absorb: joinBatchNorm,
+  });
   return defineOp<ActivationAttributes>({
+    ...rules(forward, 0),
     name,
-    shape: ([x]) => [x!],
-    gradient: (dy, { inputs, outputs, attributes }) => [
-      backwardOp([dy, from === "output" ? outputs[0]! : inputs[0]!], attributes),
-    ],
-    inPlace: [0],
-    lower(tape, { inputs, outputs: [y], attributes: { alpha = usualAlpha } }) {
-      tape.push(forward, [y!], inputs, [y!.size], [alpha, 0], work(y!.size));
-    },
+    gradient: (dy, { [from]: [v], attributes }) => [backwardOp([dy, v!], attributes)],
   });
 }
 
 const moving = (n: number) => streaming(3 * n);
 
 /** max(0, x) */
-export const relu = /* @__PURE__ */ activation("relu", Op.relu, Op.reluBackward, "output", moving);
+export const relu = /* @__PURE__ */ activation("relu", Op.relu, Op.reluBackward, "outputs", moving);
 /** x > 0 ? x : alpha·x; alpha = 0.01 */
 export const leakyRelu = /* @__PURE__ */ activation(
   "leakyRelu",
   Op.leakyRelu,
   Op.leakyReluBackward,
-  "output",
+  "outputs",
   moving,
   0.01,
 );
 /** x > 0 ? x : alpha·(eˣ − 1); alpha = 1 */
-export const elu = /* @__PURE__ */ activation("elu", Op.elu, Op.eluBackward, "output", transcendental, 1);
+export const elu = /* @__PURE__ */ activation("elu", Op.elu, Op.eluBackward, "outputs", transcendental, 1);
 /** 1.0507·(x > 0 ? x : 1.6733·(eˣ − 1)) */
-export const selu = /* @__PURE__ */ activation("selu", Op.selu, Op.seluBackward, "output");
+export const selu = /* @__PURE__ */ activation("selu", Op.selu, Op.seluBackward, "outputs");
 /** x·Φ(x) */
-export const gelu = /* @__PURE__ */ activation("gelu", Op.gelu, Op.geluBackward, "input");
+export const gelu = /* @__PURE__ */ activation("gelu", Op.gelu, Op.geluBackward, "inputs");
 /** 0.5·x·(1 + tanh(√(2/π)·(x + 0.044715·x³))) */
-export const geluTanh = /* @__PURE__ */ (() => activation("geluTanh", Op.geluTanh, Op.geluTanhBackward, "input"))(); // see losses.ts
+export const geluTanh = /* @__PURE__ */ (() => activation("geluTanh", Op.geluTanh, Op.geluTanhBackward, "inputs"))(); // see losses.ts
 /** x·σ(x) */
-export const silu = /* @__PURE__ */ activation("silu", Op.silu, Op.siluBackward, "input");
+export const silu = /* @__PURE__ */ activation("silu", Op.silu, Op.siluBackward, "inputs");
 /** 1/(1 + e⁻ˣ) */
-export const sigmoid = /* @__PURE__ */ activation("sigmoid", Op.sigmoid, Op.sigmoidBackward, "output");
+export const sigmoid = /* @__PURE__ */ activation("sigmoid", Op.sigmoid, Op.sigmoidBackward, "outputs");
 /** tanh x */
-export const tanh = /* @__PURE__ */ activation("tanh", Op.tanh, Op.tanhBackward, "output");
+export const tanh = /* @__PURE__ */ activation("tanh", Op.tanh, Op.tanhBackward, "outputs");
 /** log(1 + eˣ) */
-export const softplus = /* @__PURE__ */ activation("softplus", Op.softplus, Op.softplusBackward, "output");
+export const softplus = /* @__PURE__ */ activation("softplus", Op.softplus, Op.softplusBackward, "outputs");
 
 type None = Record<never, never>;
-const rows = (x: Shape) => x.slice(0, -1).reduce((p, d) => p * d, 1);
+const sizes = ({ shape, size }: Tensor) => [size / shape.at(-1)!, shape.at(-1)!];
 
 const softmaxBackward: OpOf<None> = /* @__PURE__ */ defineOp<None>({
   name: "softmaxBackward",
@@ -89,8 +88,7 @@ const softmaxBackward: OpOf<None> = /* @__PURE__ */ defineOp<None>({
   gradient: null,
   inPlace: [0],
   lower(tape, { inputs, outputs: [dx] }) {
-    const n = dx!.shape.at(-1)!;
-    tape.push(Op.softmaxBackward, [dx!], inputs, [rows(dx!.shape), n], [], streaming(4 * dx!.size));
+    tape.push(Op.softmaxBackward, [dx!], inputs, sizes(dx!), [], streaming(4 * dx!.size));
   },
 });
 
@@ -98,9 +96,9 @@ const softmaxBackward: OpOf<None> = /* @__PURE__ */ defineOp<None>({
 export const softmax: OpOf<None> = /* @__PURE__ */ defineOp<None>({
   name: "softmax",
   shape: ([x]) => [x!],
-  gradient: (dy, { outputs }) => [softmaxBackward([dy, outputs[0]!], {})],
+  gradient: (dy, { outputs }) => [softmaxBackward([dy, outputs[0]!])],
   inPlace: [0],
   lower(tape, { inputs, outputs: [y] }) {
-    tape.push(Op.softmax, [y!], inputs, [rows(y!.shape), y!.shape.at(-1)!], [], transcendental(y!.size));
+    tape.push(Op.softmax, [y!], inputs, sizes(y!), [], transcendental(y!.size));
   },
 });

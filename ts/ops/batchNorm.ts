@@ -2,8 +2,8 @@
 
 import { Op } from "../../assembly/isa";
 import { shapeError } from "../errors";
-import { defineOp, type Op as OpOf, type Shape, type Tensor } from "../graph/graph";
-import { chunkRowsOf } from "./bias";
+import { defineEffect, defineOp, type Op as OpOf, type Shape, type Tensor } from "../graph/graph";
+import { rowChunks } from "./bias";
 import { streaming } from "./work";
 
 export interface BatchNormAttributes {
@@ -17,14 +17,6 @@ function checkShapes([x, gamma]: Shape[], who: string): Shape {
   return x!;
 }
 
-function geometry(x: Tensor) {
-  const channels = x.shape.at(-1)!;
-  const rows = x.size / channels;
-  const chunkRows = chunkRowsOf(channels);
-  const chunks = Math.ceil(rows / chunkRows);
-  return { channels, rows, chunkRows, chunks, partialBytes: chunks * 2 * channels * 4 };
-}
-
 /** Inputs dy, x, mean, coefficients (4, n); outputs dx, dgamma, dbeta. `frozen`: the statistics are constants. */
 const batchNormBackward: OpOf<{ relu?: boolean; frozen?: boolean }> = /* @__PURE__ */ defineOp<{
   relu?: boolean;
@@ -35,20 +27,20 @@ const batchNormBackward: OpOf<{ relu?: boolean; frozen?: boolean }> = /* @__PURE
   gradient: null,
   inPlace: [0],
   workspace({ inputs: [dy] }) {
-    const { partialBytes, channels } = geometry(dy!);
-    return partialBytes + 2 * channels * 4;
+    const { bytes, n } = rowChunks(dy!);
+    return 2 * (bytes + n * 4);
   },
   lower(tape, { inputs, outputs, attributes: { relu, frozen } }) {
     const [dy, x, mean, coefficients] = inputs as Tensor[];
     const [dx, dgamma, dbeta] = outputs as [Tensor, Tensor, Tensor];
-    const { channels, rows, chunkRows, chunks, partialBytes } = geometry(x!);
-    const partials = tape.workspace(partialBytes);
-    const slopes = tape.workspace(2 * channels * 4, partialBytes);
+    const { n, rows, chunkRows, chunks, bytes } = rowChunks(x!);
+    const partials = tape.workspace(0, 2 * bytes);
+    const slopes = tape.workspace(2 * bytes);
     tape.push(
       Op.batchNormBackwardSums,
       [partials],
       [dy!, x!, coefficients!],
-      [rows, channels, chunkRows, +!!relu],
+      [rows, n, chunkRows, +!!relu],
       [],
       streaming(2 * x!.size),
     );
@@ -56,15 +48,15 @@ const batchNormBackward: OpOf<{ relu?: boolean; frozen?: boolean }> = /* @__PURE
       Op.batchNormBackwardCombine,
       [dgamma, dbeta, slopes],
       [partials, mean!, coefficients!],
-      [rows, chunks, channels, +!!frozen],
+      [rows, chunks, n, +!!frozen],
       [],
-      streaming(2 * chunks * channels),
+      streaming(2 * chunks * n),
     );
     tape.push(
       Op.batchNormBackward,
       [dx],
       [dy!, x!, coefficients!, slopes],
-      [rows, channels, +!!relu],
+      [rows, n, +!!relu],
       [],
       streaming(3 * x!.size),
     );
@@ -86,24 +78,24 @@ export const batchNorm: OpOf<BatchNormAttributes> = /* @__PURE__ */ defineOp<Bat
     return [x, n, n, [4, ...n]];
   },
   gradient(dy, { inputs: [x], outputs: [, mean, , coefficients] }) {
-    return batchNormBackward.all([dy, x!, mean!, coefficients!], {});
+    return batchNormBackward([dy, x!, mean!, coefficients!]).node!.outputs;
   },
   absorb: absorbRelu,
-  workspace: ({ inputs: [x] }) => geometry(x!).partialBytes,
+  workspace: ({ inputs: [x] }) => 2 * rowChunks(x!).bytes,
   lower(tape, { inputs: [x, gamma, beta], outputs, attributes: { epsilon, relu } }) {
     const [y, mean, variance, coefficients] = outputs as [Tensor, Tensor, Tensor, Tensor];
-    const { channels, rows, chunkRows, chunks, partialBytes } = geometry(x!);
-    const partials = tape.workspace(partialBytes);
-    tape.push(Op.batchNormMoments, [partials], [x!], [rows, channels, chunkRows], [], streaming(1.5 * x!.size));
+    const { n, rows, chunkRows, chunks } = rowChunks(x!);
+    const partials = tape.workspace();
+    tape.push(Op.batchNormMoments, [partials], [x!], [rows, n, chunkRows], [], streaming(1.5 * x!.size));
     tape.push(
       Op.batchNormCombine,
       [mean, variance, coefficients],
       [partials, x!, gamma!, beta!],
-      [rows, channels, chunkRows],
+      [rows, n, chunkRows],
       [epsilon],
-      streaming(4 * chunks * channels),
+      streaming(4 * chunks * n),
     );
-    tape.push(Op.batchNormForward, [y], [x!, coefficients], [rows, channels, +!!relu], [], streaming(2 * x!.size));
+    tape.push(Op.batchNormForward, [y], [x!, coefficients], [rows, n, +!!relu], [], streaming(2 * x!.size));
   },
 });
 
@@ -115,25 +107,21 @@ export const batchNormInference: OpOf<BatchNormAttributes> = /* @__PURE__ */ def
     return [x, [4, x.at(-1)!]];
   },
   gradient(dy, { inputs: [x, , , mean], outputs: [, coefficients] }) {
-    return batchNormBackward.all([dy, x!, mean!, coefficients!], { frozen: true });
+    return batchNormBackward([dy, x!, mean!, coefficients!], { frozen: true }).node!.outputs;
   },
   absorb: absorbRelu,
   lower(tape, { inputs, outputs, attributes: { epsilon, relu } }) {
     const [x, gamma, beta, mean, variance] = inputs as Tensor[];
     const [y, coefficients] = outputs as [Tensor, Tensor];
-    const { channels, rows } = geometry(x!);
-    tape.push(Op.batchNormMoving, [coefficients], [mean!, variance!, gamma!, beta!], [channels], [epsilon], channels);
-    tape.push(Op.batchNormForward, [y], [x!, coefficients], [rows, channels, +!!relu], [], streaming(2 * x!.size));
+    const { n, rows } = rowChunks(x!);
+    tape.push(Op.batchNormMoving, [coefficients], [mean!, variance!, gamma!, beta!], [n], [epsilon], n);
+    tape.push(Op.batchNormForward, [y], [x!, coefficients], [rows, n, +!!relu], [], streaming(2 * x!.size));
   },
 });
 
 /** moving ← momentum·moving + (1 − momentum)·value, in place. Inputs moving, value. */
-export const movingAverage: OpOf<{ momentum: number }> = /* @__PURE__ */ defineOp<{ momentum: number }>({
-  name: "movingAverage",
-  effect: true,
-  shape: () => [],
-  gradient: null,
-  lower(tape, { inputs: [moving, value], attributes: { momentum } }) {
-    tape.push(Op.movingAverage, [moving!], [value!], [value!.size], [momentum], streaming(3 * value!.size));
-  },
-});
+export const movingAverage = /* @__PURE__ */ defineEffect<{ momentum: number }>(
+  "movingAverage",
+  (tape, { inputs: [moving, value], attributes: { momentum } }) =>
+    tape.push(Op.movingAverage, [moving!], [value!], [value!.size], [momentum], streaming(3 * value!.size)),
+);

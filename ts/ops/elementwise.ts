@@ -18,7 +18,7 @@ const binary = (opcode: Op) => ({
   inPlace: [0, 1],
   lower(tape: TapeWriter, { inputs, outputs }: Node<None>) {
     const n = outputs[0]!.size;
-    tape.push(opcode, [outputs[0]!], [inputs[0]!, inputs[1]!], [n], [], streaming(3 * n));
+    tape.push(opcode, outputs, inputs, [n], [], streaming(3 * n));
   },
 });
 
@@ -45,7 +45,7 @@ export const multiply: OpOf<None> = /* @__PURE__ */ (() =>
   defineOp<None>({
     ...binary(Op.multiply),
     name: "multiply",
-    gradient: (dy, { inputs: [a, b] }) => [multiply([dy, b!], {}), multiply([dy, a!], {})],
+    gradient: (dy, { inputs: [a, b] }) => [multiply([dy, b!]), multiply([dy, a!])],
   }))();
 
 /** y = scale · x + offset. */
@@ -59,7 +59,7 @@ export const affine: OpOf<{ scale: number; offset: number }> = /* @__PURE__ */ d
   inPlace: [0],
   lower(tape, { inputs, outputs, attributes: { scale, offset } }) {
     const n = outputs[0]!.size;
-    tape.push(Op.affine, [outputs[0]!], [inputs[0]!], [n], [scale, offset], streaming(2 * n));
+    tape.push(Op.affine, outputs, inputs, [n], [scale, offset], streaming(2 * n));
   },
 });
 

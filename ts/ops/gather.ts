@@ -30,9 +30,7 @@ export const gatherOp: OpOf<GatherAttributes> = /* @__PURE__ */ defineOp<GatherA
 
 /** Rows of source `slot`, in the gather span. */
 export function gather(graph: Graph, attributes: GatherAttributes): Tensor {
-  const span = graph.span;
-  graph.span = Span.gather;
   const y = graph.apply(gatherOp, [], attributes)[0]!;
-  graph.span = span;
+  y.node!.span = Span.gather;
   return y;
 }

@@ -23,14 +23,10 @@ const EPILOGUES: Record<string, Epilogue> = {
 function sizes(a: Shape, b: Shape, { transA, transB }: GemmAttributes) {
   const [m, k] = transA ? [a[1]!, a[0]!] : [a[0]!, a[1]!];
   const [kb, n] = transB ? [b[1]!, b[0]!] : [b[0]!, b[1]!];
-  return { m, k, kb, n };
+  return { m, k, kb, n, perThread: gemmWorkspaceBytes(m, n, k, transA, transB) };
 }
 
-function geometry({ inputs: [a, b], attributes }: Node<GemmAttributes>) {
-  const { m, n, k } = sizes(a!.shape, b!.shape, attributes);
-  const { transA = false, transB = false } = attributes;
-  return { m, n, k, transA, transB, perThread: gemmWorkspaceBytes(m, n, k, transA, transB) };
-}
+const sizesOf = ({ inputs: [a, b], attributes }: Node<GemmAttributes>) => sizes(a!.shape, b!.shape, attributes);
 
 /** Inputs: a (m, k) or transposed (k, m); b (k, n) or transposed (n, k); bias (n) or null; aux (m, n) or null. */
 export const gemm: OpOf<GemmAttributes> = /* @__PURE__ */ defineOp<GemmAttributes>({
@@ -40,13 +36,13 @@ export const gemm: OpOf<GemmAttributes> = /* @__PURE__ */ defineOp<GemmAttribute
     if (a!.length !== 2 || b!.length !== 2 || k !== kb) throw shapeError(who, "a matrix", [m, kb], a!);
     return [[m, n]];
   },
-  gradient(dy, { inputs: [a, b], attributes: { transA = false, transB = false } }) {
+  gradient(dy, { inputs: [a, b], attributes: { transA, transB } }) {
     return [
       transA ? matmul(b!, dy, { transA: transB, transB: true }) : matmul(dy, b!, { transB: !transB }),
       transB ? matmul(dy, a!, { transA: true, transB: transA }) : matmul(a!, dy, { transA: !transA }),
     ];
   },
-  workspace: (node, threads) => threads * geometry(node).perThread,
+  workspace: (node, threads) => threads * sizesOf(node).perThread,
   absorb({ op, inputs: [a, b, bias], attributes }, consumer): Fused | undefined {
     if (attributes.epilogue) return undefined;
     if (consumer.op.name === "biasAdd" && !bias) return { op, inputs: [a!, b!, consumer.inputs[1]!, null], attributes };
@@ -57,15 +53,13 @@ export const gemm: OpOf<GemmAttributes> = /* @__PURE__ */ defineOp<GemmAttribute
   },
   lower(tape, node) {
     const { inputs, outputs, attributes } = node;
-    const [a, b, bias, aux] = inputs;
-    const { m, n, k, transA, transB, perThread } = geometry(node);
-    const { epilogue = Epilogue.none } = attributes;
-    const workspace = perThread ? tape.workspace(perThread * tape.threads) : null;
+    const { m, n, k, perThread } = sizesOf(node);
+    const { transA, transB, epilogue = Epilogue.none } = attributes;
     tape.push(
       Op.gemm,
-      [outputs[0]!, workspace],
-      [a!, b!, bias!, aux!],
-      [m, n, k, transA ? m : k, transB ? k : n, n, +transA, +transB, 1, 0, 0, 0, 0, epilogue, perThread],
+      [outputs[0]!, tape.workspace()],
+      inputs,
+      [m, n, k, transA ? m : k, transB ? k : n, n, +!!transA, +!!transB, 1, 0, 0, 0, 0, epilogue, perThread],
       [],
       multiplyAdds(m * n * k),
     );
@@ -73,6 +67,5 @@ export const gemm: OpOf<GemmAttributes> = /* @__PURE__ */ defineOp<GemmAttribute
 });
 
 /** op(a) · op(b). */
-export function matmul(a: Tensor, b: Tensor, { transA = false, transB = false } = {}): Tensor {
-  return gemm([a, b, null, null], { transA, transB });
-}
+export const matmul = (a: Tensor, b: Tensor, attributes: GemmAttributes = {}): Tensor =>
+  gemm([a, b, null, null], attributes);

@@ -14,7 +14,7 @@ import {
  * one panel of b, packed: its columns in strips of 8; and a block of a transposed a, in strips of up to 6. Where b is read
  * as it lies only the last strip is packed; where there is one row or column, what is left of it after strips of 16.
  */
-export function gemmWorkspaceBytes(m: number, n: number, k: number, transA: boolean, transB: boolean): number {
+export function gemmWorkspaceBytes(m: number, n: number, k: number, transA?: boolean, transB?: boolean): number {
   const strips = (columns: number) => Math.ceil(columns / 8) * 8;
   const depth = Math.min(k, GEMM_KC);
   const columns =

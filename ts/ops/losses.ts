@@ -2,7 +2,7 @@
 
 import { LabelKind, Op } from "../../assembly/isa";
 import { shapeError } from "../errors";
-import { defineOp, type Node, type Op as OpOf, type Shape, type Tensor } from "../graph/graph";
+import { defineEffect, defineOp, type Node, type Op as OpOf, type Tensor } from "../graph/graph";
 import type { TapeWriter } from "../graph/tape";
 import { streaming, transcendental } from "./work";
 
@@ -11,20 +11,22 @@ export interface CrossEntropyAttributes {
   smoothing: number;
 }
 
-function crossEntropySizes(logits: Tensor, { kind, smoothing }: CrossEntropyAttributes) {
-  const classes = logits.shape[1]!;
-  const rows = logits.shape[0]!;
-  return { sizes: [rows, classes, kind], reals: [smoothing], work: transcendental(rows * Math.max(8, classes)) };
+/** Lowers cross-entropy or its gradient: both walk over the logits. */
+function pushCrossEntropy(
+  tape: TapeWriter,
+  { inputs, outputs, attributes: { kind, smoothing } }: Node<CrossEntropyAttributes>,
+  opcode: Op,
+  logits: Tensor,
+): void {
+  const [rows, classes] = logits.shape as [number, number];
+  tape.push(opcode, outputs, inputs, [rows, classes, kind], [smoothing], transcendental(rows * Math.max(8, classes)));
 }
 
 const softmaxCrossEntropyBackward: OpOf<CrossEntropyAttributes> = /* @__PURE__ */ defineOp<CrossEntropyAttributes>({
   name: "softmaxCrossEntropyBackward",
   shape: ([, logits]) => [logits!],
   gradient: null,
-  lower(tape, { inputs, outputs: [dlogits], attributes }) {
-    const { sizes, reals, work } = crossEntropySizes(dlogits!, attributes);
-    tape.push(Op.softmaxCrossEntropyBackward, [dlogits!], inputs, sizes, reals, work);
-  },
+  lower: (tape, node) => pushCrossEntropy(tape, node, Op.softmaxCrossEntropyBackward, node.outputs[0]!),
 });
 
 /** Inputs logits (n, classes), labels (n) or (n, classes), weights (n) or null; outputs rowLoss, rowCount, rowLogSum. */
@@ -40,10 +42,7 @@ export const softmaxCrossEntropy: OpOf<CrossEntropyAttributes> = /* @__PURE__ */
   gradient(dRow, { inputs: [logits, labels, weights], outputs: [, , rowLogSum], attributes }) {
     return [softmaxCrossEntropyBackward([dRow, logits!, labels!, weights!, rowLogSum!], attributes), null, null];
   },
-  lower(tape, { inputs, outputs, attributes }) {
-    const { sizes, reals, work } = crossEntropySizes(inputs[0]!, attributes);
-    tape.push(Op.softmaxCrossEntropy, outputs, inputs, sizes, reals, work);
-  },
+  lower: (tape, node) => pushCrossEntropy(tape, node, Op.softmaxCrossEntropy, node.inputs[0]!),
 });
 
 export interface ElementLossAttributes {
@@ -93,18 +92,13 @@ export interface MeanAttributes {
 
 const NO_DENOMINATOR = 8;
 const slotOf = (output: number) => (output < 0 ? NO_DENOMINATOR : output);
-const reportShape = (): Shape[] => [];
 
 /** Inputs rowLoss, rowCount and the entry of the report that takes [mean, Σ loss, Σ count]. */
-export const meanLoss: OpOf<MeanAttributes> = /* @__PURE__ */ defineOp<MeanAttributes>({
-  name: "meanLoss",
-  effect: true,
-  shape: reportShape,
-  gradient: null,
-  lower(tape, { inputs: [rowLoss, rowCount, result], attributes: { output } }) {
-    tape.push(Op.meanLoss, [result!], [rowLoss!, rowCount!], [rowLoss!.size, slotOf(output)], [], rowLoss!.size, false);
-  },
-});
+export const meanLoss = /* @__PURE__ */ defineEffect<MeanAttributes>(
+  "meanLoss",
+  (tape, { inputs: [rowLoss, rowCount, result], attributes: { output } }) =>
+    tape.push(Op.meanLoss, [result!], [rowLoss!, rowCount!], [rowLoss!.size, slotOf(output)], [], rowLoss!.size, false),
+);
 
 /** The gradient of weight · mean with respect to each row's loss. Inputs the report's entry and rowLoss (for its shape). */
 export const meanLossBackward: OpOf<MeanAttributes> = /* @__PURE__ */ defineOp<MeanAttributes>({

@@ -1,11 +1,11 @@
 // The terms of the objective beside the data loss, and their sum.
 
 import { Op, REDUCE_CHUNK } from "../../assembly/isa";
-import { defineOp, type Op as OpOf, type Shape, type Tensor } from "../graph/graph";
+import { defineEffect, defineOp, type Op as OpOf, type Tensor } from "../graph/graph";
 import { streaming } from "./work";
 
-const chunksOf = (floats: number) => Math.ceil(floats / REDUCE_CHUNK);
-const none = (): Shape[] => [];
+/** The chunks that a sum over all of x is cut into, each with a partial sum of 8 bytes. */
+export const sumChunks = (x: Tensor): number => Math.ceil(x.size / REDUCE_CHUNK);
 
 export interface ActivityAttributes {
   l1: number;
@@ -15,19 +15,16 @@ export interface ActivityAttributes {
 }
 
 /** (l1·Σ|h| + l2·½Σh²)/rows. Inputs h and the report's entry. */
-export const activityPenalty: OpOf<ActivityAttributes> = /* @__PURE__ */ defineOp<ActivityAttributes>({
-  name: "activityPenalty",
-  effect: true,
-  shape: none,
-  gradient: null,
-  workspace: ({ inputs: [h] }) => chunksOf(h!.size) * 8,
-  lower(tape, { inputs: [h, result], attributes: { l1, l2, rows = h!.shape[0]! } }) {
-    const chunks = chunksOf(h!.size);
-    const partials = tape.workspace(chunks * 8);
+export const activityPenalty = /* @__PURE__ */ defineEffect<ActivityAttributes>(
+  "activityPenalty",
+  (tape, { inputs: [h, result], attributes: { l1, l2, rows = h!.shape[0]! } }) => {
+    const chunks = sumChunks(h!);
+    const partials = tape.workspace();
     tape.push(Op.activityPenalty, [partials], [h!], [h!.size], [l1, l2], streaming(h!.size));
     tape.push(Op.activityPenaltyReduce, [result!], [partials], [chunks, rows], [], chunks, false);
   },
-});
+  ({ inputs: [h] }) => sumChunks(h!) * 8,
+);
 
 /** (l1·sign(h) + l2·h)/rows. */
 export const activityPenaltyBackward: OpOf<ActivityAttributes> = /* @__PURE__ */ defineOp<ActivityAttributes>({
@@ -48,35 +45,29 @@ export interface ObjectiveAttributes {
  * [loss, dataLoss, penalty] = Σ weight·mean + penalties; stops the step where the loss is not finite. Inputs: the
  * report's head, its losses, its activity penalties or null, and for weight penalties parameters and segments, or null.
  */
-export const objective: OpOf<ObjectiveAttributes> = /* @__PURE__ */ defineOp<ObjectiveAttributes>({
-  name: "objective",
-  effect: true,
-  shape: none,
-  gradient: null,
-  workspace: ({ inputs: [, , , parameters] }) => (parameters ? chunksOf(parameters.size) * 8 : 0),
-  lower(tape, { inputs, attributes: { lossCount, activityCount } }) {
+export const objective = /* @__PURE__ */ defineEffect<ObjectiveAttributes>(
+  "objective",
+  (tape, { inputs, attributes: { lossCount, activityCount } }) => {
     const [head, losses, activities, parameters, segments] = inputs as (Tensor | null)[];
     let partials = null;
     let chunks = 0;
     if (parameters) {
-      chunks = chunksOf(parameters.size);
-      partials = tape.workspace(chunks * 8);
+      chunks = sumChunks(parameters);
+      partials = tape.workspace();
       const sizes = [segments!.shape[0]!, parameters.size];
       tape.push(Op.penaltySums, [partials], [parameters, segments!], sizes, [], streaming(parameters.size));
     }
     const sizes = [lossCount, activityCount, chunks];
     tape.push(Op.objective, [head!], [losses!, activities!, partials], sizes, [], 20 + chunks, false);
   },
-});
+  ({ inputs: [, , , parameters] }) => (parameters ? sumChunks(parameters) * 8 : 0),
+);
 
 /** gradients += the penalties' gradient. Inputs gradients, parameters, segments. */
-export const penaltyGradient: OpOf<Record<never, never>> = /* @__PURE__ */ defineOp<Record<never, never>>({
-  name: "penaltyGradient",
-  effect: true,
-  shape: none,
-  gradient: null,
-  lower(tape, { inputs: [gradients, parameters, segments] }) {
+export const penaltyGradient = /* @__PURE__ */ defineEffect<Record<never, never>>(
+  "penaltyGradient",
+  (tape, { inputs: [gradients, parameters, segments] }) => {
     const sizes = [segments!.shape[0]!, parameters!.size];
     tape.push(Op.penaltyGradient, [gradients!], [parameters!, segments!], sizes, [], streaming(3 * parameters!.size));
   },
-});
+);

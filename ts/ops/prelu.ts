@@ -3,7 +3,7 @@
 import { Op } from "../../assembly/isa";
 import { shapeError } from "../errors";
 import { defineOp, type Op as OpOf } from "../graph/graph";
-import { chunkRowsOf } from "./bias";
+import { rowChunks } from "./bias";
 import { streaming } from "./work";
 
 type None = Record<never, never>;
@@ -13,16 +13,10 @@ const preluBackward: OpOf<None> = /* @__PURE__ */ defineOp<None>({
   name: "preluBackward",
   shape: ([dy, , alpha]) => [dy!, alpha!],
   gradient: null,
-  workspace({ inputs: [dy, , alpha] }) {
-    const n = alpha!.size;
-    return Math.ceil(dy!.size / n / chunkRowsOf(n)) * n * 4;
-  },
+  workspace: ({ inputs: [dy] }) => rowChunks(dy!).bytes,
   lower(tape, { inputs, outputs: [dx, dalpha] }) {
-    const n = dalpha!.size;
-    const rows = dx!.size / n;
-    const chunkRows = chunkRowsOf(n);
-    const chunks = Math.ceil(rows / chunkRows);
-    const partials = tape.workspace(chunks * n * 4);
+    const { n, rows, chunkRows, chunks } = rowChunks(dx!);
+    const partials = tape.workspace();
     tape.push(Op.preluBackward, [dx!, partials], inputs, [rows, n, chunkRows], [], streaming(4 * dx!.size));
     tape.push(Op.reduceRows, [dalpha!], [partials], [chunks, n], [], streaming(chunks * n));
   },
@@ -36,7 +30,7 @@ export const prelu: OpOf<None> = /* @__PURE__ */ defineOp<None>({
     return [x!];
   },
   gradient(dy, { inputs: [x, alpha] }) {
-    const [dx, dalpha] = preluBackward.all([dy, x!, alpha!], {});
+    const [dx, dalpha] = preluBackward([dy, x!, alpha!]).node!.outputs;
     return [dx!, dalpha!];
   },
   lower(tape, { inputs, outputs: [y] }) {

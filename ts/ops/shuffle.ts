@@ -1,19 +1,13 @@
 // A random order of rows.
 
 import { Op } from "../../assembly/isa";
-import { defineOp, type Op as OpOf } from "../graph/graph";
+import { defineEffect } from "../graph/graph";
 import { randomNumbers } from "./work";
 
 /** The counter's `op` word of shuffles: no layer has it. */
 const SHUFFLE = 0xffffffff;
 
 /** Input: the place of the u32 row numbers. The order depends on the epoch. */
-export const shuffle: OpOf<Record<never, never>> = /* @__PURE__ */ defineOp<Record<never, never>>({
-  name: "shuffle",
-  effect: true,
-  shape: () => [],
-  gradient: null,
-  lower(tape, { inputs: [y] }) {
-    tape.push(Op.shuffle, [y!], [], [y!.size, SHUFFLE], [], randomNumbers(2 * y!.size), false);
-  },
-});
+export const shuffle = /* @__PURE__ */ defineEffect<Record<never, never>>("shuffle", (tape, { inputs: [y] }) =>
+  tape.push(Op.shuffle, [y!], [], [y!.size, SHUFFLE], [], randomNumbers(2 * y!.size), false),
+);

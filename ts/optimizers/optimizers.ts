@@ -56,7 +56,7 @@ function optimizer<O extends OptimizerOptions>(
   plan: (config: Required<O>) => OptimizerPlan,
   check?: (config: Required<O>) => void,
 ): (options?: O) => Built {
-  return factory<[options?: O], OptimizerDefinition>(["optimizer"], {
+  return factory<[options?: O], OptimizerDefinition>("optimizer", {
     type,
     options: () => ({
       learningRate: or(rateOrSchedule() as Field<number | Built>, learningRate),
@@ -66,7 +66,7 @@ function optimizer<O extends OptimizerOptions>(
       ...options(),
     }),
     plan,
-    ...(check && { check: check as (config: never) => void }),
+    check: check as (config: never) => void,
   });
 }
 

@@ -16,7 +16,7 @@ interface RegularizerDefinition<C = any> extends Definition {
 }
 
 const regularizer = <Args extends unknown[]>(definition: RegularizerDefinition) =>
-  factory<Args, RegularizerDefinition>(["regularizer"], definition);
+  factory<Args, RegularizerDefinition>("regularizer", definition);
 
 /** @internal The coefficients of a regularizer. */
 export function penaltyOf(config: Built | undefined): Penalty {

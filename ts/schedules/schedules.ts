@@ -1,7 +1,7 @@
 // Learning-rate schedules: the rate at update k = 0, 1, …. Powers and cosines come from the core, so that they have the
 // same bits in every engine.
 
-import { boolean, count, type Field, nonNegative, or, positive, unit } from "../options";
+import { boolean, count, either, type Field, nonNegative, or, positive, unit } from "../options";
 import { type Built, built, type Definition, definitionOf, factory } from "../registry";
 import type { Core } from "../runtime/core";
 
@@ -14,7 +14,7 @@ interface ScheduleDefinition<C = any> extends Definition {
 }
 
 const schedule = <Args extends unknown[]>(definition: ScheduleDefinition) =>
-  factory<Args, ScheduleDefinition>(["schedule"], definition);
+  factory<Args, ScheduleDefinition>("schedule", definition);
 
 /** @internal The rate at update k. */
 export function rateAt(config: Built | number, k: number, scalars: Scalars): number {
@@ -98,14 +98,10 @@ export const warmup: (options: { steps: number; then: number | Built }) => Built
 });
 
 /** An option that takes a rate or a schedule. */
-export function rateOrSchedule(): Field<number | Built> {
-  const scheduleField = built("schedule", "cosineDecay({ initial: 0.1, steps: 1000 })");
-  return {
-    expected: `a number ≥ 0 or ${scheduleField.expected}`,
-    accepts: (v) => rate().accepts(v) || scheduleField.accepts(v),
-    family: "schedule",
-  };
-}
+export const rateOrSchedule = (): Field<number | Built> => ({
+  ...either(rate(), built("schedule", "cosineDecay({ initial: 0.1, steps: 1000 })")),
+  family: "schedule",
+});
 
 /**
  * One cycle, as PyTorch's OneCycleLR: from max/25 by cosine up to max in the first 30 % of the steps, then by cosine down

@@ -41,7 +41,7 @@ interface Config {
 export const earlyStopping: (options?: EarlyStoppingOptions) => Built = /* @__PURE__ */ factory<
   [options?: EarlyStoppingOptions],
   CallbackDefinition<Config>
->(["callback"], {
+>("callback", {
   type: "earlyStopping",
   options: () => ({
     monitor: or(text(), "valLoss"),

@@ -2,7 +2,7 @@
 // would have.
 
 import { DownhillError } from "../errors";
-import { input, type Layer, layerDefinition, layerOf, type Symbolic } from "../layers/layer";
+import { input, type Layer, layerOf, type Symbolic } from "../layers/layer";
 import {
   boolean,
   type Field,
@@ -65,7 +65,7 @@ export function structureFromConfig(given: unknown): { name: string; structure: 
   );
   const made: Layer[] = layers.map(({ config }) => {
     const checked = reconfigure("layer", config as unknown as Built);
-    return layerOf(layerDefinition({ config: checked } as Layer), checked);
+    return layerOf(checked);
   });
   const valueAt = (i: number): Symbolic => {
     const value = values[i];

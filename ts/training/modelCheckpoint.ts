@@ -35,7 +35,7 @@ interface Config {
 export const modelCheckpoint: (options: ModelCheckpointOptions) => Built = /* @__PURE__ */ factory<
   [options: ModelCheckpointOptions],
   CallbackDefinition<Config>
->(["callback"], {
+>("callback", {
   type: "modelCheckpoint",
   options: () => ({
     path: text(),

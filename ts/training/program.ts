@@ -202,7 +202,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
     return built;
   }
   if (kind === "shuffle") {
-    shuffle([absolute([rows], "order", spec.order!)], {});
+    shuffle([absolute([rows], "order", spec.order!)]);
     return built;
   }
   if (kind !== "apply") {
@@ -214,7 +214,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
   }
   graph.span = Span.update;
   graph.layer = "";
-  if (kind === "gradients") penaltyGradient([gradients(), block(), segments()], {});
+  if (kind === "gradients") penaltyGradient([gradients(), block(), segments()]);
   else update();
   return built;
 
@@ -268,7 +268,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
       const target = raw(slot, shape);
       const weights = weighted ? raw(slot + 1, []) : null;
       const given = { prediction: predictions[output]!, target, weights, kind };
-      const { loss, count } = definition.call(given, config);
+      const [loss, count] = definition.call(given, config) as [Tensor, Tensor];
       const entry = entryAt("loss", output);
       meanLoss([loss, count, entry], { output });
       later(seeds, () => [loss, meanLossBackward([entry, loss], { output })]);
@@ -277,15 +277,8 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
     metrics.forEach(({ config, definition, output }, i) => {
       const loss = losses[output]!;
       graph.layer = loss.name;
-      const { value, weight } = definition.call(
-        {
-          ...seen[output]!,
-          predictionKind: loss.definition.prediction(loss.config),
-          elements: loss.definition.targets === "element",
-        },
-        config,
-      );
-      meanLoss([value, weight, entryAt("metric", losses.length + activityCount + i)], { output: -1 });
+      const [value, weight] = definition.call({ ...seen[output]!, loss }, config);
+      meanLoss([value!, weight!, entryAt("metric", losses.length + activityCount + i)], { output: -1 });
     });
     activities.forEach(({ h, l1, l2 }, i) => {
       const attributes = { l1, l2, rows: spec.accumulate || undefined };
@@ -312,7 +305,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
       graph,
       seeds.map((seed) => seed()),
       [...wanted, ...asked],
-      (a, b) => add([a, b], {}),
+      (a, b) => add([a, b]),
     );
     const placed = new Set<Tensor>();
     parameters.forEach((entry, i) => {
@@ -322,8 +315,8 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
       const into = graph.leaf(entry.shape, `d ${entry.key}`, place);
       if (!g) {
         if (!spec.accumulate) fill([into], { value: 0 });
-      } else if (spec.accumulate) accumulate([into, g], {});
-      else if (!g.node || g.place || g.node.op.view || placed.has(g)) copy([into, g], {});
+      } else if (spec.accumulate) accumulate([into, g]);
+      else if (!g.node || g.place || g.node.op.view || placed.has(g)) copy([into, g]);
       else {
         g.place = place;
         placed.add(g);
@@ -348,7 +341,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
     if (!spec.accumulate) for (const update of updates) update();
     else if (updates.length) {
       const moved = graph.leaf([structure.statisticFloats], "statistics", { base: Base.statistics, offset: 0 });
-      copy([absolute(moved.shape, "statistics", state.statistics), moved], {});
+      copy([absolute(moved.shape, "statistics", state.statistics), moved]);
     }
   }
 }

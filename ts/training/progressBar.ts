@@ -205,7 +205,7 @@ function duration(milliseconds: number): string {
 export const progressBar: (options?: ProgressBarOptions) => Built = /* @__PURE__ */ factory<
   [options?: ProgressBarOptions],
   CallbackDefinition<Required<ProgressBarOptions>>
->(["callback"], {
+>("callback", {
   type: "progressBar",
   options: () => ({ width: or(count(), 24) }),
   create: ({ width }, plan) => new Progress(width, plan),

@@ -10,6 +10,7 @@ import {
   type LayerDefinition,
   layerDefinition,
   type ParameterSpec,
+  parametersOf,
   type Symbolic,
 } from "../layers/layer";
 import { isRecord } from "../options";
@@ -196,10 +197,9 @@ function namePorts(
 }
 
 function layOut(structure: Structure, layer: ModelLayer): void {
-  const { definition, calls } = layer;
-  const shapes = calls[0]!.inputs.map((x) => x.shape);
-  const specs = definition.parameters?.(shapes, layer.config, layer.name) ?? {};
-  for (const { inputs } of calls.slice(1)) inferShape(definition, layer.config, inputs, layer.name, specs);
+  const { config, name, calls } = layer;
+  const specs = parametersOf(config, calls[0]!.inputs, name);
+  for (const { inputs } of calls.slice(1)) inferShape(config, inputs, name, specs);
   for (const [parameter, spec] of Object.entries(specs)) {
     const size = sizeOf(spec.shape);
     const block = spec.statistic ? "statisticFloats" : "parameterFloats";

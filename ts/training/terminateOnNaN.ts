@@ -5,8 +5,7 @@ import type { CallbackDefinition } from "./callbacks";
  * Ends training where the loss is not finite, in the place of an error: the step updates nothing, the epoch's logs have
  * loss NaN, and `fit` resolves.
  */
-export const terminateOnNaN: () => Built = /* @__PURE__ */ factory<[], CallbackDefinition>(["callback"], {
+export const terminateOnNaN: () => Built = /* @__PURE__ */ factory<[], CallbackDefinition>("callback", {
   type: "terminateOnNaN",
-  options: () => ({}),
   create: () => ({ endsOnNaN: true }),
 });
