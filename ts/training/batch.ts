@@ -17,6 +17,7 @@ import {
 } from "../data/arrays";
 import { argumentError, wrong } from "../errors";
 import { type Shape, sameShape, sizeOf } from "../graph/graph";
+import { roundUp } from "../runtime/memory";
 import type { Lane } from "./lane";
 import { targetSlot } from "./program";
 import type { ModelState } from "./state";
@@ -28,13 +29,14 @@ interface Column {
   data: CoreArray | Int32Array;
   /** Elements a row. */
   size: number;
-  /** That it was given with; undefined for a flat array. */
-  shape?: Shape | undefined;
+  /** Of the whole array, as it was given. */
+  shape: Shape;
 }
 
 /** Examples, read and checked. */
 export interface Examples {
   rows: number;
+  /** Inputs, then targets, then weights. */
   columns: Column[];
   inputs: SourceType[];
   targets: Targets[];
@@ -64,15 +66,15 @@ const readPorts = (who: string, ports: readonly Port[], form: Form, given: unkno
 export function readInputs(who: string, state: ModelState, x: unknown, finite = false): Examples {
   const { inputs, inputForm } = state.structure;
   const columns: Column[] = [];
-  let rows = -1;
+  let rows = 0;
   readPorts(`${who}: x`, inputs, inputForm, x).forEach((value, slot) => {
     const { name, value: port } = inputs[slot]!;
-    const read = readRows(`${who}: x: ${firstLayer(state, slot) ?? name}`, value, port.shape);
+    const { data, shape } = readRows(`${who}: x: ${firstLayer(state, slot) ?? name}`, value, port.shape);
     const size = sizeOf(port.shape);
-    if (finite) checkFinite(`${who}: x`, read.data, size);
-    if (rows >= 0 && read.rows !== rows) throw wrong("shape", who, `${rows} examples in ${name}`, read.rows);
-    rows = read.rows;
-    columns.push({ slot, data: toCore(read.data), size, shape: shapeOf(value) });
+    if (finite) checkFinite(`${who}: x`, data, size);
+    if (rows && shape[0] !== rows) throw wrong("shape", who, `${rows} examples in ${name}`, shape[0]);
+    rows = shape[0]!;
+    columns.push({ slot, data: toCore(data), size, shape });
   });
   const types = columns.map(({ data }) => (data instanceof Uint8Array ? SourceType.uint8 : SourceType.float32));
   return { rows, columns, inputs: types, targets: [] };
@@ -100,31 +102,30 @@ export function readExamples(
   if (!state.compiled) for (const value of given) readArray(`${who}: y`, value); // arguments before state
   const { losses } = state.need(who);
   if (classWeight && outputs.length > 1) throw argumentError(who, "classWeight with one output only", classWeight);
+  const factors: Column[] = [];
   given.forEach((value, output) => {
     const { name, value: port } = outputs[output]!;
     const label = `${who}: y${outputs.length > 1 ? `.${name}` : ""}`;
     const { definition } = losses[output]!;
     const elementwise = definition.targets === "element";
-    const target = readTargets(label, value, rows, port.shape, elementwise, definition.range);
+    const read = readTargets(label, value, rows, port.shape, elementwise, definition.range);
     let weight = weights[output] === undefined ? undefined : readWeights(`${who}: sampleWeight`, weights[output], rows);
     if (classWeight) {
       const classes = Math.max(elementwise ? 2 : 1, port.shape.at(-1) ?? 1);
-      weight = weighClasses(`${who}: classWeight`, classWeight, target, rows, weight, classes);
+      weight = weighClasses(`${who}: classWeight`, classWeight, read.data, rows, weight, classes);
     }
     const slot = targetSlot(inputs.length, output);
-    columns.push({ slot, data: target.data, size: sizeOf(target.shape), shape: shapeOf(value) });
-    if (weight) columns.push({ slot: slot + 1, data: weight, size: 1 });
-    target.weighted = weight !== undefined;
-    targets.push(target);
+    columns.push({ slot, data: read.data, size: sizeOf(read.targets.shape), shape: read.shape });
+    if (weight) factors.push({ slot: slot + 1, data: weight, size: 1, shape: [rows] });
+    targets.push({ ...read.targets, weighted: weight !== undefined });
   });
+  columns.push(...factors);
   return examples;
 }
 
-const shapeOf = (given: unknown) => (isNDArray(given) ? given.shape.slice() : undefined);
-
 /** The numbers of what was given, where its shape is that of the column. */
 const numbersOf = ({ shape }: Column, given: unknown): unknown =>
-  isNDArray(given) ? shape && Array.isArray(given.shape) && sameShape(given.shape, shape) && given.data : given;
+  isNDArray(given) ? Array.isArray(given.shape) && sameShape(given.shape, shape) && given.data : given;
 
 /**
  * Puts new arrays in the place of those that `examples` was read from, where they are of the same kinds and sizes and
@@ -144,9 +145,9 @@ export function refill(
   if (columns.length !== 2 || !input || !target || !old?.complete) return false;
   const inputs = numbersOf(input, x);
   const labels = numbersOf(target, y);
-  if (!sameKind(input.data, inputs) || !sameKind(old.data, labels) || !allWithin(labels, old)) return false;
+  if (!sameKind(input.data, inputs) || !sameKind(target.data, labels) || !allWithin(labels, old)) return false;
   input.data = inputs;
-  target.data = old.data = labels;
+  target.data = labels;
   return true;
 }
 
@@ -155,26 +156,26 @@ const sameKind = <T extends CoreArray | Int32Array>(old: T, given: unknown): giv
 
 /** A copy that the caller's later writes do not reach; of arrays too large for that, the examples themselves. */
 export function ownExamples({ runtime }: ModelState, examples: Examples): Examples {
-  const { columns, targets } = examples;
-  if (examples.own || columns.reduce((sum, { data }) => sum + data.byteLength, 0) > runtime.heap.max / 2)
-    return examples;
-  const own = <T extends { data: CoreArray | Int32Array }>(item: T): T => ({ ...item, data: item.data.slice() });
-  return { ...examples, own: true, columns: columns.map(own), targets: targets.map(own) };
+  const { columns, rows } = examples;
+  if (examples.own || bytesOf(columns, rows) > runtime.heap.max / 2) return examples;
+  return { ...examples, own: true, columns: columns.map((c) => ({ ...c, data: c.data.slice() })) };
 }
 
-/** The first `rows` examples, and the others. */
-export function splitExamples(examples: Examples, rows: number): [Examples, Examples] {
-  const part = (from: number, to: number): Examples => ({
-    ...examples,
-    rows: to - from,
-    columns: examples.columns.map((c) => ({ ...c, data: c.data.subarray(from * c.size, to * c.size) })),
-    targets: examples.targets.map((l) => {
-      const size = sizeOf(l.shape);
-      return { ...l, data: l.data.subarray(from * size, to * size) };
-    }),
-  });
-  return [part(0, rows), part(rows, examples.rows)];
-}
+/** Examples [from, to). */
+export const someExamples = (examples: Examples, from: number, to: number): Examples => ({
+  ...examples,
+  rows: to - from,
+  columns: examples.columns.map((c) => ({ ...c, data: c.data.subarray(from * c.size, to * c.size) })),
+});
+
+/** Labels that count for output `output` among `count` rows: of `indices`, or without these from `first` on. */
+export const labelsOf = (
+  { columns, inputs, targets }: Examples,
+  output: number,
+  first: number,
+  count: number,
+  indices?: Uint32Array,
+): number => countLabels(targets[output]!, columns[inputs.length + output]!.data, first, count, indices);
 
 /** A record of weights by output, or one array for all. */
 function weightsPerOutput(state: ModelState, given: unknown): unknown[] {
@@ -183,27 +184,33 @@ function weightsPerOutput(state: ModelState, given: unknown): unknown[] {
   return names.map((name) => (outputForm === "record" && isRecordOf(names, given) ? given[name] : given));
 }
 
-const aligned = (bytes: number) => (bytes + 63) & ~63;
+/** Bytes that `count` rows take in memory. */
+function bytesOf(columns: readonly Column[], count: number): number {
+  let bytes = 0;
+  for (const { data, size } of columns) bytes += roundUp(count * size * data.BYTES_PER_ELEMENT);
+  return bytes;
+}
 
 /**
- * Copies rows [first, first + count), of the order at `order` where there is one, into the lane's staging place and
- * points its sources there.
+ * Copies rows [first, first + count), of the order at `order` where there is one, to `at`, by default the lane's staging
+ * place, and points the lane's sources there.
  */
-export function stage(lane: Lane, { columns }: Examples, first: number, count: number, order = 0): void {
-  let bytes = 0;
-  for (const { data, size } of columns) bytes += aligned(count * size * data.BYTES_PER_ELEMENT);
-  let at = lane.stage(bytes);
+export function stage(
+  lane: Lane,
+  { columns }: Examples,
+  first: number,
+  count: number,
+  order = 0,
+  at = lane.stage(bytesOf(columns, count)),
+): void {
   const { u32 } = lane.runtime.heap;
   for (const { slot, data, size } of columns) {
     const rowBytes = size * data.BYTES_PER_ELEMENT;
     lane.set(State.sources + slot, at);
     if (order)
-      for (let r = 0; r < count; r++) {
-        const from = u32[(order >>> 2) + first + r]! * size;
-        put(lane, data.subarray(from, from + size), at + r * rowBytes);
-      }
-    else put(lane, count * size === data.length ? data : data.subarray(first * size, (first + count) * size), at);
-    at += aligned(count * rowBytes);
+      for (let r = 0; r < count; r++) put(lane, data, u32[(order >>> 2) + first + r]! * size, size, at + r * rowBytes);
+    else put(lane, data, first * size, count * size, at);
+    at += roundUp(count * rowBytes);
   }
   point(lane, 0, 0, count);
 }
@@ -215,9 +222,10 @@ function point(lane: Lane, indices: number, first: number, count: number): void 
   lane.set(State.rowCount, count);
 }
 
-function put({ runtime: { heap } }: Lane, data: CoreArray | Int32Array, at: number): void {
+/** Copies `count` elements from `from` on to `at`. */
+function put({ runtime: { heap } }: Lane, data: Column["data"], from: number, count: number, at: number): void {
   const view = data instanceof Uint8Array ? heap.u8 : data instanceof Float32Array ? heap.f32 : heap.i32;
-  view.set(data, at / data.BYTES_PER_ELEMENT);
+  view.set(count === data.length ? data : data.subarray(from, from + count), at / data.BYTES_PER_ELEMENT);
 }
 
 /** Examples of a `fit`: one batch as it came, or the whole set, read in an order that changes from epoch to epoch. */
@@ -225,7 +233,7 @@ export class TrainingSet {
   /** Address of the row numbers, where they are shuffled. */
   order = 0;
   #resident = false;
-  readonly #regions: number[] = [];
+  #region = 0;
 
   constructor(
     readonly lane: Lane,
@@ -235,21 +243,14 @@ export class TrainingSet {
   /** Takes the examples into memory where they fit in half of what it may be; else they come batch by batch. */
   reside(shuffled: boolean): void {
     const { lane, examples } = this;
+    const { rows, columns } = examples;
     const { heap } = lane.runtime;
-    const take = (bytes: number) => {
-      const at = heap.allocate(bytes, `${lane.name}: dataset`);
-      this.#regions.push(at);
-      return at;
-    };
-    if (shuffled) this.order = take(examples.rows * 4);
-    const bytes = examples.columns.reduce((sum, { data }) => sum + aligned(data.byteLength), 0);
-    this.#resident = bytes <= heap.max / 2 - heap.used;
-    if (!this.#resident) return;
-    for (const { slot, data } of examples.columns) {
-      const at = take(data.byteLength);
-      put(lane, data, at);
-      lane.set(State.sources + slot, at);
-    }
+    const orderBytes = shuffled ? roundUp(rows * 4) : 0;
+    const bytes = bytesOf(columns, rows);
+    this.#resident = bytes <= heap.max / 2 - heap.used - orderBytes;
+    this.#region = heap.allocate(orderBytes + (this.#resident ? bytes : 0), `${lane.name}: dataset`);
+    if (shuffled) this.order = this.#region;
+    if (this.#resident) stage(lane, examples, 0, rows, 0, this.#region + orderBytes);
   }
 
   /** Points the lane at `count` rows of the order, from `first` on. */
@@ -263,10 +264,10 @@ export class TrainingSet {
     const { order, examples } = this;
     const from = (order >>> 2) + first;
     const rows = order ? this.lane.runtime.heap.u32.subarray(from, from + count) : undefined;
-    return countLabels(examples.targets[output]!, rows, first, count);
+    return labelsOf(examples, output, first, count, rows);
   }
 
   free(): void {
-    for (const at of this.#regions) this.lane.runtime.heap.free(at);
+    this.lane.runtime.heap.free(this.#region);
   }
 }

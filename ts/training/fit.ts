@@ -1,9 +1,8 @@
 // The training loop.
 
 import { State, Status } from "../../assembly/isa";
-import { anyLabel } from "../data/arrays";
 import { isBatchSource, readFitData } from "../data/sources";
-import { argumentError, type DownhillError, wrong } from "../errors";
+import { argumentError, wrong } from "../errors";
 import {
   boolean,
   count,
@@ -19,7 +18,7 @@ import {
   readOptions,
 } from "../options";
 import type { Built } from "../registry";
-import { type Examples, ownExamples, splitExamples, TrainingSet } from "./batch";
+import { type Examples, labelsOf, ownExamples, someExamples, TrainingSet } from "./batch";
 import {
   type Callback,
   callbackField,
@@ -107,11 +106,12 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     examples = readBatch("fit", state, source, classWeight);
     const held = Math.min(examples.rows - 1, Math.floor(examples.rows * validationSplit));
     if (held > 0) {
-      validation = splitExamples(classWeight ? readBatch("fit", state, source) : examples, examples.rows - held)[1];
-      examples = splitExamples(examples, examples.rows - held)[0];
+      const { rows } = examples;
+      validation = someExamples(classWeight ? readBatch("fit", state, source) : examples, rows - held, rows);
+      examples = someExamples(examples, 0, rows - held);
     }
-    const none = examples.targets.findIndex((targets) => !anyLabel(targets));
-    if (none >= 0) throw unlabelled(none);
+    const { rows } = examples;
+    needLabels(examples.targets.findIndex((_, output) => !labelsOf(examples!, output, 0, rows)));
   }
   if (read.validationData !== undefined) {
     const given = readFitData("fit: validationData", read.validationData);
@@ -168,8 +168,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       accumulator.reset();
       const ended = await (set ? overArrays(epoch, set) : overStream(epoch));
       const logs = accumulator.logs();
-      const none = accumulator.unlabelled();
-      if (steps === Infinity && !state.stopTraining && ended && none >= 0) throw unlabelled(none);
+      if (steps === Infinity && !state.stopTraining && ended) needLabels(accumulator.unlabelled());
       if (!ended) {
         // the loss was not finite and a callback ends training for that: the figures say so
         logs.loss = logs.dataLoss = Number.NaN;
@@ -198,9 +197,10 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     await stream?.close?.();
   }
 
-  function unlabelled(output: number): DownhillError {
-    const { name } = state.structure.outputs[output]!;
-    return wrong("data", "fit: y", `at least one label for ${name}`, "none");
+  /** Throws where there is an output without one label. */
+  function needLabels(unlabelled: number): void {
+    const output = state.structure.outputs[unlabelled];
+    if (output) throw wrong("data", "fit: y", `at least one label for ${output.name}`, "none");
   }
 
   /** Awaits the callbacks one after another; any of them may have disposed of the model. */
