@@ -28,7 +28,7 @@ import {
   makeCallbacks,
   resumeCallbacks,
 } from "./callbacks";
-import { evaluateExamples, readBatch, signalField } from "./evaluate";
+import { evaluation, readBatch, signalField } from "./evaluate";
 import { Accumulator, batchLogs, type Logs, logNames, validationName } from "./logs";
 import type { Model } from "./model";
 import { BARE } from "./program";
@@ -175,7 +175,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
         state.stopTraining = true;
       }
       if (validation) {
-        const found = await evaluateExamples(state, validation, 256, signal);
+        const found = await evaluation(state, 256, signal)(validation);
         for (const [name, value] of Object.entries(found)) logs[validationName(name)] = value;
       }
       state.epoch = epoch + 1;
