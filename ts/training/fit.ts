@@ -156,6 +156,11 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   };
   const watched = callbacks.some((c) => c.onBatchBegin || c.onBatchEnd);
   const history: History = { epochs: [] };
+  /** Batches of the update that comes next. */
+  let parts: Part[];
+  let step: number;
+  /** Whether the loss was not finite in this epoch and a callback ends training for that. */
+  let diverged = false;
   state.fitting = true;
   state.stopTraining = false;
   try {
@@ -166,14 +171,10 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     for (let epoch = initialEpoch; epoch < epochs && !state.stopTraining; epoch++) {
       await each("onEpochBegin", epoch, {}, model);
       accumulator.reset();
-      const ended = await (set ? overArrays(epoch, set) : overStream(epoch));
+      await train(epoch);
       const logs = accumulator.logs();
-      if (steps === Infinity && !state.stopTraining && ended) needLabels(accumulator.unlabelled());
-      if (!ended) {
-        // the loss was not finite and a callback ends training for that: the figures say so
-        logs.loss = logs.dataLoss = Number.NaN;
-        state.stopTraining = true;
-      }
+      if (steps === Infinity && !state.stopTraining) needLabels(accumulator.unlabelled());
+      if (diverged) logs.loss = logs.dataLoss = Number.NaN;
       if (validation) {
         const found = await evaluation(state, 256, signal)(validation);
         for (const [name, value] of Object.entries(found)) logs[validationName(name)] = value;
@@ -211,43 +212,34 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     }
   }
 
-  /** An epoch over arrays; false where the loss was not finite and that ends training. */
-  async function overArrays(epoch: number, set: TrainingSet): Promise<boolean> {
-    if (set.order) {
-      lane.set(State.epoch, epoch);
-      state.prepare(lane);
-      runtime.run(state.program(lane, { ...BARE, kind: "shuffle", rows, order: set.order }).all);
-    }
-    let row = 0;
-    for (let step = 0; step < steps; step++) {
-      const parts: Part[] = [];
-      for (; parts.length < group && row < rows; row += batchSize)
-        parts.push({ set, first: row, rows: Math.min(batchSize, rows - row) });
-      if (!(await update(epoch, step, parts))) return false;
-      if (state.stopTraining) break;
-    }
-    return true;
-  }
-
-  /** An epoch over batches as they come. */
-  async function overStream(epoch: number): Promise<boolean> {
-    let parts: Part[] = [];
-    let step = 0;
-    for await (const batch of stream!.batches(epoch)) {
-      check();
-      const examples = readBatch("fit", state, batch, classWeight);
-      // who gives batches of a group may fill one buffer again and again
-      const set = new TrainingSet(lane, group > 1 ? ownExamples(state, examples) : examples);
-      parts.push({ set, first: 0, rows: examples.rows });
-      if (parts.length === group) {
-        if (!(await update(epoch, step++, parts))) return false;
-        parts = [];
+  /** An epoch over arrays or over batches as they come. */
+  async function train(epoch: number): Promise<void> {
+    step = 0;
+    parts = [];
+    diverged = false;
+    if (set) {
+      if (set.order) {
+        lane.set(State.epoch, epoch);
+        state.prepare(lane);
+        runtime.run(state.program(lane, { ...BARE, kind: "shuffle", rows, order: set.order }).all);
       }
-      if (state.stopTraining || step >= steps) return true;
-    }
-    if (parts.length && !(await update(epoch, step++, parts))) return false;
-    if (!step) throw wrong("data", `fit: epoch ${epoch}`, "at least one batch", "none");
-    return true;
+      for (let first = 0; first < rows; first += batchSize) {
+        parts.push({ set, first, rows: Math.min(batchSize, rows - first) });
+        if (parts.length === group) await update(epoch);
+        if (state.stopTraining || step >= steps) return;
+      }
+    } else
+      for await (const batch of stream!.batches(epoch)) {
+        check();
+        const examples = readBatch("fit", state, batch, classWeight);
+        // who gives batches of a group may fill one buffer again and again
+        const set = new TrainingSet(lane, group > 1 ? ownExamples(state, examples) : examples);
+        parts.push({ set, first: 0, rows: examples.rows });
+        if (parts.length === group) await update(epoch);
+        if (state.stopTraining || step >= steps) return;
+      }
+    if (parts.length) await update(epoch);
+    else if (!step) throw wrong("data", `fit: epoch ${epoch}`, "at least one batch", "none");
   }
 
   /** Counts an update in the moment in which it is done: who reads the model then finds weights and counter of one step. */
@@ -255,8 +247,8 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     if (status === Status.done) state.step++;
   }
 
-  /** An update on the gradients of all parts; false where the loss was not finite and that ends training. */
-  async function update(epoch: number, step: number, parts: Part[]): Promise<boolean> {
+  /** An update on the gradients of all parts. */
+  async function update(epoch: number): Promise<void> {
     if (watched) await each("onBatchBegin", step, {}, model);
     beginUpdate(state, lane);
     const many = parts.length > 1;
@@ -296,17 +288,19 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       }
       const who = `fit: epoch ${epoch}, batch ${step}`;
       if (!outcome(lane, status, who, examples)) {
-        if (callbacks.some((c) => c.endsOnNaN)) return false;
-        throw numericError(who, lane);
+        if (!callbacks.some((c) => c.endsOnNaN)) throw numericError(who, lane);
+        diverged = state.stopTraining = true;
+        return;
       }
       accumulator.add(lane, rows);
-      if (group > 1) sums.add(lane, rows);
+      sums.add(lane, rows);
     }
     if (watched) await each("onBatchEnd", step, group > 1 ? sums.logs() : batchLogs(lane, state), model);
-    if (group > 1) sums.reset();
+    sums.reset();
+    parts = [];
+    step++;
     const turn = pause();
     if (turn) await turn;
     check();
-    return true;
   }
 }
