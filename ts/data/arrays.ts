@@ -51,7 +51,7 @@ function readNested(who: string, value: readonly unknown[]): { data: Float32Arra
     if (shape.length > 16) throw wrong("shape", who, "at most 16 axes", "more");
   }
   const data = newFloats(who, sizeOf(shape));
-  let at = 0;
+  let filled = 0;
   const path: number[] = [];
   const visit = (level: readonly unknown[], axis: number) => {
     const size = shape[axis + 1];
@@ -60,12 +60,12 @@ function readNested(who: string, value: readonly unknown[]): { data: Float32Arra
       path[axis] = i;
       if (size === undefined ? typeof item !== "number" : !(Array.isArray(item) && item.length === size))
         throw wrong(
-          Array.isArray(item) || (size && typeof item === "number") ? "shape" : "data", // ragged, or no number at all
+          Array.isArray(item) || typeof item === "number" ? "shape" : "data", // ragged, or no number at all
           `${who}[${path.slice(0, axis + 1).join("][")}]`,
           size === undefined ? "a number" : `a list of ${size}`,
           show(item),
         );
-      if (size === undefined) data[at++] = item as number;
+      if (size === undefined) data[filled++] = item as number;
       else visit(item as unknown[], axis + 1);
     }
   };
@@ -186,29 +186,6 @@ export function readTargets(
 export function allWithin(data: ArrayLike<number>, { low, high }: Targets): boolean {
   for (let i = 0; i < data.length; i++) if (!(data[i]! >= low && data[i]! <= high)) return false;
   return true;
-}
-
-/**
- * Labels that count among `count` rows of `data`: of `indices`, or without these from `first` on. Neither −1 as a class
- * number nor NaN is ≥ low: so much is not labelled.
- */
-export function countLabels(
-  { shape, low, complete, elementwise }: Targets,
-  data: ArrayLike<number>,
-  first: number,
-  count: number,
-  indices?: Uint32Array,
-): number {
-  const size = sizeOf(shape);
-  if (complete) return elementwise ? count * size : count;
-  let labelled = 0;
-  for (let r = 0; r < count; r++) {
-    const row = indices ? indices[r]! : first + r;
-    let present = 0;
-    for (let j = row * size; j < (row + 1) * size; j++) present += +(data[j]! >= low);
-    labelled += elementwise ? present : +(present === size);
-  }
-  return labelled;
 }
 
 /** Factors ≥ 0, one an example. */

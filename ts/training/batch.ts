@@ -5,7 +5,6 @@ import {
   allWithin,
   type CoreArray,
   checkFinite,
-  countLabels,
   isNDArray,
   readArray,
   readRows,
@@ -64,12 +63,13 @@ const readPorts = (who: string, ports: readonly Port[], form: Form, given: unkno
 
 /** The inputs alone. */
 export function readInputs(who: string, state: ModelState, x: unknown, finite = false): Examples {
-  const { inputs, inputForm } = state.structure;
+  const { inputs, inputForm, calls } = state.structure;
   const columns: Column[] = [];
   let rows = 0;
   readPorts(`${who}: x`, inputs, inputForm, x).forEach((value, slot) => {
     const { name, value: port } = inputs[slot]!;
-    const { data, shape } = readRows(`${who}: x: ${firstLayer(state, slot) ?? name}`, value, port.shape);
+    const reader = calls.find(({ call }) => call.inputs.includes(port))?.layer.name;
+    const { data, shape } = readRows(`${who}: x: ${reader ?? name}`, value, port.shape);
     const size = sizeOf(port.shape);
     if (finite) checkFinite(`${who}: x`, data, size);
     if (rows && shape[0] !== rows) throw wrong("shape", who, `${rows} examples in ${name}`, shape[0]);
@@ -78,12 +78,6 @@ export function readInputs(who: string, state: ModelState, x: unknown, finite = 
   });
   const types = columns.map(({ data }) => (data instanceof Uint8Array ? SourceType.uint8 : SourceType.float32));
   return { rows, columns, inputs: types, targets: [] };
-}
-
-/** The name of the layer that reads an input, for errors. */
-function firstLayer({ structure }: ModelState, input: number): string | undefined {
-  const { value } = structure.inputs[input]!;
-  return structure.calls.find(({ call }) => call.inputs.includes(value))?.layer.name;
 }
 
 /** Inputs, targets and weights. */
@@ -98,18 +92,20 @@ export function readExamples(
   const examples = readInputs(who, state, x, finite);
   const { rows, columns, targets } = examples;
   const given = readPorts(`${who}: y`, outputs, outputForm, y);
-  const weights = weightsPerOutput(state, sampleWeight);
   if (!state.compiled) for (const value of given) readArray(`${who}: y`, value); // arguments before state
   const { losses } = state.need(who);
   if (classWeight && outputs.length > 1) throw argumentError(who, "classWeight with one output only", classWeight);
   const factors: Column[] = [];
+  const names = outputs.map(({ name }) => name);
   given.forEach((value, output) => {
     const { name, value: port } = outputs[output]!;
     const label = `${who}: y${outputs.length > 1 ? `.${name}` : ""}`;
     const { definition } = losses[output]!;
     const elementwise = definition.targets === "element";
     const read = readTargets(label, value, rows, port.shape, elementwise, definition.range);
-    let weight = weights[output] === undefined ? undefined : readWeights(`${who}: sampleWeight`, weights[output], rows);
+    // by output, or one array for all
+    const own = outputForm === "record" && isRecordOf(names, sampleWeight) ? sampleWeight[name] : sampleWeight;
+    let weight = own === undefined ? undefined : readWeights(`${who}: sampleWeight`, own, rows);
     if (classWeight) {
       const classes = Math.max(elementwise ? 2 : 1, port.shape.at(-1) ?? 1);
       weight = weighClasses(`${who}: classWeight`, classWeight, read.data, rows, weight, classes);
@@ -139,10 +135,10 @@ export function refill(
   y: unknown,
 ): boolean {
   if (inputForm === "record" || outputForm === "record") return false; // where an array alone is an error
-  const input = columns[0];
-  const target = columns[1];
-  const old = targets[0];
-  if (columns.length !== 2 || !input || !target || !old?.complete) return false;
+  const input = columns[0]!;
+  const target = columns[1]!;
+  const old = targets[0]!;
+  if (columns.length !== 2 || !old.complete) return false;
   const inputs = numbersOf(input, x);
   const labels = numbersOf(target, y);
   if (!sameKind(input.data, inputs) || !sameKind(target.data, labels) || !allWithin(labels, old)) return false;
@@ -168,20 +164,28 @@ export const someExamples = (examples: Examples, from: number, to: number): Exam
   columns: examples.columns.map((c) => ({ ...c, data: c.data.subarray(from * c.size, to * c.size) })),
 });
 
-/** Labels that count for output `output` among `count` rows: of `indices`, or without these from `first` on. */
-export const labelsOf = (
+/**
+ * Labels that count for output `output` among `count` rows, of `indices` where there are any, from `first` on. Neither −1 as
+ * a class number nor NaN is ≥ low: so much is not labelled.
+ */
+export function countLabels(
   { columns, inputs, targets }: Examples,
   output: number,
   first: number,
   count: number,
   indices?: Uint32Array,
-): number => countLabels(targets[output]!, columns[inputs.length + output]!.data, first, count, indices);
-
-/** A record of weights by output, or one array for all. */
-function weightsPerOutput(state: ModelState, given: unknown): unknown[] {
-  const { outputs, outputForm } = state.structure;
-  const names = outputs.map((o) => o.name);
-  return names.map((name) => (outputForm === "record" && isRecordOf(names, given) ? given[name] : given));
+): number {
+  const { low, complete, elementwise } = targets[output]!;
+  const { data, size } = columns[inputs.length + output]!;
+  if (complete) return elementwise ? count * size : count;
+  let labelled = 0;
+  for (let r = first; r < first + count; r++) {
+    const row = indices ? indices[r]! : r;
+    let present = 0;
+    for (let j = row * size; j < (row + 1) * size; j++) present += +(data[j]! >= low);
+    labelled += elementwise ? present : +(present === size);
+  }
+  return labelled;
 }
 
 /** Bytes that `count` rows take in memory. */
@@ -262,9 +266,8 @@ export class TrainingSet {
   /** Labels that count for output `output` among `count` rows of the order from `first` on. */
   labels(output: number, first: number, count: number): number {
     const { order, examples } = this;
-    const from = (order >>> 2) + first;
-    const rows = order ? this.lane.runtime.heap.u32.subarray(from, from + count) : undefined;
-    return labelsOf(examples, output, first, count, rows);
+    const rows = order ? this.lane.runtime.heap.u32.subarray(order >>> 2) : undefined;
+    return countLabels(examples, output, first, count, rows);
   }
 
   free(): void {

@@ -1,7 +1,7 @@
 // The training loop.
 
 import { State, Status } from "../../assembly/isa";
-import { isBatchSource, readFitData } from "../data/sources";
+import { type BatchSource, isBatchSource, readFitData } from "../data/sources";
 import { argumentError, wrong } from "../errors";
 import {
   boolean,
@@ -18,7 +18,7 @@ import {
   readOptions,
 } from "../options";
 import type { Built } from "../registry";
-import { type Examples, labelsOf, ownExamples, someExamples, TrainingSet } from "./batch";
+import { countLabels, type Examples, ownExamples, someExamples, TrainingSet } from "./batch";
 import {
   type Callback,
   callbackField,
@@ -95,23 +95,20 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     initialEpoch: or(natural(), 0),
   });
   const { epochs, initialEpoch, signal, stepsPerEpoch, classWeight, validationSplit } = read;
-  const stream = isBatchSource(source) ? source : undefined;
   const full = read.batchSize === "full";
+  let stream: BatchSource | undefined;
   let examples: Examples | undefined;
   let validation: Examples | undefined;
   if (isBatchSource(source)) {
     if (validationSplit > 0) throw argumentError("fit", "validationSplit with arrays only", validationSplit);
     if (full) throw argumentError("fit", 'batchSize: "full" with arrays only', "full");
+    stream = source;
   } else {
-    examples = readBatch("fit", state, source, classWeight);
-    const held = Math.min(examples.rows - 1, Math.floor(examples.rows * validationSplit));
-    if (held > 0) {
-      const { rows } = examples;
-      validation = someExamples(classWeight ? readBatch("fit", state, source) : examples, rows - held, rows);
-      examples = someExamples(examples, 0, rows - held);
-    }
-    const { rows } = examples;
-    needLabels(examples.targets.findIndex((_, output) => !labelsOf(examples!, output, 0, rows)));
+    const all = readBatch("fit", state, source, classWeight);
+    const kept = all.rows - Math.floor(all.rows * validationSplit);
+    examples = someExamples(all, 0, kept);
+    if (kept < all.rows) validation = someExamples(classWeight ? readBatch("fit", state, source) : all, kept, all.rows);
+    needLabels(all.targets.findIndex((_, output) => !countLabels(all, output, 0, kept)));
   }
   if (read.validationData !== undefined) {
     const given = readFitData("fit: validationData", read.validationData);
@@ -126,9 +123,8 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   const sliced = full && rows > FULL_SLICE && !structure.statistics.length;
   const batchSize = sliced ? FULL_SLICE : Math.min(full ? rows : (read.batchSize as number), rows);
   const group = sliced ? Math.ceil(rows / FULL_SLICE) : read.accumulate;
-  const allSteps = Math.ceil(Math.ceil(rows / batchSize) / group);
   /** Infinity: as many as come. */
-  const steps = Math.min(allSteps, stepsPerEpoch ?? Infinity);
+  const steps = Math.min(Math.ceil(rows / (batchSize * group)), stepsPerEpoch ?? Infinity);
   const names = logNames(compiled);
   const plan: FitPlan = {
     epochs,
