@@ -220,7 +220,7 @@ export function stage(
 }
 
 /** Points the lane at `count` rows, of the order at `indices` (0: as they lie) from `first` on. */
-function point(lane: Lane, indices: number, first: number, count: number): void {
+export function point(lane: Lane, indices: number, first: number, count: number): void {
   lane.set(State.indices, indices);
   lane.set(State.firstRow, first);
   lane.set(State.rowCount, count);
@@ -232,45 +232,24 @@ function put({ runtime: { heap } }: Lane, data: Column["data"], from: number, co
   view.set(count === data.length ? data : data.subarray(from, from + count), at / data.BYTES_PER_ELEMENT);
 }
 
-/** Examples of a `fit`: one batch as it came, or the whole set, read in an order that changes from epoch to epoch. */
-export class TrainingSet {
+/** Where a set of examples lies that is trained on. */
+export interface Residence {
+  /** The region that holds it. */
+  region: number;
   /** Address of the row numbers, where they are shuffled. */
-  order = 0;
-  #resident = false;
-  #region = 0;
+  order: number;
+  /** Whether the examples are there too; else they come batch by batch. */
+  whole: boolean;
+}
 
-  constructor(
-    readonly lane: Lane,
-    readonly examples: Examples,
-  ) {}
-
-  /** Takes the examples into memory where they fit in half of what it may be; else they come batch by batch. */
-  reside(shuffled: boolean): void {
-    const { lane, examples } = this;
-    const { rows, columns } = examples;
-    const { heap } = lane.runtime;
-    const orderBytes = shuffled ? roundUp(rows * 4) : 0;
-    const bytes = bytesOf(columns, rows);
-    this.#resident = bytes <= heap.max / 2 - heap.used - orderBytes;
-    this.#region = heap.allocate(orderBytes + (this.#resident ? bytes : 0), `${lane.name}: dataset`);
-    if (shuffled) this.order = this.#region;
-    if (this.#resident) stage(lane, examples, 0, rows, 0, this.#region + orderBytes);
-  }
-
-  /** Points the lane at `count` rows of the order, from `first` on. */
-  load(first: number, count: number): void {
-    if (this.#resident) point(this.lane, this.order, first, count);
-    else stage(this.lane, this.examples, first, count, this.order);
-  }
-
-  /** Labels that count for output `output` among `count` rows of the order from `first` on. */
-  labels(output: number, first: number, count: number): number {
-    const { order, examples } = this;
-    const rows = order ? this.lane.runtime.heap.u32.subarray(order >>> 2) : undefined;
-    return countLabels(examples, output, first, count, rows);
-  }
-
-  free(): void {
-    this.lane.runtime.heap.free(this.#region);
-  }
+/** Takes the examples into memory where they fit in half of what it may be, and has room for an order that changes. */
+export function reside(lane: Lane, examples: Examples, shuffled: boolean): Residence {
+  const { rows, columns } = examples;
+  const { heap } = lane.runtime;
+  const orderBytes = shuffled ? roundUp(rows * 4) : 0;
+  const bytes = bytesOf(columns, rows);
+  const whole = bytes <= heap.max / 2 - heap.used - orderBytes;
+  const region = heap.allocate(orderBytes + (whole ? bytes : 0), `${lane.name}: dataset`);
+  if (whole) stage(lane, examples, 0, rows, 0, region + orderBytes);
+  return { region, order: shuffled ? region : 0, whole };
 }

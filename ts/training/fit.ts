@@ -18,7 +18,7 @@ import {
   readOptions,
 } from "../options";
 import type { Built } from "../registry";
-import { countLabels, type Examples, ownExamples, someExamples, TrainingSet } from "./batch";
+import { countLabels, type Examples, ownExamples, point, type Residence, reside, someExamples, stage } from "./batch";
 import {
   type Callback,
   callbackField,
@@ -70,7 +70,7 @@ export interface FitOptions {
 
 /** Rows of examples whose gradients are had at once. */
 interface Part {
-  set: TrainingSet;
+  examples: Examples;
   first: number;
   rows: number;
 }
@@ -141,7 +141,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   if (initialEpoch > 0) resumeCallbacks(callbacks, state.callbackStates());
 
   const lane = state.lane("training");
-  const set = examples && new TrainingSet(lane, examples);
+  let held: Residence = { region: 0, order: 0, whole: false };
   const accumulator = new Accumulator(state);
   /** The same of one group of batches. */
   const sums = new Accumulator(state);
@@ -160,7 +160,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   state.fitting = true;
   state.stopTraining = false;
   try {
-    set?.reside(read.shuffle);
+    if (examples) held = reside(lane, examples, read.shuffle);
     state.callbackStates = () => callbackStates(callbacks);
     await each("onTrainBegin", {}, model);
     state.lastWeights = undefined;
@@ -189,7 +189,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       state.callbackStates = () => known;
     }
     for (const callback of callbacks) callback.close?.();
-    set?.free();
+    runtime.heap.free(held.region);
     state.fitting = false;
     await stream?.close?.();
   }
@@ -213,14 +213,15 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     step = 0;
     parts = [];
     diverged = false;
-    if (set) {
-      if (set.order) {
+    const { order } = held;
+    if (examples) {
+      if (order) {
         lane.set(State.epoch, epoch);
         state.prepare(lane);
-        runtime.run(state.program(lane, { ...BARE, kind: "shuffle", rows, order: set.order }).all);
+        runtime.run(state.program(lane, { ...BARE, kind: "shuffle", rows, order }).all);
       }
       for (let first = 0; first < rows; first += batchSize) {
-        parts.push({ set, first, rows: Math.min(batchSize, rows - first) });
+        parts.push({ examples, first, rows: Math.min(batchSize, rows - first) });
         if (parts.length === group) await update(epoch);
         if (state.stopTraining || step >= steps) return;
       }
@@ -229,8 +230,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
         check();
         const examples = readBatch("fit", state, batch, classWeight);
         // who gives batches of a group may fill one buffer again and again
-        const set = new TrainingSet(lane, group > 1 ? ownExamples(state, examples) : examples);
-        parts.push({ set, first: 0, rows: examples.rows });
+        parts.push({ examples: group > 1 ? ownExamples(state, examples) : examples, first: 0, rows: examples.rows });
         if (parts.length === group) await update(epoch);
         if (state.stopTraining || step >= steps) return;
       }
@@ -247,6 +247,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   async function update(epoch: number): Promise<void> {
     if (watched) await each("onBatchBegin", step, {}, model);
     beginUpdate(state, lane);
+    const { order, whole } = held;
     const many = parts.length > 1;
     const all = parts.reduce((sum, { rows }) => sum + rows, 0);
     if (many) {
@@ -256,15 +257,19 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       const copy = state.statistics + structure.statisticFloats * 4;
       runtime.heap.u8.copyWithin(copy, state.statistics, copy);
       lane.set(State.statistics, copy);
+      const indices = order ? runtime.heap.u32.subarray(order >>> 2) : undefined;
       compiled.losses.forEach((_, output) => {
-        const labels = parts.reduce((sum, { set, first, rows }) => sum + set.labels(output, first, rows), 0);
+        const labels = parts.reduce(
+          (sum, { examples, first, rows }) => sum + countLabels(examples, output, first, rows, indices),
+          0,
+        );
         lane.setReal(State.denominators + output, labels);
       });
     }
     let row = 0;
-    for (const { set, first, rows } of parts) {
-      const { examples } = set;
-      set.load(first, rows);
+    for (const { examples, first, rows } of parts) {
+      if (whole) point(lane, order, first, rows);
+      else stage(lane, examples, first, rows, order);
       lane.set(State.row, row);
       row += rows;
       const program = programFor(state, lane, "train", examples, rows, true, many ? all : 0);
