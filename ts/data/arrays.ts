@@ -19,8 +19,13 @@ const isNumberArray = (value: unknown): value is NumberArray =>
 export const isNDArray = (value: unknown): value is NDArray<NumberArray> =>
   isObject(value) && "data" in value && "shape" in value;
 
-/** A typed array and its shape; `shape` undefined where a flat typed array implies it. */
-export function readArray(who: string, value: unknown): { data: NumberArray; shape: Shape | undefined } {
+/**
+ * A typed array and its shape. That of a flat typed array is `implied` where this is of as many numbers; undefined where
+ * nothing is implied.
+ */
+export function readArray(who: string, value: unknown, implied: Shape): { data: NumberArray; shape: Shape };
+export function readArray(who: string, value: unknown): { data: NumberArray; shape: Shape | undefined };
+export function readArray(who: string, value: unknown, implied?: Shape) {
   if (Array.isArray(value)) return readNested(who, value);
   const flat = isNumberArray(value);
   const array = flat ? { data: value, shape: [value.length] } : value;
@@ -33,13 +38,8 @@ export function readArray(who: string, value: unknown): { data: NumberArray; sha
     throw wrong("shape", who, "an array with content", "a detached buffer");
   if (sizeOf(shape) !== data.length)
     throw wrong("shape", who, `${sizeOf(shape)} numbers for shape [${shape.join(", ")}]`, data.length);
-  return { data, shape: flat ? undefined : [...shape] };
-}
-
-/** The same; a flat array has the shape `implied` where that is of as many numbers. */
-function readShaped(who: string, value: unknown, implied: Shape): { data: NumberArray; shape: Shape } {
-  const { data, shape } = readArray(who, value);
-  return { data, shape: shape ?? (data.length === sizeOf(implied) ? implied : [data.length]) };
+  if (!flat) return { data, shape: [...shape] };
+  return { data, shape: implied && (sizeOf(implied) === data.length ? implied : shape) };
 }
 
 /** Nested arrays as floats, row-major. */
@@ -92,7 +92,7 @@ export function toCore(data: NumberArray): CoreArray {
 /** Examples of shape `rowShape`: [n, …rowShape], or a flat typed array of n · size numbers. */
 export function readRows(who: string, value: unknown, rowShape: Shape): { data: NumberArray; shape: Shape } {
   const rows = Math.floor(((value as NumberArray | null)?.length ?? 0) / sizeOf(rowShape));
-  const read = readShaped(who, value, [rows, ...rowShape]);
+  const read = readArray(who, value, [rows, ...rowShape]);
   const { shape } = read;
   if (!sameShape(shape.slice(1), rowShape) || !shape.length) throw shapeError(who, "input", ["n", ...rowShape], shape);
   if (!shape[0]) throw wrong("shape", who, "at least one example", "none");
@@ -152,7 +152,7 @@ export function readTargets(
   const classes = prediction.at(-1) ?? 1;
   const rowShape = elementwise ? prediction : [classes];
   const size = sizeOf(rowShape);
-  const { data: given, shape: got } = readShaped(who, value, [n, ...rowShape]);
+  const { data: given, shape: got } = readArray(who, value, [n, ...rowShape]);
   const of = (row: Shape) => got.length > 0 && sameShape(got.slice(1), row);
   const index = !elementwise && !(classes > 1 && of(rowShape));
   if (!(of(rowShape) || ((index || size === 1) && (of([]) || of([1])))))
@@ -190,7 +190,7 @@ export function allWithin(data: ArrayLike<number>, { low, high }: Targets): bool
 
 /** Factors ≥ 0, one an example. */
 export function readWeights(who: string, value: unknown, rows: number): Float32Array {
-  const { data, shape } = readShaped(who, value, [rows]);
+  const { data, shape } = readArray(who, value, [rows]);
   // [n] or [n, 1]
   if (data.length !== rows || shape[0] !== rows || shape.length > 2) throw shapeError(who, "weights", [rows], shape);
   const weights = Float32Array.from(data);
@@ -236,7 +236,7 @@ export function takeRows<T extends NumberArray>(data: T, rowSize: number, indice
 
 /** Exactly `shape` finite numbers, as floats. */
 export function readNumbers(who: string, value: unknown, shape: Shape): Float32Array {
-  const read = readShaped(who, value, shape);
+  const read = readArray(who, value, shape);
   if (!sameShape(read.shape, shape)) throw shapeError(who, "an array", shape, read.shape);
   checkFinite(who, read.data, read.data.length);
   return Float32Array.from(read.data);
