@@ -294,10 +294,10 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
         return;
       }
       accumulator.add(lane, rows);
-      sums.add(lane, rows);
+      if (group > 1) sums.add(lane, rows);
     }
     if (watched) await each("onBatchEnd", step, group > 1 ? sums.logs() : batchLogs(lane, state), model);
-    sums.reset();
+    if (group > 1) sums.reset();
     parts = [];
     step++;
     const turn = pause();

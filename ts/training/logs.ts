@@ -43,7 +43,10 @@ export class Accumulator {
 
   /** Takes in what the lane reports of `rows` examples. */
   add(lane: Lane, rows: number): void {
-    for (let i = 0; i < this.#sums.length; i++) this.#sums[i]! += lane.reported(i);
+    const sums = this.#sums;
+    const { f32 } = lane.runtime.heap;
+    const report = lane.report >>> 2;
+    for (let i = 0; i < sums.length; i++) sums[i]! += f32[report + i]!;
     this.#penalties += lane.reported(3) * rows;
     const { losses } = this.#compiled;
     for (let i = 0; i < this.#activities; i++) this.#activity += lane.reported(entryOf(losses.length + i) + 1);
