@@ -29,18 +29,17 @@ const KEYS = ["x", "y", "sampleWeight", "columns", "classes"];
 /** Arrays, a dataset or an iterable of batches. */
 export function readFitData(who: string, data: unknown): Batch | BatchSource {
   const first = (data as { 0?: unknown } | null)?.[0]; // of x, given by position
-  if (!isObject(data) || Array.isArray(first) || typeof first === "number") return readBatch(who, data);
-  if ("arrays" in data && typeof data.arrays === "function") return data.arrays() as Batch | BatchSource;
-  if (Symbol.iterator in data || Symbol.asyncIterator in data) {
-    const iterable = data as AsyncIterable<unknown> & Partial<AsyncIterator<unknown>>;
-    if (!iterable.next) return { batches: () => checked(who, iterable) };
-    // a generator: the next epoch goes on where this one ended
-    const kind = Symbol.asyncIterator in data ? Symbol.asyncIterator : Symbol.iterator;
-    const rest = { next: () => iterable.next!() };
-    return {
-      batches: () => checked(who, { [kind]: () => rest } as never),
-      close: () => iterable.return?.(),
-    };
+  if (isObject(data) && !Array.isArray(first) && typeof first !== "number") {
+    if ("arrays" in data && typeof data.arrays === "function") return data.arrays() as Batch | BatchSource;
+    if (Symbol.iterator in data || Symbol.asyncIterator in data) {
+      const iterable = data as AsyncIterable<unknown> & Partial<AsyncIterator<unknown>>;
+      // a generator: the next epoch goes on where this one ended
+      const rest = { next: () => iterable.next!(), [Symbol.asyncIterator]: () => rest };
+      return {
+        batches: () => checked(who, iterable.next ? rest : iterable),
+        close: () => iterable.return?.(),
+      };
+    }
   }
   return readBatch(who, data);
 }
@@ -50,10 +49,9 @@ function readBatch(who: string, data: unknown): Batch {
     throw argumentError(who, "data as one object { x, y }, a dataset or an iterable of batches", data);
   for (const key of Object.keys(data))
     if (!KEYS.includes(key)) throw argumentError(who, "data with x, y and perhaps sampleWeight", key);
-  const { x, y, sampleWeight } = data as Batch;
-  return { x, y, sampleWeight };
+  return data as Batch;
 }
 
-async function* checked(who: string, iterable: AsyncIterable<unknown> | Iterable<unknown>): AsyncIterable<Batch> {
-  for await (const batch of iterable) yield readBatch(`${who}: a batch`, batch);
+async function* checked(who: string, iterable: AsyncIterable<unknown>): AsyncIterable<Batch> {
+  for await (const batch of iterable) yield readBatch(`${who}: a batch`, await batch);
 }

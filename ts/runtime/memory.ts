@@ -50,8 +50,7 @@ export class Memory {
     const end = hole.at + size;
     const needs = (why: string, cause?: unknown) =>
       new DownhillError("memory", `${who}: needs ${bytes} bytes, ${why}`, { cause });
-    if (!(end <= this.max))
-      throw needs(`but only ${Math.max(0, this.max - this.#space.top)} of maxMemory (${this.max}) are left`);
+    if (!(end <= this.max)) throw needs(`but only ${this.max - this.#space.top} of maxMemory (${this.max}) are left`);
     const { reserved } = this;
     if (end > reserved) {
       const grow = (bytes: number) => this.raw.grow(Math.ceil(bytes / PAGE));
@@ -80,8 +79,8 @@ export class Memory {
 
   /** Gives a region back. */
   free(at: number): void {
-    const bytes = this.#sizes.get(at);
-    if (bytes === undefined) return;
+    const bytes = this.sizeOf(at);
+    if (!bytes) return;
     this.#sizes.delete(at);
     this.used -= bytes;
     this.#space.give(at, bytes);

@@ -172,14 +172,11 @@ function detectFeatures(): Features {
   };
 }
 
+/** `max`: from INITIAL_PAGES to ADDRESS_SPACE. */
 function makeMemory(max: number, shared: boolean): WebAssembly.Memory {
-  for (let maximum = Math.min(max, ADDRESS_SPACE) / PAGE; ; maximum = Math.ceil(maximum / 2)) {
+  for (let maximum = Math.floor(max / PAGE); ; maximum = Math.ceil(maximum / 2)) {
     try {
-      return new WebAssembly.Memory({
-        initial: INITIAL_PAGES,
-        maximum: Math.max(INITIAL_PAGES, Math.floor(maximum)),
-        shared,
-      });
+      return new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum, shared });
     } catch (cause) {
       // some browsers refuse shared memories with a large maximum
       if (maximum <= 256) throw new DownhillError("memory", `init: no memory of ${max} bytes can be had`, { cause });
@@ -187,20 +184,17 @@ function makeMemory(max: number, shared: boolean): WebAssembly.Memory {
   }
 }
 
-function build(module: WebAssembly.Module, maxMemory: number, shared: boolean) {
+function build(module: WebAssembly.Module, maxMemory: number, shared: boolean): [Core, Memory] {
   const raw = makeMemory(maxMemory, shared);
   const core = instantiate(module, raw);
-  return { core, heap: new Memory(raw, core.heapBase.value as number, maxMemory) };
+  return [core, new Memory(raw, core.heapBase.value as number, maxMemory)];
 }
 
 let current: Runtime | undefined;
 
 /** @internal The runtime of models that name none. */
 export function defaultRuntime(): Runtime {
-  if (!current) {
-    const { core, heap } = build(embeddedModule(), DEFAULT_MAX_MEMORY, false);
-    current = new Runtime(core, heap);
-  }
+  current ??= new Runtime(...build(embeddedModule(), DEFAULT_MAX_MEMORY, false));
   return current;
 }
 
@@ -255,7 +249,7 @@ export async function init(options?: InitOptions): Promise<Runtime> {
   if (threads > 1) {
     try {
       const module = await loadModule({ fastMath, shared: true });
-      const { core, heap } = build(module, maxMemory, true);
+      const [core, heap] = build(module, maxMemory, true);
       const team = await Team.start(threads, module, core, heap, read.workerUrl);
       made = new TeamRuntime(core, heap, fastMath, team);
     } catch (error) {
@@ -263,10 +257,7 @@ export async function init(options?: InitOptions): Promise<Runtime> {
       lacks.push(`threads (${(error as Error).message})`);
     }
   }
-  if (!made) {
-    const { core, heap } = build(await loadModule({ fastMath, shared: false }), maxMemory, false);
-    made = new Runtime(core, heap, fastMath);
-  }
+  made ??= new Runtime(...build(await loadModule({ fastMath, shared: false }), maxMemory, false), fastMath);
   if (lacks.length) console.warn(`downhill: going on without ${lacks.join(" and ")}`);
   if (read.seed !== undefined) setSeed(read.seed);
   current = made;

@@ -5,7 +5,6 @@ import {
   allWithin,
   type CoreArray,
   checkFinite,
-  countLabels,
   isNDArray,
   readArray,
   readRows,
@@ -17,6 +16,7 @@ import {
 } from "../data/arrays";
 import { argumentError, wrong } from "../errors";
 import { type Shape, sameShape, sizeOf } from "../graph/graph";
+import { roundUp } from "../runtime/memory";
 import type { Lane } from "./lane";
 import { targetSlot } from "./program";
 import type { ModelState } from "./state";
@@ -28,13 +28,14 @@ interface Column {
   data: CoreArray | Int32Array;
   /** Elements a row. */
   size: number;
-  /** That it was given with; undefined for a flat array. */
-  shape?: Shape | undefined;
+  /** Of the whole array, as it was given. */
+  shape: Shape;
 }
 
 /** Examples, read and checked. */
 export interface Examples {
   rows: number;
+  /** Inputs, then targets, then weights. */
   columns: Column[];
   inputs: SourceType[];
   targets: Targets[];
@@ -62,26 +63,21 @@ const readPorts = (who: string, ports: readonly Port[], form: Form, given: unkno
 
 /** The inputs alone. */
 export function readInputs(who: string, state: ModelState, x: unknown, finite = false): Examples {
-  const { inputs, inputForm } = state.structure;
+  const { inputs, inputForm, calls } = state.structure;
   const columns: Column[] = [];
-  let rows = -1;
+  let rows = 0;
   readPorts(`${who}: x`, inputs, inputForm, x).forEach((value, slot) => {
     const { name, value: port } = inputs[slot]!;
-    const read = readRows(`${who}: x: ${firstLayer(state, slot) ?? name}`, value, port.shape);
+    const reader = calls.find(({ call }) => call.inputs.includes(port))?.layer.name;
+    const { data, shape } = readRows(`${who}: x: ${reader ?? name}`, value, port.shape);
     const size = sizeOf(port.shape);
-    if (finite) checkFinite(`${who}: x`, read.data, size);
-    if (rows >= 0 && read.rows !== rows) throw wrong("shape", who, `${rows} examples in ${name}`, read.rows);
-    rows = read.rows;
-    columns.push({ slot, data: toCore(read.data), size, shape: shapeOf(value) });
+    if (finite) checkFinite(`${who}: x`, data, size);
+    if (rows && shape[0] !== rows) throw wrong("shape", who, `${rows} examples in ${name}`, shape[0]);
+    rows = shape[0]!;
+    columns.push({ slot, data: toCore(data), size, shape });
   });
   const types = columns.map(({ data }) => (data instanceof Uint8Array ? SourceType.uint8 : SourceType.float32));
   return { rows, columns, inputs: types, targets: [] };
-}
-
-/** The name of the layer that reads an input, for errors. */
-function firstLayer({ structure }: ModelState, input: number): string | undefined {
-  const { value } = structure.inputs[input]!;
-  return structure.calls.find(({ call }) => call.inputs.includes(value))?.layer.name;
 }
 
 /** Inputs, targets and weights. */
@@ -96,35 +92,36 @@ export function readExamples(
   const examples = readInputs(who, state, x, finite);
   const { rows, columns, targets } = examples;
   const given = readPorts(`${who}: y`, outputs, outputForm, y);
-  const weights = weightsPerOutput(state, sampleWeight);
   if (!state.compiled) for (const value of given) readArray(`${who}: y`, value); // arguments before state
   const { losses } = state.need(who);
   if (classWeight && outputs.length > 1) throw argumentError(who, "classWeight with one output only", classWeight);
+  const factors: Column[] = [];
+  const names = outputs.map(({ name }) => name);
   given.forEach((value, output) => {
     const { name, value: port } = outputs[output]!;
     const label = `${who}: y${outputs.length > 1 ? `.${name}` : ""}`;
     const { definition } = losses[output]!;
     const elementwise = definition.targets === "element";
-    const target = readTargets(label, value, rows, port.shape, elementwise, definition.range);
-    let weight = weights[output] === undefined ? undefined : readWeights(`${who}: sampleWeight`, weights[output], rows);
+    const read = readTargets(label, value, rows, port.shape, elementwise, definition.range);
+    // by output, or one array for all
+    const own = outputForm === "record" && isRecordOf(names, sampleWeight) ? sampleWeight[name] : sampleWeight;
+    let weight = own === undefined ? undefined : readWeights(`${who}: sampleWeight`, own, rows);
     if (classWeight) {
       const classes = Math.max(elementwise ? 2 : 1, port.shape.at(-1) ?? 1);
-      weight = weighClasses(`${who}: classWeight`, classWeight, target, rows, weight, classes);
+      weight = weighClasses(`${who}: classWeight`, classWeight, read.data, rows, weight, classes);
     }
     const slot = targetSlot(inputs.length, output);
-    columns.push({ slot, data: target.data, size: sizeOf(target.shape), shape: shapeOf(value) });
-    if (weight) columns.push({ slot: slot + 1, data: weight, size: 1 });
-    target.weighted = weight !== undefined;
-    targets.push(target);
+    columns.push({ slot, data: read.data, size: sizeOf(read.targets.shape), shape: read.shape });
+    if (weight) factors.push({ slot: slot + 1, data: weight, size: 1, shape: [rows] });
+    targets.push({ ...read.targets, weighted: weight !== undefined });
   });
+  columns.push(...factors);
   return examples;
 }
 
-const shapeOf = (given: unknown) => (isNDArray(given) ? given.shape.slice() : undefined);
-
 /** The numbers of what was given, where its shape is that of the column. */
 const numbersOf = ({ shape }: Column, given: unknown): unknown =>
-  isNDArray(given) ? shape && Array.isArray(given.shape) && sameShape(given.shape, shape) && given.data : given;
+  isNDArray(given) ? Array.isArray(given.shape) && sameShape(given.shape, shape) && given.data : given;
 
 /**
  * Puts new arrays in the place of those that `examples` was read from, where they are of the same kinds and sizes and
@@ -138,15 +135,15 @@ export function refill(
   y: unknown,
 ): boolean {
   if (inputForm === "record" || outputForm === "record") return false; // where an array alone is an error
-  const input = columns[0];
-  const target = columns[1];
-  const old = targets[0];
-  if (columns.length !== 2 || !input || !target || !old?.complete) return false;
+  const input = columns[0]!;
+  const target = columns[1]!;
+  const old = targets[0]!;
+  if (columns.length !== 2 || !old.complete) return false;
   const inputs = numbersOf(input, x);
   const labels = numbersOf(target, y);
-  if (!sameKind(input.data, inputs) || !sameKind(old.data, labels) || !allWithin(labels, old)) return false;
+  if (!sameKind(input.data, inputs) || !sameKind(target.data, labels) || !allWithin(labels, old)) return false;
   input.data = inputs;
-  target.data = old.data = labels;
+  target.data = labels;
   return true;
 }
 
@@ -155,118 +152,104 @@ const sameKind = <T extends CoreArray | Int32Array>(old: T, given: unknown): giv
 
 /** A copy that the caller's later writes do not reach; of arrays too large for that, the examples themselves. */
 export function ownExamples({ runtime }: ModelState, examples: Examples): Examples {
-  const { columns, targets } = examples;
-  if (examples.own || columns.reduce((sum, { data }) => sum + data.byteLength, 0) > runtime.heap.max / 2)
-    return examples;
-  const own = <T extends { data: CoreArray | Int32Array }>(item: T): T => ({ ...item, data: item.data.slice() });
-  return { ...examples, own: true, columns: columns.map(own), targets: targets.map(own) };
+  const { columns, rows } = examples;
+  if (examples.own || bytesOf(columns, rows) > runtime.heap.max / 2) return examples;
+  return { ...examples, own: true, columns: columns.map((c) => ({ ...c, data: c.data.slice() })) };
 }
 
-/** The first `rows` examples, and the others. */
-export function splitExamples(examples: Examples, rows: number): [Examples, Examples] {
-  const part = (from: number, to: number): Examples => ({
-    ...examples,
-    rows: to - from,
-    columns: examples.columns.map((c) => ({ ...c, data: c.data.subarray(from * c.size, to * c.size) })),
-    targets: examples.targets.map((l) => {
-      const size = sizeOf(l.shape);
-      return { ...l, data: l.data.subarray(from * size, to * size) };
-    }),
-  });
-  return [part(0, rows), part(rows, examples.rows)];
-}
-
-/** A record of weights by output, or one array for all. */
-function weightsPerOutput(state: ModelState, given: unknown): unknown[] {
-  const { outputs, outputForm } = state.structure;
-  const names = outputs.map((o) => o.name);
-  return names.map((name) => (outputForm === "record" && isRecordOf(names, given) ? given[name] : given));
-}
-
-const aligned = (bytes: number) => (bytes + 63) & ~63;
+/** Examples [from, to). */
+export const someExamples = (examples: Examples, from: number, to: number): Examples => ({
+  ...examples,
+  rows: to - from,
+  columns: examples.columns.map((c) => ({ ...c, data: c.data.subarray(from * c.size, to * c.size) })),
+});
 
 /**
- * Copies rows [first, first + count), of the order at `order` where there is one, into the lane's staging place and
- * points its sources there.
+ * Labels that count for output `output` among `count` rows, of `indices` where there are any, from `first` on. Neither −1 as
+ * a class number nor NaN is ≥ low: so much is not labelled.
  */
-export function stage(lane: Lane, { columns }: Examples, first: number, count: number, order = 0): void {
+export function countLabels(
+  { columns, inputs, targets }: Examples,
+  output: number,
+  first: number,
+  count: number,
+  indices?: Uint32Array,
+): number {
+  const { low, complete, elementwise } = targets[output]!;
+  const { data, size } = columns[inputs.length + output]!;
+  if (complete) return elementwise ? count * size : count;
+  let labelled = 0;
+  for (let r = first; r < first + count; r++) {
+    const row = indices ? indices[r]! : r;
+    let present = 0;
+    for (let j = row * size; j < (row + 1) * size; j++) present += +(data[j]! >= low);
+    labelled += elementwise ? present : +(present === size);
+  }
+  return labelled;
+}
+
+/** Bytes that `count` rows take in memory. */
+function bytesOf(columns: readonly Column[], count: number): number {
   let bytes = 0;
-  for (const { data, size } of columns) bytes += aligned(count * size * data.BYTES_PER_ELEMENT);
-  let at = lane.stage(bytes);
+  for (const { data, size } of columns) bytes += roundUp(count * size * data.BYTES_PER_ELEMENT);
+  return bytes;
+}
+
+/**
+ * Copies rows [first, first + count), of the order at `order` where there is one, to `at`, by default the lane's staging
+ * place, and points the lane's sources there.
+ */
+export function stage(
+  lane: Lane,
+  { columns }: Examples,
+  first: number,
+  count: number,
+  order = 0,
+  at = lane.stage(bytesOf(columns, count)),
+): void {
   const { u32 } = lane.runtime.heap;
   for (const { slot, data, size } of columns) {
     const rowBytes = size * data.BYTES_PER_ELEMENT;
     lane.set(State.sources + slot, at);
     if (order)
-      for (let r = 0; r < count; r++) {
-        const from = u32[(order >>> 2) + first + r]! * size;
-        put(lane, data.subarray(from, from + size), at + r * rowBytes);
-      }
-    else put(lane, count * size === data.length ? data : data.subarray(first * size, (first + count) * size), at);
-    at += aligned(count * rowBytes);
+      for (let r = 0; r < count; r++) put(lane, data, u32[(order >>> 2) + first + r]! * size, size, at + r * rowBytes);
+    else put(lane, data, first * size, count * size, at);
+    at += roundUp(count * rowBytes);
   }
   point(lane, 0, 0, count);
 }
 
 /** Points the lane at `count` rows, of the order at `indices` (0: as they lie) from `first` on. */
-function point(lane: Lane, indices: number, first: number, count: number): void {
+export function point(lane: Lane, indices: number, first: number, count: number): void {
   lane.set(State.indices, indices);
   lane.set(State.firstRow, first);
   lane.set(State.rowCount, count);
 }
 
-function put({ runtime: { heap } }: Lane, data: CoreArray | Int32Array, at: number): void {
+/** Copies `count` elements from `from` on to `at`. */
+function put({ runtime: { heap } }: Lane, data: Column["data"], from: number, count: number, at: number): void {
   const view = data instanceof Uint8Array ? heap.u8 : data instanceof Float32Array ? heap.f32 : heap.i32;
-  view.set(data, at / data.BYTES_PER_ELEMENT);
+  view.set(count === data.length ? data : data.subarray(from, from + count), at / data.BYTES_PER_ELEMENT);
 }
 
-/** Examples of a `fit`: one batch as it came, or the whole set, read in an order that changes from epoch to epoch. */
-export class TrainingSet {
+/** Where a set of examples lies that is trained on. */
+export interface Residence {
+  /** The region that holds it. */
+  region: number;
   /** Address of the row numbers, where they are shuffled. */
-  order = 0;
-  #resident = false;
-  readonly #regions: number[] = [];
+  order: number;
+  /** Whether the examples are there too; else they come batch by batch. */
+  whole: boolean;
+}
 
-  constructor(
-    readonly lane: Lane,
-    readonly examples: Examples,
-  ) {}
-
-  /** Takes the examples into memory where they fit in half of what it may be; else they come batch by batch. */
-  reside(shuffled: boolean): void {
-    const { lane, examples } = this;
-    const { heap } = lane.runtime;
-    const take = (bytes: number) => {
-      const at = heap.allocate(bytes, `${lane.name}: dataset`);
-      this.#regions.push(at);
-      return at;
-    };
-    if (shuffled) this.order = take(examples.rows * 4);
-    const bytes = examples.columns.reduce((sum, { data }) => sum + aligned(data.byteLength), 0);
-    this.#resident = bytes <= heap.max / 2 - heap.used;
-    if (!this.#resident) return;
-    for (const { slot, data } of examples.columns) {
-      const at = take(data.byteLength);
-      put(lane, data, at);
-      lane.set(State.sources + slot, at);
-    }
-  }
-
-  /** Points the lane at `count` rows of the order, from `first` on. */
-  load(first: number, count: number): void {
-    if (this.#resident) point(this.lane, this.order, first, count);
-    else stage(this.lane, this.examples, first, count, this.order);
-  }
-
-  /** Labels that count for output `output` among `count` rows of the order from `first` on. */
-  labels(output: number, first: number, count: number): number {
-    const { order, examples } = this;
-    const from = (order >>> 2) + first;
-    const rows = order ? this.lane.runtime.heap.u32.subarray(from, from + count) : undefined;
-    return countLabels(examples.targets[output]!, rows, first, count);
-  }
-
-  free(): void {
-    for (const at of this.#regions) this.lane.runtime.heap.free(at);
-  }
+/** Takes the examples into memory where they fit in half of what it may be, and has room for an order that changes. */
+export function reside(lane: Lane, examples: Examples, shuffled: boolean): Residence {
+  const { rows, columns } = examples;
+  const { heap } = lane.runtime;
+  const orderBytes = shuffled ? roundUp(rows * 4) : 0;
+  const bytes = bytesOf(columns, rows);
+  const whole = bytes <= heap.max / 2 - heap.used - orderBytes;
+  const region = heap.allocate(orderBytes + (whole ? bytes : 0), `${lane.name}: dataset`);
+  if (whole) stage(lane, examples, 0, rows, 0, region + orderBytes);
+  return { region, order: shuffled ? region : 0, whole };
 }

@@ -15,7 +15,7 @@ import type { ModelState } from "./state";
 import { outcome, pace, programFor } from "./step";
 
 /** Rows that the last chunk of a prediction is rounded up to, so that few programs serve all lengths. */
-const ROUNDED = [1, 4, 16, 64, 256];
+const ROUNDED = [1, 4, 16, 64];
 
 export const signalField = optional({
   expected: "an AbortSignal",
@@ -34,34 +34,23 @@ export const readBatch = (
 export async function evaluate(state: ModelState, data: unknown, options: unknown): Promise<Logs> {
   const source = readFitData("evaluate", data);
   const { batchSize, signal } = readOptions("evaluate", options, { batchSize: or(count(), 256), signal: signalField });
-  if (!isBatchSource(source)) return evaluateExamples(state, readBatch("evaluate", state, source), batchSize, signal);
-  const { sums, check, add } = evaluation(state, batchSize, signal);
+  if (!isBatchSource(source)) {
+    const examples = readBatch("evaluate", state, source);
+    return evaluation(state, batchSize, signal)(examples);
+  }
+  const add = evaluation(state, batchSize, signal);
+  let logs: Logs | undefined;
   try {
-    for await (const batch of source.batches(0)) {
-      check();
-      await add(readBatch("evaluate", state, batch));
-    }
+    for await (const batch of source.batches(0)) logs = await add(readBatch("evaluate", state, batch));
   } finally {
     await source.close?.();
   }
-  if (!sums.rows) throw wrong("data", "evaluate", "at least one batch", "none");
-  return sums.logs();
+  if (!logs) throw wrong("data", "evaluate", "at least one batch", "none");
+  return logs;
 }
 
-/** Means over read examples. */
-export async function evaluateExamples(
-  state: ModelState,
-  examples: Examples,
-  batchSize: number,
-  signal?: AbortSignal,
-): Promise<Logs> {
-  const { sums, add } = evaluation(state, batchSize, signal);
-  await add(examples);
-  return sums.logs();
-}
-
-/** What an evaluation sums up; `check` throws where it cannot go on. */
-function evaluation(state: ModelState, batchSize: number, signal: AbortSignal | undefined) {
+/** A function that evaluates the model on more and more read examples and returns the means over all of them. */
+export function evaluation(state: ModelState, batchSize: number, signal: AbortSignal | undefined) {
   const compiled = state.need("evaluate");
   signal?.throwIfAborted();
   const sums = new Accumulator(state);
@@ -71,19 +60,19 @@ function evaluation(state: ModelState, batchSize: number, signal: AbortSignal | 
       throw new DownhillError("state", "evaluate: the model was compiled anew meanwhile");
     signal?.throwIfAborted();
   };
-  const add = async (examples: Examples) => {
-    let own: Examples | undefined;
+  return async (examples: Examples): Promise<Logs> => {
     const wait = async (turn: Promise<void>) => {
-      own ??= ownExamples(state, examples);
+      examples = ownExamples(state, examples);
       await turn;
       check();
     };
+    check();
     for (let row = 0; row < examples.rows; row += batchSize) {
       while (state.evaluating) await wait(nextTurn());
       const rows = Math.min(batchSize, examples.rows - row);
       const lane = state.lane("evaluation");
       state.prepare(lane);
-      stage(lane, own ?? examples, row, rows);
+      stage(lane, examples, row, rows);
       lane.set(State.row, row);
       const { slices } = programFor(state, lane, "evaluate", examples, rows, false);
       // the lane is this batch's own until its last slice has run
@@ -101,8 +90,8 @@ function evaluation(state: ModelState, batchSize: number, signal: AbortSignal | 
       const turn = pause();
       if (turn) await wait(turn);
     }
+    return sums.logs();
   };
-  return { sums, check, add };
 }
 
 /** The outputs for all examples; see Model.predict. One array an output, in their order. */

@@ -1,9 +1,8 @@
 // The training loop.
 
 import { State, Status } from "../../assembly/isa";
-import { anyLabel } from "../data/arrays";
-import { isBatchSource, readFitData } from "../data/sources";
-import { argumentError, type DownhillError, wrong } from "../errors";
+import { type BatchSource, isBatchSource, readFitData } from "../data/sources";
+import { argumentError, wrong } from "../errors";
 import {
   boolean,
   count,
@@ -19,7 +18,7 @@ import {
   readOptions,
 } from "../options";
 import type { Built } from "../registry";
-import { type Examples, ownExamples, splitExamples, TrainingSet } from "./batch";
+import { countLabels, type Examples, ownExamples, point, type Residence, reside, someExamples, stage } from "./batch";
 import {
   type Callback,
   callbackField,
@@ -29,7 +28,7 @@ import {
   makeCallbacks,
   resumeCallbacks,
 } from "./callbacks";
-import { evaluateExamples, readBatch, signalField } from "./evaluate";
+import { evaluation, readBatch, signalField } from "./evaluate";
 import { Accumulator, batchLogs, type Logs, logNames, validationName } from "./logs";
 import type { Model } from "./model";
 import { BARE } from "./program";
@@ -71,7 +70,7 @@ export interface FitOptions {
 
 /** Rows of examples whose gradients are had at once. */
 interface Part {
-  set: TrainingSet;
+  examples: Examples;
   first: number;
   rows: number;
 }
@@ -96,22 +95,20 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     initialEpoch: or(natural(), 0),
   });
   const { epochs, initialEpoch, signal, stepsPerEpoch, classWeight, validationSplit } = read;
-  const stream = isBatchSource(source) ? source : undefined;
   const full = read.batchSize === "full";
+  let stream: BatchSource | undefined;
   let examples: Examples | undefined;
   let validation: Examples | undefined;
   if (isBatchSource(source)) {
     if (validationSplit > 0) throw argumentError("fit", "validationSplit with arrays only", validationSplit);
     if (full) throw argumentError("fit", 'batchSize: "full" with arrays only', "full");
+    stream = source;
   } else {
-    examples = readBatch("fit", state, source, classWeight);
-    const held = Math.min(examples.rows - 1, Math.floor(examples.rows * validationSplit));
-    if (held > 0) {
-      validation = splitExamples(classWeight ? readBatch("fit", state, source) : examples, examples.rows - held)[1];
-      examples = splitExamples(examples, examples.rows - held)[0];
-    }
-    const none = examples.targets.findIndex((targets) => !anyLabel(targets));
-    if (none >= 0) throw unlabelled(none);
+    const all = readBatch("fit", state, source, classWeight);
+    const kept = all.rows - Math.floor(all.rows * validationSplit);
+    examples = someExamples(all, 0, kept);
+    if (kept < all.rows) validation = someExamples(classWeight ? readBatch("fit", state, source) : all, kept, all.rows);
+    needLabels(all.targets.findIndex((_, output) => !countLabels(all, output, 0, kept)));
   }
   if (read.validationData !== undefined) {
     const given = readFitData("fit: validationData", read.validationData);
@@ -126,9 +123,8 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   const sliced = full && rows > FULL_SLICE && !structure.statistics.length;
   const batchSize = sliced ? FULL_SLICE : Math.min(full ? rows : (read.batchSize as number), rows);
   const group = sliced ? Math.ceil(rows / FULL_SLICE) : read.accumulate;
-  const allSteps = Math.ceil(Math.ceil(rows / batchSize) / group);
   /** Infinity: as many as come. */
-  const steps = Math.min(allSteps, stepsPerEpoch ?? Infinity);
+  const steps = Math.min(Math.ceil(rows / (batchSize * group)), stepsPerEpoch ?? Infinity);
   const names = logNames(compiled);
   const plan: FitPlan = {
     epochs,
@@ -145,7 +141,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   if (initialEpoch > 0) resumeCallbacks(callbacks, state.callbackStates());
 
   const lane = state.lane("training");
-  const set = examples && new TrainingSet(lane, examples);
+  let held: Residence = { region: 0, order: 0, whole: false };
   const accumulator = new Accumulator(state);
   /** The same of one group of batches. */
   const sums = new Accumulator(state);
@@ -156,27 +152,27 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   };
   const watched = callbacks.some((c) => c.onBatchBegin || c.onBatchEnd);
   const history: History = { epochs: [] };
+  /** Batches of the update that comes next. */
+  let parts: Part[];
+  let step: number;
+  /** Whether the loss was not finite in this epoch and a callback ends training for that. */
+  let diverged = false;
   state.fitting = true;
   state.stopTraining = false;
   try {
-    set?.reside(read.shuffle);
+    if (examples) held = reside(lane, examples, read.shuffle);
     state.callbackStates = () => callbackStates(callbacks);
     await each("onTrainBegin", {}, model);
     state.lastWeights = undefined;
     for (let epoch = initialEpoch; epoch < epochs && !state.stopTraining; epoch++) {
       await each("onEpochBegin", epoch, {}, model);
       accumulator.reset();
-      const ended = await (set ? overArrays(epoch, set) : overStream(epoch));
+      await train(epoch);
       const logs = accumulator.logs();
-      const none = accumulator.unlabelled();
-      if (steps === Infinity && !state.stopTraining && ended && none >= 0) throw unlabelled(none);
-      if (!ended) {
-        // the loss was not finite and a callback ends training for that: the figures say so
-        logs.loss = logs.dataLoss = Number.NaN;
-        state.stopTraining = true;
-      }
+      if (steps === Infinity && !state.stopTraining) needLabels(accumulator.unlabelled());
+      if (diverged) logs.loss = logs.dataLoss = Number.NaN;
       if (validation) {
-        const found = await evaluateExamples(state, validation, 256, signal);
+        const found = await evaluation(state, 256, signal)(validation);
         for (const [name, value] of Object.entries(found)) logs[validationName(name)] = value;
       }
       state.epoch = epoch + 1;
@@ -193,14 +189,15 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       state.callbackStates = () => known;
     }
     for (const callback of callbacks) callback.close?.();
-    set?.free();
+    runtime.heap.free(held.region);
     state.fitting = false;
     await stream?.close?.();
   }
 
-  function unlabelled(output: number): DownhillError {
-    const { name } = state.structure.outputs[output]!;
-    return wrong("data", "fit: y", `at least one label for ${name}`, "none");
+  /** Throws where there is an output without one label. */
+  function needLabels(unlabelled: number): void {
+    const output = state.structure.outputs[unlabelled];
+    if (output) throw wrong("data", "fit: y", `at least one label for ${output.name}`, "none");
   }
 
   /** Awaits the callbacks one after another; any of them may have disposed of the model. */
@@ -211,43 +208,34 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     }
   }
 
-  /** An epoch over arrays; false where the loss was not finite and that ends training. */
-  async function overArrays(epoch: number, set: TrainingSet): Promise<boolean> {
-    if (set.order) {
-      lane.set(State.epoch, epoch);
-      state.prepare(lane);
-      runtime.run(state.program(lane, { ...BARE, kind: "shuffle", rows, order: set.order }).all);
-    }
-    let row = 0;
-    for (let step = 0; step < steps; step++) {
-      const parts: Part[] = [];
-      for (; parts.length < group && row < rows; row += batchSize)
-        parts.push({ set, first: row, rows: Math.min(batchSize, rows - row) });
-      if (!(await update(epoch, step, parts))) return false;
-      if (state.stopTraining) break;
-    }
-    return true;
-  }
-
-  /** An epoch over batches as they come. */
-  async function overStream(epoch: number): Promise<boolean> {
-    let parts: Part[] = [];
-    let step = 0;
-    for await (const batch of stream!.batches(epoch)) {
-      check();
-      const examples = readBatch("fit", state, batch, classWeight);
-      // who gives batches of a group may fill one buffer again and again
-      const set = new TrainingSet(lane, group > 1 ? ownExamples(state, examples) : examples);
-      parts.push({ set, first: 0, rows: examples.rows });
-      if (parts.length === group) {
-        if (!(await update(epoch, step++, parts))) return false;
-        parts = [];
+  /** An epoch over arrays or over batches as they come. */
+  async function train(epoch: number): Promise<void> {
+    step = 0;
+    parts = [];
+    diverged = false;
+    const { order } = held;
+    if (examples) {
+      if (order) {
+        lane.set(State.epoch, epoch);
+        state.prepare(lane);
+        runtime.run(state.program(lane, { ...BARE, kind: "shuffle", rows, order }).all);
       }
-      if (state.stopTraining || step >= steps) return true;
-    }
-    if (parts.length && !(await update(epoch, step++, parts))) return false;
-    if (!step) throw wrong("data", `fit: epoch ${epoch}`, "at least one batch", "none");
-    return true;
+      for (let first = 0; first < rows; first += batchSize) {
+        parts.push({ examples, first, rows: Math.min(batchSize, rows - first) });
+        if (parts.length === group) await update(epoch);
+        if (state.stopTraining || step >= steps) return;
+      }
+    } else
+      for await (const batch of stream!.batches(epoch)) {
+        check();
+        const examples = readBatch("fit", state, batch, classWeight);
+        // who gives batches of a group may fill one buffer again and again
+        parts.push({ examples: group > 1 ? ownExamples(state, examples) : examples, first: 0, rows: examples.rows });
+        if (parts.length === group) await update(epoch);
+        if (state.stopTraining || step >= steps) return;
+      }
+    if (parts.length) await update(epoch);
+    else if (!step) throw wrong("data", `fit: epoch ${epoch}`, "at least one batch", "none");
   }
 
   /** Counts an update in the moment in which it is done: who reads the model then finds weights and counter of one step. */
@@ -255,10 +243,11 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     if (status === Status.done) state.step++;
   }
 
-  /** An update on the gradients of all parts; false where the loss was not finite and that ends training. */
-  async function update(epoch: number, step: number, parts: Part[]): Promise<boolean> {
+  /** An update on the gradients of all parts. */
+  async function update(epoch: number): Promise<void> {
     if (watched) await each("onBatchBegin", step, {}, model);
     beginUpdate(state, lane);
+    const { order, whole } = held;
     const many = parts.length > 1;
     const all = parts.reduce((sum, { rows }) => sum + rows, 0);
     if (many) {
@@ -268,15 +257,19 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       const copy = state.statistics + structure.statisticFloats * 4;
       runtime.heap.u8.copyWithin(copy, state.statistics, copy);
       lane.set(State.statistics, copy);
+      const indices = order ? runtime.heap.u32.subarray(order >>> 2) : undefined;
       compiled.losses.forEach((_, output) => {
-        const labels = parts.reduce((sum, { set, first, rows }) => sum + set.labels(output, first, rows), 0);
+        const labels = parts.reduce(
+          (sum, { examples, first, rows }) => sum + countLabels(examples, output, first, rows, indices),
+          0,
+        );
         lane.setReal(State.denominators + output, labels);
       });
     }
     let row = 0;
-    for (const { set, first, rows } of parts) {
-      const { examples } = set;
-      set.load(first, rows);
+    for (const { examples, first, rows } of parts) {
+      if (whole) point(lane, order, first, rows);
+      else stage(lane, examples, first, rows, order);
       lane.set(State.row, row);
       row += rows;
       const program = programFor(state, lane, "train", examples, rows, true, many ? all : 0);
@@ -296,17 +289,19 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       }
       const who = `fit: epoch ${epoch}, batch ${step}`;
       if (!outcome(lane, status, who, examples)) {
-        if (callbacks.some((c) => c.endsOnNaN)) return false;
-        throw numericError(who, lane);
+        if (!callbacks.some((c) => c.endsOnNaN)) throw numericError(who, lane);
+        diverged = state.stopTraining = true;
+        return;
       }
       accumulator.add(lane, rows);
       if (group > 1) sums.add(lane, rows);
     }
     if (watched) await each("onBatchEnd", step, group > 1 ? sums.logs() : batchLogs(lane, state), model);
     if (group > 1) sums.reset();
+    parts = [];
+    step++;
     const turn = pause();
     if (turn) await turn;
     check();
-    return true;
   }
 }

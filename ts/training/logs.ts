@@ -6,9 +6,10 @@ import type { Compiled, ModelState } from "./state";
 /** Named figures: `loss`, `dataLoss`, `penalty`, metrics, and after an epoch the same of the validation data (`valLoss`, …). */
 export type Logs = { loss: number; dataLoss: number; penalty: number } & Record<string, number>;
 
-/** `figure(i)`: of the i-th loss, then of the metrics. */
+/** `figure(i)`: of the report's i-th entry, losses first, then activity penalties, then metrics. */
 function logsOf(
   { losses, metrics }: Compiled,
+  activities: number,
   loss: number,
   dataLoss: number,
   penalty: number,
@@ -16,66 +17,65 @@ function logsOf(
 ): Logs {
   const logs: Logs = { loss, dataLoss, penalty };
   if (losses.length > 1) for (let i = 0; i < losses.length; i++) logs[`${losses[i]!.name}Loss`] = figure(i);
-  for (let i = 0; i < metrics.length; i++) logs[metrics[i]!.name] = figure(losses.length + i);
+  for (let i = 0; i < metrics.length; i++) logs[metrics[i]!.name] = figure(losses.length + activities + i);
   return logs;
 }
 
-/** Where the i-th loss's or metric's entry lies in the report: activity penalties are between them. */
-const entryOf = (losses: number, activities: number, i: number): number =>
-  REPORT_HEAD + 4 * (i < losses ? i : i + activities);
+/** Where the i-th entry lies in the report. */
+const entryOf = (i: number): number => REPORT_HEAD + 4 * i;
 
 /** Sums reports of batches into means over all their examples. Nothing is allocated by batch. */
 export class Accumulator {
-  readonly compiled: Compiled;
+  readonly #compiled: Compiled;
   readonly #activities: number;
-  /** Σ value and Σ count, for each loss and metric. */
+  /** Of the reports, float by float: of an entry Σ value is the second and Σ count the third. */
   readonly #sums: Float64Array;
   /** Of the weights' penalties, times rows; and of the activities' penalties. */
   #penalties = 0;
   #activity = 0;
-  rows = 0;
+  #rows = 0;
 
   constructor({ compiled, activities }: ModelState) {
-    this.compiled = compiled!;
+    this.#compiled = compiled!;
     this.#activities = activities;
-    this.#sums = new Float64Array(2 * (compiled!.losses.length + compiled!.metrics.length));
+    this.#sums = new Float64Array(entryOf(compiled!.losses.length + activities + compiled!.metrics.length));
   }
 
   /** Takes in what the lane reports of `rows` examples. */
   add(lane: Lane, rows: number): void {
     const sums = this.#sums;
-    const losses = this.compiled.losses.length;
-    for (let i = 0; i < sums.length; i += 2) {
-      const entry = entryOf(losses, this.#activities, i / 2);
-      sums[i]! += lane.reported(entry + 1);
-      sums[i + 1]! += lane.reported(entry + 2);
-    }
+    const { f32 } = lane.runtime.heap;
+    const report = lane.report >>> 2;
+    for (let i = 0; i < sums.length; i++) sums[i]! += f32[report + i]!;
     this.#penalties += lane.reported(3) * rows;
-    for (let i = 0; i < this.#activities; i++) this.#activity += lane.reported(entryOf(losses, 0, losses + i) + 1);
-    this.rows += rows;
+    const { losses } = this.#compiled;
+    for (let i = 0; i < this.#activities; i++) this.#activity += lane.reported(entryOf(losses.length + i) + 1);
+    this.#rows += rows;
   }
 
   /** The means so far. */
   logs(): Logs {
-    const mean = (i: number) => (this.#sums[2 * i + 1]! > 0 ? this.#sums[2 * i]! / this.#sums[2 * i + 1]! : 0);
-    const dataLoss = this.compiled.losses.reduce((sum, { weight }, i) => sum + weight * mean(i), 0);
-    const penalty = this.rows > 0 ? (this.#penalties + this.#activity) / this.rows : 0;
-    return logsOf(this.compiled, dataLoss + penalty, dataLoss, penalty, mean);
+    const sum = (i: number, word: number) => this.#sums[entryOf(i) + word]!;
+    const mean = (i: number) => (sum(i, 2) > 0 ? sum(i, 1) / sum(i, 2) : 0);
+    const { losses } = this.#compiled;
+    const dataLoss = losses.reduce((total, { weight }, i) => total + weight * mean(i), 0);
+    const penalty = this.#rows > 0 ? (this.#penalties + this.#activity) / this.#rows : 0;
+    return logsOf(this.#compiled, this.#activities, dataLoss + penalty, dataLoss, penalty, mean);
   }
 
   /** The first output without one label so far, or −1. */
   unlabelled(): number {
-    return this.compiled.losses.findIndex((_, i) => !(this.#sums[2 * i + 1]! > 0));
+    return this.#compiled.losses.findIndex((_, i) => !(this.#sums[entryOf(i) + 2]! > 0));
   }
 
   reset(): void {
     this.#sums.fill(0);
-    this.#penalties = this.#activity = this.rows = 0;
+    this.#penalties = this.#activity = this.#rows = 0;
   }
 }
 
 /** The names of the figures that a compiled model reports. */
-export const logNames = (compiled: Compiled): string[] => Object.keys(logsOf(compiled, 0, 0, 0, () => 0));
+export const logNames = (compiled: Compiled): string[] => Object.keys(logsOf(compiled, 0, 0, 0, 0, () => 0));
 
 export const capital = (name: string): string => name[0]!.toUpperCase() + name.slice(1);
 
@@ -84,6 +84,4 @@ export const validationName = (name: string): string => `val${capital(name)}`;
 
 /** The last batch's figures. */
 export const batchLogs = (lane: Lane, { compiled, activities }: ModelState): Logs =>
-  logsOf(compiled!, lane.reported(0), lane.reported(1), lane.reported(2), (i) =>
-    lane.reported(entryOf(compiled!.losses.length, activities, i)),
-  );
+  logsOf(compiled!, activities, lane.reported(0), lane.reported(1), lane.reported(2), (i) => lane.reported(entryOf(i)));
