@@ -258,7 +258,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   /** An update on the gradients of all parts; false where the loss was not finite and that ends training. */
   async function update(epoch: number, step: number, parts: Part[]): Promise<boolean> {
     if (watched) await each("onBatchBegin", step, {}, model);
-    beginUpdate(state, lane);
+    beginUpdate(state);
     const many = parts.length > 1;
     const all = parts.reduce((sum, { rows }) => sum + rows, 0);
     if (many) {

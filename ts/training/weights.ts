@@ -13,43 +13,31 @@ interface Blocks {
 }
 
 /** Where an entry lies in memory. */
-const addressIn = (blocks: Blocks, entry: Entry): number =>
-  (entry.spec.statistic ? blocks.statistics : blocks.parameters) + entry.offset * 4;
+const addressIn = ({ parameters, statistics }: Blocks, { spec, offset }: Entry): number =>
+  (spec.statistic ? statistics : parameters) + offset * 4;
 
-/** Copies of entries' numbers at `address`. */
-export const readEntries = (
-  { runtime }: ModelState,
-  entries: readonly Entry[],
-  address: (entry: Entry) => number,
+/** Copies of the numbers of all parameters and statistics, or of `entries`: of those in force or of those in `from`. */
+export const copyWeights = (
+  state: ModelState,
+  from: Blocks = state,
+  entries: readonly Entry[] = state.structure.entries,
 ): Weights =>
   Object.fromEntries(
     entries.map((entry) => [
       entry.key,
-      { data: runtime.heap.readFloats(address(entry), entry.size), shape: [...entry.shape] },
+      { data: state.runtime.heap.readFloats(addressIn(from, entry), entry.size), shape: [...entry.shape] },
     ]),
   );
 
-/** Puts the numbers that `weights` has for entries at `address`. */
-export function writeEntries(
-  { runtime }: ModelState,
-  entries: readonly Entry[],
-  weights: Readonly<Record<string, { data: ArrayLike<number> }>>,
-  address: (entry: Entry) => number,
-): void {
-  for (const entry of entries)
-    if (weights[entry.key]) runtime.heap.f32.set(weights[entry.key]!.data, address(entry) >>> 2);
-}
-
-/** Copies of all parameters and statistics, of those in force or of those in `from`. */
-export const copyWeights = (state: ModelState, from: Blocks = state): Weights =>
-  readEntries(state, state.structure.entries, (entry) => addressIn(from, entry));
-
-/** Puts numbers for all of them in force, or into `to`. */
-export const putWeights = (
+/** Puts the numbers that `weights` has in force, or into `to`. */
+export function putWeights(
   state: ModelState,
-  weights: Record<string, { data: ArrayLike<number> }>,
+  weights: Readonly<Record<string, { data: ArrayLike<number> }>>,
   to: Blocks = state,
-): void => writeEntries(state, state.structure.entries, weights, (entry) => addressIn(to, entry));
+): void {
+  for (const entry of state.structure.entries)
+    if (weights[entry.key]) state.runtime.heap.f32.set(weights[entry.key]!.data, addressIn(to, entry) >>> 2);
+}
 
 /** A copy of the parameters and statistics in linear memory, as blocks of their layout: taking it is one pass. */
 export class Snapshot implements Blocks {
