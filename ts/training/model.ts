@@ -6,7 +6,7 @@ import type { Arrays, Batch } from "../data/sources";
 import { argumentError, wrong } from "../errors";
 import { type Shape, sizeOf } from "../graph/graph";
 import type { Layer } from "../layers/layer";
-import { isLayer, layerDefinition, Symbolic } from "../layers/layer";
+import { isLayer, Symbolic } from "../layers/layer";
 import type { NDArray } from "../ndarray";
 import { boolean, check, isRecord, name as nameField, nonNegative, optional, or, readOptions } from "../options";
 import type { Built } from "../registry";
@@ -376,7 +376,7 @@ export function sequential(layers: readonly Layer[] = [], options?: ModelOptions
     if (!outputs && !inputShape)
       throw argumentError(name ?? type, "inputShape on the first layer of sequential", undefined);
     const value = outputs ?? new Symbolic([...inputShape!], undefined, "");
-    outputs = layer(layerDefinition(layer).arity === Infinity ? [value] : value);
+    outputs = layer([value]);
     inputs ??= value;
     named.set(name, layer);
   };

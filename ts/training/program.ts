@@ -13,7 +13,13 @@ import { add } from "../ops/elementwise";
 import { gather } from "../ops/gather";
 import { initialize } from "../ops/initialize";
 import { meanLoss, meanLossBackward } from "../ops/losses";
-import { activityPenalty, activityPenaltyBackward, objective, penaltyGradient } from "../ops/penalties";
+import {
+  type ActivityAttributes,
+  activityPenalty,
+  activityPenaltyBackward,
+  objective,
+  penaltyGradient,
+} from "../ops/penalties";
 import { shuffle } from "../ops/shuffle";
 import { accumulate, clip, copy, fill, guard, optimizerStep } from "../ops/update";
 import { penaltyOf } from "../regularizers/regularizers";
@@ -145,9 +151,8 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   const compiled = state.compiled!;
   const graph = new Graph();
   let results: (Tensor | undefined)[] = [];
-  const leaves = new Map<Entry, Tensor>();
   const inputs: Tensor[] = [];
-  const activities: { h: Tensor; l1: number; l2: number }[] = [];
+  const activities: { h: Tensor; attributes: ActivityAttributes }[] = [];
   const updates: (() => void)[] = [];
   /** The objective's gradient with respect to tensors of the forward pass, built in the backward span. */
   const seeds: (() => readonly [Tensor, Tensor])[] = [];
@@ -159,12 +164,13 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   const block = () => leaf([floats], "parameters", 0, Base.parameters);
   const segments = () => leaf([parameters.length, 8], "segments", compiled.segments);
   const gradients = () => leaf([floats], "gradients", compiled.gradients);
-  const parameter = (entry: Entry): Tensor => {
-    const { key, shape, offset, spec } = entry;
-    const known = leaves.get(entry) ?? leaf(shape, key, offset * 4, spec.statistic ? Base.statistics : Base.parameters);
-    leaves.set(entry, known);
-    return known;
-  };
+  const leaves = new Map(
+    structure.entries.map((entry) => {
+      const { shape, key, offset, spec } = entry;
+      return [entry, leaf(shape, key, offset * 4, spec.statistic ? Base.statistics : Base.parameters)];
+    }),
+  );
+  const parameter = (entry: Entry) => leaves.get(entry)!;
   /** Has `build` done later, for the layer that is being built now. */
   const later = <F extends () => unknown>(list: F[], build: F, layer = graph.layer) =>
     list.push((() => {
@@ -221,7 +227,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
       const regularizer = config["activityRegularizer"];
       if (regularizer) {
         const { l1, l2, shrink } = penaltyOf(regularizer as never);
-        activities.push({ h: y, l1: l1 + shrink, l2 });
+        activities.push({ h: y, attributes: { l1: l1 + shrink, l2, rows: spec.accumulate || undefined } });
       }
     });
     results = structure.outputs.map(({ value }) => values.get(value)!);
@@ -258,8 +264,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
       );
       meanLoss([value, weight, entryAt("metric", losses.length + activityCount + i)], { output: -1 });
     });
-    activities.forEach(({ h, l1, l2 }, i) => {
-      const attributes = { l1, l2, rows: spec.accumulate || undefined };
+    activities.forEach(({ h, attributes }, i) => {
       activityPenalty([h, entryAt("activity", losses.length + i)], attributes);
       later(seeds, () => [h, activityPenaltyBackward([h], attributes)], h.node!.layer);
     });
@@ -269,7 +274,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
         leaf([4], "objective", lane.report),
         entryAt("losses", 0, losses.length),
         activityCount ? entryAt("activities", losses.length, activityCount) : null,
-        ...(penalised ? [block(), segments()] : [null, null]),
+        ...(penalised ? [block(), segments()] : []),
       ],
       { lossCount: losses.length, activityCount },
     );
