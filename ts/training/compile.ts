@@ -1,7 +1,6 @@
 // compile: reads the optimizer, the losses and the metrics, and lays out the memory that training needs.
 
 import { Segment } from "../../assembly/isa";
-import { argumentError } from "../errors";
 import { lossDefinition } from "../losses/losses";
 import { accuracy, metricDefinition } from "../metrics/metrics";
 import { optimizerPlan } from "../optimizers/optimizers";
@@ -23,7 +22,7 @@ import { penaltyOf } from "../regularizers/regularizers";
 import { rateAt } from "../schedules/schedules";
 import { capital } from "./logs";
 import type { CompileConfig, ModelState } from "./state";
-import { splitPorts } from "./structure";
+import { checkKeys, splitPorts } from "./structure";
 
 /** One for the only output, or a list or record that fits the outputs. */
 export type PerOutput<T> = T | readonly T[] | Readonly<Record<string, T>>;
@@ -86,12 +85,11 @@ export function compile(state: ModelState, config: CompileConfig): void {
   const plan = optimizerPlan(optimizer);
   const learningRate = optimizer["learningRate"] as number | Built;
   rateAt(learningRate, 0, runtime.core);
-  const keys = structure.parameters.map(({ key }) => key);
-  for (const key of (optimizer["decayFilter"] as string[] | undefined) ?? [])
-    if (!keys.includes(key)) throw argumentError("compile", `decayFilter to name parameters (${keys.join(", ")})`, key);
-  const nameOf = (output: number) => structure.outputs[output]!.name;
+  const decayed = (optimizer["decayFilter"] as string[] | undefined) ?? [];
+  checkKeys("compile", "decayFilter to name parameters", decayed, structure.parameters);
+  const { outputs } = structure;
   const losses = config.loss.map((loss, i) => ({
-    name: nameOf(i),
+    name: outputs[i]!.name,
     config: loss,
     definition: lossDefinition(loss),
     weight: config.lossWeights[i]!,
@@ -100,7 +98,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
     const twins = all.slice(0, i).filter((m) => m.output === output && m.metric.type === metric.type).length;
     const name = metric.type + (twins ? `_${twins}` : "");
     return {
-      name: structure.outputs.length > 1 ? nameOf(output) + capital(name) : name,
+      name: outputs.length > 1 ? outputs[output]!.name + capital(name) : name,
       output,
       config: metric,
       definition: metricDefinition(metric),
@@ -156,7 +154,7 @@ export function writeSegments(state: ModelState, only?: Readonly<Record<string, 
       (!decayFilter || (decayFilter as string[]).includes(entry.key)) && (!decayKernelsOnly || entry.shape.length > 1);
     u32[at + Segment.offset] = entry.offset;
     u32[at + Segment.length] = entry.size;
-    u32[at + Segment.frozen] = +(!entry.layer.trainable || (only !== undefined && !only[entry.key]));
+    u32[at + Segment.frozen] = +!(entry.layer.trainable && (!only || only[entry.key]));
     f32[at + Segment.learningRateFactor] = 1;
     f32[at + Segment.l1] = l1;
     f32[at + Segment.l2] = l2;

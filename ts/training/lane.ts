@@ -28,10 +28,10 @@ export class Lane {
   ) {
     const { heap } = runtime;
     const stateBytes = roundUp(State.words * 4);
-    const reportBytes = (REPORT_HEAD + reportEntries * 4) * 4;
-    this.state = heap.allocate(stateBytes + reportBytes, name);
+    const bytes = stateBytes + (REPORT_HEAD + reportEntries * 4) * 4;
+    this.state = heap.allocate(bytes, name);
     this.report = this.state + stateBytes;
-    heap.clear(this.state, stateBytes + reportBytes);
+    heap.clear(this.state, bytes);
   }
 
   /** Sets a word of the state block. */
@@ -84,23 +84,21 @@ export class Lane {
     if (program) this.#programs.delete(key);
     else {
       program = make();
-      this.changes++;
-      if (this.#programs.size >= PROGRAMS) this.#drop(this.#programs.keys().next().value!);
+      this.forget(PROGRAMS - 1);
     }
     this.#programs.set(key, program);
     this.reserve(program.arenaBytes);
     return program;
   }
 
-  #drop(key: string): void {
-    this.runtime.heap.free(this.#programs.get(key)!.tape);
-    this.#programs.delete(key);
-  }
-
-  /** Forgets its programs: what they were built for has changed. */
-  forget(): void {
+  /** Forgets its programs but the `left` ones used last. */
+  forget(left = 0): void {
     this.changes++;
-    for (const key of this.#programs.keys()) this.#drop(key);
+    for (const [key, { tape }] of this.#programs)
+      if (this.#programs.size > left) {
+        this.runtime.heap.free(tape);
+        this.#programs.delete(key);
+      }
   }
 
   free(): void {

@@ -27,6 +27,7 @@ import { BARE } from "./program";
 import { disposedError, ModelState } from "./state";
 import { beginUpdate, learningRate, numericError, programFor, runStaged } from "./step";
 import {
+  checkKeys,
   type Entry,
   type Form,
   type ModelLayer,
@@ -211,7 +212,7 @@ export class Model<P extends Prediction = Prediction> {
     });
     return {
       loss: lane.reported(0),
-      parameters: copyWeights(state, { parameters: compiled!.gradients, statistics: 0 }, structure.parameters),
+      parameters: copyWeights(state, compiled!.gradients, structure.parameters),
       inputs: join(inputs, structure.inputs, structure.inputForm),
     };
   }
@@ -229,7 +230,7 @@ export class Model<P extends Prediction = Prediction> {
     const lane = beginUpdate(state);
     lane.setReal(State.penaltyScale, 0);
     runtime.heap.clear(compiled.gradients, structure.parameterFloats * 4);
-    putWeights(state, read, { parameters: compiled.gradients, statistics: 0 });
+    putWeights(state, read, compiled.gradients);
     writeSegments(state, read);
     state.forgetTrainable();
     runtime.run(state.program(lane, { ...BARE, kind: "apply" }).all);
@@ -300,9 +301,7 @@ function readRecord(
   all: boolean,
 ): Record<string, { data: Float32Array }> {
   if (!isRecord(record)) throw argumentError(who, "a record from layer/parameter to array", record);
-  const keys = entries.map(({ key }) => key);
-  for (const key of Object.keys(record))
-    if (!keys.includes(key)) throw argumentError(who, `keys of the model (${keys.join(", ")})`, key);
+  checkKeys(who, "keys of the model", Object.keys(record), entries);
   const read: Record<string, { data: Float32Array }> = {};
   for (const { key, shape } of entries)
     if (Object.hasOwn(record, key)) read[key] = { data: readNumbers(`${who}: ${key}`, record[key], shape) };
@@ -383,8 +382,8 @@ export function sequential(layers: readonly Layer[] = [], options?: ModelOptions
   for (const layer of layers) append(layer);
   const position = nextStream();
   return new Model(() => {
-    if (!inputs || !outputs) throw wrong("state", name, "at least one layer", "none");
-    return new ModelState(name, structureOf(onePort(inputs), onePort(outputs)), runtime, position);
+    if (!outputs) throw wrong("state", name, "at least one layer", "none");
+    return new ModelState(name, structureOf(onePort(inputs!), onePort(outputs)), runtime, position);
   }, append);
 }
 

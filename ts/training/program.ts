@@ -92,7 +92,10 @@ export function lowerProgram(state: ModelState, lane: Lane, spec: ProgramSpec) {
   const tape = lower(graph, plan(graph, runtime.threads), runtime.threads, lane.state);
   const block = (at = 0) => [at, at + runtime.heap.sizeOf(at)] as const;
   verify(tape, {
-    [Base.absolute]: [lane.state, state.statistics, spec.order, ...(state.compiled?.regions ?? [])].map(block),
+    [Base.absolute]: [
+      [state.statistics, state.statistics + structure.statisticFloats * 8],
+      ...[lane.state, spec.order, ...(state.compiled?.regions ?? [])].map(block),
+    ],
     [Base.parameters]: [[0, structure.parameterFloats * 4]],
     [Base.statistics]: [[0, structure.statisticFloats * 4]],
     [Base.arena]: [[0, tape.arenaBytes]],
@@ -148,7 +151,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   const { structure, activities: activityCount } = state;
   const { parameters, statistics, parameterFloats: floats } = structure;
   const { kind, rows } = spec;
-  const compiled = state.compiled!;
+  const { compiled } = state;
   const graph = new Graph();
   let results: (Tensor | undefined)[] = [];
   const inputs: Tensor[] = [];
@@ -157,13 +160,14 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   /** The objective's gradient with respect to tensors of the forward pass, built in the backward span. */
   const seeds: (() => readonly [Tensor, Tensor])[] = [];
 
-  const leaf = (shape: Shape, name: string, offset: number, base = Base.absolute) =>
+  const leaf = (shape: Shape, name: string, offset = 0, base = Base.absolute) =>
     graph.leaf(shape, name, { base, offset });
   const entryAt = (name: string, index: number, count = 1) =>
     leaf([count, 4], name, lane.report + (REPORT_HEAD + 4 * index) * 4);
-  const block = () => leaf([floats], "parameters", 0, Base.parameters);
-  const segments = () => leaf([parameters.length, 8], "segments", compiled.segments);
-  const gradients = () => leaf([floats], "gradients", compiled.gradients);
+  const block = leaf([floats], "parameters", 0, Base.parameters);
+  // read where it is compiled alone
+  const segments = leaf([parameters.length, 8], "segments", compiled?.segments);
+  const gradients = leaf([floats], "gradients", compiled?.gradients);
   const leaves = new Map(
     structure.entries.map((entry) => {
       const { shape, key, offset, spec } = entry;
@@ -184,7 +188,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
       graph.layer = entry.layer.name;
       initialize([parameter(entry)], { ...fillingOf(entry.spec.initializer, entry.shape), op });
     });
-  } else if (kind === "shuffle") shuffle([leaf([rows], "order", spec.order!)], {});
+  } else if (kind === "shuffle") shuffle([leaf([rows], "order", spec.order)], {});
   else {
     const trains = kind !== "predict" && kind !== "evaluate";
     if (kind !== "apply") {
@@ -194,7 +198,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     }
     graph.span = Span.update;
     graph.layer = "";
-    if (kind === "gradients") penaltyGradient([gradients(), block(), segments()], {});
+    if (kind === "gradients") penaltyGradient([gradients, block, segments], {});
     else if (trains) update();
   }
   for (const t of results) if (t) graph.kept.add(t);
@@ -234,7 +238,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   }
 
   function addObjective(): void {
-    const { losses, metrics } = compiled;
+    const { losses, metrics } = compiled!;
     const penalised = parameters.some(({ spec }) => spec.regularizer);
     const seen = losses.map(({ config, definition, name }, output) => {
       const { kind, shape, weighted } = spec.targets[output]!;
@@ -244,7 +248,14 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
       const slot = targetSlot(inputs.length, output);
       const target = raw(slot, shape);
       const weights = weighted ? raw(slot + 1, []) : null;
-      const given = { prediction: results[output]!, target, weights, kind };
+      const given = {
+        prediction: results[output]!,
+        predictionKind: definition.prediction(config),
+        target,
+        weights,
+        kind,
+        elements: definition.targets === "element",
+      };
       const { loss, count } = definition.call(given, config);
       const entry = entryAt("loss", output);
       meanLoss([loss, count, entry], { output });
@@ -252,16 +263,8 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
       return given;
     });
     metrics.forEach(({ config, definition, output }, i) => {
-      const loss = losses[output]!;
-      graph.layer = loss.name;
-      const { value, weight } = definition.call(
-        {
-          ...seen[output]!,
-          predictionKind: loss.definition.prediction(loss.config),
-          elements: loss.definition.targets === "element",
-        },
-        config,
-      );
+      graph.layer = losses[output]!.name;
+      const { value, weight } = definition.call(seen[output]!, config);
       meanLoss([value, weight, entryAt("metric", losses.length + activityCount + i)], { output: -1 });
     });
     activities.forEach(({ h, attributes }, i) => {
@@ -274,7 +277,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
         leaf([4], "objective", lane.report),
         entryAt("losses", 0, losses.length),
         activityCount ? entryAt("activities", losses.length, activityCount) : null,
-        ...(penalised ? [block(), segments()] : []),
+        ...(penalised ? [block, segments] : []),
       ],
       { lossCount: losses.length, activityCount },
     );
@@ -292,7 +295,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     for (const entry of parameters) {
       const g = found.get(parameter(entry));
       graph.layer = entry.layer.name;
-      const into = leaf(entry.shape, `d ${entry.key}`, compiled.gradients + entry.offset * 4);
+      const into = leaf(entry.shape, `d ${entry.key}`, compiled!.gradients + entry.offset * 4);
       if (!g) {
         if (!spec.accumulate) fill([into], { value: 0 });
       } else if (spec.accumulate) accumulate([into, g], {});
@@ -307,13 +310,12 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   }
 
   function update(): void {
-    const { config, plan, slots } = compiled;
+    const { config, plan, slots } = compiled!;
     const { clipNorm, clipValue = 0 } = config;
     graph.apply(guard, [], {});
-    const [w, g, table] = [block(), gradients(), segments()];
-    const factor = clipNorm && floats ? clip([g, w, table], { clipNorm, clipValue }) : null;
+    const factor = clipNorm && floats ? clip([gradients, block, segments], { clipNorm, clipValue }) : null;
     const moments = [0, 1, 2].map((i) => (slots[i] ? leaf([floats], `optimizer/${plan.slots[i]}`, slots[i]) : null));
-    optimizerStep([w, ...moments, g, table, factor], { ...plan.step, clipValue });
+    optimizerStep([block, ...moments, gradients, segments, factor], { ...plan.step, clipValue });
     if (!spec.accumulate) for (const update of updates) update();
     else if (updates.length) {
       const moved = leaf([structure.statisticFloats], "statistics", 0, Base.statistics);

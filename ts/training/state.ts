@@ -86,10 +86,11 @@ export class ModelState implements Disposable {
     // errors of memory name the layer with the most parameters
     const [largest] = [...structure.parameters].sort((a, b) => b.size - a.size);
     try {
-      this.parameters = heap.allocate(parameterFloats * 4, largest?.layer.name ?? name);
-      this.statistics = heap.allocate(statisticFloats * 8, name); // and a copy that batches of a group move
-      heap.clear(this.parameters, parameterFloats * 4);
-      heap.clear(this.statistics, statisticFloats * 4);
+      // the statistics twice: batches of a group move a copy
+      const bytes = (parameterFloats + statisticFloats * 2) * 4;
+      this.parameters = heap.allocate(bytes, largest?.layer.name ?? name);
+      this.statistics = this.parameters + parameterFloats * 4;
+      heap.clear(this.parameters, bytes);
       const lane = this.lane("training");
       this.prepare(lane);
       runtime.run(this.program(lane, { ...BARE, kind: "initialize" }).all);
@@ -126,10 +127,9 @@ export class ModelState implements Disposable {
     const { losses = [], metrics = [] } = this.compiled ?? {};
     const entries = losses.length + this.activities + metrics.length;
     const lane = new Lane(this.runtime, `${this.name} (${name})`, entries);
-    lane.set(State.seed, this.seed >>> 0);
-    // a seed beyond 32 bits takes its high word into the stream's
-    const high = Math.floor(this.seed / 2 ** 32);
-    lane.set(State.stream, (this.stream ^ Math.imul(high, 0x9e3779b9)) >>> 0);
+    // words and imul take the low 32 bits of what they are given; a seed's high word goes into the stream's
+    lane.set(State.seed, this.seed);
+    lane.set(State.stream, this.stream ^ Math.imul(this.seed / 2 ** 32, 0x9e3779b9));
     lane.set(State.parameters, this.parameters);
     losses.forEach(({ weight }, i) => {
       this.runtime.heap.f32[(lane.report >>> 2) + 4 + 4 * i + 3] = weight;
@@ -192,10 +192,10 @@ export class ModelState implements Disposable {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    const { heap } = this.runtime;
-    this.runtime.settle();
-    this.runtime.residents.delete(this);
+    const { runtime } = this;
+    runtime.settle();
+    runtime.residents.delete(this);
     this.freeCompiled();
-    heap.free(this.parameters, this.statistics);
+    runtime.heap.free(this.parameters);
   }
 }

@@ -108,6 +108,12 @@ export function splitPorts(who: string, ports: readonly Port[], given: unknown, 
 export const isRecordOf = (names: string[], given: unknown): given is Record<string, unknown> =>
   isRecord(given) && !ArrayBuffer.isView(given) && Object.keys(given).every((key) => names.includes(key));
 
+/** Throws where one of `keys` is none of the entries'. */
+export function checkKeys(who: string, expected: string, keys: readonly string[], entries: readonly Entry[]): void {
+  const known = entries.map(({ key }) => key);
+  for (const key of keys) if (!known.includes(key)) throw argumentError(who, `${expected} (${known.join(", ")})`, key);
+}
+
 /** Finds the layers between inputs and outputs, names them, and lays their parameters out. */
 export function structureOf(inputs: NamedPorts, outputs: NamedPorts): Structure {
   const inCalls = collectCalls(outputs.values, inputs.values);
@@ -135,8 +141,8 @@ export function structureOf(inputs: NamedPorts, outputs: NamedPorts): Structure 
 /** The calls that the outputs need, in the order in which they were made: inputs of a call come before it. */
 function collectCalls(outputs: Symbolic[], sources: Symbolic[]): Call[] {
   const calls = new Set<Call>();
-  const open = [...outputs];
-  for (let value = open.pop(); value; value = open.pop()) {
+  const open = [...outputs]; // grows as it is walked
+  for (const value of open) {
     if (sources.includes(value)) continue;
     if (!value.call)
       throw argumentError(
