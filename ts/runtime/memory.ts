@@ -77,13 +77,14 @@ export class Memory {
     return this.#sizes.get(at) ?? 0;
   }
 
-  /** Gives a region back. */
-  free(at: number): void {
-    const bytes = this.sizeOf(at);
-    if (!bytes) return;
-    this.#sizes.delete(at);
-    this.used -= bytes;
-    this.#space.give(at, bytes);
+  /** Gives regions back. */
+  free(...regions: number[]): void {
+    for (const at of regions) {
+      const bytes = this.sizeOf(at);
+      if (!this.#sizes.delete(at)) continue;
+      this.used -= bytes;
+      this.#space.give(at, bytes);
+    }
   }
 
   /** Sets `bytes` bytes to zero. */

@@ -1,7 +1,6 @@
 // compile: reads the optimizer, the losses and the metrics, and lays out the memory that training needs.
 
 import { Segment } from "../../assembly/isa";
-import { argumentError } from "../errors";
 import { lossDefinition } from "../losses/losses";
 import { accuracy, metricDefinition } from "../metrics/metrics";
 import { optimizerPlan } from "../optimizers/optimizers";
@@ -14,6 +13,7 @@ import {
   nonNegative,
   oneOf,
   optional,
+  or,
   positive,
   readOptions,
 } from "../options";
@@ -21,8 +21,8 @@ import { type Built, built } from "../registry";
 import { penaltyOf } from "../regularizers/regularizers";
 import { rateAt } from "../schedules/schedules";
 import { capital } from "./logs";
-import type { CompileConfig, Compiled, ModelState } from "./state";
-import { splitPorts } from "./structure";
+import type { CompileConfig, ModelState } from "./state";
+import { checkKeys, splitPorts } from "./structure";
 
 /** One for the only output, or a list or record that fits the outputs. */
 export type PerOutput<T> = T | readonly T[] | Readonly<Record<string, T>>;
@@ -43,15 +43,15 @@ export interface CompileOptions {
 
 export type Metric = "accuracy" | Built;
 
-const anything = { expected: "given", accepts: (v: unknown) => v !== undefined };
+export const anything = { expected: "given", accepts: (v) => v !== undefined } as Field<unknown>;
 
 /** Reads options into plain data; throws `argument`. */
 export function readCompileOptions({ structure: { outputs } }: ModelState, options: unknown): CompileConfig {
   const read = readOptions("compile", options, {
     optimizer: built("optimizer", "adam()"),
     loss: anything,
-    lossWeights: optional(anything),
-    metrics: optional(anything),
+    lossWeights: or(anything, () => outputs.map(() => 1)),
+    metrics: or(anything, () => outputs.map(() => [])),
     clipNorm: optional(positive()),
     clipValue: optional(positive()),
   });
@@ -62,20 +62,18 @@ export function readCompileOptions({ structure: { outputs } }: ModelState, optio
     );
   /** Neither a list nor a record of them. */
   const isOne = (given: unknown) => !isObject(given) || "type" in given;
-  const { optimizer, loss, lossWeights = outputs.map(() => 1), metrics = outputs.map(() => []) } = read;
+  const { loss, lossWeights, metrics } = read;
   const list = listOf(either(oneOf("accuracy"), built("metric", "accuracy()")));
   /** In a record what is left out is none. */
   const metricList: typeof list = { ...list, accepts: (v) => v === undefined || list.accepts(v) };
   const isList = Array.isArray(metrics) && !metrics.some(Array.isArray);
   return {
-    optimizer,
+    ...read,
     loss: perOutput("loss", loss, built("loss", "softmaxCrossEntropy()"), isOne(loss)),
     lossWeights: perOutput("lossWeights", lossWeights, nonNegative(), isOne(lossWeights)),
     metrics: perOutput("metrics", metrics, metricList, isList).flatMap((list = [], output) =>
       list.map((metric) => ({ output, metric: metric === "accuracy" ? accuracy() : metric })),
     ),
-    clipNorm: read.clipNorm,
-    clipValue: read.clipValue,
   };
 }
 
@@ -87,7 +85,25 @@ export function compile(state: ModelState, config: CompileConfig): void {
   const plan = optimizerPlan(optimizer);
   const learningRate = optimizer["learningRate"] as number | Built;
   rateAt(learningRate, 0, runtime.core);
-  checkDecayFilter(state, optimizer);
+  const decayed = (optimizer["decayFilter"] as string[] | undefined) ?? [];
+  checkKeys("compile", "decayFilter to name parameters", decayed, structure.parameters);
+  const { outputs } = structure;
+  const losses = config.loss.map((loss, i) => ({
+    name: outputs[i]!.name,
+    config: loss,
+    definition: lossDefinition(loss),
+    weight: config.lossWeights[i]!,
+  }));
+  const metrics = config.metrics.map(({ metric, output }, i, all) => {
+    const twins = all.slice(0, i).filter((m) => m.output === output && m.metric.type === metric.type).length;
+    const name = metric.type + (twins ? `_${twins}` : "");
+    return {
+      name: outputs.length > 1 ? outputs[output]!.name + capital(name) : name,
+      output,
+      config: metric,
+      definition: metricDefinition(metric),
+    };
+  });
   const floats = structure.parameterFloats;
   const regions: number[] = [];
   const take = (bytes: number) => {
@@ -96,40 +112,17 @@ export function compile(state: ModelState, config: CompileConfig): void {
     heap.clear(at, bytes);
     return at;
   };
-  const nameOf = (output: number) => structure.outputs[output]!.name;
-  let compiled: Compiled;
   try {
-    compiled = {
-      config,
-      plan,
-      losses: config.loss.map((loss, i) => ({
-        name: nameOf(i),
-        config: loss,
-        definition: lossDefinition(loss),
-        weight: config.lossWeights[i]!,
-      })),
-      metrics: config.metrics.map(({ metric, output }, i, all) => {
-        const twins = all.slice(0, i).filter((m) => m.output === output && m.metric.type === metric.type).length;
-        const name = metric.type + (twins ? `_${twins}` : "");
-        return {
-          name: structure.outputs.length > 1 ? nameOf(output) + capital(name) : name,
-          output,
-          config: metric,
-          definition: metricDefinition(metric),
-        };
-      }),
-      gradients: take(floats * 4),
-      slots: plan.slots.map((slot) => slot && take(floats * 4)) as Compiled["slots"],
-      segments: take(structure.parameters.length * Segment.words * 4),
-    };
+    const gradients = take(floats * 4);
+    const slots = plan.slots.map((slot) => (slot ? take(floats * 4) : undefined));
+    const segments = take(structure.parameters.length * Segment.words * 4);
+    for (const at of slots) if (at) heap.f32.fill(plan.initial, at >>> 2, (at >>> 2) + floats);
+    state.freeCompiled();
+    state.compiled = { config, plan, losses, metrics, gradients, slots, segments, regions };
   } catch (error) {
-    for (const at of regions) heap.free(at);
+    heap.free(...regions);
     throw error;
   }
-  for (const at of compiled.slots) if (at) heap.f32.fill(plan.initial, at >>> 2, (at >>> 2) + floats);
-  state.freeCompiled();
-  state.resetLanes();
-  state.compiled = compiled;
   state.step = 0;
   state.epoch = 0;
   state.callbackStates = () => [];
@@ -148,12 +141,6 @@ export function warnOfProbabilities({ structure, compiled }: ModelState): void {
   });
 }
 
-function checkDecayFilter({ structure }: ModelState, optimizer: Built): void {
-  const keys = structure.parameters.map(({ key }) => key);
-  for (const key of (optimizer["decayFilter"] as string[] | undefined) ?? [])
-    if (!keys.includes(key)) throw argumentError("compile", `decayFilter to name parameters (${keys.join(", ")})`, key);
-}
-
 /** Writes the segment table: how the optimizer treats each parameter. `only`: the keys that may change. */
 export function writeSegments(state: ModelState, only?: Readonly<Record<string, unknown>>): void {
   const { structure, compiled, runtime } = state;
@@ -167,7 +154,7 @@ export function writeSegments(state: ModelState, only?: Readonly<Record<string, 
       (!decayFilter || (decayFilter as string[]).includes(entry.key)) && (!decayKernelsOnly || entry.shape.length > 1);
     u32[at + Segment.offset] = entry.offset;
     u32[at + Segment.length] = entry.size;
-    u32[at + Segment.frozen] = +(!entry.layer.trainable || (only !== undefined && !only[entry.key]));
+    u32[at + Segment.frozen] = +!(entry.layer.trainable && (!only || only[entry.key]));
     f32[at + Segment.learningRateFactor] = 1;
     f32[at + Segment.l1] = l1;
     f32[at + Segment.l2] = l2;

@@ -3,7 +3,7 @@ import { type Built, factory } from "../registry";
 import type { CallbackDefinition } from "./callbacks";
 import type { Logs } from "./logs";
 import { improvement, type Mode, modeOption } from "./monitor";
-import { copyWeights, putWeights, Snapshot, type Weights } from "./weights";
+import { copyWeights, putWeights, type Snapshot, snapshotOf, type Weights } from "./weights";
 
 /** Options of `earlyStopping`. */
 export interface EarlyStoppingOptions {
@@ -62,9 +62,9 @@ export const earlyStopping: (options?: EarlyStoppingOptions) => Built = /* @__PU
     return {
       onTrainBegin() {
         const { state } = model;
-        if (restoreBestWeights) best = new Snapshot(state, "earlyStopping");
+        if (restoreBestWeights) best = snapshotOf(state, "earlyStopping");
         if (best && earlier) {
-          putWeights(state, earlier, best);
+          putWeights(state, earlier, best.at);
           taken = true;
         }
         if (resumed && state.lastWeights) putWeights(state, state.lastWeights);
@@ -90,7 +90,7 @@ export const earlyStopping: (options?: EarlyStoppingOptions) => Built = /* @__PU
         best.restore();
       },
       getState() {
-        const weights = taken ? copyWeights(model.state, best) : earlier;
+        const weights = taken ? copyWeights(model.state, best?.at) : earlier;
         return { ...known, ...(weights && { weights }) };
       },
       setState({ weights, ...rest }: Known & { weights?: Weights }) {

@@ -118,9 +118,9 @@ export function predict(state: ModelState, x: unknown, options: unknown): NDArra
     stage(lane, examples, row, real);
     lane.set(State.row, row);
     runtime.run(program.all);
-    program.predictions.forEach((tensor, i) => {
-      const size = tensor.size / tensor.shape[0]!;
-      const at = addressOf(lane, tensor.place!);
+    program.results.forEach((tensor, i) => {
+      const size = tensor!.size / tensor!.shape[0]!;
+      const at = addressOf(lane, tensor!.place!);
       results[i]!.data.set(runtime.heap.f32.subarray(at >>> 2, (at >>> 2) + real * size), row * size);
     });
   }

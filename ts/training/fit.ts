@@ -246,7 +246,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   /** An update on the gradients of all parts. */
   async function update(epoch: number): Promise<void> {
     if (watched) await each("onBatchBegin", step, {}, model);
-    beginUpdate(state, lane);
+    beginUpdate(state);
     const { order, whole } = held;
     const many = parts.length > 1;
     const all = parts.reduce((sum, { rows }) => sum + rows, 0);

@@ -42,16 +42,15 @@ export function functional<const O extends Ports>(
 export function functionalStructure(given: { inputs: Ports; outputs: Ports }): Structure {
   const inputs = readPorts("inputs", given.inputs);
   const outputs = readPorts("outputs", given.outputs);
-  for (const [what, { ports }, most] of [
-    ["inputs", inputs, MAX_INPUTS],
-    ["outputs", outputs, MAX_OUTPUTS],
+  for (const [what, { length }, most] of [
+    ["inputs", inputs.values, MAX_INPUTS],
+    ["outputs", outputs.values, MAX_OUTPUTS],
   ] as const)
-    if (ports.length > most) throw argumentError("functional", `at most ${most} ${what}`, ports.length);
-  const sources = new Set(inputs.ports.map(([, value]) => value));
-  for (const [, value] of inputs.ports)
-    if (value.inputName === undefined)
-      throw argumentError("functional", "inputs to come from input()", "a layer's output");
-  if (sources.size < inputs.ports.length) throw argumentError("functional", "inputs to differ", "one of them twice");
+    if (length > most) throw argumentError("functional", `at most ${most} ${what}`, length);
+  if (inputs.values.some(({ inputName }) => inputName === undefined))
+    throw argumentError("functional", "inputs to come from input()", "a layer's output");
+  if (new Set(inputs.values).size < inputs.values.length)
+    throw argumentError("functional", "inputs to differ", "one of them twice");
   return structureOf(inputs, outputs);
 }
 
@@ -63,17 +62,14 @@ function readPorts(what: string, given: Ports): NamedPorts {
       `${what} to be what input() or a layer returned, a list or a record of them`,
       given,
     );
-  const ports: [string, Symbolic][] =
-    form === "one"
-      ? [["", given as Symbolic]]
-      : form === "list"
-        ? (given as Symbolic[]).map((value) => ["", value])
-        : Object.entries(given as Record<string, Symbolic>);
-  if (ports.length === 0) throw argumentError("functional", `at least one of ${what}`, given);
-  for (const [key, value] of ports) {
-    if (form === "record") check("functional", `a name in ${what}`, name(), key);
+  const keys = form === "record" ? Object.keys(given) : [];
+  const values: Symbolic[] = form === "one" ? [given] : Object.values(given);
+  if (!values.length) throw argumentError("functional", `at least one of ${what}`, given);
+  values.forEach((value, i) => {
+    const key = keys[i];
+    if (key !== undefined) check("functional", `a name in ${what}`, name(), key);
     if (!(value instanceof Symbolic))
-      throw argumentError("functional", `${what}${key && `.${key}`} to be what input() or a layer returned`, value);
-  }
-  return { form, ports };
+      throw argumentError("functional", `${what}${key ? `.${key}` : ""} to be what input() or a layer returned`, value);
+  });
+  return { form, keys, values };
 }

@@ -12,16 +12,11 @@ const PROGRAMS = 8;
 /** Floats of the report: the objective's head, then four for each loss, activity penalty and metric. */
 export const REPORT_HEAD = 4;
 
-interface Region {
-  at: number;
-  bytes: number;
-}
-
 export class Lane {
   readonly state: number;
   readonly report: number;
-  readonly #arena: Region = { at: 0, bytes: 0 };
-  readonly #staging: Region = { at: 0, bytes: 0 };
+  readonly #arena = { at: 0 };
+  readonly #staging = { at: 0 };
   readonly #programs = new Map<string, Program>();
   /** Counts programs made and dropped: what was found before still holds while it stays. */
   changes = 0;
@@ -33,10 +28,10 @@ export class Lane {
   ) {
     const { heap } = runtime;
     const stateBytes = roundUp(State.words * 4);
-    const reportBytes = (REPORT_HEAD + reportEntries * 4) * 4;
-    this.state = heap.allocate(stateBytes + reportBytes, name);
+    const bytes = stateBytes + (REPORT_HEAD + reportEntries * 4) * 4;
+    this.state = heap.allocate(bytes, name);
     this.report = this.state + stateBytes;
-    heap.clear(this.state, stateBytes + reportBytes);
+    heap.clear(this.state, bytes);
   }
 
   /** Sets a word of the state block. */
@@ -59,7 +54,7 @@ export class Lane {
   }
 
   get arenaBytes(): number {
-    return this.#arena.bytes;
+    return this.runtime.heap.sizeOf(this.#arena.at);
   }
 
   /** Makes the arena at least that large, for `who`. Its content does not outlive a run. */
@@ -74,14 +69,13 @@ export class Lane {
     return this.#staging.at;
   }
 
-  #fit(region: Region, bytes: number, who: string): void {
-    if (bytes <= region.bytes) return;
+  #fit(region: { at: number }, bytes: number, who: string): void {
     const { heap } = this.runtime;
+    if (bytes <= heap.sizeOf(region.at)) return;
     heap.free(region.at);
-    region.at = region.bytes = 0;
+    region.at = 0;
     this.changes++; // where the next line throws, the place may soon be another's: programs have none until they are asked for again
     region.at = heap.allocate(bytes, who);
-    region.bytes = bytes;
   }
 
   /** The program of that key, made if it is not there. */
@@ -90,27 +84,25 @@ export class Lane {
     if (program) this.#programs.delete(key);
     else {
       program = make();
-      this.changes++;
-      if (this.#programs.size >= PROGRAMS) this.#drop(this.#programs.keys().next().value!);
+      this.forget(PROGRAMS - 1);
     }
     this.#programs.set(key, program);
     this.reserve(program.arenaBytes);
     return program;
   }
 
-  #drop(key: string): void {
-    this.runtime.heap.free(this.#programs.get(key)!.tape);
-    this.#programs.delete(key);
-  }
-
-  /** Forgets its programs: what they were built for has changed. */
-  forget(): void {
+  /** Forgets its programs but the `left` ones used last. */
+  forget(left = 0): void {
     this.changes++;
-    for (const key of this.#programs.keys()) this.#drop(key);
+    for (const [key, { tape }] of this.#programs)
+      if (this.#programs.size > left) {
+        this.runtime.heap.free(tape);
+        this.#programs.delete(key);
+      }
   }
 
   free(): void {
     this.forget();
-    for (const region of [this.#arena.at, this.#staging.at, this.state]) this.runtime.heap.free(region);
+    this.runtime.heap.free(this.#arena.at, this.#staging.at, this.state);
   }
 }

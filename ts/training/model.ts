@@ -12,7 +12,14 @@ import { boolean, check, isRecord, name as nameField, nonNegative, optional, or,
 import type { Built } from "../registry";
 import { defaultRuntime, nextStream, Runtime } from "../runtime/runtime";
 import { type Examples, readExamples, refill } from "./batch";
-import { type CompileOptions, compile, readCompileOptions, warnOfProbabilities, writeSegments } from "./compile";
+import {
+  anything,
+  type CompileOptions,
+  compile,
+  readCompileOptions,
+  warnOfProbabilities,
+  writeSegments,
+} from "./compile";
 import { addressOf, evaluate, predict } from "./evaluate";
 import { type FitOptions, fit, type History } from "./fit";
 import { batchLogs, type Logs } from "./logs";
@@ -20,6 +27,7 @@ import { BARE } from "./program";
 import { disposedError, ModelState } from "./state";
 import { beginUpdate, learningRate, numericError, programFor, runStaged } from "./step";
 import {
+  checkKeys,
   type Entry,
   type Form,
   type ModelLayer,
@@ -29,7 +37,7 @@ import {
   structureOf,
 } from "./structure";
 import { floatsOf, summaryOf } from "./summary";
-import { copyWeights, putWeights, readEntries, writeEntries } from "./weights";
+import { copyWeights, putWeights } from "./weights";
 
 /** What a model predicts: an array, or for several outputs a list or record of them. */
 export type Prediction = NDArray | NDArray[] | Record<string, NDArray>;
@@ -153,15 +161,10 @@ export class Model<P extends Prediction = Prediction> {
   trainOnBatch(x: Arrays, y: Arrays, options?: { sampleWeight?: Arrays }): Logs {
     const { state } = this;
     const last = options === undefined ? state.lastBatch : undefined;
-    const again =
-      last !== undefined &&
-      !state.fitting &&
-      state.need("trainOnBatch") &&
-      refill(last.examples, state.structure, x, y);
+    const again = last !== undefined && refill(last.examples, state.structure, x, y);
     const examples = again ? last.examples : this.#readBatch("trainOnBatch", x, y, options);
     state.needIdle("trainOnBatch");
-    const lane = state.lane("training");
-    beginUpdate(state, lane);
+    const lane = beginUpdate(state);
     const known = again && last === state.lastBatch && last.changes === lane.changes;
     const program = known ? last.program : programFor(state, lane, "train", examples, examples.rows, true);
     if (!known) state.lastBatch = { examples, program, changes: lane.changes };
@@ -182,7 +185,7 @@ export class Model<P extends Prediction = Prediction> {
   }
 
   #readBatch(who: string, x: unknown, y: unknown, options: { sampleWeight?: unknown } | undefined): Examples {
-    return readExamples(who, this.state, x, y, readOptions(who, options, { sampleWeight: optional(given) }));
+    return readExamples(who, this.state, x, y, readOptions(who, options, { sampleWeight: optional(anything) }));
   }
 
   /**
@@ -199,18 +202,17 @@ export class Model<P extends Prediction = Prediction> {
     const examples = this.#readBatch("gradients", x, y, undefined);
     state.needIdle("gradients");
     const { structure, runtime, compiled } = state;
-    const lane = state.lane("training");
-    beginUpdate(state, lane);
+    const lane = beginUpdate(state);
     const program = programFor(state, lane, "gradients", examples, examples.rows, training);
     runStaged(state, lane, program, examples, "gradients");
-    const inputs = program.inputGradients.map((g, i) => {
+    const inputs = program.results.map((g, i) => {
       const shape = [examples.rows, ...structure.inputs[i]!.value.shape];
       const data = g ? runtime.heap.readFloats(addressOf(lane, g.place!), g.size) : new Float32Array(sizeOf(shape));
       return { data, shape };
     });
     return {
       loss: lane.reported(0),
-      parameters: readEntries(state, structure.parameters, ({ offset }) => compiled!.gradients + offset * 4),
+      parameters: copyWeights(state, compiled!.gradients, structure.parameters),
       inputs: join(inputs, structure.inputs, structure.inputForm),
     };
   }
@@ -225,11 +227,10 @@ export class Model<P extends Prediction = Prediction> {
     const read = readRecord("applyGradients", gradients, structure.parameters, false);
     const compiled = state.need("applyGradients");
     state.needIdle("applyGradients");
-    const lane = state.lane("training");
-    beginUpdate(state, lane);
+    const lane = beginUpdate(state);
     lane.setReal(State.penaltyScale, 0);
     runtime.heap.clear(compiled.gradients, structure.parameterFloats * 4);
-    writeEntries(state, structure.parameters, read, ({ offset }) => compiled.gradients + offset * 4);
+    putWeights(state, read, compiled.gradients);
     writeSegments(state, read);
     state.forgetTrainable();
     runtime.run(state.program(lane, { ...BARE, kind: "apply" }).all);
@@ -285,8 +286,6 @@ export class Model<P extends Prediction = Prediction> {
   }
 }
 
-const given = { expected: "an array", accepts: () => true };
-
 /** An array for each port, in the form in which they were given. */
 function join(arrays: NDArray[], ports: Port[], form: Form): Prediction {
   if (form === "one") return arrays[0]!;
@@ -302,18 +301,12 @@ function readRecord(
   all: boolean,
 ): Record<string, { data: Float32Array }> {
   if (!isRecord(record)) throw argumentError(who, "a record from layer/parameter to array", record);
-  const keys = entries.map(({ key }) => key);
-  const given = Object.entries(record);
-  for (const [key] of given)
-    if (!keys.includes(key)) throw argumentError(who, `keys of the model (${keys.join(", ")})`, key);
-  for (const key of keys)
-    if (all && !Object.hasOwn(record, key)) throw argumentError(who, `an array for ${key}`, undefined);
-  return Object.fromEntries(
-    given.map(([key, value]) => [
-      key,
-      { data: readNumbers(`${who}: ${key}`, value, entries[keys.indexOf(key)]!.shape) },
-    ]),
-  );
+  checkKeys(who, "keys of the model", Object.keys(record), entries);
+  const read: Record<string, { data: Float32Array }> = {};
+  for (const { key, shape } of entries)
+    if (Object.hasOwn(record, key)) read[key] = { data: readNumbers(`${who}: ${key}`, record[key], shape) };
+    else if (all) throw argumentError(who, `an array for ${key}`, undefined);
+  return read;
 }
 
 /** A model's architecture as plain data. */
@@ -389,9 +382,9 @@ export function sequential(layers: readonly Layer[] = [], options?: ModelOptions
   for (const layer of layers) append(layer);
   const position = nextStream();
   return new Model(() => {
-    if (!inputs || !outputs) throw wrong("state", name, "at least one layer", "none");
-    return new ModelState(name, structureOf(onePort(inputs), onePort(outputs)), runtime, position);
+    if (!outputs) throw wrong("state", name, "at least one layer", "none");
+    return new ModelState(name, structureOf(onePort(inputs!), onePort(outputs)), runtime, position);
   }, append);
 }
 
-const onePort = (value: Symbolic): NamedPorts => ({ form: "one", ports: [["", value]] });
+const onePort = (value: Symbolic): NamedPorts => ({ form: "one", keys: [], values: [value] });

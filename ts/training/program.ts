@@ -3,7 +3,7 @@
 import { Base, type LabelKind, SourceType } from "../../assembly/isa";
 import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
-import { Graph, type Node, type Shape, Span, type Tensor } from "../graph/graph";
+import { Graph, type Shape, Span, type Tensor } from "../graph/graph";
 import { plan } from "../graph/plan";
 import { type Instruction, lower } from "../graph/tape";
 import { verify } from "../graph/verify";
@@ -13,7 +13,13 @@ import { add } from "../ops/elementwise";
 import { gather } from "../ops/gather";
 import { initialize } from "../ops/initialize";
 import { meanLoss, meanLossBackward } from "../ops/losses";
-import { activityPenalty, activityPenaltyBackward, objective, penaltyGradient } from "../ops/penalties";
+import {
+  type ActivityAttributes,
+  activityPenalty,
+  activityPenaltyBackward,
+  objective,
+  penaltyGradient,
+} from "../ops/penalties";
 import { shuffle } from "../ops/shuffle";
 import { accumulate, clip, copy, fill, guard, optimizerStep } from "../ops/update";
 import { penaltyOf } from "../regularizers/regularizers";
@@ -60,17 +66,15 @@ export interface Program {
   /** The same without the update. */
   gradientSlices: Range[];
   instructions: Instruction[];
-  /** What it predicts. */
-  predictions: Tensor[];
-  /** The gradients of its inputs, for `gradients`. */
-  inputGradients: (Tensor | undefined)[];
+  /** What is read after a run: the predictions, or for `gradients` those of its inputs. */
+  results: (Tensor | undefined)[];
 }
 
 /** A program's key among those of its lane. */
 export function keyOf(spec: ProgramSpec, frozen: string): string {
   const { kind, rows, inputs, targets, training, accumulate, order } = spec;
-  let key = `${kind} ${rows} ${+training} ${accumulate} ${frozen} ${inputs.join()} ${order ?? ""}`;
-  for (const { kind, shape, weighted } of targets) key += ` ${kind},${+weighted},${shape}`;
+  let key = `${kind} ${rows} ${training} ${accumulate} ${frozen} ${inputs} ${order}`;
+  for (const { kind, shape, weighted } of targets) key += ` ${kind},${weighted},${shape}`;
   return key;
 }
 
@@ -80,112 +84,97 @@ export const targetSlot = (inputs: number, output: number): number => inputs + 2
 /** Builds a program's graph and its tape, and holds the one against the other; nothing is written. */
 export function lowerProgram(state: ModelState, lane: Lane, spec: ProgramSpec) {
   const { runtime, structure } = state;
-  const built = buildGraph(state, lane, spec);
-  const { graph } = built;
+  const { graph, results } = buildGraph(state, lane, spec);
   prune(graph);
   fuse(graph);
   prune(graph);
   graph.nodes.sort((a, b) => a.span - b.span);
   const tape = lower(graph, plan(graph, runtime.threads), runtime.threads, lane.state);
-  const { gradients, segments, slots = [] } = state.compiled ?? {};
   const block = (at = 0) => [at, at + runtime.heap.sizeOf(at)] as const;
   verify(tape, {
-    [Base.absolute]: [lane.state, state.statistics, spec.order, gradients, segments, ...slots].map(block),
+    [Base.absolute]: [
+      [state.statistics, state.statistics + structure.statisticFloats * 8],
+      ...[lane.state, spec.order, ...(state.compiled?.regions ?? [])].map(block),
+    ],
     [Base.parameters]: [[0, structure.parameterFloats * 4]],
     [Base.statistics]: [[0, structure.statisticFloats * 4]],
     [Base.arena]: [[0, tape.arenaBytes]],
   });
-  return { ...built, tape };
+  return { graph, results, tape };
 }
 
 /** Builds a program and writes its tape into memory. */
 export function buildProgram(state: ModelState, lane: Lane, spec: ProgramSpec): Program {
   const { runtime } = state;
-  const { tape, graph, predictions, inputGradients } = lowerProgram(state, lane, spec);
-  const bytes = (node?: Node) => node?.outputs.reduce((sum, t) => sum + t.bytes, 0) ?? 0;
-  const largest = graph.nodes.reduce<Node | undefined>((a, b) => (bytes(b) > bytes(a) ? b : a), undefined);
-  lane.reserve(tape.arenaBytes, largest?.layer || lane.name);
+  const { tape, graph, results } = lowerProgram(state, lane, spec);
+  const [largest] = graph.nodes.flatMap(({ outputs }) => outputs).sort((a, b) => b.size - a.size);
+  lane.reserve(tape.arenaBytes, largest?.node?.layer || lane.name);
   const { heap } = runtime;
   const address = heap.allocate(tape.words.byteLength, lane.name);
   heap.u32.set(tape.words, address >>> 2);
 
   const { instructions } = tape;
-  const at = (i: number) => address + (instructions[i]?.at ?? tape.words.length) * 4;
-  const range = ([first, end]: [number, number]): Range => ({
-    from: at(first),
-    to: at(end),
-    team: instructions.slice(first, end).some((i) => i.team),
-    work: instructions.slice(first, end).reduce((sum, i) => sum + i.work, 0),
-  });
-  const beforeUpdate = instructions.filter((i) => i.node.span < Span.update);
+  /** Ranges whose work stays below SLICE where it can; the update span is never cut. */
+  const sliced = (instructions: Instruction[]): Range[] => {
+    const ranges: Range[] = [];
+    let range: Range | undefined;
+    instructions.forEach(({ at, team, work }, i) => {
+      if (!range || (range.work + work > SLICE && instructions[i - 1]!.node.span < Span.update)) {
+        range = { from: address + at * 4, to: 0, team: false, work: 0 };
+        ranges.push(range);
+      }
+      range.to = address + (tape.instructions[i + 1]?.at ?? tape.words.length) * 4;
+      range.team ||= team;
+      range.work += work;
+    });
+    return ranges;
+  };
+  const slices = sliced(instructions);
   return {
     tape: address,
     arenaBytes: tape.arenaBytes,
-    all: range([0, instructions.length]),
-    slices: sliced(instructions).map(range),
-    gradientSlices: sliced(beforeUpdate).map(range),
+    all: {
+      from: address,
+      to: address + tape.words.byteLength,
+      team: slices.some(({ team }) => team),
+      work: slices.reduce((sum, { work }) => sum + work, 0),
+    },
+    slices,
+    gradientSlices: sliced(instructions.filter(({ node }) => node.span < Span.update)),
     instructions,
-    predictions,
-    inputGradients,
+    results,
   };
 }
 
-/** [first, end) of runs of instructions whose work together stays below SLICE; the update span is never cut. */
-function sliced(instructions: Instruction[]): [number, number][] {
-  const slices: [number, number][] = [];
-  let first = 0;
-  let work = 0;
-  instructions.forEach((instruction, i) => {
-    const inUpdate = instruction.node.span === Span.update && instructions[i - 1]?.node.span === Span.update;
-    if (i > first && work + instruction.work > SLICE && !inUpdate) {
-      slices.push([first, i]);
-      first = i;
-      work = 0;
-    }
-    work += instruction.work;
-  });
-  if (instructions.length) slices.push([first, instructions.length]);
-  return slices;
-}
-
-interface Built {
-  graph: Graph;
-  predictions: Tensor[];
-  inputGradients: (Tensor | undefined)[];
-}
-
 /** A program's nodes, as the layers, losses and the optimizer make them. */
-function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
+function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   const { structure, activities: activityCount } = state;
   const { parameters, statistics, parameterFloats: floats } = structure;
   const { kind, rows } = spec;
-  const compiled = state.compiled!;
+  const { compiled } = state;
   const graph = new Graph();
-  const built: Built = { graph, predictions: [], inputGradients: [] };
-  const { predictions } = built;
-  const leaves = new Map<Entry, Tensor>();
+  let results: (Tensor | undefined)[] = [];
   const inputs: Tensor[] = [];
-  const activities: { h: Tensor; l1: number; l2: number }[] = [];
+  const activities: { h: Tensor; attributes: ActivityAttributes }[] = [];
   const updates: (() => void)[] = [];
   /** The objective's gradient with respect to tensors of the forward pass, built in the backward span. */
   const seeds: (() => readonly [Tensor, Tensor])[] = [];
 
-  const absolute = (shape: Shape, name: string, offset: number) =>
-    graph.leaf(shape, name, { base: Base.absolute, offset });
+  const leaf = (shape: Shape, name: string, offset = 0, base = Base.absolute) =>
+    graph.leaf(shape, name, { base, offset });
   const entryAt = (name: string, index: number, count = 1) =>
-    absolute([count, 4], name, lane.report + (REPORT_HEAD + 4 * index) * 4);
-  const block = () => graph.leaf([floats], "parameters", { base: Base.parameters, offset: 0 });
-  const segments = () => absolute([parameters.length, 8], "segments", compiled.segments);
-  const gradients = () => absolute([floats], "gradients", compiled.gradients);
-  const parameter = (entry: Entry): Tensor => {
-    let leaf = leaves.get(entry);
-    if (!leaf) {
-      const base = entry.spec.statistic ? Base.statistics : Base.parameters;
-      leaf = graph.leaf(entry.shape, entry.key, { base, offset: entry.offset * 4 });
-      leaves.set(entry, leaf);
-    }
-    return leaf;
-  };
+    leaf([count, 4], name, lane.report + (REPORT_HEAD + 4 * index) * 4);
+  const block = leaf([floats], "parameters", 0, Base.parameters);
+  // read where it is compiled alone
+  const segments = leaf([parameters.length, 8], "segments", compiled?.segments);
+  const gradients = leaf([floats], "gradients", compiled?.gradients);
+  const leaves = new Map(
+    structure.entries.map((entry) => {
+      const { shape, key, offset, spec } = entry;
+      return [entry, leaf(shape, key, offset * 4, spec.statistic ? Base.statistics : Base.parameters)];
+    }),
+  );
+  const parameter = (entry: Entry) => leaves.get(entry)!;
   /** Has `build` done later, for the layer that is being built now. */
   const later = <F extends () => unknown>(list: F[], build: F, layer = graph.layer) =>
     list.push((() => {
@@ -199,24 +188,21 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
       graph.layer = entry.layer.name;
       initialize([parameter(entry)], { ...fillingOf(entry.spec.initializer, entry.shape), op });
     });
-    return built;
+  } else if (kind === "shuffle") shuffle([leaf([rows], "order", spec.order)]);
+  else {
+    const trains = kind !== "predict" && kind !== "evaluate";
+    if (kind !== "apply") {
+      forward();
+      if (kind !== "predict") addObjective();
+      if (trains) backward();
+    }
+    graph.span = Span.update;
+    graph.layer = "";
+    if (kind === "gradients") penaltyGradient([gradients, block, segments]);
+    else if (trains) update();
   }
-  if (kind === "shuffle") {
-    shuffle([absolute([rows], "order", spec.order!)]);
-    return built;
-  }
-  if (kind !== "apply") {
-    forward();
-    if (kind === "predict") return built;
-    addObjective();
-    if (kind === "evaluate") return built;
-    backward();
-  }
-  graph.span = Span.update;
-  graph.layer = "";
-  if (kind === "gradients") penaltyGradient([gradients(), block(), segments()]);
-  else update();
-  return built;
+  for (const t of results) if (t) graph.kept.add(t);
+  return { graph, results };
 
   function forward(): void {
     const values = new Map<Symbolic, Tensor>();
@@ -245,20 +231,15 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
       const regularizer = config["activityRegularizer"];
       if (regularizer) {
         const { l1, l2, shrink } = penaltyOf(regularizer as never);
-        activities.push({ h: y, l1: l1 + shrink, l2 });
+        activities.push({ h: y, attributes: { l1: l1 + shrink, l2, rows: spec.accumulate || undefined } });
       }
     });
-    for (const { value } of structure.outputs) {
-      const y = values.get(value)!;
-      predictions.push(y);
-      graph.kept.add(y);
-    }
+    results = structure.outputs.map(({ value }) => values.get(value)!);
   }
 
   function addObjective(): void {
-    const { losses, metrics } = compiled;
+    const { losses, metrics } = compiled!;
     const penalised = parameters.some(({ spec }) => spec.regularizer);
-    if (kind !== "evaluate") graph.kept.clear();
     const seen = losses.map(({ config, definition, name }, output) => {
       const { kind, shape, weighted } = spec.targets[output]!;
       graph.layer = name;
@@ -267,7 +248,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
       const slot = targetSlot(inputs.length, output);
       const target = raw(slot, shape);
       const weights = weighted ? raw(slot + 1, []) : null;
-      const given = { prediction: predictions[output]!, target, weights, kind };
+      const given = { prediction: results[output]!, target, weights, kind };
       const [loss, count] = definition.call(given, config) as [Tensor, Tensor];
       const entry = entryAt("loss", output);
       meanLoss([loss, count, entry], { output });
@@ -280,18 +261,17 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
       const [value, weight] = definition.call({ ...seen[output]!, loss }, config);
       meanLoss([value!, weight!, entryAt("metric", losses.length + activityCount + i)], { output: -1 });
     });
-    activities.forEach(({ h, l1, l2 }, i) => {
-      const attributes = { l1, l2, rows: spec.accumulate || undefined };
+    activities.forEach(({ h, attributes }, i) => {
       activityPenalty([h, entryAt("activity", losses.length + i)], attributes);
       later(seeds, () => [h, activityPenaltyBackward([h], attributes)], h.node!.layer);
     });
     graph.layer = "";
     objective(
       [
-        absolute([4], "objective", lane.report),
+        leaf([4], "objective", lane.report),
         entryAt("losses", 0, losses.length),
         activityCount ? entryAt("activities", losses.length, activityCount) : null,
-        ...(penalised ? [block(), segments()] : [null, null]),
+        ...(penalised ? [block, segments] : []),
       ],
       { lossCount: losses.length, activityCount },
     );
@@ -299,49 +279,41 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec): Built {
 
   function backward(): void {
     graph.span = Span.backward;
-    const wanted = parameters.map(parameter);
     const asked = kind === "gradients" ? inputs : [];
     const found = gradient(
       graph,
       seeds.map((seed) => seed()),
-      [...wanted, ...asked],
+      [...parameters.map(parameter), ...asked],
       (a, b) => add([a, b]),
     );
-    const placed = new Set<Tensor>();
-    parameters.forEach((entry, i) => {
-      const g = found.get(wanted[i]!);
-      const place = { base: Base.absolute, offset: compiled.gradients + entry.offset * 4 };
+    for (const entry of parameters) {
+      const g = found.get(parameter(entry));
       graph.layer = entry.layer.name;
-      const into = graph.leaf(entry.shape, `d ${entry.key}`, place);
+      const into = leaf(entry.shape, `d ${entry.key}`, compiled!.gradients + entry.offset * 4);
       if (!g) {
         if (!spec.accumulate) fill([into], { value: 0 });
       } else if (spec.accumulate) accumulate([into, g]);
-      else if (!g.node || g.place || g.node.op.view || placed.has(g)) copy([into, g]);
+      else if (g.place || g.node?.op.view) copy([into, g]);
       else {
-        g.place = place;
-        placed.add(g);
+        g.place = into.place;
         graph.kept.add(g);
       }
-    });
-    built.inputGradients = asked.map((x) => found.get(x));
-    for (const g of built.inputGradients) if (g) graph.kept.add(g);
+    }
+    results = asked.map((x) => found.get(x));
     if (spec.accumulate) for (const update of updates) update(); // of a copy, which update() puts in force
   }
 
   function update(): void {
-    const { config, plan, slots } = compiled;
+    const { config, plan, slots } = compiled!;
     const { clipNorm, clipValue = 0 } = config;
     graph.apply(guard, [], {});
-    const [w, g, table] = [block(), gradients(), segments()];
-    const factor = clipNorm && floats ? clip([g, w, table], { clipNorm, clipValue }) : null;
-    const moments = [0, 1, 2].map((i) =>
-      slots[i] ? absolute([floats], `optimizer/${plan.slots[i]}`, slots[i]) : null,
-    );
-    optimizerStep([w, ...moments, g, table, factor], { ...plan.step, clipValue });
+    const factor = clipNorm && floats ? clip([gradients, block, segments], { clipNorm, clipValue }) : null;
+    const moments = [0, 1, 2].map((i) => (slots[i] ? leaf([floats], `optimizer/${plan.slots[i]}`, slots[i]) : null));
+    optimizerStep([block, ...moments, gradients, segments, factor], { ...plan.step, clipValue });
     if (!spec.accumulate) for (const update of updates) update();
     else if (updates.length) {
-      const moved = graph.leaf([structure.statisticFloats], "statistics", { base: Base.statistics, offset: 0 });
-      copy([absolute(moved.shape, "statistics", state.statistics), moved]);
+      const moved = leaf([structure.statisticFloats], "statistics", 0, Base.statistics);
+      copy([leaf(moved.shape, "statistics", state.statistics), moved]);
     }
   }
 }

@@ -11,7 +11,7 @@ import type { Examples } from "./batch";
 import type { CallbackState } from "./callbacks";
 import { Lane } from "./lane";
 import { BARE, buildProgram, keyOf, type Program, type ProgramSpec } from "./program";
-import type { Entry, Structure } from "./structure";
+import type { Structure } from "./structure";
 import type { Weights } from "./weights";
 
 /** A compiled model's optimizer, losses and metrics, and the memory that they need. */
@@ -25,6 +25,8 @@ export interface Compiled {
   gradients: number;
   slots: (number | undefined)[];
   segments: number;
+  /** Of all of them. */
+  regions: number[];
 }
 
 export interface CompileConfig {
@@ -67,7 +69,7 @@ export class ModelState implements Disposable {
   /** What trainOnBatch ran last: a loop over batches of one kind finds it here. */
   lastBatch: { examples: Examples; program: Program; changes: number } | undefined;
   #trainable: boolean[] = [];
-  readonly #lanes = new Map<LaneName, Lane>();
+  readonly lanes = new Map<LaneName, Lane>();
 
   constructor(
     readonly name: string,
@@ -82,15 +84,13 @@ export class ModelState implements Disposable {
     const { heap } = runtime;
     const { parameterFloats, statisticFloats } = structure;
     // errors of memory name the layer with the most parameters
-    const largest = structure.parameters.reduce<Entry | undefined>(
-      (a, b) => (a && a.size >= b.size ? a : b),
-      undefined,
-    );
+    const [largest] = [...structure.parameters].sort((a, b) => b.size - a.size);
     try {
-      this.parameters = heap.allocate(parameterFloats * 4, largest?.layer.name ?? name);
-      this.statistics = heap.allocate(statisticFloats * 8, name); // and a copy that batches of a group move
-      heap.clear(this.parameters, parameterFloats * 4);
-      heap.clear(this.statistics, statisticFloats * 4);
+      // the statistics twice: batches of a group move a copy
+      const bytes = (parameterFloats + statisticFloats * 2) * 4;
+      this.parameters = heap.allocate(bytes, largest?.layer.name ?? name);
+      this.statistics = this.parameters + parameterFloats * 4;
+      heap.clear(this.parameters, bytes);
       const lane = this.lane("training");
       this.prepare(lane);
       runtime.run(this.program(lane, { ...BARE, kind: "initialize" }).all);
@@ -122,57 +122,49 @@ export class ModelState implements Disposable {
   }
 
   lane(name: LaneName): Lane {
-    return this.#lanes.get(name) ?? this.#newLane(name);
-  }
-
-  #newLane(name: LaneName): Lane {
-    const entries = this.compiled ? this.compiled.losses.length + this.activities + this.compiled.metrics.length : 0;
+    const known = this.lanes.get(name);
+    if (known) return known;
+    const { losses = [], metrics = [] } = this.compiled ?? {};
+    const entries = losses.length + this.activities + metrics.length;
     const lane = new Lane(this.runtime, `${this.name} (${name})`, entries);
-    lane.set(State.seed, this.seed >>> 0);
-    // a seed beyond 32 bits takes its high word into the stream's
-    const high = Math.floor(this.seed / 2 ** 32);
-    lane.set(State.stream, (this.stream ^ Math.imul(high, 0x9e3779b9)) >>> 0);
+    // words and imul take the low 32 bits of what they are given; a seed's high word goes into the stream's
+    lane.set(State.seed, this.seed);
+    lane.set(State.stream, this.stream ^ Math.imul(this.seed / 2 ** 32, 0x9e3779b9));
     lane.set(State.parameters, this.parameters);
-    this.compiled?.losses.forEach(({ weight }, i) => {
+    losses.forEach(({ weight }, i) => {
       this.runtime.heap.f32[(lane.report >>> 2) + 4 + 4 * i + 3] = weight;
     });
-    this.#lanes.set(name, lane);
+    this.lanes.set(name, lane);
     return lane;
   }
 
-  /** Lanes whose programs and reports no longer fit what is compiled go. */
-  resetLanes(): void {
+  /** Frees what it was compiled with and the lanes, whose programs and reports fit nothing else. */
+  freeCompiled(): void {
+    this.runtime.heap.free(...(this.compiled?.regions ?? []));
+    this.compiled = undefined;
     this.lastBatch = undefined;
-    for (const lane of this.#lanes.values()) lane.free();
-    this.#lanes.clear();
-  }
-
-  /** The activation arenas so far, in bytes. */
-  plannedBytes(): [string, number][] {
-    return [...this.#lanes].map(([name, lane]) => [name, lane.arenaBytes]);
-  }
-
-  /** Which layers are frozen, for keys. */
-  #frozen(): string {
-    let text = "";
-    for (const layer of this.structure.layers) if (layer.definition.frozenIsInference) text += +layer.trainable;
-    return text;
+    this.forgetTrainable();
+    for (const lane of this.lanes.values()) lane.free();
+    this.lanes.clear();
   }
 
   program(lane: Lane, spec: ProgramSpec): Program {
-    return lane.program(keyOf(spec, this.#frozen()), () => buildProgram(this, lane, spec));
+    let frozen = "";
+    for (const layer of this.structure.layers) if (layer.definition.frozenIsInference) frozen += +layer.trainable;
+    return lane.program(keyOf(spec, frozen), () => buildProgram(this, lane, spec));
   }
 
   /** Whether a layer was frozen or freed since the last time, or nothing was written yet. */
   trainableChanged(): boolean {
     const { layers } = this.structure;
-    const before = this.#trainable;
-    let same = before.length;
-    while (same > 0 && layers[same - 1]!.trainable === before[same - 1]) same--;
-    if (before.length === layers.length && same === 0) return false;
-    this.#trainable = layers.map(({ trainable }) => trainable);
-    this.lastBatch = undefined;
-    return true;
+    let changed = false;
+    for (let i = 0; i < layers.length; i++) {
+      const { trainable } = layers[i]!;
+      changed ||= trainable !== this.#trainable[i];
+      this.#trainable[i] = trainable;
+    }
+    if (changed) this.lastBatch = undefined;
+    return changed;
   }
 
   /** The segment table is not what it was: write it before the next step. */
@@ -200,21 +192,10 @@ export class ModelState implements Disposable {
   dispose(): void {
     if (this.disposed) return;
     this.disposed = true;
-    const { heap } = this.runtime;
-    this.runtime.settle();
-    this.runtime.residents.delete(this);
-    this.resetLanes();
+    const { runtime } = this;
+    runtime.settle();
+    runtime.residents.delete(this);
     this.freeCompiled();
-    heap.free(this.parameters);
-    heap.free(this.statistics);
-  }
-
-  freeCompiled(): void {
-    const { heap } = this.runtime;
-    if (!this.compiled) return;
-    const { gradients, slots, segments } = this.compiled;
-    for (const at of [gradients, segments, ...slots]) if (at) heap.free(at);
-    this.forgetTrainable();
-    this.compiled = undefined;
+    runtime.heap.free(this.parameters);
   }
 }

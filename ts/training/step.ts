@@ -17,10 +17,12 @@ export function learningRate(state: ModelState): number {
 }
 
 /** Readies the training lane for an update: counters, learning rate, what is frozen. */
-export function beginUpdate(state: ModelState, lane: Lane): void {
+export function beginUpdate(state: ModelState): Lane {
+  const lane = state.lane("training");
   state.prepare(lane);
   lane.setReal(State.learningRate, learningRate(state));
   if (state.trainableChanged()) writeSegments(state);
+  return lane;
 }
 
 /** The program for `rows` of such examples. */

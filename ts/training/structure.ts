@@ -14,6 +14,7 @@ import {
   type Symbolic,
 } from "../layers/layer";
 import { isRecord } from "../options";
+import { roundUp } from "../runtime/memory";
 
 /** Parameters begin on cache lines. */
 const ALIGN_FLOATS = 16;
@@ -33,14 +34,15 @@ export class ModelLayer {
   trainable: boolean;
   readonly calls: Call[] = [];
   /** @internal */ readonly entries: Entry[] = [];
+  /** @internal */ readonly definition: LayerDefinition;
 
   /** @internal */
   constructor(
     readonly name: string,
     /** @internal */ readonly layer: Layer,
-    /** @internal */ readonly definition: LayerDefinition,
   ) {
     this.trainable = layer.config["trainable"] !== false;
+    this.definition = layerDefinition(layer);
   }
 
   /** The factory's name. */
@@ -82,10 +84,11 @@ export interface Structure {
   statisticFloats: number;
 }
 
-/** How inputs or outputs were given, their names (perhaps empty) and values. */
+/** How inputs or outputs were given, their values, and of a record its keys. */
 export interface NamedPorts {
   form: Form;
-  ports: [string, Symbolic][];
+  keys: string[];
+  values: Symbolic[];
 }
 
 export type Ports = Symbolic | readonly Symbolic[] | Readonly<Record<string, Symbolic>>;
@@ -106,23 +109,26 @@ export function splitPorts(who: string, ports: readonly Port[], given: unknown, 
 export const isRecordOf = (names: string[], given: unknown): given is Record<string, unknown> =>
   isRecord(given) && !ArrayBuffer.isView(given) && Object.keys(given).every((key) => names.includes(key));
 
+/** Throws where one of `keys` is none of the entries'. */
+export function checkKeys(who: string, expected: string, keys: readonly string[], entries: readonly Entry[]): void {
+  const known = entries.map(({ key }) => key);
+  for (const key of keys) if (!known.includes(key)) throw argumentError(who, `${expected} (${known.join(", ")})`, key);
+}
+
 /** Finds the layers between inputs and outputs, names them, and lays their parameters out. */
 export function structureOf(inputs: NamedPorts, outputs: NamedPorts): Structure {
-  const calls = collectCalls(
-    outputs.ports.map(([, value]) => value),
-    inputs.ports.map(([, value]) => value),
-  );
-  const inputNames = inputs.form === "record" ? [] : inputs.ports.map(([, value]) => value.inputName);
-  const layers = nameLayers(calls, inputNames);
+  const inCalls = collectCalls(outputs.values, inputs.values);
+  const layers = nameLayers(inCalls, inputs.form === "record" ? [] : inputs.values.map((value) => value.inputName));
   const byLayer = new Map(layers.map((l) => [l.layer, l]));
-  for (const call of calls) byLayer.get(call.layer)!.calls.push(call);
+  const calls = inCalls.map((call) => ({ call, layer: byLayer.get(call.layer)! }));
+  for (const { call, layer } of calls) layer.calls.push(call);
   const structure: Structure = {
-    inputs: namePorts("input", inputs.ports, (value) => value.inputName, new Set(layers.map((l) => l.name))),
-    outputs: namePorts("output", outputs.ports, (value) => value.call && byLayer.get(value.call.layer)!.name),
+    inputs: namePorts("input", inputs, (value) => value.inputName, new Set(layers.map((l) => l.name))),
+    outputs: namePorts("output", outputs, (value) => value.call && byLayer.get(value.call.layer)!.name),
     inputForm: inputs.form,
     outputForm: outputs.form,
     layers,
-    calls: calls.map((call) => ({ call, layer: byLayer.get(call.layer)! })),
+    calls,
     entries: [],
     parameters: [],
     statistics: [],
@@ -136,8 +142,8 @@ export function structureOf(inputs: NamedPorts, outputs: NamedPorts): Structure 
 /** The calls that the outputs need, in the order in which they were made: inputs of a call come before it. */
 function collectCalls(outputs: Symbolic[], sources: Symbolic[]): Call[] {
   const calls = new Set<Call>();
-  const open = [...outputs];
-  for (let value = open.pop(); value; value = open.pop()) {
+  const open = [...outputs]; // grows as it is walked
+  for (const value of open) {
     if (sources.includes(value)) continue;
     if (!value.call)
       throw argumentError(
@@ -164,10 +170,10 @@ function nameLayers(calls: Call[], given: (string | undefined)[]): ModelLayer[] 
   const counts = new Map<string, number>();
   return layers.map((layer) => {
     const { name, type } = layer.config as { name?: string; type: string };
-    if (name !== undefined) return new ModelLayer(name, layer, layerDefinition(layer));
+    if (name !== undefined) return new ModelLayer(name, layer);
     const number = freeNumber(type, (counts.get(type) ?? 0) + 1, taken);
     counts.set(type, number);
-    return new ModelLayer(`${type}_${number}`, layer, layerDefinition(layer));
+    return new ModelLayer(`${type}_${number}`, layer);
   });
 }
 
@@ -184,11 +190,12 @@ export const nameTwice = (name: string): DownhillError => wrong("argument", name
 
 function namePorts(
   kind: string,
-  ports: [string, Symbolic][],
+  { keys, values }: NamedPorts,
   natural: (value: Symbolic) => string | undefined,
   taken = new Set<string>(),
 ): Port[] {
-  return ports.map(([key, value], i) => {
+  return values.map((value, i) => {
+    const key = keys[i];
     let name = key || natural(value);
     if (!name || (!key && taken.has(name))) name = `${kind}_${freeNumber(kind, i + 1, taken)}`;
     taken.add(name);
@@ -201,10 +208,11 @@ function layOut(structure: Structure, layer: ModelLayer): void {
   const specs = parametersOf(config, calls[0]!.inputs, name);
   for (const { inputs } of calls.slice(1)) inferShape(config, inputs, name, specs);
   for (const [parameter, spec] of Object.entries(specs)) {
-    const size = sizeOf(spec.shape);
+    const { shape } = spec;
+    const size = sizeOf(shape);
     const block = spec.statistic ? "statisticFloats" : "parameterFloats";
-    const entry = { key: `${layer.name}/${parameter}`, shape: spec.shape, size, offset: structure[block], spec, layer };
-    structure[block] += Math.ceil(size / ALIGN_FLOATS) * ALIGN_FLOATS;
+    const entry = { key: `${name}/${parameter}`, shape, size, offset: structure[block], spec, layer };
+    structure[block] += roundUp(size, ALIGN_FLOATS);
     layer.entries.push(entry);
     structure.entries.push(entry);
     (spec.statistic ? structure.statistics : structure.parameters).push(entry);

@@ -44,6 +44,6 @@ export function summaryOf(state: ModelState): string {
     ),
     `parameters: ${floatsOf(entries)} (${trainable} trainable)`,
     memory,
-    ...state.plannedBytes().map(([lane, planned]) => `planned for ${lane}: ${bytes(planned)}`),
+    ...[...state.lanes].map(([lane, { arenaBytes }]) => `planned for ${lane}: ${bytes(arenaBytes)}`),
   ].join("\n");
 }

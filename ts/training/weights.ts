@@ -6,85 +6,53 @@ import type { Entry } from "./structure";
 
 export type Weights = Record<string, NDArray>;
 
-/** Addresses of two blocks of a model's layout. */
-interface Blocks {
-  readonly parameters: number;
-  readonly statistics: number;
-}
+/** Where an entry lies in a copy of the parameters, and the statistics behind them, that begins at `base`. */
+const addressIn = (base: number, { structure }: ModelState, { spec, offset }: Entry): number =>
+  base + (offset + (spec.statistic ? structure.parameterFloats : 0)) * 4;
 
-/** Where an entry lies in memory. */
-const addressIn = (blocks: Blocks, entry: Entry): number =>
-  (entry.spec.statistic ? blocks.statistics : blocks.parameters) + entry.offset * 4;
-
-/** Copies of entries' numbers at `address`. */
-export const readEntries = (
-  { runtime }: ModelState,
-  entries: readonly Entry[],
-  address: (entry: Entry) => number,
+/** Copies of the numbers of all parameters and statistics, or of `entries`: of those in force or of those at `from`. */
+export const copyWeights = (
+  state: ModelState,
+  from = state.parameters,
+  entries: readonly Entry[] = state.structure.entries,
 ): Weights =>
   Object.fromEntries(
     entries.map((entry) => [
       entry.key,
-      { data: runtime.heap.readFloats(address(entry), entry.size), shape: [...entry.shape] },
+      {
+        data: state.runtime.heap.readFloats(addressIn(from, state, entry), entry.size),
+        shape: [...entry.shape],
+      },
     ]),
   );
 
-/** Puts the numbers that `weights` has for entries at `address`. */
-export function writeEntries(
-  { runtime }: ModelState,
-  entries: readonly Entry[],
+/** Puts the numbers that `weights` has in force, or where they belong at `to`. */
+export function putWeights(
+  state: ModelState,
   weights: Readonly<Record<string, { data: ArrayLike<number> }>>,
-  address: (entry: Entry) => number,
+  to = state.parameters,
 ): void {
-  for (const entry of entries)
-    if (weights[entry.key]) runtime.heap.f32.set(weights[entry.key]!.data, address(entry) >>> 2);
+  for (const entry of state.structure.entries)
+    if (weights[entry.key]) state.runtime.heap.f32.set(weights[entry.key]!.data, addressIn(to, state, entry) >>> 2);
 }
 
-/** Copies of all parameters and statistics, of those in force or of those in `from`. */
-export const copyWeights = (state: ModelState, from: Blocks = state): Weights =>
-  readEntries(state, state.structure.entries, (entry) => addressIn(from, entry));
-
-/** Puts numbers for all of them in force, or into `to`. */
-export const putWeights = (
-  state: ModelState,
-  weights: Record<string, { data: ArrayLike<number> }>,
-  to: Blocks = state,
-): void => writeEntries(state, state.structure.entries, weights, (entry) => addressIn(to, entry));
-
-/** A copy of the parameters and statistics in linear memory, as blocks of their layout: taking it is one pass. */
-export class Snapshot implements Blocks {
-  readonly parameters: number;
-  readonly statistics: number;
-
-  /** @throws DownhillError `memory` */
-  constructor(
-    readonly state: ModelState,
-    who: string,
-  ) {
-    const { parameterFloats, statisticFloats } = state.structure;
-    this.parameters = state.runtime.heap.allocate((parameterFloats + statisticFloats) * 4, who);
-    this.statistics = this.parameters + parameterFloats * 4;
-  }
-
+/** A place for a copy of the parameters and statistics in linear memory: taking it is one pass. */
+export interface Snapshot {
+  readonly at: number;
   /** Copies the weights in force. */
-  take(): void {
-    this.#copy(this.state, this);
-  }
-
+  take(): void;
   /** Puts the copy in force. */
-  restore(): void {
-    this.#copy(this, this.state);
-  }
+  restore(): void;
+  free(): void;
+}
 
-  #copy(from: Blocks, to: Blocks): void {
-    const { runtime, structure } = this.state;
-    const { f32 } = runtime.heap;
-    const copy = (a: number, b: number, floats: number) => f32.copyWithin(b >>> 2, a >>> 2, (a >>> 2) + floats);
-    copy(from.parameters, to.parameters, structure.parameterFloats);
-    copy(from.statistics, to.statistics, structure.statisticFloats);
-  }
-
-  free(): void {
-    this.state.runtime.heap.free(this.parameters);
-  }
+/** @throws DownhillError `memory` */
+export function snapshotOf({ runtime, structure, parameters }: ModelState, who: string): Snapshot {
+  const { heap } = runtime;
+  const bytes = (structure.parameterFloats + structure.statisticFloats) * 4;
+  const at = heap.allocate(bytes, who);
+  const copy = (from: number, to: number) => {
+    heap.u8.copyWithin(to, from, from + bytes);
+  };
+  return { at, take: () => copy(parameters, at), restore: () => copy(at, parameters), free: () => heap.free(at) };
 }
