@@ -9,7 +9,8 @@
 //            momentum: b ← momentum·b + u, u = b;                           w ← w − η·u
 //   adam     m ← β₁·m + (1 − β₁)·g,  v ← β₂·v + (1 − β₂)·g²,  AMSGrad: the largest v so far is used
 //            w ← (1 − η·decay)·w where decoupled (AdamW);                   w ← w − η/(1 − β₁ᵗ)·m/(√v/√(1 − β₂ᵗ) + ε)
-//            kept are M = m/(1 − β₁) and V = v/(1 − β₂), plain decayed sums: two products less an element
+//            kept are M = m/(1 − β₁) and V = v/(1 − β₂), plain decayed sums: two products less an element. (V is ∞,
+//            and the weight stands still from then on, after one g above 1.8e19, or lasting ones above 6e17.)
 //
 // and at last, where the segment shrinks, w ← sign(w)·max(|w| − η·shrink, 0): PyTorch 2's formulas. Slots: sgd v; adagrad s;
 // rmsprop s, b, a; adam M, V, largest V.

@@ -129,4 +129,53 @@ describe("batches as they come", () => {
     );
     expect(await gone.catch((e: unknown) => e)).toBe("why");
   });
+  it("an abort's reason comes before what is wrong with the batch that came meanwhile", async () => {
+    const abort = new AbortController();
+    async function* batches() {
+      yield batch(0);
+      abort.abort("why");
+      yield { x: floats(7), y: labels(4, 3) };
+    }
+    const m = classifier();
+    expect(await m.evaluate(any(batches()), { signal: abort.signal }).catch((e: unknown) => e)).toBe("why");
+  });
+  it("`batches` of a user's own class are the user's own, and so is `return` of an iterable that is no iterator", async () => {
+    class Own {
+      x = x;
+      y = y;
+      batches(): never {
+        throw new Error("never called");
+      }
+    }
+    const m = classifier();
+    const validationData = new Own();
+    const history = await m.fit(any(new Own()), { batchSize: 4, shuffle: false, validationData });
+    expect(history.epochs[0]!.valLoss).toBeGreaterThan(0);
+    expect((await m.evaluate(any(new Own()))).loss).toBeGreaterThan(0);
+    let returned = 0;
+    const list = {
+      return: () => returned++,
+      *[Symbol.iterator]() {
+        yield batch(0);
+      },
+    };
+    await m.fit(any(list));
+    await m.evaluate(any(list));
+    expect(returned).toBe(0);
+  });
+  it("training that is ended before an epoch has that epoch's one update still, of a whole group", async () => {
+    const onEpochBegin = (epoch: number, _: unknown, m: any) => {
+      m.stopTraining = epoch === 1;
+    };
+    const callbacks = [{ onEpochBegin }];
+    const run = async (data: any, options: object) => {
+      const m = classifier();
+      const { epochs } = await m.fit(data, { accumulate: 2, epochs: 3, callbacks, ...options });
+      return epochs.map(({ loss }) => loss);
+    };
+    const arrays = await run({ x, y }, { batchSize: 4, shuffle: false });
+    expect(arrays).toHaveLength(2);
+    expect(arrays[1]).toBeGreaterThan(0.1);
+    expect(await run([0, 1, 2, 3, 4].map(batch), {})).toEqual(arrays);
+  });
 });

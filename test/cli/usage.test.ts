@@ -77,6 +77,7 @@ describe("failures", () => {
     const unwritable = await downhill(...short, "--save", at("no/such/folder.safetensors"));
     expect(unwritable.code).toBe(1);
     expect(unwritable.stderr).toContain("downhill: cannot write");
+    expect(unwritable.stderr).not.toContain("epoch"); // said before the training
     const huge = ["--no-batch-norm", "--optimizer", "sgd", "--learning-rate", "1e30"];
     const exploded = await downhill(...short, ...huge);
     expect(exploded.code).toBe(1);

@@ -193,7 +193,11 @@ test("no memory is kept by snapshots, however the fit ends", async () => {
 
 describe("what is wrong is said before the first step", () => {
   const cases: [string, () => unknown, string][] = [
-    ["a monitor without validation data", () => earlyStopping(), "loss, dataLoss, penalty, accuracy"],
+    [
+      "a monitor without validation data",
+      () => earlyStopping(),
+      "loss, dataLoss, penalty, accuracy (there is no validation data)",
+    ],
     ["a monitor that no metric gives", () => earlyStopping({ monitor: "acc" }), '"acc"'],
     ["modelCheckpoint's monitor", () => modelCheckpoint({ path: join(folder, "a"), saveBestOnly: true }), "valLoss"],
   ];

@@ -1,5 +1,7 @@
 // downhill train
 
+import { access, constants } from "node:fs/promises";
+import { resolve as absolute, dirname } from "node:path";
 import { argumentError, DownhillError } from "../errors";
 import { saveModel } from "../formats/model";
 import { init } from "../runtime/runtime";
@@ -53,6 +55,7 @@ const INTERRUPTED = 130;
 
 /** `given(option)`: whether the user named it, in the place of its default. Returns the exit code. */
 export async function train(options: TrainOptions, given: (option: string) => boolean): Promise<number> {
+  if (options.save !== undefined) await needFolder(options.save);
   await init({ threads: options.threads, fastMath: options.fastMath, seed: options.seed });
   const { model, run, data } = options.resume ? await resume(options, given) : await begin(options);
   console.log(`${data.title}\n\n${model.summary()}\n`);
@@ -91,6 +94,20 @@ export async function train(options: TrainOptions, given: (option: string) => bo
   }
   console.log(verdict);
   return 0;
+}
+
+/** Fails before the training, and not behind it, where the model could not be written. */
+async function needFolder(path: string): Promise<void> {
+  const folder = dirname(absolute(path));
+  try {
+    await access(folder, constants.W_OK);
+  } catch (cause) {
+    throw new DownhillError(
+      "data",
+      `cannot write ${JSON.stringify(path)}: ${folder} is not a folder that can be written to`,
+      { cause },
+    );
+  }
 }
 
 interface Prepared {

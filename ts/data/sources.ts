@@ -37,7 +37,7 @@ export function readFitData(who: string, data: unknown): Batch | BatchSource {
       const rest = { next: () => iterable.next!(), [Symbol.asyncIterator]: () => rest };
       return {
         batches: () => checked(who, iterable.next ? rest : iterable),
-        close: () => iterable.return?.(),
+        close: () => iterable.next && iterable.return?.(),
       };
     }
   }
@@ -49,7 +49,8 @@ function readBatch(who: string, data: unknown): Batch {
     throw argumentError(who, "data as one object { x, y }, a dataset or an iterable of batches", data);
   for (const key of Object.keys(data))
     if (!KEYS.includes(key)) throw argumentError(who, "data with x, y and perhaps sampleWeight", key);
-  return data as Batch;
+  const { x, y, sampleWeight } = data as Batch; // no more: a class of the user's may have `batches` too
+  return { x, y, sampleWeight };
 }
 
 async function* checked(who: string, iterable: AsyncIterable<unknown>): AsyncIterable<Batch> {

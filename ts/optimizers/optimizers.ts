@@ -189,7 +189,8 @@ const adamOptions = () => ({
 const adamPlan =
   (decoupled: boolean) =>
   ({ beta1, beta2, epsilon, amsgrad }: Required<AdamOptions>): OptimizerPlan => ({
-    slots: ["m", "v", amsgrad ? "vMax" : undefined],
+    // decayed sums: m/(1 − β₁), v/(1 − β₂)
+    slots: ["gradientSum", "squareSum", amsgrad ? "largestSquareSum" : undefined],
     initial: 0,
     step: {
       opcode: Op.adamStep,

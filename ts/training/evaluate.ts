@@ -41,7 +41,10 @@ export async function evaluate(state: ModelState, data: unknown, options: unknow
   const add = evaluation(state, batchSize, signal);
   let logs: Logs | undefined;
   try {
-    for await (const batch of source.batches(0)) logs = await add(readBatch("evaluate", state, batch));
+    for await (const batch of source.batches(0)) {
+      signal?.throwIfAborted();
+      logs = await add(readBatch("evaluate", state, batch));
+    }
   } finally {
     await source.close?.();
   }

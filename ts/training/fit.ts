@@ -222,7 +222,8 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       }
       for (let first = 0; first < rows; first += batchSize) {
         parts.push({ examples, first, rows: Math.min(batchSize, rows - first) });
-        if (parts.length === group) await update(epoch);
+        if (parts.length < group) continue;
+        await update(epoch);
         if (state.stopTraining || step >= steps) return;
       }
     } else
@@ -231,7 +232,8 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
         const examples = readBatch("fit", state, batch, classWeight);
         // who gives batches of a group may fill one buffer again and again
         parts.push({ examples: group > 1 ? ownExamples(state, examples) : examples, first: 0, rows: examples.rows });
-        if (parts.length === group) await update(epoch);
+        if (parts.length < group) continue;
+        await update(epoch);
         if (state.stopTraining || step >= steps) return;
       }
     if (parts.length) await update(epoch);

@@ -17,7 +17,10 @@ export type Improves = (value: number, reference: number | undefined, minDelta: 
 
 /** What counts as better for the figure `name`; throws `argument` where the epochs' logs will not have it. */
 export function improvement(who: string, name: string, mode: Mode, { monitors }: FitPlan): Improves {
-  if (!monitors.includes(name)) throw argumentError(who, `monitor to be one of ${monitors.join(", ")}`, name);
+  if (!monitors.includes(name)) {
+    const why = /^val/.test(name) && !/^val/.test(monitors.at(-1)!) ? " (there is no validation data)" : "";
+    throw argumentError(who, `monitor to be one of ${monitors.join(", ")}${why}`, name);
+  }
   const more = mode === "auto" ? MORE.test(name) : mode === "max";
   if (mode === "auto" && !more && !LESS.test(name))
     throw argumentError(who, `mode "min" or "max" for the monitor ${name}`, mode);
