@@ -59,8 +59,8 @@ test("a file holds the tensors of getWeights, and everything else as strings", a
   expect(Object.keys(file.tensors).sort()).toEqual(Object.keys(weights).sort());
   for (const [key, { data, shape }] of Object.entries(weights)) expect(file.tensors[key]).toEqual({ data, shape });
   expect(Object.keys(file.metadata).sort()).toEqual(
-    ["compile", "format", "learningRate", "model", "position", "optimizer/gradientSum", "optimizer/squareSum"]
-      .concat("optimizer/largestSquareSum")
+    ["compile", "format", "learningRate", "model", "position", "optimizer/mSum", "optimizer/vSum"]
+      .concat("optimizer/vSumMax")
       .sort(),
   );
   expect(JSON.parse(file.metadata["position"]!)).toEqual({ seed: 7, stream: 0, epoch: 2, step: 14 });

@@ -157,7 +157,7 @@ test.each([
   [
     "an optimizer's slot",
     (c: Compiled): Partial<Compiled> => ({ slots: [c.slots[0]! + 64, c.slots[1]] }),
-    /operand optimizer\/m .* lies outside its block/,
+    /operand optimizer\/mSum .* lies outside its block/,
   ],
   ["the gradients", (c: Compiled) => ({ gradients: c.gradients + 64 }), /operand .* lies outside its block/],
   ["the segment table", (c: Compiled) => ({ segments: c.segments + 4 }), /operand segments .* lies outside its block/],

@@ -56,7 +56,7 @@ describe("explain", () => {
     ])
       expect(text).toContain(part);
     expect(text).toMatch(
-      /optimizerStep .* parameters\[\d+\] optimizer\/m\[\d+\] optimizer\/v\[\d+\] ← gradients\[\d+\]/,
+      /optimizerStep .* parameters\[\d+\] optimizer\/mSum\[\d+\] optimizer\/vSum\[\d+\] ← gradients\[\d+\]/,
     );
     expect(text).not.toMatch(/undefined|NaN|\[object| $/m);
     expect(Math.max(...text.split("\n").map((line) => line.length))).toBeLessThan(150);

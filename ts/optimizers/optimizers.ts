@@ -190,7 +190,7 @@ const adamPlan =
   (decoupled: boolean) =>
   ({ beta1, beta2, epsilon, amsgrad }: Required<AdamOptions>): OptimizerPlan => ({
     // decayed sums: m/(1 − β₁), v/(1 − β₂)
-    slots: ["gradientSum", "squareSum", amsgrad ? "largestSquareSum" : undefined],
+    slots: ["mSum", "vSum", amsgrad ? "vSumMax" : undefined],
     initial: 0,
     step: {
       opcode: Op.adamStep,
