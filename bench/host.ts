@@ -49,6 +49,7 @@ export interface LibraryRuntime {
   threads: number;
   fastMath: boolean;
   core?: Record<string, unknown>; // internal: the exports of the core
+  heap?: { u32: Uint32Array }; // internal: the views of linear memory
   dispose(): void;
 }
 

@@ -152,8 +152,8 @@ export async function stepCost(library: Library, host: Host, rounds: number): Pr
   const { core } = runtime;
   const run = core?.["run"] as Run | undefined;
   const runShare = core?.["runShare"] as ((at: number, ith: number, nth: number) => void) | undefined;
-  const memory = core?.["memory"] as WebAssembly.Memory | undefined;
-  if (core && run && runShare && memory) {
+  const words = runtime.heap?.u32;
+  if (core && run && runShare && words) {
     // count every call into wasm, and note which instructions a step runs
     let calls = 0;
     const ranges: [number, number][] = [];
@@ -170,7 +170,6 @@ export async function stepCost(library: Library, host: Host, rounds: number): Pr
     cost.callsPerStep = calls;
     runtime.core = core;
 
-    const words = new Uint32Array(memory.buffer);
     const instructions: number[] = [];
     for (const [from, to] of ranges)
       for (let at = from; at < to; at += words[(at >> 2) + Header.words]! * 4) instructions.push(at);
