@@ -25,6 +25,7 @@ const members = (name) => {
     }),
   );
 };
+const ROW_CHUNK = Number(/ROW_CHUNK = (\d+)/.exec(isa)[1]);
 const Op = members("Op");
 const State = members("State");
 
@@ -165,7 +166,7 @@ if (!process.env.ONLY)
   ])
     for (const relu of [0, 1]) {
       const n = rows * channels;
-      const chunkRows = Math.max(1, Math.floor((process.env.CHUNK ?? 16384) / channels));
+      const chunkRows = Math.max(1, Math.floor(ROW_CHUNK / channels));
       const chunks = Math.ceil(rows / chunkRows);
       const [x, y, dy, dx] = [buffer(n, normal), buffer(n, 0), buffer(n, normal), buffer(n, 0)];
       const [mean, variance, gamma, beta, dgamma, dbeta] = Array.from({ length: 6 }, () => buffer(channels, 1));

@@ -21,7 +21,7 @@ const SHAPES = [
   [1025, 16],
   [700, 28],
   [301, 95],
-  [3, 9000],
+  [3, 17000],
 ] as const;
 
 /** A seeded generator of numbers that look normal. */

@@ -10,7 +10,7 @@ const SHAPES = [
   [17, 7],
   [65, 63],
   [1025, 3],
-  [33, 512], // three chunks of rows, the last of one
+  [65, 512], // three chunks of rows, the last of one
   [9, 1025],
   [2, 3, 3, 8],
 ];

@@ -48,7 +48,10 @@ export async function loadModule({ fastMath, shared }: CoreBuild): Promise<WebAs
   return WebAssembly.compile(unpack(packed));
 }
 
-/** An instance over `memory`. Of the loader, `demangle` alone: the rest is for strings and objects, which the core has none of. */
+/**
+ * An instance over `memory`. Of the loader, `demangle` alone: the rest is for strings and objects, which the core has none
+ * of.
+ */
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Core {
   return demangle(new WebAssembly.Instance(module, { env: { memory } }).exports) as unknown as Core;
 }

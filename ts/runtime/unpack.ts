@@ -1,9 +1,10 @@
-// What pack.js packed: matches and literals, every bit decoded arithmetically under its contexts (Witten, Neal, Cleary, 1987).
+// What pack.js packed: matches and literals, every bit decoded arithmetically under its contexts (Witten, Neal, Cleary 1987).
 //
 //   p(1) = ½, then over a bit's contexts, the most telling one last: p ← (ones + t·p) / (all + t)
 //   after the bit, in each: ones ← d·ones + bit, all ← d·all + 1
 //
-// The code's digits are characters, 91 of them. Plus, times and divided by alone, which every engine rounds alike. pack.js has the same constants and contexts.
+// The code's digits are characters, 91 of them. Plus, times and divided by alone, which every engine rounds alike. pack.js
+// has the same constants and contexts.
 
 import { DownhillError } from "../errors";
 
