@@ -14,7 +14,7 @@ export default class CoreTransform {
   }
 }
 
-/** Takes the list of kernels and its function objects out of memory: nothing reads them (assembly/table.ts). */
+/** Takes the lists of kernels and their function objects out of memory: nothing reads them (assembly/kernels.ts). */
 function dropFunctionObjects(module) {
   const segments = Array.from({ length: module.getNumDataSegments() }, (_, i) => {
     const { name, offset, data } = module.getDataSegmentInfo(module.getDataSegmentByIndex(i));
@@ -31,15 +31,16 @@ function dropFunctionObjects(module) {
     const [bytes, ...members] = words(segment);
     return members.slice(0, bytes / 4);
   };
-  const list = segments.find((segment) => {
+  const lists = segments.filter((segment) => {
     const members = membersOf(segment);
-    return members.length > 16 && members.every((member) => objects.has(member));
+    return members.length > 4 && members.every((member) => objects.has(member));
   });
-  if (!list) throw new Error("asconfig.transform: no list of kernels");
-  const kernels = membersOf(list).map((member) => objects.get(member));
-  const stray = kernels.findIndex(({ index }, op) => index !== op + 1);
-  if (stray >= 0) throw new Error(`asconfig.transform: opcode ${stray}'s function is number ${kernels[stray].index}`);
-  const dead = new Set([list, ...kernels.map(({ segment }) => segment)]);
+  if (!lists.length) throw new Error("asconfig.transform: no list of kernels");
+  const kernels = lists.flatMap((list) => membersOf(list).map((member) => objects.get(member)));
+  const first = kernels[0].index; // 1, or of the extension, where its part of the table begins
+  const stray = kernels.findIndex(({ index }, i) => index !== first + i);
+  if (stray >= 0) throw new Error(`asconfig.transform: kernel ${stray}'s function is number ${kernels[stray].index}`);
+  const dead = new Set([...lists, ...kernels.map(({ segment }) => segment)]);
   const { module: from, base, initial, max, shared } = module.getMemoryInfo("0");
   const live = segments.filter((segment) => !dead.has(segment));
   module.setMemory(initial, max, null, live, shared, false, "0");

@@ -1,4 +1,4 @@
-// npm run build: the four cores (build/core), then the bundles and the declarations (dist).
+// npm run build: the cores (build/core), then the bundles and the declarations (dist).
 //
 //   node build.js          everything
 //   node build.js core     the cores only
@@ -11,46 +11,67 @@ import { build } from "esbuild";
 import { minify } from "terser";
 import { pack } from "./pack.js";
 
-const TARGETS = ["strict", "fastMath", "strictShared", "fastMathShared"];
 const run = (script, ...args) => execFileSync(process.execPath, [script, ...args], { stdio: "inherit" });
 /** What asc says where it succeeds is of no use (`converge` "was suboptimal"); an error has it in its message. */
-const asc = (target) =>
-  execFileSync(process.execPath, ["node_modules/assemblyscript/bin/asc.js", "--target", target], { stdio: "pipe" });
+const asc = (target, entry, ...options) =>
+  execFileSync(
+    process.execPath,
+    ["node_modules/assemblyscript/bin/asc.js", `assembly/${entry}.ts`, "--target", target, ...options],
+    { stdio: "pipe" },
+  );
 
-/** Opcodes in assembly/isa.ts, Op.count left out. */
+/** Opcodes in assembly/isa.ts. */
 function opcodeCount() {
   const isa = readFileSync("assembly/isa.ts", "utf8");
-  const body = isa.slice(isa.indexOf("export const enum Op {"));
-  return [...body.slice(0, body.indexOf("}")).matchAll(/^ {2}(\w+),/gm)].length - 1;
+  return ["Op", "ExtensionOp"].reduce((sum, name) => {
+    const body = isa.slice(isa.indexOf(`export const enum ${name} {`));
+    return sum + [...body.slice(0, body.indexOf("}")).matchAll(/^ {2}(?!count)\w+( = [\w.]+)?,/gm)].length;
+  }, 0);
 }
 
 /**
  * Compiles one target and writes it, packed, as a module whose default export is text: gzip cannot see through that, so
- * what it is to save must be saved before. The strict one is in every bundle: four more passes take 2 % off it. Node, which
- * downloads nothing, has it deflated beside that: what a page unpacks in 20 ms is there in one.
+ * what it is to save must be saved before. Of what a page embeds four more passes take off 2 %.
  */
-function buildCore(target) {
-  asc(target);
+function buildCore(target, entry = "index", passes = 2, ...options) {
+  asc(target, entry, ...options);
   const bytes = readFileSync(`build/core/${target}.wasm`);
-  const write = (name, text) => writeFileSync(`build/core/${name}.js`, `export default "${text}";\n`);
-  let passes = target === "strict" ? 6 : 2;
   let text = pack(bytes, passes);
   while (/<(!--|\/?script)/i.test(text)) text = pack(bytes, ++passes); // a page may hold it in an inline script
-  write(target, text);
-  if (target === "strict") write("deflated", deflateRawSync(bytes, { level: 9 }).toString("base64"));
+  writeModule(target, text);
   return bytes;
 }
 
-/** The four cores; the kernel table's length is checked against the opcodes. */
+const writeModule = (name, text) => writeFileSync(`build/core/${name}.js`, `export default "${text}";\n`);
+
+/** What a core says of itself. */
+function factsOf(bytes, table) {
+  const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
+  return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory, table } }).exports;
+}
+
+/**
+ * The builds of the core: for a page the strict one in two parts, of which the second has its functions behind the first's
+ * in their table and its data behind the first's; the others whole. Node, which downloads nothing, has the strict one
+ * whole, and deflated: what a page unpacks in 20 ms is there in one. The numbers of kernels are checked against Op.
+ */
 function buildCores() {
   mkdirSync("build/core", { recursive: true });
   writeFileSync("build/core/core.d.ts", "declare const packed: string;\nexport default packed;\n");
-  const [strict] = TARGETS.map(buildCore);
-  asc("debug"); // for tests: its interpreter checks each instruction; it is not shipped
-  const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
-  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(strict), { env: { memory } });
-  if (exports.kernelCount.value !== opcodeCount())
-    throw new Error(`assembly/table.ts has ${exports.kernelCount.value} kernels, Op has ${opcodeCount()}`);
+  const core = factsOf(buildCore("core", "core", 6));
+  const from = core.kernelCount.value + 1;
+  const top = core.heapBase.value - 4096;
+  const part = buildCore("extension", "extension", 6, "--tableBase", `${from}`, "--memoryBase", `${top}`);
+  const table = new WebAssembly.Table({ initial: 512, element: "anyfunc" });
+  const extension = factsOf(part, table);
+  if (extension.heapBase.value > core.heapBase.value) throw new Error("the extension's data do not fit (core.ts)");
+  const count = core.kernelCount.value + extension.extensionCount.value;
+  if (count !== opcodeCount()) throw new Error(`assembly/ has ${count} kernels, Op has ${opcodeCount()}`);
+  asc("strict", "index");
+  writeModule("deflated", deflateRawSync(readFileSync("build/core/strict.wasm"), { level: 9 }).toString("base64"));
+  writeModule("none", "");
+  for (const target of ["fastMath", "strictShared", "fastMathShared"]) buildCore(target);
+  asc("debug", "index"); // for tests: its interpreter checks each instruction; it is not shipped
 }
 
 /**
@@ -62,11 +83,15 @@ const resolve = (platform) => ({
   setup({ onResolve }) {
     onResolve({ filter: /^#/ }, ({ path }) => {
       if (!platform && (path === "#platform" || path === "#core/strict.js")) return { path, external: true };
-      const file = path === "#platform" ? `ts/runtime/platform/${platform}.ts` : `build/${path.slice(1)}`;
+      const file =
+        path === "#platform" ? `ts/runtime/platform/${platform}.ts` : `build/${PLATFORM[path] ?? path.slice(1)}`;
       return { path: new URL(file, import.meta.url).pathname };
     });
   },
 });
+
+/** What a page has for a core that Node has in another form, in build/. */
+const PLATFORM = { "#core/strict.js": "core/core.js", "#core/extension.js": "core/extension.js" };
 
 const LICENSE = "/*! downhill, Apache-2.0 */";
 
@@ -109,8 +134,10 @@ async function buildBundles() {
       ...library,
       cli: "ts/cli/main.ts",
       // files of their own: the core stands first then in a bundle, and bundlers that name by frequency do not count the data
-      "core/packed": "build/core/strict.js",
+      "core/core": "build/core/core.js",
+      "core/extension": "build/core/extension.js",
       "core/deflated": "build/core/deflated.js",
+      "core/none": "build/core/none.js",
       digits: "ts/data/digits.data.ts",
       // in one build with what uses them, so that there is one DownhillError
       "platform/node": "ts/runtime/platform/node.ts",

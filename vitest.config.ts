@@ -7,6 +7,7 @@ export default defineConfig({
     alias: [
       { find: "#platform", replacement: file("./ts/runtime/platform/node.ts") },
       { find: "#core/strict.js", replacement: file("./build/core/deflated.js") },
+      { find: "#core/extension.js", replacement: file("./build/core/none.js") },
       { find: /^#core\/(\w+)\.js$/, replacement: file("./build/core/$1.js") },
     ],
   },

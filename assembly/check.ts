@@ -24,6 +24,7 @@ import {
   Dropout,
   ElementLoss,
   ElementLossBackward,
+  ExtensionOp,
   Fault,
   Fill,
   Gather,
@@ -53,6 +54,7 @@ import {
   Unary,
   UnaryBackward,
 } from "./isa";
+import { elementInputs } from "./kernels/loops";
 
 /** The host throws, naming the instruction at `at`. */
 export declare function refused(at: usize, fault: Fault): void;
@@ -74,9 +76,9 @@ function slots(op: i32): u32 {
       return pack(Accumulate.n, Accumulate.n);
     case Op.randomUniform:
     case Op.randomNormal:
-    case Op.truncatedNormal:
+    case ExtensionOp.truncatedNormal:
       return pack(Random.n, Random.b);
-    case Op.orthogonal:
+    case ExtensionOp.orthogonal:
       return pack(Orthogonal.rows, Orthogonal.gain);
     case Op.gemm:
       return pack(Gemm.m, Gemm.workspaceBytes);
@@ -90,9 +92,9 @@ function slots(op: i32): u32 {
     case Op.subtract:
     case Op.multiply:
       return pack(Binary.n, Binary.n);
-    case Op.prelu:
+    case ExtensionOp.prelu:
       return pack(Prelu.rows, Prelu.channels);
-    case Op.preluBackward:
+    case ExtensionOp.preluBackward:
       return pack(PreluBackward.rows, PreluBackward.chunkRows);
     case Op.softmax:
       return pack(Softmax.rows, Softmax.n);
@@ -120,10 +122,10 @@ function slots(op: i32): u32 {
       return pack(SoftmaxCrossEntropy.rows, SoftmaxCrossEntropy.smoothing);
     case Op.softmaxCrossEntropyBackward:
       return pack(SoftmaxCrossEntropyBackward.rows, SoftmaxCrossEntropyBackward.smoothing);
-    case Op.binaryCrossEntropy:
+    case ExtensionOp.binaryCrossEntropy:
     case Op.meanSquaredError:
       return pack(ElementLoss.rows, ElementLoss.option);
-    case Op.binaryCrossEntropyBackward:
+    case ExtensionOp.binaryCrossEntropyBackward:
     case Op.meanSquaredErrorBackward:
       return pack(ElementLossBackward.rows, ElementLossBackward.option);
     case Op.meanLoss:
@@ -149,14 +151,13 @@ function slots(op: i32): u32 {
     case Op.clipFactor:
       return pack(ClipFactor.chunks, ClipFactor.clipNorm);
     case Op.sgdStep:
-    case Op.adagradStep:
-    case Op.rmspropStep:
+    case ExtensionOp.adagradStep:
+    case ExtensionOp.rmspropStep:
     case Op.adamStep:
       return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
   }
-  // what is left are functions of one number; from relu on each has its derivative behind it
-  const derivative = op >= Op.relu && op <= Op.softplusBackward && ((op - Op.relu) & 1) == 1;
-  return derivative ? pack(UnaryBackward.n, UnaryBackward.alpha) : pack(Unary.n, Unary.beta);
+  // what is left are functions of an element, or the derivatives of such
+  return elementInputs(op) == 2 ? pack(UnaryBackward.n, UnaryBackward.alpha) : pack(Unary.n, Unary.beta);
 }
 
 function pack(pointers: i32, last: i32): u32 {
@@ -175,7 +176,7 @@ function faultOf(at: usize, from: usize, to: usize): Fault {
   const end = (<usize>memory.size()) << 16;
   if (at & 3 || at < __heap_base || to > end || to - at < (<usize>Header.args) << 2) return Fault.header;
   const op = load<i32>(at);
-  if (op < 0 || op >= Op.count) return Fault.opcode;
+  if (op < 0 || op >= ExtensionOp.count) return Fault.opcode;
   const known = slots(op);
   const words = Header.args + (known & 0xff);
   if (load<u32>(at, Header.words << 2) != words || to - at < (<usize>words) << 2) return Fault.length;

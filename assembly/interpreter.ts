@@ -3,15 +3,20 @@
 
 import { check } from "./check";
 import { Halt, Header, Mode, Op, State, Status, Team } from "./isa";
-import { elementwise, isElementwise } from "./kernels/loops";
-import { kernelOf } from "./table";
+import { elementInputs, elementwise } from "./kernels/loops";
 import { barrier, waitWhile } from "./team";
+
+/** The function-table index of opcode `op`'s kernel (kernels.ts says why). */
+function kernelOf(op: u32): u32 {
+  return op + 1;
+}
 
 /** Runs one instruction's share of rank `ith` of `nth`. */
 function execute(at: usize, ith: u32, nth: u32): void {
   const op = load<u32>(at);
   const args = at + (Header.args << 2);
-  if (isElementwise(op)) elementwise(op, kernelOf(op), args, ith, nth);
+  const inputs = elementInputs(op);
+  if (inputs) elementwise(op, inputs, kernelOf(op), args, ith, nth);
   else call_indirect<void>(kernelOf(op), args, ith, nth);
 }
 

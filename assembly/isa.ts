@@ -146,7 +146,10 @@ export const enum Segment {
   words,
 }
 
-/** Opcodes, in the order of the kernel table (assembly/table.ts). */
+/**
+ * Opcodes of the core, in the order of its kernels (assembly/kernels.ts). Elementwise ones (kernels/loops.ts) stand
+ * together: of two inputs, then of one, then activations, each with its derivative behind it.
+ */
 export const enum Op {
   guard, // stops the run where State.halt is set; the interpreter itself
   gather,
@@ -156,8 +159,6 @@ export const enum Op {
   accumulate,
   randomUniform,
   randomNormal,
-  truncatedNormal,
-  orthogonal,
   gemm,
   columnSums,
   reduceRows,
@@ -166,9 +167,6 @@ export const enum Op {
   subtract,
   multiply,
   affine,
-  exp,
-  log,
-  erf,
   relu,
   reluBackward,
   leakyRelu,
@@ -189,8 +187,6 @@ export const enum Op {
   tanhBackward,
   softplus,
   softplusBackward,
-  prelu,
-  preluBackward,
   softmax,
   softmaxBackward,
   dropout,
@@ -204,8 +200,6 @@ export const enum Op {
   movingAverage,
   softmaxCrossEntropy,
   softmaxCrossEntropyBackward,
-  binaryCrossEntropy,
-  binaryCrossEntropyBackward,
   meanSquaredError,
   meanSquaredErrorBackward,
   meanLoss,
@@ -220,9 +214,27 @@ export const enum Op {
   gradientNorm,
   clipFactor,
   sgdStep,
+  adamStep,
+  count,
+}
+
+/**
+ * Opcodes of the extension (assembly/extension.ts), behind those: kernels that a page has only where it needs one of them.
+ * The order is of the same kind.
+ */
+export const enum ExtensionOp {
+  // biome-ignore lint/style/useLiteralEnumMembers: the numbers go on
+  exp = Op.count,
+  log,
+  erf,
+  prelu,
+  preluBackward,
+  truncatedNormal,
+  orthogonal,
+  binaryCrossEntropy,
+  binaryCrossEntropyBackward,
   adagradStep,
   rmspropStep,
-  adamStep,
   count,
 }
 

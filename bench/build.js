@@ -25,7 +25,12 @@ const downhill = {
   setup({ onResolve }) {
     const at = (path) => ({ path: new URL(`../${path}`, import.meta.url).pathname });
     onResolve({ filter: /^#core\// }, ({ path }) =>
-      at(`build/core/${path.slice(6).replace(/^strict\.js$/, "deflated.js")}`),
+      at(
+        `build/core/${path
+          .slice(6)
+          .replace(/^strict\.js$/, "deflated.js")
+          .replace(/^extension\.js$/, "none.js")}`,
+      ),
     );
     onResolve({ filter: /^#platform$/ }, () => at("ts/runtime/platform/node.ts"));
   },

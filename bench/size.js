@@ -3,7 +3,7 @@
 //
 //   node build.js && node bench/size.js          prints it and exits with 1 where it is over the bound
 //
-// Counted is what the page loads at once: the entry and the chunks that it imports statically. The other three cores are
+// Counted is what the page loads at once: the entry and the chunks that it imports statically. The extension and the other cores are
 // chunks of their own that a page without threads and fastMath never asks for. The core's share is what the bundle's
 // gzip shrinks by when the embedded core is left out. Bytes of each kernel family are those of its functions' code
 // in the strict core (from a build with names; before compression).
@@ -23,7 +23,9 @@ const sources = {
   name: "sources",
   setup({ onResolve }) {
     onResolve({ filter: /^downhill$/ }, () => ({ path: root("ts/index.ts") }));
-    onResolve({ filter: /^#core\// }, ({ path }) => ({ path: root(`build/core/${path.slice(6)}`) }));
+    onResolve({ filter: /^#core\// }, ({ path }) => ({
+      path: root(`build/core/${path.slice(6).replace("strict.js", "core.js")}`),
+    }));
     onResolve({ filter: /^#platform$/ }, () => ({ path: root("ts/runtime/platform/browser.ts") }));
   },
 };
@@ -125,7 +127,7 @@ function kernelFamilies() {
   mkdirSync(root("build/bench"), { recursive: true });
   const out = root("build/bench/strict.named.wasm");
   const asc = root("node_modules/assemblyscript/bin/asc.js");
-  execFileSync(process.execPath, [asc, "--target", "strict", "--debug", "-o", out], {
+  execFileSync(process.execPath, [asc, "assembly/core.ts", "--target", "core", "--debug", "-o", out], {
     stdio: "inherit",
     cwd: root(""),
   });
@@ -143,7 +145,7 @@ const core = /"[#-[\]-~]{10000,}"/.exec(text)?.[0];
 if (!core) throw new Error("size: no embedded core in the bundle");
 const total = gzip(text);
 const withoutCore = gzip(text.replace(core, '""'));
-const wasm = readFileSync(root("build/core/strict.wasm"));
+const wasm = readFileSync(root("build/core/core.wasm"));
 
 const line = (what, bytes, note = "") => console.log(`${what.padEnd(44)} ${String(bytes).padStart(7)} ${note}`);
 line("bundle of a trained MLP, min + gzip", total, `(bound ${BOUNDS.bundle})`);

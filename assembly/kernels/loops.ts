@@ -2,23 +2,24 @@
 // arrays: they share one reading of operands, and a block, reached through the table once a share, has an optimised
 // body of its own.
 
-import { Binary, Op, Unary } from "../isa";
+import { Binary, ExtensionOp, Op, Unary } from "../isa";
 import { pointer, real, shareOf, size } from "../operands";
 
-/** Whether opcode `op` has a block. */
-export function isElementwise(op: u32): bool {
-  return op - <u32>Op.add <= <u32>(Op.softplusBackward - Op.add);
+/** How many inputs opcode `op` has where it is elementwise; else 0. */
+export function elementInputs(op: u32): u32 {
+  if (op - <u32>Op.add < <u32>(Op.affine - Op.add)) return 2;
+  if (op == Op.affine || op - <u32>ExtensionOp.exp <= <u32>(ExtensionOp.erf - ExtensionOp.exp)) return 1;
+  return op - <u32>Op.relu <= <u32>(Op.softplusBackward - Op.relu) ? 1 + ((op - <u32>Op.relu) & 1) : 0;
 }
 
 /**
- * Runs the block of opcode `op`, at function-table index `block`: y[…] = f(a[…], b[…]) over `bytes` bytes; y may be a or b,
+ * Runs the block of opcode `op` of so many inputs, at function-table index `block`: y[…] = f(a[…], b[…]) over `bytes` bytes; y may be a or b,
  * unary ones leave b alone. Shares are whole cache lines.
  */
-export function elementwise(op: u32, block: u32, args: usize, ith: u32, nth: u32): void {
+export function elementwise(op: u32, inputs: u32, block: u32, args: usize, ith: u32, nth: u32): void {
   let b: usize = 0;
   let slot: i32 = Unary.n;
-  // from relu on each has its derivative, of two inputs, behind it
-  if (op < <u32>Op.affine || (op >= <u32>Op.relu && ((op - Op.relu) & 1) != 0)) {
+  if (inputs == 2) {
     b = pointer(args, Binary.b);
     slot = Binary.n;
   }

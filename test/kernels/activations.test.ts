@@ -2,7 +2,7 @@
 // one, so the reference does too.
 
 import { describe, expect, test } from "vitest";
-import { Op } from "../../assembly/isa";
+import { ExtensionOp, Op } from "../../assembly/isa";
 import { Core } from "../support/core";
 import { BUILDS, bits, checkElementwise, expectClose, numbers } from "../support/elementwise";
 import { erf, sigmoid } from "../support/functions";
@@ -233,11 +233,11 @@ test("prelu: y = x > 0 ? x : alpha[c]·x; backward: dx, and the chunks' sums of 
             const dx = inPlace ? g : core.buffer(n);
             const partials = core.buffer(chunks * channels);
             const sizes = [rows, channels, chunkRows];
-            core.runShares(core.instruction(Op.preluBackward, [dx, partials, g, input, a], sizes), workers);
+            core.runShares(core.instruction(ExtensionOp.preluBackward, [dx, partials, g, input, a], sizes), workers);
             expect(bits(dx.f32)).toEqual(bits(dy.map((v, i) => v * slope(i))));
             expect(bits(partials.f32)).toEqual(bits(sums));
             const y = inPlace ? input : core.buffer(n);
-            core.runShares(core.instruction(Op.prelu, [y, input, a], [rows, channels]), workers);
+            core.runShares(core.instruction(ExtensionOp.prelu, [y, input, a], [rows, channels]), workers);
             expect(bits(y.f32)).toEqual(bits(x.map((v, i) => v * slope(i))));
             core.checkGuards();
           }

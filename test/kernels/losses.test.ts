@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { LabelKind, Op, State } from "../../assembly/isa";
+import { ExtensionOp, LabelKind, Op, State } from "../../assembly/isa";
+import { extended } from "../../ts/runtime/extension";
 import { BUILDS } from "../support/builds";
 import { Core } from "../support/core";
 
@@ -217,13 +218,13 @@ describe.each(BUILDS)("%s", (build) => {
   const LOSSES = [
     {
       name: "binaryCrossEntropy from logits",
-      forward: Op.binaryCrossEntropy,
+      forward: extended(ExtensionOp.binaryCrossEntropy),
       option: 1,
       loss: (x: number, t: number) => softplus(x) - x * t,
     },
     {
       name: "binaryCrossEntropy from probabilities",
-      forward: Op.binaryCrossEntropy,
+      forward: extended(ExtensionOp.binaryCrossEntropy),
       option: 0,
       loss: (p: number, t: number) => -t * Math.max(Math.log(p), -100) - (1 - t) * Math.max(Math.log1p(-p), -100),
     },
@@ -286,10 +287,10 @@ describe.each(BUILDS)("%s", (build) => {
     const x = Float32Array.of(-120, -60, -20, -10, 10, 20, 60, 120);
     const t = [0, 0, 0, 0, 1, 1, 1, 1];
     for (const [i, v] of x.entries()) {
-      const right = elementLoss(Op.binaryCrossEntropy, 1, Float32Array.of(v), [t[i]!], 1);
+      const right = elementLoss(extended(ExtensionOp.binaryCrossEntropy), 1, Float32Array.of(v), [t[i]!], 1);
       const expected = Math.log1p(Math.exp(-Math.abs(v)));
       expect(Math.abs(right.rowLoss[0]! - expected)).toBeLessThanOrEqual(1e-6 * expected + 1e-37);
-      const wrong = elementLoss(Op.binaryCrossEntropy, 1, Float32Array.of(v), [1 - t[i]!], 1);
+      const wrong = elementLoss(extended(ExtensionOp.binaryCrossEntropy), 1, Float32Array.of(v), [1 - t[i]!], 1);
       expectClose(wrong.rowLoss, [Math.abs(v) + expected], 1e-6);
       expectClose(wrong.dx, [v > 0 ? 1 : -1], 5e-5);
     }
@@ -298,7 +299,7 @@ describe.each(BUILDS)("%s", (build) => {
   test("binaryCrossEntropy from probabilities floors the logarithm at −100 and the gradient's divisor at 1e−12", () => {
     const p = Float32Array.of(0, 0, 1, 1, 0, 1);
     const t = [0, 1, 0, 1, 0.5, 0.5];
-    const out = elementLoss(Op.binaryCrossEntropy, 0, p, t, 6);
+    const out = elementLoss(extended(ExtensionOp.binaryCrossEntropy), 0, p, t, 6);
     expect([...out.rowLoss]).toEqual([0, 100, 100, 0, 50, 50]);
     expectClose(out.dx, [0, -1e12, 1e12, 0, -5e11, 5e11], 1e-6);
   });

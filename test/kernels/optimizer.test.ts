@@ -1,6 +1,6 @@
 import { setFlagsFromString } from "node:v8";
 import { expect, test } from "vitest";
-import { Op, OptimizerFlag, State } from "../../assembly/isa";
+import { ExtensionOp, Op, OptimizerFlag, State } from "../../assembly/isa";
 import { type Build, Core } from "../support/core";
 import { eachFloat, numbers, row, type SegmentRow, segmentTable } from "../support/segments";
 
@@ -39,7 +39,7 @@ interface Case {
 
 const sgd = { op: Op.sgdStep, slots: 1 };
 const adam = { op: Op.adamStep, slots: 2, a: 0.9, b: 0.999, epsilon: 1e-8 };
-const rmsprop = { op: Op.rmspropStep, slots: 1, a: 0.01, epsilon: 1e-8 };
+const rmsprop = { op: ExtensionOp.rmspropStep, slots: 1, a: 0.01, epsilon: 1e-8 };
 const CASES: Record<string, Case> = {
   sgd: { op: Op.sgdStep, slots: 0 },
   "sgd, clipped": { op: Op.sgdStep, slots: 0, clipValue: 0.7, factor: 0.6 },
@@ -47,8 +47,8 @@ const CASES: Record<string, Case> = {
   "sgd, momentum and dampening": { ...sgd, a: 0.9, b: 0.4 },
   "sgd, Nesterov": { ...sgd, a: 0.8, flags: OptimizerFlag.nesterov },
   "sgd, momentum, clipped, penalties in the gradients already": { ...sgd, a: 0.9, factor: 0.3, penaltyScale: 0 },
-  adagrad: { op: Op.adagradStep, slots: 1, epsilon: 1e-10 },
-  "adagrad, clipped": { op: Op.adagradStep, slots: 1, epsilon: 1e-10, clipValue: 0.5, factor: 0.9 },
+  adagrad: { op: ExtensionOp.adagradStep, slots: 1, epsilon: 1e-10 },
+  "adagrad, clipped": { op: ExtensionOp.adagradStep, slots: 1, epsilon: 1e-10, clipValue: 0.5, factor: 0.9 },
   rmsprop: rmsprop,
   "rmsprop, momentum": { ...rmsprop, slots: 2, b: 0.9, flags: OptimizerFlag.momentum },
   "rmsprop, centered": { ...rmsprop, slots: 3, flags: OptimizerFlag.centered },
@@ -92,10 +92,10 @@ function reference(rows: readonly SegmentRow[], c: Case, start: Float32Array, gr
           g = flags & OptimizerFlag.nesterov ? g + a * s0[i]! : s0[i]!;
         }
         w[i]! -= rate * g;
-      } else if (c.op === Op.adagradStep) {
+      } else if (c.op === ExtensionOp.adagradStep) {
         s0[i]! += g * g;
         w[i]! -= (rate * g) / (Math.sqrt(s0[i]!) + epsilon);
-      } else if (c.op === Op.rmspropStep) {
+      } else if (c.op === ExtensionOp.rmspropStep) {
         s0[i] = (1 - a) * s0[i]! + a * g * g;
         let mean = s0[i]!;
         if (flags & OptimizerFlag.centered) {

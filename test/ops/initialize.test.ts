@@ -1,5 +1,6 @@
-import { Op, State } from "../../assembly/isa";
+import { ExtensionOp, Op, State } from "../../assembly/isa";
 import * as ops from "../../ts/ops/initialize";
+import { extended } from "../../ts/runtime/extension";
 import { checkCoverage, checkOp } from "../support/checkOp";
 import { philox } from "../support/philox";
 
@@ -35,7 +36,7 @@ checkOp(ops.initialize, {
 });
 
 // How these two are distributed, the kernel's tests say: here, that the bits do not depend on how they are run.
-for (const opcode of [Op.randomNormal, Op.truncatedNormal])
+for (const opcode of [Op.randomNormal, extended(ExtensionOp.truncatedNormal)])
   checkOp(ops.initialize, {
     ...common,
     title: opcode === Op.randomNormal ? "normal" : "truncated normal",
@@ -47,7 +48,7 @@ checkOp(ops.initialize, {
   ...common,
   title: "orthogonal",
   cases: CASES.slice(0, -1),
-  attributes: { opcode: Op.orthogonal, a: 1, b: 0, op: OP },
+  attributes: { opcode: extended(ExtensionOp.orthogonal), a: 1, b: 0, op: OP },
   reference: ({ y }) => new Array<undefined>(y.length).fill(undefined),
 });
 

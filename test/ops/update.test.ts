@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { Base, Halt, Op, OptimizerFlag, State, Status } from "../../assembly/isa";
+import { Base, ExtensionOp, Halt, Op, OptimizerFlag, State, Status } from "../../assembly/isa";
 import { Graph } from "../../ts/graph/graph";
 import { plan } from "../../ts/graph/plan";
 import * as ops from "../../ts/ops/update";
+import { extended } from "../../ts/runtime/extension";
 import { BUILDS } from "../support/builds";
 import { checkCoverage, checkOp, type Reals } from "../support/checkOp";
 import { Core } from "../support/core";
@@ -112,7 +113,7 @@ const STEPS: Step[] = [
   },
   {
     title: "adagrad",
-    opcode: Op.adagradStep,
+    opcode: extended(ExtensionOp.adagradStep),
     slots: one,
     epsilon: EPSILON,
     update(g, s, rate) {
@@ -122,7 +123,7 @@ const STEPS: Step[] = [
   },
   {
     title: "rmsprop",
-    opcode: Op.rmspropStep,
+    opcode: extended(ExtensionOp.rmspropStep),
     slots: one,
     a: FRESH,
     epsilon: EPSILON,
@@ -130,7 +131,7 @@ const STEPS: Step[] = [
   },
   {
     title: "rmsprop, centered, momentum, clipped",
-    opcode: Op.rmspropStep,
+    opcode: extended(ExtensionOp.rmspropStep),
     slots: three,
     a: FRESH,
     b: 0.5,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { Op, State } from "../../assembly/isa";
+import { ExtensionOp, Op, State } from "../../assembly/isa";
+import { extended } from "../../ts/runtime/extension";
 import { BUILDS } from "../support/builds";
 import { Core } from "../support/core";
 import { philox } from "../support/philox";
@@ -63,7 +64,7 @@ describe.each(BUILDS)("%s", (build) => {
   describe.each([
     { name: "randomUniform", op: Op.randomUniform, a: -0.25, b: 1.5 },
     { name: "randomNormal", op: Op.randomNormal, a: 0.5, b: 2 },
-    { name: "truncatedNormal", op: Op.truncatedNormal, a: 0.5, b: 2 },
+    { name: "truncatedNormal", op: extended(ExtensionOp.truncatedNormal), a: 0.5, b: 2 },
   ])("$name", ({ op, a, b }) => {
     test("element i is the same for every n and every number of workers", () => {
       seeded(core);
@@ -148,7 +149,7 @@ describe.each(BUILDS)("%s", (build) => {
   });
 
   test("truncatedNormal: |z| ≤ 2; mean, variance (each |z| < 3.29, p = 0.001), Kolmogorov–Smirnov (p = 0.001), n = 2²⁰", () => {
-    const y = draw(seeded(core), Op.truncatedNormal, N, 0, 1);
+    const y = draw(seeded(core), extended(ExtensionOp.truncatedNormal), N, 0, 1);
     let [least, greatest] = [0, 0];
     for (const v of y) {
       least = Math.min(least, v);
@@ -222,7 +223,10 @@ describe.each(BUILDS)("%s", (build) => {
     function orthogonal(rows: number, columns: number, gain = 1, workers = 1): Float32Array {
       seeded(core);
       const [y, workspace] = [core.buffer(rows * columns, 1), core.buffer(rows * columns, 1)];
-      core.runShares(core.instruction(Op.orthogonal, [y, workspace], [rows, columns, OP], [gain]), workers);
+      core.runShares(
+        core.instruction(extended(ExtensionOp.orthogonal), [y, workspace], [rows, columns, OP], [gain]),
+        workers,
+      );
       core.checkGuards();
       return y.f32.slice();
     }

@@ -36,7 +36,7 @@ describe("unpack gives what was packed", () => {
     expect(pack(text, 2).length).toBeLessThan(80);
   });
 
-  test.each(["strict", "fastMath", "strictShared", "fastMathShared"])("the core %s", async (name) => {
+  test.each(["core", "extension", "fastMath", "strictShared", "fastMathShared"])("the core %s", async (name) => {
     const { default: packed } = await import(`../../build/core/${name}.js`);
     const wasm = readFileSync(`build/core/${name}.wasm`);
     expect(Buffer.compare(unpack(packed), wasm)).toBe(0);

@@ -32,7 +32,9 @@ beforeAll(async () => {
         name: "downhill",
         setup({ onResolve }) {
           onResolve({ filter: /^#core\// }, ({ path }) => ({
-            path: here(`build/core/${path.slice(6).replace("strict.js", "deflated.js")}`),
+            path: here(
+              `build/core/${path.slice(6).replace("strict.js", "deflated.js").replace("extension.js", "none.js")}`,
+            ),
           }));
           onResolve({ filter: /^#platform$/ }, () => ({ path: here("ts/runtime/platform/node.ts") }));
         },

@@ -1,14 +1,15 @@
 // Initial weights (Keras's formulas). Numbers come from the core: the counter's `op` is the parameter's number in its model.
 
-import { Op } from "../../assembly/isa";
+import { ExtensionOp, Op } from "../../assembly/isa";
 import { argumentError } from "../errors";
 import { type Shape, sizeOf } from "../graph/graph";
 import { finite, nonNegative, oneOf, or, positive } from "../options";
 import { type Built, type Definition, definitionOf, factory } from "../registry";
+import { extended } from "../runtime/extension";
 
 /** How a parameter is filled: with numbers of `opcode` under (a, b); see isa.ts, Random, Fill and Orthogonal. */
 export interface Filling {
-  opcode: Op.fill | Op.randomUniform | Op.randomNormal | Op.truncatedNormal | Op.orthogonal;
+  opcode: Op;
   a: number;
   b: number;
 }
@@ -55,7 +56,7 @@ export const randomNormal: (options?: { mean?: number; stddev?: number }) => Bui
 export const truncatedNormal: (options?: { mean?: number; stddev?: number }) => Built = /* @__PURE__ */ initializer({
   type: "truncatedNormal",
   options: () => ({ mean: or(finite(), 0), stddev: or(nonNegative(), 0.05) }),
-  fill: ({ mean, stddev }) => ({ opcode: Op.truncatedNormal, a: mean, b: stddev }),
+  fill: ({ mean, stddev }) => ({ opcode: extended(ExtensionOp.truncatedNormal), a: mean, b: stddev }),
 });
 
 /** Uniform in [minval, maxval); default −0.05 … 0.05. */
@@ -73,7 +74,7 @@ export const orthogonal: (options?: { gain?: number }) => Built = /* @__PURE__ *
   type: "orthogonal",
   options: () => ({ gain: or(finite(), 1) }),
   check() {},
-  fill: ({ gain }) => ({ opcode: Op.orthogonal, a: gain, b: 0 }),
+  fill: ({ gain }) => ({ opcode: extended(ExtensionOp.orthogonal), a: gain, b: 0 }),
 });
 
 type Mode = "fanIn" | "fanOut" | "fanAvg";
@@ -93,7 +94,11 @@ const uniform: Draw = (variance) => {
   return { opcode: Op.randomUniform, a: -limit, b: limit };
 };
 const untruncatedNormal: Draw = (variance) => ({ opcode: Op.randomNormal, a: 0, b: Math.sqrt(variance) });
-const truncated: Draw = (variance) => ({ opcode: Op.truncatedNormal, a: 0, b: Math.sqrt(variance) / TRUNCATED });
+const truncated: Draw = (variance) => ({
+  opcode: extended(ExtensionOp.truncatedNormal),
+  a: 0,
+  b: Math.sqrt(variance) / TRUNCATED,
+});
 
 /** Variance scale/fan, fan the inputs, outputs or their mean; kernels are [in, out] or [kh, kw, in, out]. */
 function scaled(shape: Shape, scale: number, fan: Fan, draw: Draw): Filling {

@@ -1,9 +1,10 @@
 // Losses: one number a row first, then the mean over what is labelled. Labels of −1 and NaN are left out.
 
-import { LabelKind, Op } from "../../assembly/isa";
+import { ExtensionOp, LabelKind, Op } from "../../assembly/isa";
 import { shapeError } from "../errors";
 import { defineEffect, defineOp, type Node, type Op as OpOf, type Tensor } from "../graph/graph";
 import type { TapeWriter } from "../graph/tape";
+import { extended } from "../runtime/extension";
 import { streaming, transcendental } from "./work";
 
 export interface CrossEntropyAttributes {
@@ -81,7 +82,11 @@ function elementLoss(name: string, forward: Op, backward: Op) {
 
 /** `option` 1: the prediction is a logit; 0: a probability. */
 export const binaryCrossEntropy = /* @__PURE__ */ (() =>
-  elementLoss("binaryCrossEntropy", Op.binaryCrossEntropy, Op.binaryCrossEntropyBackward))();
+  elementLoss(
+    "binaryCrossEntropy",
+    extended(ExtensionOp.binaryCrossEntropy),
+    extended(ExtensionOp.binaryCrossEntropyBackward),
+  ))();
 export const meanSquaredError = /* @__PURE__ */ (() =>
   elementLoss("meanSquaredError", Op.meanSquaredError, Op.meanSquaredErrorBackward))();
 

@@ -1,8 +1,9 @@
 // y = x > 0 ? x : alpha[channel]·x, alpha learned.
 
-import { Op } from "../../assembly/isa";
+import { ExtensionOp, Op } from "../../assembly/isa";
 import { shapeError } from "../errors";
 import { defineOp, type Op as OpOf } from "../graph/graph";
+import { extended } from "../runtime/extension";
 import { rowChunks } from "./bias";
 import { streaming } from "./work";
 
@@ -17,7 +18,14 @@ const preluBackward: OpOf<None> = /* @__PURE__ */ defineOp<None>({
   lower(tape, { inputs, outputs: [dx, dalpha] }) {
     const { n, rows, chunkRows, chunks } = rowChunks(dx!);
     const partials = tape.workspace();
-    tape.push(Op.preluBackward, [dx!, partials], inputs, [rows, n, chunkRows], [], streaming(4 * dx!.size));
+    tape.push(
+      extended(ExtensionOp.preluBackward),
+      [dx!, partials],
+      inputs,
+      [rows, n, chunkRows],
+      [],
+      streaming(4 * dx!.size),
+    );
     tape.push(Op.reduceRows, [dalpha!], [partials], [chunks, n], [], streaming(chunks * n));
   },
 });
@@ -35,6 +43,6 @@ export const prelu: OpOf<None> = /* @__PURE__ */ defineOp<None>({
   },
   lower(tape, { inputs, outputs: [y] }) {
     const n = y!.shape.at(-1)!;
-    tape.push(Op.prelu, [y!], inputs, [y!.size / n, n], [], streaming(2 * y!.size));
+    tape.push(extended(ExtensionOp.prelu), [y!], inputs, [y!.size / n, n], [], streaming(2 * y!.size));
   },
 });

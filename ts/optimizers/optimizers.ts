@@ -3,7 +3,7 @@
 // A step: g = ∂loss/∂w (penalties are in it) → clipValue → clipNorm → weight decay → update. θ are the parameters, ε the
 // learning rate, t = 1, 2, … the update.
 
-import { Op, OptimizerFlag } from "../../assembly/isa";
+import { ExtensionOp, Op, OptimizerFlag } from "../../assembly/isa";
 import { argumentError } from "../errors";
 import type { StepAttributes } from "../ops/update";
 import {
@@ -20,6 +20,7 @@ import {
   unit,
 } from "../options";
 import { type Built, type Definition, definitionOf, factory } from "../registry";
+import { extended } from "../runtime/extension";
 import { rateOrSchedule } from "../schedules/schedules";
 
 /** What the model needs to know of an optimizer. */
@@ -126,7 +127,7 @@ export const adagrad: (options?: AdagradOptions) => Built = /* @__PURE__ */ opti
   ({ epsilon, initialAccumulatorValue }) => ({
     slots: ["accumulator"],
     initial: initialAccumulatorValue,
-    step: { opcode: Op.adagradStep, flags: 0, a: 0, b: 0, epsilon },
+    step: { opcode: extended(ExtensionOp.adagradStep), flags: 0, a: 0, b: 0, epsilon },
   }),
 );
 
@@ -159,7 +160,7 @@ export const rmsprop: (options?: RmspropOptions) => Built = /* @__PURE__ */ opti
     slots: ["meanSquare", momentum > 0 ? "velocity" : undefined, centered ? "mean" : undefined],
     initial: 0,
     step: {
-      opcode: Op.rmspropStep,
+      opcode: extended(ExtensionOp.rmspropStep),
       flags: (centered ? OptimizerFlag.centered : 0) | (momentum > 0 ? OptimizerFlag.momentum : 0),
       a: 1 - rho,
       b: momentum,

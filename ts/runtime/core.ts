@@ -12,6 +12,10 @@ import { unpack } from "./unpack";
 /** The core's exports. Addresses come and go as unsigned numbers. */
 export interface Core {
   readonly heapBase: WebAssembly.Global;
+  /** Of kernels, by opcode + 1. */
+  readonly table: WebAssembly.Table;
+  /** Only where the extension's kernels are in it. */
+  readonly extensionCount?: WebAssembly.Global;
   run(from: number, to: number): Status;
   lead(team: number, from: number, to: number, nth: number): Status;
   resume(team: number, nth: number): Status;
@@ -28,6 +32,9 @@ export interface CoreBuild {
   fastMath: boolean;
   shared: boolean;
 }
+
+/** How the embedded core gets the extension's kernels; whoever names one of them says so (extension.ts). */
+export const extensions: { extend?: (core: Core, memory: WebAssembly.Memory) => void } = {};
 
 let embedded: WebAssembly.Module | undefined;
 

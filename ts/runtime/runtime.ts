@@ -1,6 +1,6 @@
 // A runtime: one core over one memory, perhaps with a thread team.
 
-import { type Core, embeddedModule, instantiate, loadModule } from "./core";
+import { type Core, embeddedModule, extensions, instantiate, loadModule } from "./core";
 
 // above: what stands first in a bundle (see index.ts)
 
@@ -58,13 +58,16 @@ export class Runtime {
   readonly features!: Features;
   /** @internal */ readonly residents = new Set<Disposable>();
   #disposed = false;
+  #extended: boolean;
 
   /** @internal */
   constructor(
     /** @internal */ readonly core: Core,
     /** @internal */ readonly heap: Memory,
     readonly fastMath = false,
-  ) {}
+  ) {
+    this.#extended = !!core.extensionCount;
+  }
 
   /** Threads that a training step runs on. */
   get threads(): number {
@@ -83,6 +86,12 @@ export class Runtime {
   /** @internal Throws where nothing can run any more. Who calls this may read and free memory: no run is in flight. */
   check(): void {
     if (this.#disposed) throw new DownhillError("state", "the runtime has been disposed");
+  }
+
+  /** @internal Sees to it that the core has the extension's kernels. */
+  extend(): void {
+    if (!this.#extended) extensions.extend!(this.core, this.heap.raw);
+    this.#extended = true;
   }
 
   /** @internal Runs a range to its end. */

@@ -1,6 +1,6 @@
 // A program: a model's graph for one kind of work and one set of shapes, lowered to a tape in memory.
 
-import { Base, type LabelKind, SourceType } from "../../assembly/isa";
+import { Base, type LabelKind, Op, SourceType } from "../../assembly/isa";
 import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
 import { Graph, type Shape, Span, type Tensor } from "../graph/graph";
@@ -114,6 +114,7 @@ export function buildProgram(state: ModelState, lane: Lane, spec: ProgramSpec): 
   heap.u32.set(tape.words, address >>> 2);
 
   const { instructions } = tape;
+  if (instructions.some(({ opcode }) => opcode >= Op.count)) runtime.extend();
   /** Ranges whose work stays below SLICE where it can; the update span is never cut. */
   const sliced = (instructions: Instruction[]): Range[] => {
     const ranges: Range[] = [];

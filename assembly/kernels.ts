@@ -1,5 +1,5 @@
-// The kernels, in the order of Op (isa.ts), and of elementwise instructions the blocks (kernels/loops.ts). The build checks
-// the table's length against the enum.
+// The kernels that every core has, in the order of Op (isa.ts), and of elementwise instructions the blocks
+// (kernels/loops.ts). The build checks the lists' lengths against the enum.
 
 import { accuracy } from "./kernels/accuracy";
 import {
@@ -9,8 +9,6 @@ import {
   geluBlock,
   geluTanhBackwardBlock,
   geluTanhBlock,
-  prelu,
-  preluBackward,
   seluBackwardBlock,
   seluBlock,
   sigmoidBlock,
@@ -37,8 +35,6 @@ import { fill } from "./kernels/fill";
 import { gather } from "./kernels/gather";
 import { gemm } from "./kernels/gemm";
 import {
-  binaryCrossEntropy,
-  binaryCrossEntropyBackward,
   meanLoss,
   meanLossBackward,
   meanSquaredError,
@@ -46,12 +42,10 @@ import {
   softmaxCrossEntropy,
   softmaxCrossEntropyBackward,
 } from "./kernels/losses";
-import { adagradStep, adamStep, rmspropStep, sgdStep } from "./kernels/optimizer";
-import { orthogonal } from "./kernels/orthogonal";
+import { adamStep, sgdStep } from "./kernels/optimizer";
 import { clipFactor, gradientNorm, movingAverage, objective, penaltyGradient, penaltySums } from "./kernels/penalty";
-import { randomNormal, randomUniform, shuffle, truncatedNormal } from "./kernels/random";
+import { randomNormal, randomUniform, shuffle } from "./kernels/random";
 import { softmax, softmaxBackward } from "./kernels/softmax";
-import { erfBlock, expBlock, logBlock } from "./kernels/unary";
 import {
   addBlock,
   affineBlock,
@@ -79,8 +73,6 @@ const KERNELS: StaticArray<Kernel> = [
   accumulate, // accumulate
   randomUniform, // randomUniform
   randomNormal, // randomNormal
-  truncatedNormal, // truncatedNormal
-  orthogonal, // orthogonal
   gemm, // gemm
   columnSums, // columnSums
   reduceRows, // reduceRows
@@ -89,9 +81,6 @@ const KERNELS: StaticArray<Kernel> = [
   changetype<Kernel>(subtractBlock), // subtract
   changetype<Kernel>(multiplyBlock), // multiply
   changetype<Kernel>(affineBlock), // affine
-  changetype<Kernel>(expBlock), // exp
-  changetype<Kernel>(logBlock), // log
-  changetype<Kernel>(erfBlock), // erf
   changetype<Kernel>(reluBlock), // relu
   changetype<Kernel>(reluBackwardBlock), // reluBackward
   changetype<Kernel>(leakyReluBlock), // leakyRelu
@@ -112,8 +101,6 @@ const KERNELS: StaticArray<Kernel> = [
   changetype<Kernel>(tanhBackwardBlock), // tanhBackward
   changetype<Kernel>(softplusBlock), // softplus
   changetype<Kernel>(softplusBackwardBlock), // softplusBackward
-  prelu, // prelu
-  preluBackward, // preluBackward
   softmax, // softmax
   softmaxBackward, // softmaxBackward
   dropout, // dropout
@@ -127,8 +114,6 @@ const KERNELS: StaticArray<Kernel> = [
   movingAverage, // movingAverage
   softmaxCrossEntropy, // softmaxCrossEntropy
   softmaxCrossEntropyBackward, // softmaxCrossEntropyBackward
-  binaryCrossEntropy, // binaryCrossEntropy
-  binaryCrossEntropyBackward, // binaryCrossEntropyBackward
   meanSquaredError, // meanSquaredError
   meanSquaredErrorBackward, // meanSquaredErrorBackward
   meanLoss, // meanLoss
@@ -143,22 +128,15 @@ const KERNELS: StaticArray<Kernel> = [
   gradientNorm, // gradientNorm
   clipFactor, // clipFactor
   sgdStep, // sgdStep
-  adagradStep, // adagradStep
-  rmspropStep, // rmspropStep
   adamStep, // adamStep
 ];
 
-// asc numbers functions from 1 on, in the order in which their values are first taken: here, since no kernel takes one. So
-// opcode op's is op + 1, and neither the list nor the objects that asc makes of function values are ever read: the
-// transform asconfig.transform.js takes them out of the core.
+// asc numbers functions from 1 on, in the order in which their values are first taken: here, then in extension.ts, since no
+// kernel takes one. So opcode op's is op + 1, and neither the lists nor the objects that asc makes of function values are
+// ever read: the transform asconfig.transform.js takes them out of the core.
 
 /** The bytes from one of these objects to the next. */
 const OBJECT: usize = 32;
 
 /** The number of kernels, as the objects from the first to the list behind the last tell it. */
 export const kernelCount: i32 = <i32>((changetype<usize>(KERNELS) - changetype<usize>(none)) / OBJECT);
-
-/** The function-table index of opcode `op`'s kernel. */
-export function kernelOf(op: u32): u32 {
-  return op + 1;
-}
