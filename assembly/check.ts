@@ -28,8 +28,12 @@ import {
   Fault,
   Fill,
   Gather,
+  Gaussian,
   Gemm,
   GradientNorm,
+  GroupNorm,
+  GroupNormBackward,
+  GroupNormSums,
   Header,
   MeanLoss,
   MeanLossBackward,
@@ -45,6 +49,7 @@ import {
   PreluBackward,
   Random,
   ReduceRows,
+  ScaleChannels,
   Shuffle,
   Softmax,
   SoftmaxBackward,
@@ -155,6 +160,16 @@ function slots(op: i32): u32 {
     case ExtensionOp.rmspropStep:
     case Op.adamStep:
       return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
+    case ExtensionOp.gaussian:
+      return pack(Gaussian.n, Gaussian.deviation);
+    case ExtensionOp.scaleChannels:
+      return pack(ScaleChannels.rows, ScaleChannels.channels);
+    case ExtensionOp.groupNorm:
+      return pack(GroupNorm.samples, GroupNorm.epsilon);
+    case ExtensionOp.groupNormBackward:
+      return pack(GroupNormBackward.samples, GroupNormBackward.groups);
+    case ExtensionOp.groupNormSums:
+      return pack(GroupNormSums.rows, GroupNormSums.chunkRows);
   }
   // what is left are functions of an element, or the derivatives of such
   return elementInputs(op) == 2 ? pack(UnaryBackward.n, UnaryBackward.alpha) : pack(Unary.n, Unary.beta);

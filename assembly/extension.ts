@@ -4,7 +4,9 @@
 // In the order of Op, behind those of kernels.ts.
 
 import { prelu, preluBackward } from "./kernels/activations";
+import { groupNorm, groupNormBackward, groupNormSums } from "./kernels/groupNorm";
 import { binaryCrossEntropy, binaryCrossEntropyBackward } from "./kernels/losses";
+import { gaussian, scaleChannels } from "./kernels/noise";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
@@ -24,6 +26,11 @@ const KERNELS: StaticArray<Kernel> = [
   binaryCrossEntropyBackward, // binaryCrossEntropyBackward
   adagradStep, // adagradStep
   rmspropStep, // rmspropStep
+  gaussian, // gaussian
+  scaleChannels, // scaleChannels
+  groupNorm, // groupNorm
+  groupNormBackward, // groupNormBackward
+  groupNormSums, // groupNormSums
 ];
 
 const OBJECT: usize = 32;
