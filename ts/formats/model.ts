@@ -34,6 +34,8 @@ import {
 import { batchNorm } from "../layers/batchNorm";
 import { dense } from "../layers/dense";
 import { dropout } from "../layers/dropout";
+import { groupNorm, layerNorm } from "../layers/groupNorm";
+import { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "../layers/noise";
 import { prelu } from "../layers/prelu";
 import { flatten, rescaling } from "../layers/shape";
 import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "../losses/losses";
@@ -69,7 +71,8 @@ export function enrollAll(): void {
     [glorotNormal, glorotUniform, heNormal, heUniform, lecunNormal, lecunUniform],
   ].flat();
   const activations = [activation, elu, gelu, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh];
-  const layers = [...activations, batchNorm, dense, dropout, flatten, prelu, rescaling];
+  const noises = [alphaDropout, dropout, gaussianDropout, gaussianNoise, spatialDropout2d];
+  const layers = [...activations, ...noises, batchNorm, dense, flatten, groupNorm, layerNorm, prelu, rescaling];
   const losses = [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy];
   const optimizers = [adagrad, adam, adamw, rmsprop, sgd];
   const regularizers = [l1, l1l2, l2];
