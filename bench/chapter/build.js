@@ -10,5 +10,6 @@ await build({
   target: "node20",
   outdir: "build/chapter",
   packages: "external",
+  tsconfigRaw: "{}", // no paths to the sources
   logLevel: "error",
 });

@@ -61,7 +61,7 @@ export function bars(caption: string, arms: Readonly<Record<string, readonly num
 /** How often values fall where; values by arm. */
 export function histogram(caption: string, arms: Readonly<Record<string, readonly number[]>>, label: string): Plot {
   const items = Object.entries(arms).flatMap(([arm, values]) => values.map((value) => ({ arm, value })));
-  const bins = Plots.binX({ y: "proportion-facet" }, { x: "value", thresholds: 60 } as Plots.RectYOptions);
+  const bins = Plots.binX({ y: "proportion-facet" }, { x: { value: "value", thresholds: 60 } });
   return {
     caption,
     options: {
