@@ -24,8 +24,8 @@ export const curves = (
 ): Plot => ({
   caption,
   options: {
-    x: { label: axes.x, ...(axes.logX && { type: "log" }) },
-    y: { label: axes.y, grid: true, ...(axes.logY && { type: "log" }) },
+    x: { label: axes.x, ...(axes.logX && { type: "log", tickFormat: "~g" }) },
+    y: { label: axes.y, grid: true, ...(axes.logY && { type: "log", tickFormat: "~g" }) },
     color: { legend: true },
     marks: [Plots.lineY(points, { x: "x", y: "y", stroke: "arm" })],
   },
