@@ -217,6 +217,7 @@ const bad = {
 describe("counts are positive integers", () => {
   it.each([
     ["dense units", (v: unknown) => dense(any(v))],
+    ["groups", (v: unknown) => downhill.groupNorm(any(v))],
     ["inputShape", (v: unknown) => dense(3, { inputShape: any([v]) })],
     ["input", (v: unknown) => input(any([v]))],
     ["steps", (v: unknown) => linearDecay({ ...schedule, steps: any(v) })],
