@@ -18,6 +18,7 @@ import {
   BatchNormMoving,
   BiasAdd,
   Binary,
+  Broadcast,
   ClipFactor,
   ColumnSums,
   Copy,
@@ -36,6 +37,7 @@ import {
   Mode,
   MovingAverage,
   Objective,
+  OneHot,
   Op,
   OptimizerStep,
   Orthogonal,
@@ -44,6 +46,7 @@ import {
   Prelu,
   PreluBackward,
   Random,
+  Reduce,
   ReduceRows,
   Shuffle,
   Softmax,
@@ -51,6 +54,8 @@ import {
   SoftmaxCrossEntropy,
   SoftmaxCrossEntropyBackward,
   State,
+  StridedCopy,
+  Take,
   Unary,
   UnaryBackward,
 } from "./isa";
@@ -155,8 +160,20 @@ function slots(op: i32): u32 {
     case ExtensionOp.rmspropStep:
     case Op.adamStep:
       return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
+    case ExtensionOp.broadcast:
+      return pack(Broadcast.op, Broadcast.last);
+    case ExtensionOp.stridedCopy:
+      return pack(StridedCopy.offsetY, StridedCopy.last);
+    case ExtensionOp.reduce:
+      return pack(Reduce.kind, Reduce.chunk);
+    case ExtensionOp.take:
+    case ExtensionOp.takeBackward:
+      return pack(Take.outer, Take.inner);
+    case ExtensionOp.oneHot:
+      return pack(OneHot.rows, OneHot.classes);
   }
-  // what is left are functions of an element, or the derivatives of such
+  // what is left are functions of an element, or the derivatives of such, or functions of two elements
+  if (op >= Op.count && elementInputs(op) == 2) return pack(Binary.n, Binary.n);
   return elementInputs(op) == 2 ? pack(UnaryBackward.n, UnaryBackward.alpha) : pack(Unary.n, Unary.beta);
 }
 
