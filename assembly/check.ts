@@ -18,6 +18,7 @@ import {
   BatchNormMoving,
   BiasAdd,
   Binary,
+  Broadcast,
   ClipFactor,
   ColumnSums,
   Copy,
@@ -40,6 +41,7 @@ import {
   Mode,
   MovingAverage,
   Objective,
+  OneHot,
   Op,
   OptimizerStep,
   Orthogonal,
@@ -48,6 +50,7 @@ import {
   Prelu,
   PreluBackward,
   Random,
+  Reduce,
   ReduceRows,
   ScaleChannels,
   Shuffle,
@@ -56,6 +59,8 @@ import {
   SoftmaxCrossEntropy,
   SoftmaxCrossEntropyBackward,
   State,
+  StridedCopy,
+  Take,
   Unary,
   UnaryBackward,
 } from "./isa";
@@ -160,6 +165,17 @@ function slots(op: i32): u32 {
     case ExtensionOp.rmspropStep:
     case Op.adamStep:
       return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
+    case ExtensionOp.broadcast:
+      return pack(Broadcast.op, Broadcast.last);
+    case ExtensionOp.stridedCopy:
+      return pack(StridedCopy.offsetY, StridedCopy.last);
+    case ExtensionOp.reduce:
+      return pack(Reduce.kind, Reduce.chunk);
+    case ExtensionOp.take:
+    case ExtensionOp.takeBackward:
+      return pack(Take.outer, Take.inner);
+    case ExtensionOp.oneHot:
+      return pack(OneHot.rows, OneHot.classes);
     case ExtensionOp.gaussian:
       return pack(Gaussian.n, Gaussian.deviation);
     case ExtensionOp.scaleChannels:
@@ -171,7 +187,8 @@ function slots(op: i32): u32 {
     case ExtensionOp.groupNormSums:
       return pack(GroupNormSums.rows, GroupNormSums.chunkRows);
   }
-  // what is left are functions of an element, or the derivatives of such
+  // what is left are functions of an element, or the derivatives of such, or functions of two elements
+  if (op >= Op.count && elementInputs(op) == 2) return pack(Binary.n, Binary.n);
   return elementInputs(op) == 2 ? pack(UnaryBackward.n, UnaryBackward.alpha) : pack(Unary.n, Unary.beta);
 }
 
