@@ -38,6 +38,18 @@ export function rows({ x, y }: Examples, numbers: ArrayLike<number>): Examples {
   return { x: { data, shape: [numbers.length, ...x.shape.slice(1)] }, y: { data: labels, shape: [numbers.length] } };
 }
 
+/** The same with `share` of the labels replaced by random other ones: what a model must not learn. */
+export function mislabelled({ x, y }: Examples, share: number, classes: number, seed: number): Examples {
+  const labels = y.data.slice();
+  const order = permutation(labels.length, seed + 7777);
+  for (let i = 0; i < Math.round(share * labels.length); i++) {
+    const row = order[i]!;
+    const [word] = philox4x32([row, 1, 0, 0], [seed, 0xc4a97e2]);
+    labels[row] = (labels[row]! + 1 + (word! % (classes - 1))) % classes;
+  }
+  return { x, y: { data: labels, shape: y.shape } };
+}
+
 /** x as floats in [0, 1], a row an example. */
 function flat({ x, y }: { x: NDArray<Float32Array | Uint8Array>; y: NDArray<Int32Array> }): Examples {
   const [n] = x.shape as [number];

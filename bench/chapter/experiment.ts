@@ -38,7 +38,11 @@ export interface Data {
   split(seed: number, train: number, validation: number): Split;
 }
 
-export const SEEDS: readonly number[] = [0, 1, 2, 3, 4, 5];
+/**
+ * Settings were found in pilot runs on seeds 0 to 5, which showed for one that the digits are too easy to be overfitted
+ * unless some are mislabelled. What is published is measured on seeds that had no part in that.
+ */
+export const SEEDS: readonly number[] = Array.from({ length: 12 }, (_, i) => 100 + i);
 
 export const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
 

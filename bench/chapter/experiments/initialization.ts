@@ -33,47 +33,60 @@ const INITIALIZERS = {
   orthogonal: orthogonal(),
 };
 
-/** How far a signal's size changes from the first hidden layer to the last, in powers of ten. */
+const DEPTHS = [1, 5, 10, 15, 20];
+/** What underflows counts as this. */
+const LEAST = 1e-30;
+
+const tanhLayers = (depth: number, features: number, kernelInitializer: ReturnType<typeof glorotNormal>): Layer[] =>
+  Array.from({ length: depth }, (_, i) => [
+    dense(WIDTH, { kernelInitializer, ...(i === 0 && { inputShape: [features] }) }),
+    tanh(),
+  ]).flat();
+
 export const initialization: Experiment = {
   method: "initialization",
-  claim: "Xavier initialization keeps gradients from vanishing over 20 tanh layers, small Gaussian weights do not",
+  claim:
+    "Xavier initialization keeps gradients from vanishing in a net of 20 tanh layers, small Gaussian weights do not",
   criterion:
-    "20 tanh layers of 64 units; the root mean square of the kernels' gradients on 256 rows, first hidden layer over last. " +
-    "Difference: |log₁₀ of that ratio|, of normal weights with σ = 0.01 − of Xavier's (ratios below 1e-30 count as that).",
+    "20 tanh layers of 64 units; the root mean square of the first kernel's gradient on 256 rows. " +
+    "Difference: its log₁₀, Xavier − normal weights with σ = 0.01 (below 1e-30 counts as that), − 3: three powers of ten.",
   seeds: SEEDS,
   run(seeds, data) {
     const points: Point[] = [];
-    const shifts: Record<string, number[]> = {};
+    const sizes: Record<string, number[]> = {};
     for (const seed of seeds) {
       const { train } = data.split(seed, 256, 100);
       for (const [arm, kernelInitializer] of Object.entries(INITIALIZERS)) {
         setSeed(seed);
-        const layers: Layer[] = [];
-        for (let i = 0; i < DEPTH; i++)
-          layers.push(dense(WIDTH, { kernelInitializer, ...(i === 0 && { inputShape: [data.features] }) }), tanh());
-        const model = sequential([...layers, dense(data.classes)]);
+        const model = sequential([...tanhLayers(DEPTH, data.features, kernelInitializer), dense(data.classes)]);
         model.compile({ optimizer: sgd(), loss: softmaxCrossEntropy() });
         const { parameters } = model.gradients(train.x, train.y);
-        const sizes = Array.from({ length: DEPTH }, (_, i) => rms(parameters[`dense_${i + 1}/kernel`]!.data));
-        const ratio = Math.max(1e-30, sizes[1]! / Math.max(1e-30, sizes[DEPTH - 1]!));
-        shifts[arm] = [...(shifts[arm] ?? []), Math.abs(Math.log10(ratio))];
+        const gradient = (layer: number) => Math.max(LEAST, rms(parameters[`dense_${layer}/kernel`]!.data));
+        sizes[arm] = [...(sizes[arm] ?? []), Math.log10(gradient(1))];
         if (seed === seeds[0])
-          sizes.forEach((y, i) => {
-            points.push({ x: i + 1, y: Math.max(y, 1e-30), arm });
-          });
+          for (const depth of DEPTHS) {
+            const part = sequential(tanhLayers(depth, data.features, kernelInitializer));
+            const keys = Object.keys(part.getWeights());
+            const weights = model.getWeights();
+            part.setWeights(Object.fromEntries(keys.map((key) => [key, weights[key]!])));
+            points.push({ x: depth, y: Math.max(LEAST, rms(part.predict(train.x).data)), arm: `${arm}: activations` });
+            points.push({ x: depth, y: gradient(depth), arm: `${arm}: gradients` });
+            part.dispose();
+          }
         model.dispose();
       }
     }
+    const small = sizes["normal, σ = 0.01"]!;
     return {
-      differences: shifts["normal, σ = 0.01"]!.map((shift, i) => shift - shifts["Xavier (glorotNormal)"]![i]!),
-      of: "powers of ten between the layers' gradients",
+      differences: sizes["Xavier (glorotNormal)"]!.map((size, i) => size - small[i]! - 3),
+      of: "powers of ten − 3",
       figures: [
-        curves("Gradient of each layer's kernel, first seed", points, {
+        curves("Activations and kernels' gradients by depth, first seed", points, {
           x: "layer",
           y: "root mean square",
           logY: true,
         }),
-        bars("Change over 18 layers", shifts, "powers of ten"),
+        bars("Gradient of the first kernel", sizes, "log₁₀ of its root mean square"),
       ],
     };
   },

@@ -1,4 +1,5 @@
-import { adam, dense, type History, l1, l2, relu, sequential, setSeed, softmaxCrossEntropy } from "downhill";
+import { dense, type History, l1, l2, relu, sequential, setSeed, sgd, softmaxCrossEntropy } from "downhill";
+import { mislabelled } from "../data";
 import { type Experiment, mean, SEEDS } from "../experiment";
 import { bars, curves, histogram, type Point } from "../figures";
 import { tuned } from "../training";
@@ -7,14 +8,15 @@ export const l2Penalty: Experiment = {
   method: "l2",
   claim: "An L2 penalty lowers the held-out loss of a model that overfits",
   criterion:
-    "MLP of 256 ReLU units, kernels with l2(0.01) against none; 200 training and 300 validation rows, Adam, 150 epochs of batches of 32, " +
-    "rate by validation loss of 3e-4, 1e-3, 3e-3. Difference: test cross-entropy (dataLoss), without − with.",
+    "MLP of 256 ReLU units, kernels with l2(0.01) against none; 300 training rows, 20 % of them mislabelled, and 300 clean validation rows, SGD with momentum 0.9, 150 epochs of batches of 32, " +
+    "rate by validation data loss of 0.01, 0.03, 0.1. Difference: test cross-entropy (dataLoss), without − with.",
   seeds: SEEDS,
   async run(seeds, data) {
     const losses: Record<string, number[]> = { none: [], "l2(0.01)": [] };
     const points: Point[] = [];
     for (const seed of seeds) {
-      const split = data.split(seed, 200, 300);
+      const clean = data.split(seed, 300, 300);
+      const split = { ...clean, train: mislabelled(clean.train, 0.2, data.classes, seed) };
       for (const [arm, kernelRegularizer] of [
         ["none", undefined],
         ["l2(0.01)", l2(0.01)],
@@ -26,13 +28,13 @@ export const l2Penalty: Experiment = {
               relu(),
               dense(data.classes, { kernelRegularizer }),
             ]);
-            model.compile({ optimizer: adam({ learningRate }), loss: softmaxCrossEntropy() });
+            model.compile({ optimizer: sgd({ learningRate, momentum: 0.9 }), loss: softmaxCrossEntropy() });
             return model;
           },
           split,
           seed,
           { epochs: 150, batchSize: 32 },
-          undefined,
+          [0.01, 0.03, 0.1],
           ({ dataLoss }) => -dataLoss,
         );
         losses[arm]!.push(test.dataLoss);
@@ -56,7 +58,7 @@ const curveOf = ({ epochs }: History, arm: string): Point[] =>
     { x: epoch + 1, y: logs["valDataLoss"]!, arm: `${arm}, validation` },
   ]);
 
-const STRENGTHS = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2];
+const STRENGTHS = [1e-4, 3e-4, 1e-3, 3e-3];
 const CHOSEN = 3e-3;
 
 /** The share of exact zeros. */
@@ -66,7 +68,7 @@ export const l1Penalty: Experiment = {
   method: "l1",
   claim: "A proximal L1 penalty sets more than half of a layer's weights to exactly 0",
   criterion:
-    "MLP of 64 ReLU units, first kernel with l1(c, { proximal: true }), c = 3e-3; 1,000 training rows, Adam 1e-3, 60 epochs of batches of 32. " +
+    "MLP of 64 ReLU units, first kernel with l1(c, { proximal: true }), c = 3e-3; 1,000 training rows, SGD at 0.1, 60 epochs of batches of 32. " +
     "Difference: share of exact zeros − 0.5. The subgradient's share, and both against c, are in the figures.",
   seeds: SEEDS,
   async run(seeds, data) {
@@ -86,7 +88,7 @@ export const l1Penalty: Experiment = {
             relu(),
             dense(data.classes),
           ]);
-          model.compile({ optimizer: adam(), loss: softmaxCrossEntropy(), metrics: ["accuracy"] });
+          model.compile({ optimizer: sgd({ learningRate: 0.1 }), loss: softmaxCrossEntropy(), metrics: ["accuracy"] });
           await model.fit(train, { epochs: 60, batchSize: 32 });
           const { data: kernel } = model.getWeights()["dense_1/kernel"]!;
           found.push(zeros(kernel));
