@@ -4,10 +4,12 @@
 // In the order of Op, behind those of kernels.ts.
 
 import { prelu, preluBackward } from "./kernels/activations";
+import { attackStart, attackStep } from "./kernels/adversarial";
 import { binaryCrossEntropy, binaryCrossEntropyBackward } from "./kernels/losses";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
+import { tieBackward } from "./kernels/tied";
 import { erfBlock, expBlock, logBlock } from "./kernels/unary";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
@@ -24,6 +26,9 @@ const KERNELS: StaticArray<Kernel> = [
   binaryCrossEntropyBackward, // binaryCrossEntropyBackward
   adagradStep, // adagradStep
   rmspropStep, // rmspropStep
+  attackStart, // attackStart
+  attackStep, // attackStep
+  tieBackward, // tieBackward
 ];
 
 const OBJECT: usize = 32;

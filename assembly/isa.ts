@@ -235,6 +235,10 @@ export const enum ExtensionOp {
   binaryCrossEntropyBackward,
   adagradStep,
   rmspropStep,
+  // adversarial, tied
+  attackStart,
+  attackStep,
+  tieBackward,
   count,
 }
 
@@ -702,6 +706,50 @@ export const enum OptimizerStep {
   a, // sgd: momentum; rmsprop: 1 − rho; adam: beta1
   b, // sgd: dampening; rmsprop: momentum; adam: beta2
   epsilon,
+}
+
+/** How far an adversarial example may be from the example: by element, or by its distance. */
+export const enum AttackNorm {
+  inf,
+  l2,
+}
+
+/** y: a random place within the ball of radius epsilon about x and the box; see kernels/adversarial.ts. */
+export const enum AttackStart {
+  y, // (rows, n)
+  x, // (rows, n)
+  rows,
+  n,
+  norm, // AttackNorm
+  op,
+  epsilon,
+  low,
+  high,
+}
+
+/** y: a step from `from` along g, brought back into the ball about x and the box; see kernels/adversarial.ts. */
+export const enum AttackStep {
+  y, // (rows, n)
+  from, // (rows, n)
+  g, // (rows, n)
+  x, // (rows, n)
+  rows,
+  n,
+  norm, // AttackNorm
+  stepSize,
+  epsilon,
+  low,
+  high,
+}
+
+/** dh = share · min(coefficient, 1/(movers · State.learningRate)) · h; see kernels/tied.ts. */
+export const enum TieBackward {
+  dh, // (n)
+  h, // (n)
+  n,
+  movers,
+  coefficient,
+  share,
 }
 
 /** Bits of OptimizerStep.flags. */
