@@ -39,7 +39,7 @@ for (const clip of [
   for (const firstRow of [0, 3])
     checkOp(ops.attackStart, {
       title: `inf, clip [${clip}], from row ${firstRow} of the call on`,
-      attributes: { norm: "inf", epsilon: 0.25, low: clip[0], high: clip[1], op: OP },
+      attributes: { norm: "inf" as const, epsilon: 0.25, low: clip[0], high: clip[1], op: OP },
       cases: SHAPES.map((x) => ({ x })),
       constants: ["x"],
       prepare({ state }) {
@@ -95,7 +95,7 @@ test("l2: directions have mean 0 and no preferred axis (|z| < 3.29 each, p = 0.0
 // the same table in both balls: that l2 starts have equal bits on 1, 2 and 3 threads, whatever they are
 checkOp(ops.attackStart, {
   title: "l2",
-  attributes: { norm: "l2", epsilon: 0.25, low: -Infinity, high: Infinity, op: OP },
+  attributes: { norm: "l2" as const, epsilon: 0.25, low: -Infinity, high: Infinity, op: OP },
   cases: SHAPES.map((x) => ({ x })),
   constants: ["x"],
   reference: ({ x }) => [Array.from(x, () => undefined)],
@@ -157,7 +157,7 @@ for (const name of ["inf", "l2"] as const)
 
 checkOp(ops.attackStep, {
   title: "l2, a gradient of 0 and one that is not finite: no step",
-  attributes: { norm: "l2", epsilon: 8, stepSize: 1, low: -Infinity, high: Infinity },
+  attributes: { norm: "l2" as const, epsilon: 8, stepSize: 1, low: -Infinity, high: Infinity },
   cases: [{ from: [2, 5], g: { shape: [2, 5], values: [0, 0, 0, 0, 0, 1, Infinity, 1, 1, 1] }, x: [2, 5] }],
   constants: ["from", "g", "x"],
   reference: ({ from }) => from,
