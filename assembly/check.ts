@@ -54,6 +54,7 @@ import {
   SoftmaxCrossEntropyBackward,
   State,
   TieBackward,
+  TieStep,
   Unary,
   UnaryBackward,
 } from "./isa";
@@ -159,6 +160,8 @@ function slots(op: i32): u32 {
       return pack(AttackStep.rows, AttackStep.high);
     case ExtensionOp.tieBackward:
       return pack(TieBackward.n, TieBackward.share);
+    case ExtensionOp.tieStep:
+      return pack(TieStep.n, TieStep.coefficient);
     case Op.sgdStep:
     case ExtensionOp.adagradStep:
     case ExtensionOp.rmspropStep:

@@ -9,7 +9,7 @@ import { binaryCrossEntropy, binaryCrossEntropyBackward } from "./kernels/losses
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
-import { tieBackward } from "./kernels/tied";
+import { tieBackward, tieStep } from "./kernels/tied";
 import { erfBlock, expBlock, logBlock } from "./kernels/unary";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
@@ -29,6 +29,7 @@ const KERNELS: StaticArray<Kernel> = [
   attackStart, // attackStart
   attackStep, // attackStep
   tieBackward, // tieBackward
+  tieStep, // tieStep
 ];
 
 const OBJECT: usize = 32;

@@ -239,6 +239,7 @@ export const enum ExtensionOp {
   attackStart,
   attackStep,
   tieBackward,
+  tieStep,
   count,
 }
 
@@ -742,7 +743,7 @@ export const enum AttackStep {
   high,
 }
 
-/** dh = share · min(coefficient, 1/(movers · State.learningRate)) · h; see kernels/tied.ts. */
+/** dh = share · coefficient · h, or 0 where movers · State.learningRate · coefficient > 1; see kernels/tied.ts. */
 export const enum TieBackward {
   dh, // (n)
   h, // (n)
@@ -750,6 +751,17 @@ export const enum TieBackward {
   movers,
   coefficient,
   share,
+}
+
+/** A tie's proximal step, where the tie is not in the gradient; see kernels/tied.ts. */
+export const enum TieStep {
+  a, // (n)
+  b, // (n)
+  segmentA, // (Segment.words)
+  segmentB, // (Segment.words), or absent: b is a constant
+  n,
+  movers,
+  coefficient,
 }
 
 /** Bits of OptimizerStep.flags. */

@@ -22,6 +22,7 @@ const data = examples();
 
 /** y = w·x + b at w = 2, b = −1, of which every step shows the noise: x = 1 and x = −1, targets y. */
 function line(weightNoise: number, learningRate = 0) {
+  setSeed(1);
   const model = sequential([dense(1, { inputShape: [1] })]);
   const weights = () =>
     model.setWeights({

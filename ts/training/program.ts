@@ -1,6 +1,6 @@
 // A program: a model's graph for one kind of work and one set of shapes, lowered to a tape in memory.
 
-import { Base, type LabelKind, Op, SourceType } from "../../assembly/isa";
+import { Base, type LabelKind, Op, Segment, SourceType } from "../../assembly/isa";
 import type { AttackDefinition } from "../adversarial/attacks";
 import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
@@ -58,6 +58,8 @@ export interface Penalty {
   config: Built;
   /** Builds its terms, averages over the group's examples; `parameter`: the leaf of a parameter of the model. */
   terms(graph: Graph, parameter: (entry: Entry) => Tensor, part: PenaltyPart): Activity[];
+  /** Builds what comes behind the optimizer's step; `segment`: the leaf of a parameter's row of the segment table. */
+  step(graph: Graph, parameter: (entry: Entry) => Tensor, segment: (entry: Entry) => Tensor): void;
   /** How many these are. */
   count: number;
   /** What it reads beyond the model's own memory, from … to. */
@@ -380,12 +382,15 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   }
 
   function update(): void {
-    const { config, plan, slots } = compiled!;
+    const { config, plan, slots, penalties } = compiled!;
     const { clipNorm, clipValue = 0 } = config;
     graph.apply(guard, [], {});
     const factor = clipNorm && floats ? clip([gradients, block, segments], { clipNorm, clipValue }) : null;
     const moments = [0, 1, 2].map((i) => (slots[i] ? leaf([floats], `optimizer/${plan.slots[i]}`, slots[i]) : null));
     optimizerStep([block, ...moments, gradients, segments, factor], { ...plan.step, clipValue });
+    const segment = (entry: Entry) =>
+      leaf([Segment.words], "segment", compiled!.segments + parameters.indexOf(entry) * Segment.words * 4);
+    if (kind === "train") for (const penalty of penalties) penalty.step(graph, parameter, segment);
     if (!spec.accumulate) for (const update of updates) update();
     else if (updates.length) {
       const moved = leaf([structure.statisticFloats], "statistics", 0, Base.statistics);

@@ -5,7 +5,7 @@ import { argumentError, DownhillError, wrong } from "../errors";
 import { type Graph, sameShape } from "../graph/graph";
 import { isLayer, type Layer } from "../layers/layer";
 import { subtract } from "../ops/elementwise";
-import { tieBackward } from "../ops/tied";
+import { tieBackward, tieStep } from "../ops/tied";
 import { type Field, nonNegative } from "../options";
 import { type Built, factory } from "../registry";
 import type { PenaltyDefinition } from "./compile";
@@ -50,9 +50,10 @@ const nameOf = (layer: TiedLayer): string =>
  * step, count as constants (and stay there for it when that model is disposed). Of models that were joined by `jointly`
  * both train. A name means a layer of the model that is compiled. `saveModel` throws `state` where a tie leads to another model.
  *
- * In training, where m·ε·c > 1 (ε the learning rate, m the ties that end in the two layers, each counted for each of them that it
- * ends in), the gradient's coefficient is 1/(m·ε) in the place of c: a step of gradient descent then makes the two
- * equal and does not overshoot, however large c is.
+ * Where a step of gradient descent would overshoot, for m·ε·c > 1 (ε the learning rate; m the ends of ties that lie in the two
+ * layers: 2 where each is in this one alone), training leaves the tie out of the gradient and takes a proximal step behind the
+ * optimizer's: the difference is divided by 1 + 2·ε·c (1 + ε·c where one of the two stands still). So the two agree, however large c
+ * is, with any optimizer. `gradients` has the tie in any case.
  *
  * @param c ≥ 0
  * @example model.compile({ optimizer: adam(), loss: meanSquaredError(), penalties: [tied("dense_1", "dense_2", 0.1)] })
@@ -103,6 +104,10 @@ function bind(config: Built, state: ModelState): Tie {
   const others = [a, b].filter((side) => side.state !== state);
   for (const { state } of others) state.claims++;
   const layers = [a, b].flatMap((side) => (side.state === state ? side.layer : []));
+  const movers = () =>
+    state
+      .compiled!.penalties.flatMap((penalty) => (penalty as Tie).layers ?? [])
+      .filter((layer) => layers.includes(layer)).length;
   return {
     config: kept({ ...config, a: a.layer.name, b: b.layer.name }, others.length > 0 && `${nameA} is tied to ${nameB}`),
     layers,
@@ -113,16 +118,24 @@ function bind(config: Built, state: ModelState): Tie {
     free() {
       for (const { state } of others) state.release();
     },
+    step(graph, parameter, segment) {
+      graph.layer = layers[0]!.name;
+      for (const [first, second] of pairs) {
+        const attributes = { coefficient: c, movers: movers() };
+        if (others.length) {
+          const [own, other] = a.state === state ? [first, second] : [second, first];
+          tieStep([parameter(own), constant(graph, others[0]!, other), segment(own), null], attributes);
+        } else tieStep([parameter(first), parameter(second), segment(first), segment(second)], attributes);
+      }
+    },
     terms(graph, parameter, { kind, rows, all }) {
-      const ends = state.compiled!.penalties.flatMap((penalty) => (penalty as Tie).layers ?? []);
-      const movers = ends.filter((layer) => layers.includes(layer)).length;
       const leaf = (side: Side, entry: Entry) =>
         side.state === state ? parameter(entry) : constant(graph, side, entry);
       return pairs.map(([first, second]) => {
         graph.layer = layers[0]!.name;
         const h = subtract([leaf(a, first), leaf(b, second)]);
         // of a group of batches each has its rows' part
-        const slope = { coefficient: c, share: rows / all, movers: kind === "train" ? movers : 0 };
+        const slope = { coefficient: c, share: rows / all, movers: kind === "train" ? movers() : 0 };
         return { h, attributes: { l1: 0, l2: c * rows, rows: all }, slope: () => tieBackward([h], slope) };
       });
     },
