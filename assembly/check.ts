@@ -20,6 +20,7 @@ import {
   BatchNormMoving,
   BiasAdd,
   Binary,
+  Broadcast,
   ClipFactor,
   ColumnSums,
   Copy,
@@ -30,14 +31,19 @@ import {
   Fault,
   Fill,
   Gather,
+  Gaussian,
   Gemm,
   GradientNorm,
+  GroupNorm,
+  GroupNormBackward,
+  GroupNormSums,
   Header,
   MeanLoss,
   MeanLossBackward,
   Mode,
   MovingAverage,
   Objective,
+  OneHot,
   Op,
   OptimizerStep,
   Orthogonal,
@@ -46,7 +52,9 @@ import {
   Prelu,
   PreluBackward,
   Random,
+  Reduce,
   ReduceRows,
+  ScaleChannels,
   Shuffle,
   Softmax,
   SoftmaxBackward,
@@ -55,6 +63,8 @@ import {
   State,
   TieBackward,
   TieStep,
+  StridedCopy,
+  Take,
   Unary,
   UnaryBackward,
 } from "./isa";
@@ -167,8 +177,30 @@ function slots(op: i32): u32 {
     case ExtensionOp.rmspropStep:
     case Op.adamStep:
       return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
+    case ExtensionOp.broadcast:
+      return pack(Broadcast.op, Broadcast.last);
+    case ExtensionOp.stridedCopy:
+      return pack(StridedCopy.offsetY, StridedCopy.last);
+    case ExtensionOp.reduce:
+      return pack(Reduce.kind, Reduce.chunk);
+    case ExtensionOp.take:
+    case ExtensionOp.takeBackward:
+      return pack(Take.outer, Take.inner);
+    case ExtensionOp.oneHot:
+      return pack(OneHot.rows, OneHot.classes);
+    case ExtensionOp.gaussian:
+      return pack(Gaussian.n, Gaussian.deviation);
+    case ExtensionOp.scaleChannels:
+      return pack(ScaleChannels.rows, ScaleChannels.channels);
+    case ExtensionOp.groupNorm:
+      return pack(GroupNorm.samples, GroupNorm.epsilon);
+    case ExtensionOp.groupNormBackward:
+      return pack(GroupNormBackward.samples, GroupNormBackward.groups);
+    case ExtensionOp.groupNormSums:
+      return pack(GroupNormSums.rows, GroupNormSums.chunkRows);
   }
-  // what is left are functions of an element, or the derivatives of such
+  // what is left are functions of an element, or the derivatives of such, or functions of two elements
+  if (op >= Op.count && elementInputs(op) == 2) return pack(Binary.n, Binary.n);
   return elementInputs(op) == 2 ? pack(UnaryBackward.n, UnaryBackward.alpha) : pack(Unary.n, Unary.beta);
 }
 

@@ -44,9 +44,12 @@ export {
 export { batchNorm } from "./layers/batchNorm";
 export { dense } from "./layers/dense";
 export { dropout } from "./layers/dropout";
+export { groupNorm, layerNorm } from "./layers/groupNorm";
 export { input, type Layer, Symbolic } from "./layers/layer";
+export { add, average, concatenate, maximum, multiply, subtract } from "./layers/merge";
+export { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "./layers/noise";
 export { prelu } from "./layers/prelu";
-export { flatten, rescaling } from "./layers/shape";
+export { flatten, permute, rescaling, reshape } from "./layers/shape";
 export { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "./losses/losses";
 export { accuracy } from "./metrics/metrics";
 export type { ArrayLike, NDArray } from "./ndarray";

@@ -20,6 +20,10 @@ export async function predictions() {
   functional({ inputs: x, outputs: { left: a } }).predict([[1, 2, 3, 4]]).right;
   const model = sequential([dense(2, { inputShape: [4] })]);
   expectTypeOf(await model.fit({ x: [[1]], y: [1] })).toEqualTypeOf<downhill.History>();
+  expectTypeOf(model.predict([[1]], { training: true, samples: 3 })).toEqualTypeOf<NDArray>();
+  // @ts-expect-error: samples are a number
+  model.predict([[1]], { samples: "3" });
+  expectTypeOf(downhill.add()([a, b])).toEqualTypeOf<downhill.Symbolic>();
   expectTypeOf(model.getWeights()).toEqualTypeOf<Record<string, NDArray>>();
   expectTypeOf((await init()).memory()).toEqualTypeOf<{ used: number; reserved: number; max: number }>();
 }
@@ -37,6 +41,16 @@ export function options() {
   dropout();
   // @ts-expect-error: no such option
   batchNorm({ axis: 1 });
+  // @ts-expect-error: a standard deviation is needed
+  downhill.gaussianNoise();
+  // @ts-expect-error: a number of groups is needed
+  downhill.groupNorm({ epsilon: 1e-3 });
+  // @ts-expect-error: it has no moving statistics
+  downhill.layerNorm({ momentum: 0.9 });
+  // @ts-expect-error: an axis is a number
+  downhill.concatenate({ axis: "last" });
+  // @ts-expect-error: a list of axes
+  downhill.permute(2, 1);
   // @ts-expect-error: momentum is SGD's
   adam({ momentum: 0.9 });
   // @ts-expect-error: beta1 is Adam's

@@ -35,8 +35,11 @@ import {
 import { batchNorm } from "../layers/batchNorm";
 import { dense } from "../layers/dense";
 import { dropout } from "../layers/dropout";
+import { groupNorm, layerNorm } from "../layers/groupNorm";
+import { add, average, concatenate, maximum, multiply, subtract } from "../layers/merge";
+import { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "../layers/noise";
 import { prelu } from "../layers/prelu";
-import { flatten, rescaling } from "../layers/shape";
+import { flatten, permute, rescaling, reshape } from "../layers/shape";
 import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "../losses/losses";
 import { accuracy } from "../metrics/metrics";
 import { adagrad, adam, adamw, rmsprop, sgd } from "../optimizers/optimizers";
@@ -71,7 +74,10 @@ export function enrollAll(): void {
     [glorotNormal, glorotUniform, heNormal, heUniform, lecunNormal, lecunUniform],
   ].flat();
   const activations = [activation, elu, gelu, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh];
-  const layers = [...activations, batchNorm, dense, dropout, flatten, prelu, rescaling];
+  const noises = [alphaDropout, dropout, gaussianDropout, gaussianNoise, spatialDropout2d];
+  const merging = [add, average, concatenate, maximum, multiply, subtract];
+  const shapes = [flatten, permute, rescaling, reshape];
+  const layers = [...activations, ...merging, ...noises, ...shapes, batchNorm, dense, groupNorm, layerNorm, prelu];
   const losses = [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy];
   const optimizers = [adagrad, adam, adamw, rmsprop, sgd];
   const regularizers = [l1, l1l2, l2];
