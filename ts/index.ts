@@ -9,6 +9,13 @@ export { csv } from "./data/csv";
 export { type Dataset, dataset, type Item } from "./data/dataset";
 export { digits } from "./data/digits";
 export { idx } from "./data/idx";
+export {
+  type Bagging,
+  type BaggingFitOptions,
+  type BaggingHistory,
+  type BaggingOptions,
+  bagging,
+} from "./ensembles/bagging";
 export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, type LoadSource, loadModel, type SaveTarget, saveModel } from "./formats/model";
 export {
