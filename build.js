@@ -137,7 +137,7 @@ async function buildBundles() {
   };
   for (const [name, platform] of Object.entries({ worker: "browser", workerNode: "node" }))
     writeFileSync(`build/core/${name}.js`, `export default ${JSON.stringify(await workerSource(platform))};\n`);
-  const library = { downhill: "ts/index.ts", random: "ts/random.ts", worker: "ts/worker/inWorker.ts" };
+  const library = { downhill: "ts/index.ts", random: "ts/random.ts" };
   await build({
     ...common,
     entryPoints: {
@@ -163,6 +163,9 @@ async function buildBundles() {
   await compress("dist", { reduce_funcs: false, sequences: false }, false, { beautify: true, indent_level: 2 });
   await build({ ...common, minify: true, entryPoints: library, outdir: "dist/browser", plugins: [resolve("browser")] });
   await compress("dist/browser", {}, true, {});
+  // an entry of its own would cut downhill.js into chunks by what it shares with it, and a page's bundle would compress worse
+  for (const folder of ["dist", "dist/browser"])
+    writeFileSync(`${folder}/worker.js`, `${LICENSE}\nexport { inWorker } from "./downhill.js";\n`);
   run("node_modules/typescript/bin/tsc", "-p", "tsconfig.types.json");
   // Node's own resolution wants whole file names
   for (const file of readdirSync("dist/types", { recursive: true }).filter((name) => name.endsWith(".d.ts"))) {

@@ -176,6 +176,7 @@ export class Bagging<P extends Prediction = NDArray> {
     const abort = () => stop.abort(signal!.reason);
     signal?.addEventListener("abort", abort);
     let models: Model[] = [];
+    let ballots: Ballot[] = [];
     let fitted: Fitted | undefined;
     try {
       models = this.#make();
@@ -189,7 +190,7 @@ export class Bagging<P extends Prediction = NDArray> {
         : kept < all.rows
           ? someExamples(all, kept, all.rows)
           : undefined;
-      const ballots = this.#ballots(models[0]!);
+      ballots = this.#ballots(models[0]!);
       // what is trained on is read now, whenever a model's turn comes
       const own = pick(examples, everyRow(kept));
       const ownValidation = validation && pick(validation, everyRow(validation.rows));
@@ -239,6 +240,7 @@ export class Bagging<P extends Prediction = NDArray> {
       this.#stop = undefined;
       signal?.removeEventListener("abort", abort);
       for (const model of models) if (!fitted?.models.includes(model)) model.dispose();
+      if (!fitted) for (const { link } of ballots) link?.dispose();
     }
   }
 

@@ -9,15 +9,16 @@ import { loadModule } from "../runtime/core";
 import type { WorkerHandle } from "../runtime/platform/worker";
 import { type CallbackDefinition, type FitPlan, HANDLERS, type StatefulCallback } from "../training/callbacks";
 import type { Model } from "../training/model";
-import type {
-  CallbackEvent,
-  CallerCallback,
-  FromWorker,
-  Question,
-  SentError,
-  StartOptions,
-  Streamed,
-  ToWorker,
+import {
+  type CallbackEvent,
+  type CallerCallback,
+  compacted,
+  type FromWorker,
+  type Question,
+  type SentError,
+  type StartOptions,
+  type Streamed,
+  type ToWorker,
 } from "./protocol";
 
 /** How long a worker has to start, in milliseconds. */
@@ -127,7 +128,7 @@ export class WorkerClient {
   }
 
   #post(message: ToWorker, transfer?: ArrayBuffer[]): void {
-    if (!this.ended) this.#worker.post(message, transfer);
+    if (!this.ended) this.#worker.post(compacted(message), transfer);
   }
 
   /** A worker keeps no process alive; a call that waits for an answer does. */

@@ -78,3 +78,23 @@ export function buffersIn(value: unknown, found = new Set<ArrayBuffer>()): Array
   }
   return [...found];
 }
+
+/** The same data in views that span their buffers: of a part of a buffer the whole would go over. */
+export function compacted(value: unknown): unknown {
+  if (ArrayBuffer.isView(value)) {
+    const { buffer, byteLength } = value;
+    return buffer instanceof ArrayBuffer && byteLength < buffer.byteLength && "slice" in value
+      ? (value as Float32Array).slice()
+      : value;
+  }
+  if (Array.isArray(value)) return isNumbers(value) ? value : value.map(compacted);
+  if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, compacted(item)]));
+}
+
+/** A number, or lists of numbers that may go deep: nothing to be looked for. */
+const isNumbers = (value: readonly unknown[]): boolean => {
+  let first: unknown = value;
+  while (Array.isArray(first)) first = first[0];
+  return typeof first === "number";
+};
