@@ -64,3 +64,14 @@ export async function referenceRun(
   model.dispose();
   return { hash, loss: epochs.at(-1)!.loss };
 }
+
+/** An ensemble of the reference model: the hashes of its members, and the out-of-bag score. */
+export async function baggingRun(library: Library & Pick<typeof Downhill, "bagging" | "setSeed">, parallel: number) {
+  library.setSeed(0);
+  const ensemble = library.bagging(() => referenceModel(library), { estimators: 3, parallel });
+  const { failed } = await ensemble.fit(referenceData(), { epochs: 2, batchSize: 53 });
+  const hashes = await Promise.all(ensemble.models.map((model) => library.weightsHash(model as Downhill.Model)));
+  const score = await ensemble.oobScore();
+  ensemble.dispose();
+  return { hashes, score, failed: failed.length };
+}

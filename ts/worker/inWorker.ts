@@ -63,7 +63,7 @@ export class RemoteModel<P extends Prediction = Prediction> {
     const source = readFitData(method, data);
     if (options !== undefined && !isRecord(options)) throw argumentError(method, "options as an object", options);
     const { signal, callbacks, validationData, ...rest } = (options ?? {}) as FitOptions;
-    check(method, "signal", signalField, signal);
+    if (signal !== undefined) check(method, "signal", signalField, signal);
     if (callbacks !== undefined) check(method, "callbacks", listOf(callbackField), callbacks);
     // a dataset's arrays
     const validation =
