@@ -71,7 +71,7 @@ afterEach(() => {
   for (const one of open.splice(0)) one.dispose();
 });
 
-const hashes = (trained: Bagging) => Promise.all(trained.models.map((model) => weightsHash(model as Model)));
+const hashes = (trained: Bagging) => Promise.all(trained.models.map((model) => weightsHash(model)));
 
 const take = (rows: Uint32Array) => ({
   x: {
@@ -180,7 +180,7 @@ describe("training", () => {
     const model = withStreams(own, makeModel);
     await model.fit(sample, { epochs: 4 });
     await trained.models[0]!.fit(sample, { initialEpoch: 2, epochs: 4 });
-    expect(await weightsHash(trained.models[0] as Model)).toBe(await weightsHash(model));
+    expect(await weightsHash(trained.models[0]!)).toBe(await weightsHash(model));
     model.dispose();
   });
 
@@ -211,7 +211,7 @@ describe("training", () => {
     const rows = bootstrap(ROWS, ROWS, own).map((r) => order.y[r]!);
     const options = { validationData: data, classWeight: { 1: 2 } };
     const { epochs } = await model.fit({ ...take(rows), sampleWeight }, options);
-    expect(await weightsHash(trained.models[0] as Model)).toBe(await weightsHash(model));
+    expect(await weightsHash(trained.models[0]!)).toBe(await weightsHash(model));
     expect(epochs[0]).toHaveProperty("valLoss");
     model.dispose();
   });
