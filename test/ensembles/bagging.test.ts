@@ -155,6 +155,15 @@ describe("training", () => {
     for (const model of [after, plain]) model.dispose();
   });
 
+  test("samples differ even where makeModel sets the seed", async () => {
+    const trained = ensemble({ estimators: 2 }, () => {
+      setSeed(1);
+      return makeModel();
+    });
+    const { members } = await trained.fit(data, { shuffle: false });
+    expect(members[0]!.epochs).not.toEqual(members[1]!.epochs);
+  });
+
   test("fit again begins anew and ends with the same models", async () => {
     const trained = ensemble({ estimators: 2 });
     await trained.fit(data, { epochs: 2 });
@@ -380,32 +389,28 @@ describe("failures", () => {
     expect(trained.predict(x)).toEqual(before);
   });
 
-  test("a worker that dies is that model's failure", async () => {
-    const trained = ensemble({ parallel: 2 }, () => linear(0.001));
-    let first: { terminate(): unknown } | undefined;
-    process.once("worker", (worker) => {
-      first = worker;
-    });
-    let killed = -1;
+  test("a worker that dies is that model's failure; the next models get another", async () => {
+    const trained = ensemble({ parallel: 1 }, () => linear(0.001));
+    const threads: { terminate(): unknown }[] = [];
+    const started = (worker: { terminate(): unknown }) => void threads.push(worker);
+    process.on("worker", started);
+    const dies: Callback = {
+      onEpochEnd(epoch) {
+        if (epoch === 3) return threads.at(-1)!.terminate();
+      },
+    };
     const { failed, members } = await trained.fit(
       { x, y: t },
-      {
-        epochs: 30,
-        callbacks: (member) => [
-          {
-            onEpochEnd: (epoch) => {
-              if (epoch !== 3 || killed >= 0 || member > 1) return;
-              killed = member;
-              void first!.terminate();
-              return new Promise((resolve) => setTimeout(resolve, 50));
-            },
-          },
-        ],
-      },
+      { epochs: 30, callbacks: (member) => (member === 1 ? [dies] : []) },
     );
+    process.off("worker", started);
+    expect(threads).toHaveLength(2);
     expect(failed).toHaveLength(1);
-    expect(failed[0]!.error).toMatchObject({ code: "worker", message: expect.stringMatching(/the worker died/) });
-    expect(members.filter((history) => history?.epochs.length === 30)).toHaveLength(3);
+    expect(failed[0]).toMatchObject({
+      member: 1,
+      error: { code: "worker", message: expect.stringMatching(/the worker died/) },
+    });
+    expect(members.map((history) => history?.epochs.length)).toEqual([30, undefined, 30, 30]);
   });
 
   test("a callback that throws is its model's failure, with what it threw", async () => {
@@ -431,12 +436,14 @@ describe("failures", () => {
     });
     await expect(bad.fit({ x, y: t })).rejects.toBe(mine);
     const model = linear();
+    open.push(model);
     const uncompiled = sequential([dense(1, { inputShape: [12] })]);
     for (const make of [() => 5, () => undefined, () => uncompiled, () => model, async () => linear()])
       await expect(ensemble({}, make as never).fit({ x, y: t })).rejects.toMatchObject({
         code: "argument",
         message: expect.stringMatching(/^bagging: makeModel: expected a compiled model/),
       });
+    for (const own of [model, uncompiled]) expect(own.predict(x).shape).toEqual([ROWS, 1]); // as they were
   });
 
   test("abort: fit rejects with the reason, in the middle of training, and the ensemble is as before", async () => {

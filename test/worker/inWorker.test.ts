@@ -175,6 +175,18 @@ describe("callbacks", () => {
     expect(seen).toEqual(["begin", 0, true, true, 1, true, true, "end"]);
   });
 
+  test("what they write into the logs, later ones and the history have", async () => {
+    const figures = [3, 2, 2.5, 2.6, 1];
+    const own: Callback = {
+      onEpochEnd(epoch, logs) {
+        logs.loss = figures[epoch]!;
+      },
+    };
+    const stop = earlyStopping({ monitor: "loss", patience: 2 });
+    const { epochs } = await remote.fit(data, { epochs: 5, callbacks: [own, stop] });
+    expect(epochs.map(({ loss }) => loss)).toEqual([3, 2, 2.5, 2.6]);
+  });
+
   test("of factories run there", async () => {
     const { epochs } = await remote.fit(data, {
       epochs: 500,

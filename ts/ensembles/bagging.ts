@@ -2,14 +2,10 @@
 
 import { cores } from "#platform";
 import { type Batch, isBatchSource, readFitData } from "../data/sources";
-import { hardVotes, logitsOf, meanRSquared, type VoteKind, Votes } from "../data/votes";
+import { meanRSquared, Votes } from "../data/votes";
 import { argumentError, DownhillError, wrong } from "../errors";
-import { sizeOf } from "../graph/graph";
-import { activation, sigmoid, softmax } from "../layers/activation";
-import { input } from "../layers/layer";
 import { accuracy } from "../metrics/metrics";
 import type { NDArray } from "../ndarray";
-import { sgd } from "../optimizers/optimizers";
 import {
   check,
   count,
@@ -28,15 +24,12 @@ import type { Built } from "../registry";
 import { nextStream, withStreams } from "../runtime/runtime";
 import { type Examples, someExamples } from "../training/batch";
 import { type Callback, callbackField } from "../training/callbacks";
-import { compile } from "../training/compile";
 import { readBatch, signalField } from "../training/evaluate";
 import type { FitOptions, History } from "../training/fit";
-import { functional } from "../training/functional";
 import type { Logs } from "../training/logs";
-import { join, Model, type Prediction, sequential } from "../training/model";
-import type { CompileConfig } from "../training/state";
+import { join, Model, type Prediction } from "../training/model";
 import { pace } from "../training/step";
-import { splitPorts } from "../training/structure";
+import { type Ballot, ballotsOf, cast, forLoss, judgeOf, partsOf, vote } from "./ballot";
 import { bootstrap, leftOut, memberPosition, type Position } from "./bootstrap";
 import { batchOf, pick } from "./examples";
 import { labelledProgress } from "./progress";
@@ -71,16 +64,6 @@ export interface BaggingHistory {
   members: (History | undefined)[];
   /** The models that failed, and with what. */
   failed: { member: number; error: unknown }[];
-}
-
-/** An output of the models: what is voted on. */
-interface Ballot {
-  name: string;
-  kind: VoteKind;
-  width: number;
-  loss: Built;
-  /** From what a model gives to probabilities, where it does not give these. */
-  link: Model<NDArray> | undefined;
 }
 
 /** What `oobScore` goes by: of each output, the votes of models for rows that they were not trained on, and the targets. */
@@ -190,13 +173,13 @@ export class Bagging<P extends Prediction = NDArray> {
         : kept < all.rows
           ? someExamples(all, kept, all.rows)
           : undefined;
-      ballots = this.#ballots(models[0]!);
+      ballots = ballotsOf(models[0]!, this.#hard);
       // what is trained on is read now, whenever a model's turn comes
       const own = pick(examples, everyRow(kept));
       const ownValidation = validation && pick(validation, everyRow(validation.rows));
       const size = Math.max(1, Math.floor(this.#sampleFraction * kept + 0.5));
       const epochs = (rest.epochs as number | undefined) ?? 1;
-      const samples = models.map(({ state }) => bootstrap(kept, size, state));
+      const samples = models.map((_, member) => bootstrap(kept, size, memberPosition(this.#position, member)));
       const jobs = models.map((model, member): Job => {
         const others = () => leftOut(kept, samples[member]!);
         const tell: Callback = { onEpochEnd: (epoch, logs) => onProgress!({ member, epoch, epochs, logs }) };
@@ -223,16 +206,18 @@ export class Bagging<P extends Prediction = NDArray> {
           `downhill: of the ensemble's ${models.length} models ${failed.length} failed: ` +
             failed.map(({ member, error }) => `${member} (${(error as Error)?.message ?? error})`).join(", "),
         );
-      const votes = ballots.map(({ width }) => new Votes(kept, width));
+      const votes = ballots.map(({ size }) => new Votes(kept, size));
+      results.forEach((result, member) => {
+        if ("error" in result || !result.trained.prediction) return;
+        partsOf(models[0]!, result.trained.prediction).forEach((part, output) => {
+          cast(votes[output]!, ballots[output]!, this.#hard, part, leftOut(kept, samples[member]!));
+        });
+      });
       fitted = {
         models: models.filter((_, member) => !("error" in results[member]!)),
         ballots,
         outOfBag: { votes, targets: { ...own, columns: own.columns.slice(structure.inputs.length) } },
       };
-      results.forEach((result, member) => {
-        if ("error" in result || !result.trained.prediction) return;
-        this.#count(models[0]!, ballots, votes, result.trained.prediction, leftOut(kept, samples[member]!));
-      });
       this.#free();
       this.#fitted = fitted;
       return { members: results.map((r) => ("error" in r ? undefined : r.trained.history)), failed };
@@ -247,71 +232,21 @@ export class Bagging<P extends Prediction = NDArray> {
   /** Makes the models; each has a stream of its own, which derives from the ensemble's. */
   #make(): Model[] {
     const models: Model[] = [];
+    let made: unknown;
     try {
       for (let member = 0; member < this.#estimators; member++) {
-        const made: unknown = withStreams(memberPosition(this.#position, member), () => this.#makeModel(member));
+        made = withStreams(memberPosition(this.#position, member), () => this.#makeModel(member));
         const is = "bagging: makeModel: expected a compiled model";
         if (!(made instanceof Model)) throw argumentError("bagging: makeModel", "a compiled model", made);
         if (models.includes(made)) throw new DownhillError("argument", `${is} of its own for each call, got one again`);
-        models.push(made);
         if (!made.state.compiled) throw new DownhillError("argument", `${is}, got one that is not compiled`);
+        models.push(made);
       }
       return models;
     } catch (error) {
-      for (const model of models) model.dispose();
+      for (const model of models) if (model !== made) model.dispose();
       throw error;
     }
-  }
-
-  #ballots({ state: { structure, compiled, runtime } }: Model): Ballot[] {
-    const { losses, metrics } = compiled!;
-    return structure.outputs.map(({ name, value }, output) => {
-      const { config: loss, definition } = losses[output]!;
-      const prediction = definition.prediction(loss);
-      const judged = metrics.some((m) => m.output === output && m.config.type === "accuracy");
-      const size = sizeOf(value.shape);
-      const classes = definition.targets === "class" || (prediction === "values" && judged && size > 1);
-      const kind = classes ? "class" : prediction !== "values" || judged ? "element" : "value";
-      if (kind === "value" && this.#hard)
-        throw wrong("argument", `bagging: ${name}`, `vote: "soft" where numbers are predicted`, '"hard"');
-      const width = classes ? value.shape.at(-1)! : size;
-      const link = classes ? softmax : sigmoid;
-      return {
-        name,
-        kind,
-        width,
-        loss,
-        link:
-          prediction === "logits" ? aside(() => sequential([link({ inputShape: [width] })], { runtime })) : undefined,
-      };
-    });
-  }
-
-  /** Takes in what a model predicted: into the votes of each output, for the rows `at`. */
-  #count(model: Model, ballots: Ballot[], votes: Votes[], prediction: unknown, at?: Uint32Array): void {
-    partsOf(model, prediction).forEach(({ data }, output) => {
-      const { kind, width, link } = ballots[output]!;
-      const answers = link ? link.predict(data, { batchSize: 1024 }).data : data;
-      votes[output]!.add(this.#hard ? hardVotes(answers, width, kind) : answers, at);
-    });
-  }
-
-  /** The vote on x, an array an output. */
-  #vote({ models, ballots }: Fitted, x: unknown, options?: object): NDArray[] {
-    let votes: Votes[] = [];
-    let shapes: (readonly number[])[] = [];
-    for (const model of models) {
-      const prediction = model.predict(x as NDArray, options);
-      const parts = partsOf(model, prediction);
-      if (!votes.length) {
-        shapes = parts.map(({ shape }) => shape);
-        votes = parts.map(
-          ({ data }, output) => new Votes(data.length / ballots[output]!.width, ballots[output]!.width),
-        );
-      }
-      this.#count(model, ballots, votes, prediction);
-    }
-    return votes.map((vote, output) => ({ data: vote.means(), shape: shapes[output]! }));
   }
 
   /**
@@ -322,7 +257,7 @@ export class Bagging<P extends Prediction = NDArray> {
   predict(x: Parameters<Model["predict"]>[0], options?: Parameters<Model["predict"]>[1]): P {
     const fitted = this.#need("predict");
     const { outputs, outputForm } = fitted.models[0]!.state.structure;
-    return join(this.#vote(fitted, x, options), outputs, outputForm) as P;
+    return join(vote(fitted.models, fitted.ballots, this.#hard, x, options), outputs, outputForm) as P;
   }
 
   /**
@@ -347,8 +282,8 @@ export class Bagging<P extends Prediction = NDArray> {
       const turn = pause();
       if (turn) await turn;
       if (this.#fitted !== fitted) throw new DownhillError("state", "evaluate: the ensemble was changed meanwhile");
-      const votes = this.#vote(fitted, batch.x, { batchSize });
-      const arrays = votes.map((vote, output) => this.#toLoss(fitted, output, vote));
+      const votes = vote(fitted.models, fitted.ballots, this.#hard, batch.x, { batchSize });
+      const arrays = votes.map((array, output) => forLoss(fitted.ballots[output]!, array));
       return { ...batch, x: join(arrays, structure.outputs, structure.outputForm) };
     };
     async function* batches(): AsyncGenerator<Batch> {
@@ -360,21 +295,13 @@ export class Bagging<P extends Prediction = NDArray> {
       for (let row = 0; row < examples.rows; row += batchSize)
         yield judged(batchOf(someExamples(examples, row, Math.min(row + batchSize, examples.rows)), structure));
     }
-    const { config } = state.compiled!;
-    const judge = judgeOf(fitted.models[0]!, config.loss, config.lossWeights, config.metrics);
+    const judge = judgeOf(fitted.models[0]!, state.compiled!.config);
     try {
       return await judge.evaluate(batches(), { batchSize, ...(signal && { signal }) });
     } finally {
       judge.dispose();
       if (isBatchSource(source)) await source.close?.();
     }
-  }
-
-  /** A vote in the form in which the loss takes it. */
-  #toLoss({ ballots, models }: Fitted, output: number, { data, shape }: NDArray): NDArray {
-    const { kind, link } = ballots[output]!;
-    const { core } = models[0]!.state.runtime;
-    return { data: link ? logitsOf(data, kind, core.log64) : data, shape };
   }
 
   /**
@@ -387,6 +314,7 @@ export class Bagging<P extends Prediction = NDArray> {
   async oobScore(): Promise<number> {
     const fitted = this.#need("oobScore");
     const { votes, targets } = fitted.outOfBag;
+    const [model] = fitted.models as [Model];
     let sum = 0;
     for (const [output, ballot] of fitted.ballots.entries()) {
       const rows = votes[output]!.counted;
@@ -394,10 +322,14 @@ export class Bagging<P extends Prediction = NDArray> {
         throw wrong("state", "oobScore", "an example that some model has not seen; train more models", "none");
       const means = votes[output]!.means(rows);
       const { data, shape } = pick(targets, rows).columns[output]!;
-      if (ballot.kind === "value") sum += meanRSquared(data, means, ballot.width);
+      if (ballot.kind === "value") sum += meanRSquared(data, means, ballot.size);
       else {
-        const x = this.#toLoss(fitted, output, { data: means, shape: [rows.length, means.length / rows.length] });
-        const judge = judgeOf(fitted.models[0]!, [ballot.loss], [1], [{ output: 0, metric: accuracy() }], output);
+        const x = forLoss(ballot, {
+          data: means,
+          shape: [rows.length, ...model.state.structure.outputs[output]!.value.shape],
+        });
+        const metrics = [{ output: 0, metric: accuracy() }];
+        const judge = judgeOf(model, { loss: [ballot.loss], lossWeights: [1], metrics }, output);
         try {
           const y = { data, shape: [rows.length, ...shape.slice(1)] } as NDArray;
           sum += (await judge.evaluate({ x, y })).accuracy!;
@@ -439,9 +371,6 @@ export class Bagging<P extends Prediction = NDArray> {
   }
 }
 
-/** What `make` makes for our own use: no model of the user's gets other random numbers for it. */
-const aside = <T>(make: () => T): T => withStreams({ seed: 0, stream: 0 }, make);
-
 const everyRow = (rows: number) => Uint32Array.from({ length: rows }, (_, row) => row);
 
 /** Arrays, or a dataset's. */
@@ -452,42 +381,11 @@ function arraysOf(who: string, data: unknown): Batch {
   return source;
 }
 
-/** An array for each output. */
-const partsOf = ({ state: { structure } }: Model, prediction: unknown): NDArray[] =>
-  splitPorts(
-    "bagging",
-    structure.outputs,
-    prediction,
-    structure.outputForm === "one",
-    structure.outputForm,
-  ) as NDArray[];
-
 /** Progress bars say whose they are. */
 function labelled(callback: Built | Callback, member: number, members: number): Built | Callback {
   if (!("type" in callback) || callback.type !== "progressBar") return callback;
   const label = `member ${`${member}`.padStart(`${members - 1}`.length)}: `;
   return labelledProgress({ width: callback["width"] as number, label });
-}
-
-/** A model that hands on what it is given, to be judged by losses and metrics: of all outputs of `model`, or of one. */
-function judgeOf(
-  { state: { structure, runtime } }: Model,
-  loss: Built[],
-  lossWeights: number[],
-  metrics: CompileConfig["metrics"],
-  output?: number,
-): Model {
-  const ports = output === undefined ? structure.outputs : [structure.outputs[output]!];
-  const form = output === undefined ? structure.outputForm : "one";
-  return aside(() => {
-    const inputs = ports.map(({ value }) => input([...value.shape]));
-    const outputs = inputs.map((x, i) =>
-      activation("linear", form === "list" ? { name: ports[i]!.name } : undefined)(x),
-    );
-    const judge = functional({ inputs: join(inputs, ports, form), outputs: join(outputs, ports, form) }, { runtime });
-    compile(judge.state, { optimizer: sgd(), loss, lossWeights, metrics });
-    return judge as unknown as Model;
-  });
 }
 
 /** The error of all where it is one, else one that names it. */

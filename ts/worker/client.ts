@@ -176,7 +176,7 @@ async function answerTo(pending: Pending, question: Question): Promise<unknown> 
   return done ? undefined : value;
 }
 
-async function runHandlers(pending: Pending, at: number, events: CallbackEvent[], plan: FitPlan): Promise<void> {
+async function runHandlers(pending: Pending, at: number, events: CallbackEvent[], plan: FitPlan): Promise<unknown> {
   let callback = pending.made.get(at);
   if (!callback) {
     const given = pending.callbacks![at];
@@ -193,6 +193,7 @@ async function runHandlers(pending: Pending, at: number, events: CallbackEvent[]
     );
     pending.afterHandler?.();
   }
+  return events[0]!.args.at(-1); // the logs, into which a callback may have written
 }
 
 /** What a call's list of callbacks is for the worker: what factories made goes over, all else stays here. */

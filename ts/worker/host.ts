@@ -63,7 +63,9 @@ const caller = factory<[CallerCallback], CallbackDefinition<CallerCallback>>("ca
     const tell = (handler: string, args: unknown[]): unknown => {
       const time = performance.now();
       const event = { handler, args: args.slice(0, -1), time }; // without the model
-      if (!shows) return ask(call, { callback: at, events: [event], plan });
+      // what a callback writes into the logs, later ones and the history have
+      if (!shows)
+        return ask(call, { callback: at, events: [event], plan }).then((logs) => Object.assign(args.at(-2)!, logs));
       events.push(event);
       if (handler.startsWith("onBatch") && time - sent < GATHER) return;
       port.postMessage({ call, ask: undefined, question: { callback: at, events, plan } });
