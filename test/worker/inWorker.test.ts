@@ -54,6 +54,14 @@ describe("the same model behind the same methods", () => {
     await alike();
   });
 
+  test("there is every method and property of a model's", () => {
+    const of = (prototype: object) => Object.getOwnPropertyNames(prototype);
+    const own = new Set([...of(Object.getPrototypeOf(remote)), ...of(remote)]);
+    // layers are data there, and what ends is the worker
+    const others = ["state", "add", "getLayer", "dispose"];
+    expect(of(Object.getPrototypeOf(model)).filter((name) => !own.has(name) && !others.includes(name))).toEqual([]);
+  });
+
   test("batches, gradients, weights, what it says of itself", async () => {
     expect(await remote.trainOnBatch(x, y)).toEqual(model.trainOnBatch(x, y));
     expect(await remote.testOnBatch(x, y)).toEqual(model.testOnBatch(x, y));

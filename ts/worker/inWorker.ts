@@ -112,6 +112,11 @@ export class RemoteModel<P extends Prediction = Prediction> {
     return this.#get("config");
   }
 
+  /** The notes that go into files. */
+  get metadata(): Promise<Record<string, string>> {
+    return this.#get("metadata");
+  }
+
   get layers(): Promise<readonly { name: string; type: string; trainable: boolean }[]> {
     return this.#client.call("layers", []) as never;
   }
