@@ -8,6 +8,8 @@ import {
   ActivityPenalty,
   ActivityPenaltyBackward,
   ActivityPenaltyReduce,
+  AttackStart,
+  AttackStep,
   Base,
   BatchNormBackward,
   BatchNormBackwardCombine,
@@ -59,6 +61,8 @@ import {
   SoftmaxCrossEntropy,
   SoftmaxCrossEntropyBackward,
   State,
+  TieBackward,
+  TieStep,
   StridedCopy,
   Take,
   Unary,
@@ -160,6 +164,14 @@ function slots(op: i32): u32 {
       return pack(GradientNorm.segmentCount, GradientNorm.clipValue);
     case Op.clipFactor:
       return pack(ClipFactor.chunks, ClipFactor.clipNorm);
+    case ExtensionOp.attackStart:
+      return pack(AttackStart.rows, AttackStart.high);
+    case ExtensionOp.attackStep:
+      return pack(AttackStep.rows, AttackStep.high);
+    case ExtensionOp.tieBackward:
+      return pack(TieBackward.n, TieBackward.share);
+    case ExtensionOp.tieStep:
+      return pack(TieStep.n, TieStep.coefficient);
     case Op.sgdStep:
     case ExtensionOp.adagradStep:
     case ExtensionOp.rmspropStep:

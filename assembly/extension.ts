@@ -4,6 +4,7 @@
 // In the order of Op, behind those of kernels.ts.
 
 import { prelu, preluBackward } from "./kernels/activations";
+import { attackStart, attackStep } from "./kernels/adversarial";
 import { broadcast } from "./kernels/broadcast";
 import { groupNorm, groupNormBackward, groupNormSums } from "./kernels/groupNorm";
 import { oneHot, take, takeBackward } from "./kernels/indexing";
@@ -13,6 +14,8 @@ import { gaussian, scaleChannels } from "./kernels/noise";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
+import { tieBackward, tieStep } from "./kernels/tied";
+import { erfBlock, expBlock, logBlock } from "./kernels/unary";
 import { reduce } from "./kernels/reduce";
 import { cosBlock, erfBlock, expBlock, logBlock, powBlock, signBlock, sinBlock } from "./kernels/unary";
 import {
@@ -58,6 +61,10 @@ const KERNELS: StaticArray<Kernel> = [
   binaryCrossEntropyBackward, // binaryCrossEntropyBackward
   adagradStep, // adagradStep
   rmspropStep, // rmspropStep
+  attackStart, // attackStart
+  attackStep, // attackStep
+  tieBackward, // tieBackward
+  tieStep, // tieStep
   broadcast, // broadcast
   stridedCopy, // stridedCopy
   reduce, // reduce

@@ -12,7 +12,9 @@ export type Family =
   | "schedule"
   | "initializer"
   | "regularizer"
-  | "constraint";
+  | "constraint"
+  | "attack"
+  | "penalty";
 
 /** What one option takes. `T` is the type it has once read. */
 export interface Field<T> {

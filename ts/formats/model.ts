@@ -1,6 +1,7 @@
 // Model files for users. This module alone names every type, so that whatever a file holds can be built.
 
 import { readFile, writeFileAtomic } from "#platform";
+import { fgsm, pgd } from "../adversarial/attacks";
 import { argumentError, DownhillError } from "../errors";
 import {
   constant,
@@ -61,6 +62,7 @@ import { Model } from "../training/model";
 import { modelCheckpoint } from "../training/modelCheckpoint";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { terminateOnNaN } from "../training/terminateOnNaN";
+import { tied } from "../training/tied";
 
 /**
  * Makes every type known. By name, not as `Object.values` of a module: in dist/, where modules are one file, a module's
@@ -81,7 +83,7 @@ export function enrollAll(): void {
   const regularizers = [l1, l1l2, l2];
   const decays = [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, polynomialDecay, stepDecay];
   const callbacks = [earlyStopping, modelCheckpoint, terminateOnNaN];
-  const rest = [...decays, oneCycle, warmup, accuracy, ...callbacks];
+  const rest = [...decays, oneCycle, warmup, accuracy, ...callbacks, fgsm, pgd, tied];
   for (const value of [...initializers, ...layers, ...losses, ...optimizers, ...regularizers, ...rest]) enroll(value);
 }
 

@@ -56,7 +56,7 @@ export async function evaluate(state: ModelState, data: unknown, options: unknow
 export function evaluation(state: ModelState, batchSize: number, signal: AbortSignal | undefined) {
   const compiled = state.need("evaluate");
   signal?.throwIfAborted();
-  const sums = new Accumulator(state);
+  const sums = new Accumulator(state, compiled.config.lossWeights);
   const pause = pace();
   const check = () => {
     if (state.need("evaluate") !== compiled)

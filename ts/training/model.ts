@@ -295,7 +295,7 @@ export class Model<P extends Prediction = Prediction> {
 }
 
 /** An array for each port, in the form in which they were given. */
-function join(arrays: NDArray[], ports: Port[], form: Form): Prediction {
+export function join<T>(arrays: T[], ports: Port[], form: Form): T | T[] | Record<string, T> {
   if (form === "one") return arrays[0]!;
   if (form === "list") return arrays;
   return Object.fromEntries(ports.map(({ name }, i) => [name, arrays[i]!]));
