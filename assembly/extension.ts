@@ -15,7 +15,6 @@ import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
 import { tieBackward, tieStep } from "./kernels/tied";
-import { erfBlock, expBlock, logBlock } from "./kernels/unary";
 import { reduce } from "./kernels/reduce";
 import { cosBlock, erfBlock, expBlock, logBlock, powBlock, signBlock, sinBlock } from "./kernels/unary";
 import {
