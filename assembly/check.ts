@@ -8,6 +8,7 @@ import {
   ActivityPenalty,
   ActivityPenaltyBackward,
   ActivityPenaltyReduce,
+  Adjust,
   Base,
   BatchNormBackward,
   BatchNormBackwardCombine,
@@ -24,6 +25,7 @@ import {
   Dropout,
   ElementLoss,
   ElementLossBackward,
+  Erase,
   ExtensionOp,
   Fault,
   Fill,
@@ -31,8 +33,11 @@ import {
   Gemm,
   GradientNorm,
   Header,
+  Matrices,
   MeanLoss,
   MeanLossBackward,
+  MixDraw,
+  MixRows,
   Mode,
   MovingAverage,
   Objective,
@@ -45,12 +50,14 @@ import {
   PreluBackward,
   Random,
   ReduceRows,
+  Resample,
   Shuffle,
   Softmax,
   SoftmaxBackward,
   SoftmaxCrossEntropy,
   SoftmaxCrossEntropyBackward,
   State,
+  TakeRows,
   Unary,
   UnaryBackward,
 } from "./isa";
@@ -155,6 +162,20 @@ function slots(op: i32): u32 {
     case ExtensionOp.rmspropStep:
     case Op.adamStep:
       return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
+    case ExtensionOp.augmentMatrices:
+      return pack(Matrices.rows, Matrices.upperX);
+    case ExtensionOp.resample:
+      return pack(Resample.rows, Resample.fillValue);
+    case ExtensionOp.erase:
+      return pack(Erase.rows, Erase.fillValue);
+    case ExtensionOp.adjust:
+      return pack(Adjust.rows, Adjust.most);
+    case ExtensionOp.mixDraw:
+      return pack(MixDraw.rows, MixDraw.alpha);
+    case ExtensionOp.mixRows:
+      return pack(MixRows.rows, MixRows.channels);
+    case ExtensionOp.takeRows:
+      return pack(TakeRows.rows, TakeRows.rowElements);
   }
   // what is left are functions of an element, or the derivatives of such
   return elementInputs(op) == 2 ? pack(UnaryBackward.n, UnaryBackward.alpha) : pack(Unary.n, Unary.beta);

@@ -4,6 +4,7 @@
 // In the order of Op, behind those of kernels.ts.
 
 import { prelu, preluBackward } from "./kernels/activations";
+import { adjust, augmentMatrices, erase, mixDraw, mixRows, resample, takeRows } from "./kernels/augment";
 import { binaryCrossEntropy, binaryCrossEntropyBackward } from "./kernels/losses";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
@@ -24,6 +25,13 @@ const KERNELS: StaticArray<Kernel> = [
   binaryCrossEntropyBackward, // binaryCrossEntropyBackward
   adagradStep, // adagradStep
   rmspropStep, // rmspropStep
+  augmentMatrices, // augmentMatrices
+  resample, // resample
+  erase, // erase
+  adjust, // adjust
+  mixDraw, // mixDraw
+  mixRows, // mixRows
+  takeRows, // takeRows
 ];
 
 const OBJECT: usize = 32;

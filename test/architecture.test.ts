@@ -48,7 +48,7 @@ const LEVELS: string[][] = [
   ["ops", "data", "formats"],
   ["schedules", "initializers", "regularizers"],
   ["optimizers", "losses", "layers"],
-  ["metrics"],
+  ["metrics", "augment"],
   ["training"],
   ["formats/model"], // loadModel: it alone knows every type
   ["index", "cli"],

@@ -12,7 +12,8 @@ export type Family =
   | "schedule"
   | "initializer"
   | "regularizer"
-  | "constraint";
+  | "constraint"
+  | "augmentation";
 
 /** What one option takes. `T` is the type it has once read. */
 export interface Field<T> {

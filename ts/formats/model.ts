@@ -1,6 +1,9 @@
 // Model files for users. This module alone names every type, so that whatever a file holds can be built.
 
 import { readFile, writeFileAtomic } from "#platform";
+import { randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom } from "../augment/geometric";
+import { cutmix, mixup } from "../augment/mix";
+import { randomBrightness, randomContrast, randomErasing } from "../augment/pixels";
 import { argumentError, DownhillError } from "../errors";
 import {
   constant,
@@ -75,7 +78,9 @@ export function enrollAll(): void {
   const regularizers = [l1, l1l2, l2];
   const decays = [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, polynomialDecay, stepDecay];
   const callbacks = [earlyStopping, modelCheckpoint, terminateOnNaN];
-  const rest = [...decays, oneCycle, warmup, accuracy, ...callbacks];
+  const moves = [randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom];
+  const augmentations = [...moves, cutmix, mixup, randomBrightness, randomContrast, randomErasing];
+  const rest = [...augmentations, ...decays, oneCycle, warmup, accuracy, ...callbacks];
   for (const value of [...initializers, ...layers, ...losses, ...optimizers, ...regularizers, ...rest]) enroll(value);
 }
 

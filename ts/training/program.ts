@@ -1,6 +1,7 @@
 // A program: a model's graph for one kind of work and one set of shapes, lowered to a tape in memory.
 
 import { Base, type LabelKind, Op, SourceType } from "../../assembly/isa";
+import { augmented, type Mixing } from "../augment/augmentation";
 import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
 import { Graph, type Shape, Span, type Tensor } from "../graph/graph";
@@ -9,6 +10,7 @@ import { type Instruction, lower } from "../graph/tape";
 import { verify } from "../graph/verify";
 import { fillingOf } from "../initializers/initializers";
 import type { Symbolic } from "../layers/layer";
+import type { LossInputs } from "../losses/losses";
 import { add } from "../ops/elementwise";
 import { gather } from "../ops/gather";
 import { initialize } from "../ops/initialize";
@@ -22,6 +24,7 @@ import {
 } from "../ops/penalties";
 import { shuffle } from "../ops/shuffle";
 import { accumulate, clip, copy, fill, guard, optimizerStep } from "../ops/update";
+import type { Built } from "../registry";
 import { penaltyOf } from "../regularizers/regularizers";
 import type { Range } from "../runtime/runtime";
 import { type Lane, REPORT_HEAD } from "./lane";
@@ -44,6 +47,8 @@ export interface ProgramSpec {
   training: boolean;
   /** Rows of the group of batches whose gradients add up; 0: this batch is alone, and its gradients are written, not added. */
   accumulate: number;
+  /** What is done to the batch before the model has it. */
+  augment?: readonly Built[] | undefined;
   /** Where the row numbers lie, for `shuffle`. */
   order?: number;
 }
@@ -72,8 +77,8 @@ export interface Program {
 
 /** A program's key among those of its lane. */
 export function keyOf(spec: ProgramSpec, frozen: string): string {
-  const { kind, rows, inputs, targets, training, accumulate, order } = spec;
-  let key = `${kind} ${rows} ${training} ${accumulate} ${frozen} ${inputs} ${order}`;
+  const { kind, rows, inputs, targets, training, accumulate, augment, order } = spec;
+  let key = `${kind} ${rows} ${training} ${accumulate} ${frozen} ${inputs} ${order} ${JSON.stringify(augment)}`;
   for (const { kind, shape, weighted } of targets) key += ` ${kind},${weighted},${shape}`;
   return key;
 }
@@ -158,6 +163,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   const inputs: Tensor[] = [];
   const activities: { h: Tensor; attributes: ActivityAttributes }[] = [];
   const updates: (() => void)[] = [];
+  let mixing: Mixing | undefined;
   /** The objective's gradient with respect to tensors of the forward pass, built in the backward span. */
   const seeds: (() => readonly [Tensor, Tensor])[] = [];
 
@@ -209,7 +215,9 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     const values = new Map<Symbolic, Tensor>();
     structure.inputs.forEach(({ value, name }, slot) => {
       graph.layer = name;
-      const x = gather(graph, { slot, shape: [rows, ...value.shape], type: spec.inputs[slot]! });
+      const type = spec.inputs[slot]!;
+      let x = gather(graph, { slot, shape: [rows, ...value.shape], type });
+      if (spec.augment) ({ x, mixing } = augmented(x, spec.augment, type === SourceType.uint8));
       values.set(value, x);
       inputs.push(x);
     });
@@ -250,11 +258,12 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
       const target = raw(slot, shape);
       const weights = weighted ? raw(slot + 1, []) : null;
       const given = { prediction: results[output]!, target, weights, kind };
-      const [loss, count] = definition.call(given, config) as [Tensor, Tensor];
+      const call = (given: LossInputs) => definition.call(given, config);
+      const [loss, count] = (mixing ? mixing.loss(given, call) : call(given)) as [Tensor, Tensor];
       const entry = entryAt("loss", output);
       meanLoss([loss, count, entry], { output });
       later(seeds, () => [loss, meanLossBackward([entry, loss], { output })]);
-      return given;
+      return mixing ? mixing.winner(given) : given;
     });
     metrics.forEach(({ config, definition, output }, i) => {
       const loss = losses[output]!;

@@ -1,0 +1,419 @@
+// Augmentation: what is drawn is drawn for each example. Example number e = State.row + r, of rows 0 … of the batch, takes
+// blocks e·k, e·k + 1, …, e·k + k − 1 (k: blocks an example) of counters (block, op, step, pass), key (seed, stream): so an
+// example has the same numbers on any number of threads and in any slice of its batch. A word w is u = w·2⁻³² in [0, 1);
+// what is drawn from [a, b] is a + (b − a)·u, in float64. Images are (rows, height, width, channels). Split over rows.
+
+import {
+  Adjust,
+  Adjustment,
+  Erase,
+  FillMode,
+  Matrices,
+  MixDraw,
+  MixRows,
+  Movement,
+  Resample,
+  State,
+  TakeRows,
+} from "../isa";
+import { cos64, exp64, log64 } from "../math/scalars";
+import { pointer, real, share, size, stateWord } from "../operands";
+import { philox } from "../random/philox";
+
+/** A block of example number State.row + r. */
+function block(args: usize, op: usize, element: u32): v128 {
+  return philox(
+    i32x4(element, <i32>op, stateWord(args, State.step), stateWord(args, State.pass)),
+    stateWord(args, State.seed),
+    stateWord(args, State.stream),
+  );
+}
+
+/** A word as a number in [0, 1). */
+function unit(word: i32): f64 {
+  return <f64>(<u32>word) * 2.3283064365386963e-10;
+}
+
+function between(a: f32, b: f32, u: f64): f64 {
+  return <f64>a + (<f64>b - <f64>a) * u;
+}
+
+/** ⌊n·u⌋ */
+function below(n: i32, u: f64): i32 {
+  return <i32>(<f64>n * u);
+}
+
+// Geometry.
+//
+//   y(p) = x(M·p), p = (column, row): M = (a b t; c d s) takes a place of the result to one of the source. What moves
+//   last is met first on the way back: M = before · movement, movement p ↦ A·(p − centre) + centre + shift,
+//   centre = ((width − 1)/2, (height − 1)/2)
+
+/** matrices[r] = before[r] · movement[r]. One block an example: words 0 and 1, for rows and columns. */
+export function augmentMatrices(args: usize, ith: u32, nth: u32): void {
+  const rows = size(args, Matrices.rows);
+  const kind = <i32>size(args, Matrices.kind);
+  const op = size(args, Matrices.op);
+  const matrices = pointer(args, Matrices.matrices);
+  const before = pointer(args, Matrices.before);
+  const centreX = 0.5 * <f64>(<i32>size(args, Matrices.width) - 1);
+  const centreY = 0.5 * <f64>(<i32>size(args, Matrices.height) - 1);
+  const first = stateWord(args, State.row);
+  const end = share(rows, ith + 1, nth);
+  for (let r = share(rows, ith, nth); r < end; r++) {
+    const words = block(args, op, first + <u32>r);
+    const u = unit(i32x4.extract_lane(words, 0));
+    const v = unit(i32x4.extract_lane(words, 1));
+    const p = between(real(args, Matrices.lowerY), real(args, Matrices.upperY), u);
+    const q = between(real(args, Matrices.lowerX), real(args, Matrices.upperX), v);
+    let a: f64 = 1;
+    let b: f64 = 0;
+    let c: f64 = 0;
+    let d: f64 = 1;
+    let t: f64 = 0;
+    let s: f64 = 0;
+    if (kind == Movement.translate) {
+      t = -q;
+      s = -p;
+    } else if (kind == Movement.step) {
+      t = -floor(q);
+      s = -floor(p);
+    } else if (kind == Movement.rotate) {
+      const turn = p * 6.283185307179586;
+      const sine = cos64(turn - 1.5707963267948966);
+      a = cos64(turn);
+      b = -sine;
+      c = sine;
+      d = a;
+    } else if (kind == Movement.zoom) {
+      a = 1 + q;
+      d = 1 + p;
+    } else if (kind == Movement.zoomAlike) {
+      a = 1 + p;
+      d = a;
+    } else if (kind == Movement.shear) {
+      b = -q;
+      c = -p;
+    } else {
+      // flip: upper numbers are probabilities
+      if (v < <f64>real(args, Matrices.upperX)) a = -1;
+      if (u < <f64>real(args, Matrices.upperY)) d = -1;
+    }
+    t += centreX - (a * centreX + b * centreY);
+    s += centreY - (c * centreX + d * centreY);
+    const to = matrices + r * 24;
+    if (before) compose(to, before + r * 24, a, b, t, c, d, s);
+    else compose(to, IDENTITY, a, b, t, c, d, s);
+  }
+}
+
+const IDENTITY: usize = memory.data<f32>([1, 0, 0, 0, 1, 0]);
+
+/** to = m · (a b t; c d s). */
+function compose(to: usize, m: usize, a: f64, b: f64, t: f64, c: f64, d: f64, s: f64): void {
+  for (let row: usize = 0; row < 24; row += 12) {
+    const x = <f64>load<f32>(m + row);
+    const y = <f64>load<f32>(m + row, 4);
+    const z = <f64>load<f32>(m + row, 8);
+    store<f32>(to + row, <f32>(x * a + y * c));
+    store<f32>(to + row, <f32>(x * b + y * d), 4);
+    store<f32>(to + row, <f32>(x * t + y * s + z), 8);
+  }
+}
+
+/** Where the extension of n numbers by `mode` has its i-th; −1: nowhere. */
+function placeOf(i: i32, n: i32, mode: i32): i32 {
+  if (<u32>i < <u32>n) return i;
+  if (mode == FillMode.constant) return -1;
+  if (mode == FillMode.nearest) return i < 0 ? 0 : n - 1;
+  const period = mode == FillMode.wrap ? n : 2 * n;
+  i %= period;
+  if (i < 0) i += period;
+  return i < n ? i : period - 1 - i; // reflect: … c b a | a b c | c b a …
+}
+
+/** y(p) = x(M·p), bilinear between the four nearest pixels of the image extended by `fillMode`. */
+export function resample(args: usize, ith: u32, nth: u32): void {
+  const rows = size(args, Resample.rows);
+  const height = <i32>size(args, Resample.height);
+  const width = <i32>size(args, Resample.width);
+  const channels = size(args, Resample.channels);
+  const mode = <i32>size(args, Resample.fillMode);
+  const fill = real(args, Resample.fillValue);
+  const bytes = (<usize>height * <usize>width * channels) << 2;
+  const matrices = pointer(args, Resample.matrices);
+  const end = share(rows, ith + 1, nth);
+  for (let r = share(rows, ith, nth); r < end; r++) {
+    const x = pointer(args, Resample.x) + r * bytes;
+    const y = pointer(args, Resample.y) + r * bytes;
+    resampleImage(y, x, height, width, channels << 2, matrices + r * 24, mode, fill);
+  }
+}
+
+function resampleImage(
+  y: usize,
+  x: usize,
+  height: i32,
+  width: i32,
+  pixelBytes: usize,
+  m: usize,
+  mode: i32,
+  fill: f32,
+): void {
+  const a = load<f32>(m);
+  const c = load<f32>(m, 12);
+  const rowBytes = <usize>width * pixelBytes;
+  for (let row = 0; row < height; row++) {
+    const t = load<f32>(m, 4) * <f32>row + load<f32>(m, 8);
+    const s = load<f32>(m, 16) * <f32>row + load<f32>(m, 20);
+    for (let column = 0; column < width; column++) {
+      const sx = a * <f32>column + t;
+      const sy = c * <f32>column + s;
+      const left = floor(sx);
+      const top = floor(sy);
+      const u = sx - left;
+      const v = sy - top;
+      const i = <i32>left;
+      const j = <i32>top;
+      if (<u32>i < <u32>(width - 1) && <u32>j < <u32>(height - 1)) {
+        const p = x + <usize>j * rowBytes + <usize>i * pixelBytes;
+        for (let k: usize = 0; k < pixelBytes; k += 4) {
+          const q = p + k;
+          const low = q + rowBytes;
+          store<f32>(
+            y + k,
+            mean(load<f32>(q), load<f32>(q + pixelBytes), load<f32>(low), load<f32>(low + pixelBytes), u, v),
+          );
+        }
+      } else {
+        const i0 = placeOf(i, width, mode);
+        const i1 = placeOf(i + 1, width, mode);
+        const j0 = placeOf(j, height, mode);
+        const j1 = placeOf(j + 1, height, mode);
+        for (let k: usize = 0; k < pixelBytes; k += 4) {
+          const q = x + k;
+          store<f32>(
+            y + k,
+            mean(
+              i0 < 0 || j0 < 0 ? fill : load<f32>(q + <usize>j0 * rowBytes + <usize>i0 * pixelBytes),
+              i1 < 0 || j0 < 0 ? fill : load<f32>(q + <usize>j0 * rowBytes + <usize>i1 * pixelBytes),
+              i0 < 0 || j1 < 0 ? fill : load<f32>(q + <usize>j1 * rowBytes + <usize>i0 * pixelBytes),
+              i1 < 0 || j1 < 0 ? fill : load<f32>(q + <usize>j1 * rowBytes + <usize>i1 * pixelBytes),
+              u,
+              v,
+            ),
+          );
+        }
+      }
+      y += pixelBytes;
+    }
+  }
+}
+
+/** Of four corners, u from left to right and v from top to bottom; where u or v is 0 the corner itself. */
+function mean(topLeft: f32, topRight: f32, lowLeft: f32, lowRight: f32, u: f32, v: f32): f32 {
+  const top = topLeft + u * (topRight - topLeft);
+  const low = lowLeft + u * (lowRight - lowLeft);
+  return top + v * (low - top);
+}
+
+/**
+ * With a probability a rectangle of the image is fillValue: its area, a share of the image's, is drawn from [lowerArea,
+ * upperArea], the logarithm of height/width between those of lowerRatio and upperRatio; sides are rounded and at most the
+ * image's; its place is any. Two blocks an example: whether, area, ratio, top; left. y may be x.
+ */
+export function erase(args: usize, ith: u32, nth: u32): void {
+  const rows = size(args, Erase.rows);
+  const height = <i32>size(args, Erase.height);
+  const width = <i32>size(args, Erase.width);
+  const pixelBytes = size(args, Erase.channels) << 2;
+  const op = size(args, Erase.op);
+  const fill = real(args, Erase.fillValue);
+  const logLower = log64(<f64>real(args, Erase.lowerRatio));
+  const logUpper = log64(<f64>real(args, Erase.upperRatio));
+  const rowBytes = <usize>width * pixelBytes;
+  const bytes = <usize>height * rowBytes;
+  const first = stateWord(args, State.row);
+  const end = share(rows, ith + 1, nth);
+  for (let r = share(rows, ith, nth); r < end; r++) {
+    const x = pointer(args, Erase.x) + r * bytes;
+    const y = pointer(args, Erase.y) + r * bytes;
+    if (y != x) memory.copy(y, x, bytes);
+    const element = (first + <u32>r) << 1;
+    const words = block(args, op, element);
+    if (unit(i32x4.extract_lane(words, 0)) >= <f64>real(args, Erase.probability)) continue;
+    const part = between(real(args, Erase.lowerArea), real(args, Erase.upperArea), unit(i32x4.extract_lane(words, 1)));
+    const area = part * <f64>height * <f64>width;
+    const ratio = exp64(logLower + (logUpper - logLower) * unit(i32x4.extract_lane(words, 2)));
+    const high = <i32>min<f64>(<f64>height, nearest(sqrt<f64>(area * ratio)));
+    const wide = <i32>min<f64>(<f64>width, nearest(sqrt<f64>(area / ratio)));
+    const top = below(height - high + 1, unit(i32x4.extract_lane(words, 3)));
+    const left = below(width - wide + 1, unit(i32x4.extract_lane(block(args, op, element + 1), 0)));
+    for (let row = top; row < top + high; row++) {
+      const from = y + <usize>row * rowBytes + <usize>left * pixelBytes;
+      for (let p = from; p < from + <usize>wide * pixelBytes; p += 4) store<f32>(p, fill);
+    }
+  }
+}
+
+/**
+ * f drawn from [lower, upper]. brightness: y = x + f; contrast: y = x·(1 + f) − f·(mean of x, of each channel). Then cut to
+ * [least, most]. One block an example. y may be x.
+ */
+export function adjust(args: usize, ith: u32, nth: u32): void {
+  const rows = size(args, Adjust.rows);
+  const channels = size(args, Adjust.channels);
+  const pixels = size(args, Adjust.pixels);
+  const kind = <i32>size(args, Adjust.kind);
+  const op = size(args, Adjust.op);
+  const pixelBytes = channels << 2;
+  const bytes = pixels * pixelBytes;
+  const first = stateWord(args, State.row);
+  const end = share(rows, ith + 1, nth);
+  for (let r = share(rows, ith, nth); r < end; r++) {
+    const f = between(
+      real(args, Adjust.lower),
+      real(args, Adjust.upper),
+      unit(i32x4.extract_lane(block(args, op, first + <u32>r), 0)),
+    );
+    for (let channel: usize = 0; channel < pixelBytes; channel += 4) {
+      const x = pointer(args, Adjust.x) + r * bytes + channel;
+      const y = pointer(args, Adjust.y) + r * bytes + channel;
+      let scale: f32 = 1;
+      let shift = f;
+      if (kind == Adjustment.contrast) {
+        let sum: f64 = 0;
+        for (let i: usize = 0; i < bytes; i += pixelBytes) sum += <f64>load<f32>(x + i);
+        scale = <f32>(1 + f);
+        shift = (-f * sum) / <f64>pixels;
+      }
+      stretch(y, x, bytes, pixelBytes, scale, <f32>shift, real(args, Adjust.least), real(args, Adjust.most));
+    }
+  }
+}
+
+/** y = x·scale + shift, cut to [least, most], at every `step` of `bytes` bytes. */
+function stretch(y: usize, x: usize, bytes: usize, step: usize, scale: f32, shift: f32, least: f32, most: f32): void {
+  for (let i: usize = 0; i < bytes; i += step)
+    store<f32>(y + i, min<f32>(max<f32>(load<f32>(x + i) * scale + shift, least), most));
+}
+
+// Mixing. The share λ that an example keeps of itself is drawn from Beta(α, α) = X/(X + Y), X and Y of Gamma(α) (Marsaglia,
+// Tsang: "A simple method for generating gamma variables", 2000): with d = a − ⅓, z normal and v = (1 + z/√(9d))³, d·v is
+// of Gamma(a) if log u < z²/2 + d − d·v + d·log v, a ≥ 1; of Gamma(a + 1), a < 1, times u^(1/a) of Gamma(a). Logarithms
+// throughout, so that the smallest α gives 0 and 1.
+
+/** Blocks an example takes: one for partner and place, then as many attempts at X as at Y, of which the last counts anyway. */
+const MIX_BLOCKS: u32 = 32;
+const ATTEMPTS: u32 = 15;
+
+/** The logarithm of a number of Gamma(alpha), from the blocks from `element` on. */
+function logGamma(args: usize, op: usize, element: u32, alpha: f64): f64 {
+  const d = (alpha < 1 ? alpha + 1 : alpha) - 0.3333333333333333;
+  const slope = 1 / sqrt<f64>(9 * d);
+  for (let left = ATTEMPTS; ; ) {
+    const words = block(args, op, element++);
+    const radius = sqrt<f64>(-2 * log64(unit(i32x4.extract_lane(words, 0)) + 1.1641532182693481e-10));
+    const z = radius * cos64(unit(i32x4.extract_lane(words, 1)) * 6.283185307179586);
+    const logU = log64(unit(i32x4.extract_lane(words, 2)) + 1.1641532182693481e-10);
+    const root = 1 + slope * z;
+    if (--left && root <= 0) continue;
+    const logV = 3 * log64(max<f64>(root, 1e-9));
+    if (left && logU >= 0.5 * z * z + d - d * exp64(logV) + d * logV) continue;
+    const logX = log64(d) + logV;
+    if (alpha >= 1) return logX;
+    return logX + log64(unit(i32x4.extract_lane(words, 3)) + 1.1641532182693481e-10) / alpha;
+  }
+}
+
+/**
+ * shares[r] = λ; partners[r]: another row, any of them alike (itself where there is one row); winners[r]: the row of the
+ * two whose share is larger, r where they are equal. With boxes, what comes of the partner is the box [top, left, bottom,
+ * right) of a share 1 − λ of the area about a pixel of the image, cut to the image, and λ the area that is left
+ * (Yun et al. 2019).
+ */
+export function mixDraw(args: usize, ith: u32, nth: u32): void {
+  const rows = size(args, MixDraw.rows);
+  const height = <i32>size(args, MixDraw.height);
+  const width = <i32>size(args, MixDraw.width);
+  const op = size(args, MixDraw.op);
+  const alpha = <f64>real(args, MixDraw.alpha);
+  const shares = pointer(args, MixDraw.shares);
+  const partners = pointer(args, MixDraw.partners);
+  const winners = pointer(args, MixDraw.winners);
+  const boxes = pointer(args, MixDraw.boxes);
+  const first = stateWord(args, State.row);
+  const end = share(rows, ith + 1, nth);
+  for (let r = share(rows, ith, nth); r < end; r++) {
+    const element = (first + <u32>r) * MIX_BLOCKS;
+    const words = block(args, op, element);
+    const x = logGamma(args, op, element + 1, alpha);
+    const y = logGamma(args, op, element + 1 + ATTEMPTS, alpha);
+    let kept = 1 / (1 + exp64(y - x));
+    const step = 1 + below(<i32>rows - 1, unit(i32x4.extract_lane(words, 0)));
+    const partner = (<u32>r + <u32>step) % <u32>rows;
+    if (boxes) {
+      const side = sqrt<f64>(1 - kept);
+      const high = <i32>(<f64>height * side);
+      const wide = <i32>(<f64>width * side);
+      const top = below(height, unit(i32x4.extract_lane(words, 1))) - (high >> 1);
+      const left = below(width, unit(i32x4.extract_lane(words, 2))) - (wide >> 1);
+      const box = boxes + (r << 4);
+      const y0 = max(top, 0);
+      const x0 = max(left, 0);
+      const y1 = min(top + high, height);
+      const x1 = min(left + wide, width);
+      store<i32>(box, y0);
+      store<i32>(box, x0, 4);
+      store<i32>(box, y1, 8);
+      store<i32>(box, x1, 12);
+      kept = 1 - <f64>((y1 - y0) * (x1 - x0)) / <f64>(height * width);
+    }
+    store<f32>(shares + (r << 2), <f32>kept);
+    store<u32>(partners + (r << 2), partner);
+    store<u32>(winners + (r << 2), kept >= 0.5 ? <u32>r : partner);
+  }
+}
+
+/** y[r] = λ·x[r] + (1 − λ)·x[partner]; with boxes, x[r] outside of the box and x[partner] in it. */
+export function mixRows(args: usize, ith: u32, nth: u32): void {
+  const rows = size(args, MixRows.rows);
+  const width = size(args, MixRows.width);
+  const pixelBytes = size(args, MixRows.channels) << 2;
+  const rowBytes = width * pixelBytes;
+  const bytes = size(args, MixRows.height) * rowBytes;
+  const boxes = pointer(args, MixRows.boxes);
+  const end = share(rows, ith + 1, nth);
+  for (let r = share(rows, ith, nth); r < end; r++) {
+    const x = pointer(args, MixRows.x) + r * bytes;
+    const y = pointer(args, MixRows.y) + r * bytes;
+    const other = pointer(args, MixRows.x) + <usize>load<u32>(pointer(args, MixRows.partners) + (r << 2)) * bytes;
+    if (boxes) {
+      memory.copy(y, x, bytes);
+      const box = boxes + (r << 4);
+      const left = <usize>load<u32>(box, 4) * pixelBytes;
+      const right = <usize>load<u32>(box, 12) * pixelBytes;
+      const bottom = <usize>load<u32>(box, 8) * rowBytes;
+      if (right > left)
+        for (let row = <usize>load<u32>(box) * rowBytes; row < bottom; row += rowBytes)
+          memory.copy(y + row + left, other + row + left, right - left);
+    } else {
+      const kept = load<f32>(pointer(args, MixRows.shares) + (r << 2));
+      const rest: f32 = 1 - kept;
+      for (let i: usize = 0; i < bytes; i += 4)
+        store<f32>(y + i, kept * load<f32>(x + i) + rest * load<f32>(other + i));
+    }
+  }
+}
+
+/** y[r] = x[indices[r]], whatever the words are. */
+export function takeRows(args: usize, ith: u32, nth: u32): void {
+  const rows = size(args, TakeRows.rows);
+  const bytes = size(args, TakeRows.rowElements) << 2;
+  const x = pointer(args, TakeRows.x);
+  const y = pointer(args, TakeRows.y);
+  const indices = pointer(args, TakeRows.indices);
+  const end = share(rows, ith + 1, nth);
+  for (let r = share(rows, ith, nth); r < end; r++)
+    memory.copy(y + r * bytes, x + <usize>load<u32>(indices + (r << 2)) * bytes, bytes);
+}
