@@ -30,8 +30,12 @@ import {
   Fault,
   Fill,
   Gather,
+  Gaussian,
   Gemm,
   GradientNorm,
+  GroupNorm,
+  GroupNormBackward,
+  GroupNormSums,
   Header,
   Matrices,
   MeanLoss,
@@ -51,6 +55,7 @@ import {
   Random,
   ReduceRows,
   Resample,
+  ScaleChannels,
   Shuffle,
   Softmax,
   SoftmaxBackward,
@@ -162,6 +167,16 @@ function slots(op: i32): u32 {
     case ExtensionOp.rmspropStep:
     case Op.adamStep:
       return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
+    case ExtensionOp.gaussian:
+      return pack(Gaussian.n, Gaussian.deviation);
+    case ExtensionOp.scaleChannels:
+      return pack(ScaleChannels.rows, ScaleChannels.channels);
+    case ExtensionOp.groupNorm:
+      return pack(GroupNorm.samples, GroupNorm.epsilon);
+    case ExtensionOp.groupNormBackward:
+      return pack(GroupNormBackward.samples, GroupNormBackward.groups);
+    case ExtensionOp.groupNormSums:
+      return pack(GroupNormSums.rows, GroupNormSums.chunkRows);
     case ExtensionOp.augmentMatrices:
       return pack(Matrices.rows, Matrices.upperX);
     case ExtensionOp.resample:

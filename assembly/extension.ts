@@ -5,7 +5,9 @@
 
 import { prelu, preluBackward } from "./kernels/activations";
 import { adjust, augmentMatrices, erase, mixDraw, mixRows, resample, takeRows } from "./kernels/augment";
+import { groupNorm, groupNormBackward, groupNormSums } from "./kernels/groupNorm";
 import { binaryCrossEntropy, binaryCrossEntropyBackward } from "./kernels/losses";
+import { gaussian, scaleChannels } from "./kernels/noise";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
@@ -25,6 +27,11 @@ const KERNELS: StaticArray<Kernel> = [
   binaryCrossEntropyBackward, // binaryCrossEntropyBackward
   adagradStep, // adagradStep
   rmspropStep, // rmspropStep
+  gaussian, // gaussian
+  scaleChannels, // scaleChannels
+  groupNorm, // groupNorm
+  groupNormBackward, // groupNormBackward
+  groupNormSums, // groupNormSums
   augmentMatrices, // augmentMatrices
   resample, // resample
   erase, // erase

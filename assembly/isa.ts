@@ -235,6 +235,12 @@ export const enum ExtensionOp {
   binaryCrossEntropyBackward,
   adagradStep,
   rmspropStep,
+  // noise and normalization by example
+  gaussian,
+  scaleChannels,
+  groupNorm,
+  groupNormBackward,
+  groupNormSums,
   // augmentation
   augmentMatrices,
   resample,
@@ -429,6 +435,67 @@ export const enum Dropout {
   rowElements, // elements a row: the first element's number is State.row · rowElements
   op,
   rate,
+}
+
+/** y = x + deviation·z, or where multiplied, x·(1 + deviation·z), z standard normal. See kernels/noise.ts. */
+export const enum Gaussian {
+  y, // (n)
+  x, // (n)
+  n,
+  rowElements, // elements a row: the first element's number is State.row · rowElements
+  op,
+  multiplied, // 0 or 1
+  deviation,
+}
+
+/** y[row, c] = x[row, c] · scale[row / positions, c]. */
+export const enum ScaleChannels {
+  y, // (rows, channels)
+  x, // (rows, channels)
+  scale, // (rows / positions, channels)
+  rows,
+  positions, // rows an example
+  channels,
+}
+
+/** y = γ·h + β, h of mean 0 and variance 1 over each sample's groups of channels. statistics: K, s, t of h = (x − K)·s + t. */
+export const enum GroupNorm {
+  y, // (samples, positions, channels)
+  statistics, // (samples, groups, 3)
+  x, // (samples, positions, channels)
+  gamma, // (channels)
+  beta, // (channels)
+  samples,
+  positions,
+  channels,
+  groups,
+  epsilon,
+}
+
+/** dx = s·(g − mean g − h·mean(g·h)), g = γ·dy, means over each set. */
+export const enum GroupNormBackward {
+  dx, // (samples, positions, channels)
+  dy,
+  x,
+  gamma, // (channels)
+  statistics, // (samples, groups, 3)
+  samples,
+  positions,
+  channels,
+  groups,
+}
+
+/** partials = (Σ dy·h, Σ dy) over each chunk of rows. Split over chunks. */
+export const enum GroupNormSums {
+  partials, // (2, chunks, channels)
+  dy, // (rows, channels)
+  x, // (rows, channels)
+  statistics, // (rows / positions, groups, 3)
+  rows,
+  positions,
+  channels,
+  groups,
+  chunkRows,
 }
 
 /** partials[chunk] = (mean − x[0], M2) of each channel over the chunk's rows, M2 = Σ (x − mean)². Split over chunks. */
