@@ -19,6 +19,7 @@ import {
   BatchNormMoving,
   BiasAdd,
   Binary,
+  Broadcast,
   ClipFactor,
   ColumnSums,
   Copy,
@@ -45,6 +46,7 @@ import {
   Mode,
   MovingAverage,
   Objective,
+  OneHot,
   Op,
   OptimizerStep,
   Orthogonal,
@@ -53,6 +55,7 @@ import {
   Prelu,
   PreluBackward,
   Random,
+  Reduce,
   ReduceRows,
   Resample,
   ScaleChannels,
@@ -62,7 +65,8 @@ import {
   SoftmaxCrossEntropy,
   SoftmaxCrossEntropyBackward,
   State,
-  TakeRows,
+  StridedCopy,
+  Take,
   Unary,
   UnaryBackward,
 } from "./isa";
@@ -167,6 +171,17 @@ function slots(op: i32): u32 {
     case ExtensionOp.rmspropStep:
     case Op.adamStep:
       return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
+    case ExtensionOp.broadcast:
+      return pack(Broadcast.op, Broadcast.last);
+    case ExtensionOp.stridedCopy:
+      return pack(StridedCopy.offsetY, StridedCopy.last);
+    case ExtensionOp.reduce:
+      return pack(Reduce.kind, Reduce.chunk);
+    case ExtensionOp.take:
+    case ExtensionOp.takeBackward:
+      return pack(Take.outer, Take.inner);
+    case ExtensionOp.oneHot:
+      return pack(OneHot.rows, OneHot.classes);
     case ExtensionOp.gaussian:
       return pack(Gaussian.n, Gaussian.deviation);
     case ExtensionOp.scaleChannels:
@@ -189,10 +204,9 @@ function slots(op: i32): u32 {
       return pack(MixDraw.rows, MixDraw.alpha);
     case ExtensionOp.mixRows:
       return pack(MixRows.rows, MixRows.channels);
-    case ExtensionOp.takeRows:
-      return pack(TakeRows.rows, TakeRows.rowElements);
   }
-  // what is left are functions of an element, or the derivatives of such
+  // what is left are functions of an element, or the derivatives of such, or functions of two elements
+  if (op >= Op.count && elementInputs(op) == 2) return pack(Binary.n, Binary.n);
   return elementInputs(op) == 2 ? pack(UnaryBackward.n, UnaryBackward.alpha) : pack(Unary.n, Unary.beta);
 }
 

@@ -224,9 +224,24 @@ export const enum Op {
  */
 export const enum ExtensionOp {
   // biome-ignore lint/style/useLiteralEnumMembers: the numbers go on
-  exp = Op.count,
+  divide = Op.count,
+  pow,
+  maximum,
+  minimum,
+  greater,
+  greaterEqual,
+  equal,
+  keep,
+  drop,
+  exp,
   log,
   erf,
+  sqrt,
+  abs,
+  sign,
+  sin,
+  cos,
+  clip,
   prelu,
   preluBackward,
   truncatedNormal,
@@ -235,6 +250,13 @@ export const enum ExtensionOp {
   binaryCrossEntropyBackward,
   adagradStep,
   rmspropStep,
+  // primitives (ts/ops/arithmetic.ts, reductions.ts, layout.ts, indexing.ts)
+  broadcast,
+  stridedCopy,
+  reduce,
+  take,
+  takeBackward,
+  oneHot,
   // noise and normalization by example
   gaussian,
   scaleChannels,
@@ -248,7 +270,6 @@ export const enum ExtensionOp {
   adjust,
   mixDraw,
   mixRows,
-  takeRows,
   count,
 }
 
@@ -376,8 +397,82 @@ export const enum Unary {
   y, // (n)
   x, // (n)
   n,
-  alpha, // negativeSlope, ELU's alpha, affine's scale
-  beta, // affine's offset
+  alpha, // negativeSlope, ELU's alpha, affine's scale, clip's lower bound
+  beta, // affine's offset, clip's upper bound
+}
+
+/** y[i] = a[i·strideA] ∘ b[i·strideB], ∘ an elementwise opcode of two inputs; i has `rank` ≤ MAX_RANK components, y is contiguous. */
+export const enum Broadcast {
+  y,
+  workspace, // BROADCAST_PIECE floats a thread
+  a,
+  b,
+  op,
+  rank,
+  dims, // MAX_RANK each; what is past `rank` is not read. The last stride is 0 or 1
+  stridesA = 12,
+  stridesB = 18,
+  last = 23,
+}
+
+/** y[offsetY + i·strideY] = x[offsetX + i·strideX], i of `rank` ≤ MAX_RANK components. */
+export const enum StridedCopy {
+  y,
+  x,
+  offsetY,
+  offsetX,
+  rank,
+  dims, // MAX_RANK each
+  stridesY = 11,
+  stridesX = 17,
+  last = 22,
+}
+
+/** y[o, c, i] = Σ or max of x[o, k, i] over the `chunk` values of k in chunk c. Split over (o, c). */
+export const enum Reduce {
+  y, // (outer, ⌈n/chunk⌉, inner)
+  x, // (outer, n, inner)
+  kind, // ReduceKind
+  outer,
+  n,
+  inner,
+  chunk,
+}
+
+export const enum ReduceKind {
+  sum,
+  max,
+}
+
+/** y[o, j, :] = x[o, index(j), :]; an index is cut to whole numbers in 0 … n − 1. */
+export const enum Take {
+  y, // (outer, count, inner)
+  x, // (outer, n, inner)
+  indices, // (count)
+  outer,
+  n,
+  count,
+  inner,
+}
+
+/** dx[o, r, :] = Σ over the j with index(j) = r, ascending, of dy[o, j, :]. Split over r. */
+export const enum TakeBackward {
+  dx, // (outer, n, inner)
+  dy, // (outer, count, inner)
+  indices, // (count)
+  outer,
+  n,
+  count,
+  inner,
+}
+
+/** y[r, :] = the unit vector of label r; present[r] = 1. Of a label −1: class 0, and 0. */
+export const enum OneHot {
+  y, // (rows, classes)
+  present, // (rows)
+  labels, // i32 (rows)
+  rows,
+  classes,
 }
 
 /** dx = dy · f′, elementwise; v is f's output where f′ can be had from it (relu leakyRelu elu selu sigmoid tanh softplus), else its input. */
@@ -876,9 +971,9 @@ export const enum Adjust {
 /** Beta(alpha, alpha) shares, partners, and of the two the row whose share is larger; with boxes, those of cutmix. */
 export const enum MixDraw {
   shares, // (rows)
-  partners, // u32 (rows)
-  winners, // u32 (rows)
-  boxes, // u32 (rows, 4): top, left, bottom, right; or absent
+  partners, // (rows): row numbers
+  winners, // (rows): row numbers
+  boxes, // (rows, 4): top, left, bottom, right; or absent
   rows,
   height,
   width,
@@ -891,25 +986,22 @@ export const enum MixRows {
   y, // (rows, height, width, channels)
   x, // (rows, height, width, channels)
   shares, // (rows)
-  partners, // u32 (rows)
-  boxes, // u32 (rows, 4), or absent
+  partners, // (rows): row numbers
+  boxes, // (rows, 4), or absent
   rows,
   height,
   width,
   channels,
 }
 
-/** y[r, :] = x[indices[r], :], words of any kind. */
-export const enum TakeRows {
-  y, // (rows, rowElements)
-  x, // (rows, rowElements)
-  indices, // u32 (rows)
-  rows,
-  rowElements,
-}
-
 /** Floats in a chunk of a reduction over a block: borders depend on this alone, so sums have the same bits on any number of threads. */
 export const REDUCE_CHUNK = 4096;
+
+/** Axes, adjacent ones that run on joined, that Broadcast and StridedCopy walk over. */
+export const MAX_RANK = 6;
+
+/** Floats that Broadcast does at a time. */
+export const BROADCAST_PIECE = 1024;
 
 /** Elements that a chunk of rows aims at in row-chunked reductions: chunkRows = max(1, ROW_CHUNK / columns). */
 export const ROW_CHUNK = 16384;

@@ -17,7 +17,7 @@ export {
   randomZoom,
 } from "./augment/geometric";
 export { cutmix, mixup } from "./augment/mix";
-export { type RangeOptions, randomBrightness, randomContrast, randomErasing } from "./augment/pixels";
+export { type RangeOptions, randomBrightness, randomContrast, randomErasing, randomNoise } from "./augment/pixels";
 export { csv } from "./data/csv";
 export { type Dataset, dataset, type Item } from "./data/dataset";
 export { digits } from "./data/digits";

@@ -3,19 +3,7 @@
 // example has the same numbers on any number of threads and in any slice of its batch. A word w is u = w·2⁻³² in [0, 1);
 // what is drawn from [a, b] is a + (b − a)·u, in float64. Images are (rows, height, width, channels). Split over rows.
 
-import {
-  Adjust,
-  Adjustment,
-  Erase,
-  FillMode,
-  Matrices,
-  MixDraw,
-  MixRows,
-  Movement,
-  Resample,
-  State,
-  TakeRows,
-} from "../isa";
+import { Adjust, Adjustment, Erase, FillMode, Matrices, MixDraw, MixRows, Movement, Resample, State } from "../isa";
 import { cos64, exp64, log64 } from "../math/scalars";
 import { pointer, real, share, size, stateWord } from "../operands";
 import { philox } from "../random/philox";
@@ -363,15 +351,15 @@ export function mixDraw(args: usize, ith: u32, nth: u32): void {
       const x0 = max(left, 0);
       const y1 = min(top + high, height);
       const x1 = min(left + wide, width);
-      store<i32>(box, y0);
-      store<i32>(box, x0, 4);
-      store<i32>(box, y1, 8);
-      store<i32>(box, x1, 12);
+      store<f32>(box, <f32>y0);
+      store<f32>(box, <f32>x0, 4);
+      store<f32>(box, <f32>y1, 8);
+      store<f32>(box, <f32>x1, 12);
       kept = 1 - <f64>((y1 - y0) * (x1 - x0)) / <f64>(height * width);
     }
     store<f32>(shares + (r << 2), <f32>kept);
-    store<u32>(partners + (r << 2), partner);
-    store<u32>(winners + (r << 2), kept >= 0.5 ? <u32>r : partner);
+    store<f32>(partners + (r << 2), <f32>partner);
+    store<f32>(winners + (r << 2), <f32>(kept >= 0.5 ? <u32>r : partner));
   }
 }
 
@@ -387,15 +375,15 @@ export function mixRows(args: usize, ith: u32, nth: u32): void {
   for (let r = share(rows, ith, nth); r < end; r++) {
     const x = pointer(args, MixRows.x) + r * bytes;
     const y = pointer(args, MixRows.y) + r * bytes;
-    const other = pointer(args, MixRows.x) + <usize>load<u32>(pointer(args, MixRows.partners) + (r << 2)) * bytes;
+    const other = pointer(args, MixRows.x) + <usize>load<f32>(pointer(args, MixRows.partners) + (r << 2)) * bytes;
     if (boxes) {
       memory.copy(y, x, bytes);
       const box = boxes + (r << 4);
-      const left = <usize>load<u32>(box, 4) * pixelBytes;
-      const right = <usize>load<u32>(box, 12) * pixelBytes;
-      const bottom = <usize>load<u32>(box, 8) * rowBytes;
+      const left = <usize>load<f32>(box, 4) * pixelBytes;
+      const right = <usize>load<f32>(box, 12) * pixelBytes;
+      const bottom = <usize>load<f32>(box, 8) * rowBytes;
       if (right > left)
-        for (let row = <usize>load<u32>(box) * rowBytes; row < bottom; row += rowBytes)
+        for (let row = <usize>load<f32>(box) * rowBytes; row < bottom; row += rowBytes)
           memory.copy(y + row + left, other + row + left, right - left);
     } else {
       const kept = load<f32>(pointer(args, MixRows.shares) + (r << 2));
@@ -404,16 +392,4 @@ export function mixRows(args: usize, ith: u32, nth: u32): void {
         store<f32>(y + i, kept * load<f32>(x + i) + rest * load<f32>(other + i));
     }
   }
-}
-
-/** y[r] = x[indices[r]], whatever the words are. */
-export function takeRows(args: usize, ith: u32, nth: u32): void {
-  const rows = size(args, TakeRows.rows);
-  const bytes = size(args, TakeRows.rowElements) << 2;
-  const x = pointer(args, TakeRows.x);
-  const y = pointer(args, TakeRows.y);
-  const indices = pointer(args, TakeRows.indices);
-  const end = share(rows, ith + 1, nth);
-  for (let r = share(rows, ith, nth); r < end; r++)
-    memory.copy(y + r * bytes, x + <usize>load<u32>(indices + (r << 2)) * bytes, bytes);
 }

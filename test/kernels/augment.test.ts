@@ -56,9 +56,9 @@ describe.each(BUILDS)("augmentation, %s", (build) => {
     run(ExtensionOp.mixDraw, [shares, partners, winners, boxes], [rows, ...(cut || [1, 1]), OP], [alpha], call);
     return {
       shares: shares.f32.slice(),
-      partners: partners.u32.slice(),
-      winners: winners.u32.slice(),
-      boxes: boxes?.u32.slice(),
+      partners: partners.f32.slice(),
+      winners: winners.f32.slice(),
+      boxes: boxes?.f32.slice(),
     };
   }
 

@@ -5,11 +5,14 @@
 
 import type { Tensor } from "../graph/graph";
 import type { LossInputs } from "../losses/losses";
-import { mixDraw, mixRows, takeRows } from "../ops/augment";
+import { mixDraw, mixRows } from "../ops/augment";
 import { add, affine, multiply } from "../ops/elementwise";
+import { take } from "../ops/indexing";
 import { or, positive } from "../options";
 import type { Built } from "../registry";
 import { type AugmentContext, augmentation, type Mixing } from "./augmentation";
+
+const ROWS = { axis: 0 };
 
 /** An example that rows are made of: row numbers (absent: each its own), and shares (absent: 1). */
 interface Ingredient {
@@ -28,11 +31,11 @@ class Mixed implements Mixing {
     this.#ingredients = (before ? before.#ingredients : [{}]).flatMap((of: Ingredient) => [
       { ...of, share: of.share ? multiply([of.share, share]) : share },
       {
-        rows: of.rows ? takeRows([of.rows, partners]) : partners,
-        share: of.share ? multiply([takeRows([of.share, partners]), rest]) : rest,
+        rows: of.rows ? take([of.rows, partners], ROWS) : partners,
+        share: of.share ? multiply([take([of.share, partners], ROWS), rest]) : rest,
       },
     ]);
-    this.#winners = before ? takeRows([before.#winners, winners]) : winners;
+    this.#winners = before ? take([before.#winners, winners], ROWS) : winners;
   }
 
   loss(given: LossInputs, call: (given: LossInputs) => Tensor[]): Tensor[] {
@@ -54,7 +57,7 @@ class Mixed implements Mixing {
 function labelsOf(given: LossInputs, rows: Tensor | undefined): LossInputs {
   if (!rows) return given;
   const { target, weights } = given;
-  return { ...given, target: takeRows([target, rows]), weights: weights && takeRows([weights, rows]) };
+  return { ...given, target: take([target, rows], ROWS), weights: weights && take([weights, rows], ROWS) };
 }
 
 function mix(x: Tensor, alpha: number, box: boolean, context: AugmentContext): Tensor {

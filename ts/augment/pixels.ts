@@ -2,7 +2,8 @@
 
 import { Adjustment } from "../../assembly/isa";
 import { adjust, erase } from "../ops/augment";
-import { finite, optional, or, unit } from "../options";
+import { gaussian } from "../ops/noise";
+import { finite, nonNegative, optional, or, unit } from "../options";
 import type { Built } from "../registry";
 import { type Amount, type AugmentContext, amount, augmentation, bounds, pair } from "./augmentation";
 
@@ -62,6 +63,16 @@ export const randomContrast: (options?: RangeOptions & { factor?: Amount }) => B
       }),
   },
 );
+
+/**
+ * Adds to each element a number of its own from N(0, `stddev`²): default 0.1; of bytes, in units of 255. Examples of any shape.
+ */
+export const randomNoise: (options?: { stddev?: number }) => Built = /* @__PURE__ */ augmentation(false, {
+  type: "randomNoise",
+  options: () => ({ stddev: or(nonNegative(), 0.1) }),
+  build: (x, { stddev }, { op, bytes }) =>
+    gaussian([x], { deviation: bytes ? 255 * stddev : stddev, multiplied: false, op }),
+});
 
 /**
  * Random erasing: with probability `factor` (default 0.5) a rectangle of the image becomes `fillValue` (default 0, in units of

@@ -3,7 +3,7 @@
 import { readFile, writeFileAtomic } from "#platform";
 import { randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom } from "../augment/geometric";
 import { cutmix, mixup } from "../augment/mix";
-import { randomBrightness, randomContrast, randomErasing } from "../augment/pixels";
+import { randomBrightness, randomContrast, randomErasing, randomNoise } from "../augment/pixels";
 import { argumentError, DownhillError } from "../errors";
 import {
   constant,
@@ -79,7 +79,7 @@ export function enrollAll(): void {
   const decays = [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, polynomialDecay, stepDecay];
   const callbacks = [earlyStopping, modelCheckpoint, terminateOnNaN];
   const moves = [randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom];
-  const augmentations = [...moves, cutmix, mixup, randomBrightness, randomContrast, randomErasing];
+  const augmentations = [...moves, cutmix, mixup, randomBrightness, randomContrast, randomErasing, randomNoise];
   const rest = [...augmentations, ...decays, oneCycle, warmup, accuracy, ...callbacks];
   for (const value of [...initializers, ...layers, ...losses, ...optimizers, ...regularizers, ...rest]) enroll(value);
 }

@@ -150,15 +150,3 @@ export const mixRows: OpOf<Record<never, never>> = /* @__PURE__ */ (() =>
       tape.push(extended(ExtensionOp.mixRows), [y!], inputs, sizes, [], transcendental(y!.size));
     },
   }))();
-
-/** y[r] = x[indices[r]]: inputs x (n, …) of any words and indices (n). */
-export const takeRows: OpOf<Record<never, never>> = /* @__PURE__ */ (() =>
-  defineOp<Record<never, never>>({
-    name: "takeRows",
-    shape: ([x]) => [x!],
-    gradient: null,
-    lower(tape, { inputs, outputs: [y] }) {
-      const rows = y!.shape[0]!;
-      tape.push(extended(ExtensionOp.takeRows), [y!], inputs, [rows, y!.size / rows], [], streaming(2 * y!.size));
-    },
-  }))();
