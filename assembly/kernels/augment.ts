@@ -7,6 +7,7 @@ import { Adjust, Adjustment, Erase, FillMode, Matrices, MixDraw, MixRows, Moveme
 import { cos64, exp64, log64 } from "../math/scalars";
 import { pointer, real, share, size, stateWord } from "../operands";
 import { philox } from "../random/philox";
+import { lessFour, loadRest, storeRest } from "./rest.micro";
 
 /** A block of example number State.row + r. */
 function block(args: usize, op: usize, element: u32): v128 {
@@ -150,59 +151,108 @@ function resampleImage(
 ): void {
   const a = load<f32>(m);
   const c = load<f32>(m, 12);
+  // four pixels of one channel at a time, where all that they need lies within the image
+  const whole = pixelBytes == 4 && height > 1 ? width & ~3 : 0;
+  const lastColumn = f32x4.splat(<f32>(width - 1));
+  const lastRow = f32x4.splat(<f32>(height - 1));
   const rowBytes = <usize>width * pixelBytes;
   for (let row = 0; row < height; row++) {
     const t = load<f32>(m, 4) * <f32>row + load<f32>(m, 8);
     const s = load<f32>(m, 16) * <f32>row + load<f32>(m, 20);
-    for (let column = 0; column < width; column++) {
-      const sx = a * <f32>column + t;
-      const sy = c * <f32>column + s;
-      const left = floor(sx);
-      const top = floor(sy);
-      const u = sx - left;
-      const v = sy - top;
-      const i = <i32>left;
-      const j = <i32>top;
-      if (<u32>i < <u32>(width - 1) && <u32>j < <u32>(height - 1)) {
-        const p = x + <usize>j * rowBytes + <usize>i * pixelBytes;
-        for (let k: usize = 0; k < pixelBytes; k += 4) {
-          const q = p + k;
-          const low = q + rowBytes;
-          store<f32>(
-            y + k,
-            mean(load<f32>(q), load<f32>(q + pixelBytes), load<f32>(low), load<f32>(low + pixelBytes), u, v),
+    for (let column = 0; column < width; ) {
+      if (column < whole) {
+        const columns = f32x4.convert_i32x4_s(i32x4.add(i32x4.splat(column), i32x4(0, 1, 2, 3)));
+        const sx = f32x4.add(f32x4.mul(columns, f32x4.splat(a)), f32x4.splat(t));
+        const sy = f32x4.add(f32x4.mul(columns, f32x4.splat(c)), f32x4.splat(s));
+        const inX = v128.and(f32x4.ge(sx, f32x4.splat(0)), f32x4.le(sx, lastColumn));
+        const inY = v128.and(f32x4.ge(sy, f32x4.splat(0)), f32x4.le(sy, lastRow));
+        if (i32x4.all_true(v128.and(inX, inY))) {
+          // on the last column or row between it and the one before
+          const left = f32x4.pmin(f32x4.floor(sx), f32x4.splat(<f32>(width - 2)));
+          const top = f32x4.pmin(f32x4.floor(sy), f32x4.splat(<f32>(height - 2)));
+          const i = i32x4.trunc_sat_f32x4_s(left);
+          const j = i32x4.trunc_sat_f32x4_s(top);
+          const at = i32x4.shl(i32x4.add(i32x4.mul(j, i32x4.splat(width)), i), 2);
+          const p = x + <usize>i32x4.extract_lane(at, 0);
+          const q = x + <usize>i32x4.extract_lane(at, 1);
+          const r = x + <usize>i32x4.extract_lane(at, 2);
+          const z = x + <usize>i32x4.extract_lane(at, 3);
+          const high = v128.load64_lane(q, v128.load64_zero(p), 1);
+          const high2 = v128.load64_lane(z, v128.load64_zero(r), 1);
+          const low = v128.load64_lane(q + rowBytes, v128.load64_zero(p + rowBytes), 1);
+          const low2 = v128.load64_lane(z + rowBytes, v128.load64_zero(r + rowBytes), 1);
+          const u = f32x4.sub(sx, left);
+          const above = meanOf(
+            v128.shuffle<f32>(high, high2, 0, 2, 4, 6),
+            v128.shuffle<f32>(high, high2, 1, 3, 5, 7),
+            u,
           );
-        }
-      } else {
-        const i0 = placeOf(i, width, mode);
-        const i1 = placeOf(i + 1, width, mode);
-        const j0 = placeOf(j, height, mode);
-        const j1 = placeOf(j + 1, height, mode);
-        for (let k: usize = 0; k < pixelBytes; k += 4) {
-          const q = x + k;
-          store<f32>(
-            y + k,
-            mean(
-              i0 < 0 || j0 < 0 ? fill : load<f32>(q + <usize>j0 * rowBytes + <usize>i0 * pixelBytes),
-              i1 < 0 || j0 < 0 ? fill : load<f32>(q + <usize>j0 * rowBytes + <usize>i1 * pixelBytes),
-              i0 < 0 || j1 < 0 ? fill : load<f32>(q + <usize>j1 * rowBytes + <usize>i0 * pixelBytes),
-              i1 < 0 || j1 < 0 ? fill : load<f32>(q + <usize>j1 * rowBytes + <usize>i1 * pixelBytes),
-              u,
-              v,
-            ),
-          );
+          const below = meanOf(v128.shuffle<f32>(low, low2, 0, 2, 4, 6), v128.shuffle<f32>(low, low2, 1, 3, 5, 7), u);
+          v128.store(y, meanOf(above, below, f32x4.sub(sy, top)));
+          y += 16;
+          column += 4;
+          continue;
         }
       }
-      y += pixelBytes;
+      for (const end = column < whole ? column + 4 : column + 1; column < end; column++) {
+        resamplePixel(y, x, height, width, pixelBytes, a * <f32>column + t, c * <f32>column + s, mode, fill);
+        y += pixelBytes;
+      }
     }
   }
 }
 
+/** (1 − u)·a + u·b: a where u is 0, b where it is 1. */
+function meanOf(a: v128, b: v128, u: v128): v128 {
+  return f32x4.add(f32x4.mul(f32x4.sub(f32x4.splat(1), u), a), f32x4.mul(u, b));
+}
+
+/** One pixel of y: that of x at (sx, sy). */
+function resamplePixel(
+  y: usize,
+  x: usize,
+  height: i32,
+  width: i32,
+  pixelBytes: usize,
+  sx: f32,
+  sy: f32,
+  mode: i32,
+  fill: f32,
+): void {
+  const left = floor(sx);
+  const top = floor(sy);
+  const u = sx - left;
+  const v = sy - top;
+  const i = <i32>left;
+  const j = <i32>top;
+  const rowBytes = <i32>pixelBytes * width;
+  const i0 = placeOf(i, width, mode);
+  const i1 = placeOf(i + 1, width, mode);
+  const j0 = placeOf(j, height, mode);
+  const j1 = placeOf(j + 1, height, mode);
+  const p = j0 * rowBytes;
+  const q = j1 * rowBytes;
+  const l = i0 * <i32>pixelBytes;
+  const r = i1 * <i32>pixelBytes;
+  for (let k: usize = 0; k < pixelBytes; k += 4)
+    store<f32>(
+      y + k,
+      mean(
+        (i0 | j0) < 0 ? fill : load<f32>(x + k + (p + l)),
+        (i1 | j0) < 0 ? fill : load<f32>(x + k + (p + r)),
+        (i0 | j1) < 0 ? fill : load<f32>(x + k + (q + l)),
+        (i1 | j1) < 0 ? fill : load<f32>(x + k + (q + r)),
+        u,
+        v,
+      ),
+    );
+}
+
 /** Of four corners, u from left to right and v from top to bottom; where u or v is 0 the corner itself. */
 function mean(topLeft: f32, topRight: f32, lowLeft: f32, lowRight: f32, u: f32, v: f32): f32 {
-  const top = topLeft + u * (topRight - topLeft);
-  const low = lowLeft + u * (lowRight - lowLeft);
-  return top + v * (low - top);
+  const top = (1 - u) * topLeft + u * topRight;
+  const low = (1 - u) * lowLeft + u * lowRight;
+  return (1 - v) * top + v * low;
 }
 
 /**
@@ -264,26 +314,48 @@ export function adjust(args: usize, ith: u32, nth: u32): void {
       real(args, Adjust.upper),
       unit(i32x4.extract_lane(block(args, op, first + <u32>r), 0)),
     );
-    for (let channel: usize = 0; channel < pixelBytes; channel += 4) {
-      const x = pointer(args, Adjust.x) + r * bytes + channel;
-      const y = pointer(args, Adjust.y) + r * bytes + channel;
-      let scale: f32 = 1;
-      let shift = f;
-      if (kind == Adjustment.contrast) {
-        let sum: f64 = 0;
-        for (let i: usize = 0; i < bytes; i += pixelBytes) sum += <f64>load<f32>(x + i);
-        scale = <f32>(1 + f);
-        shift = (-f * sum) / <f64>pixels;
+    const x = pointer(args, Adjust.x) + r * bytes;
+    const y = pointer(args, Adjust.y) + r * bytes;
+    const least = real(args, Adjust.least);
+    const most = real(args, Adjust.most);
+    if (kind == Adjustment.brightness) stretchAll(y, x, bytes >> 2, 1, <f32>f, least, most);
+    else if (channels == 1) {
+      const shift = <f32>((-f * sumOf(x, bytes, 4)) / <f64>pixels);
+      stretchAll(y, x, pixels, <f32>(1 + f), shift, least, most);
+    } else {
+      for (let channel: usize = 0; channel < pixelBytes; channel += 4) {
+        const shift = <f32>((-f * sumOf(x + channel, bytes, pixelBytes)) / <f64>pixels);
+        stretch(y + channel, x + channel, bytes, pixelBytes, <f32>(1 + f), shift, least, most);
       }
-      stretch(y, x, bytes, pixelBytes, scale, <f32>shift, real(args, Adjust.least), real(args, Adjust.most));
     }
   }
 }
 
+/** Σ x at every `step` of `bytes` bytes. */
+function sumOf(x: usize, bytes: usize, step: usize): f64 {
+  let sum: f64 = 0;
+  for (let i: usize = 0; i < bytes; i += step) sum += <f64>load<f32>(x + i);
+  return sum;
+}
+
 /** y = x·scale + shift, cut to [least, most], at every `step` of `bytes` bytes. */
 function stretch(y: usize, x: usize, bytes: usize, step: usize, scale: f32, shift: f32, least: f32, most: f32): void {
-  for (let i: usize = 0; i < bytes; i += step)
-    store<f32>(y + i, min<f32>(max<f32>(load<f32>(x + i) * scale + shift, least), most));
+  for (let i: usize = 0; i < bytes; i += step) {
+    let v = load<f32>(x + i) * scale + shift;
+    if (v < least) v = least;
+    if (v > most) v = most;
+    store<f32>(y + i, v);
+  }
+}
+
+/** The same for all of n numbers. */
+function stretchAll(y: usize, x: usize, n: usize, scale: f32, shift: f32, least: f32, most: f32): void {
+  for (; n; n = lessFour(n)) {
+    const v = f32x4.add(f32x4.mul(loadRest(x, n, 0), f32x4.splat(scale)), f32x4.splat(shift));
+    storeRest(y, f32x4.pmin(f32x4.pmax(v, f32x4.splat(least)), f32x4.splat(most)), n);
+    x += 16;
+    y += 16;
+  }
 }
 
 // Mixing. The share λ that an example keeps of itself is drawn from Beta(α, α) = X/(X + Y), X and Y of Gamma(α) (Marsaglia,
@@ -387,9 +459,17 @@ export function mixRows(args: usize, ith: u32, nth: u32): void {
           memory.copy(y + row + left, other + row + left, right - left);
     } else {
       const kept = load<f32>(pointer(args, MixRows.shares) + (r << 2));
-      const rest: f32 = 1 - kept;
-      for (let i: usize = 0; i < bytes; i += 4)
-        store<f32>(y + i, kept * load<f32>(x + i) + rest * load<f32>(other + i));
+      combine(y, x, other, bytes >> 2, f32x4.splat(kept), f32x4.splat(1 - kept));
     }
+  }
+}
+
+/** y = s·x + t·z, n numbers. */
+function combine(y: usize, x: usize, z: usize, n: usize, s: v128, t: v128): void {
+  for (; n; n = lessFour(n)) {
+    storeRest(y, f32x4.add(f32x4.mul(loadRest(x, n, 0), s), f32x4.mul(loadRest(z, n, 0), t)), n);
+    x += 16;
+    y += 16;
+    z += 16;
   }
 }
