@@ -5,6 +5,7 @@
 
 import { prelu, preluBackward } from "./kernels/activations";
 import { attackStart, attackStep } from "./kernels/adversarial";
+import { adjust, augmentMatrices, erase, mixDraw, mixRows, resample } from "./kernels/augment";
 import { broadcast } from "./kernels/broadcast";
 import { groupNorm, groupNormBackward, groupNormSums } from "./kernels/groupNorm";
 import { oneHot, take, takeBackward } from "./kernels/indexing";
@@ -16,6 +17,7 @@ import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
 import { tieBackward, tieStep } from "./kernels/tied";
 import { reduce } from "./kernels/reduce";
+import { tieBackward, tieStep } from "./kernels/tied";
 import { cosBlock, erfBlock, expBlock, logBlock, powBlock, signBlock, sinBlock } from "./kernels/unary";
 import {
   absBlock,
@@ -75,6 +77,12 @@ const KERNELS: StaticArray<Kernel> = [
   groupNorm, // groupNorm
   groupNormBackward, // groupNormBackward
   groupNormSums, // groupNormSums
+  augmentMatrices, // augmentMatrices
+  resample, // resample
+  erase, // erase
+  adjust, // adjust
+  mixDraw, // mixDraw
+  mixRows, // mixRows
 ];
 
 const OBJECT: usize = 32;
