@@ -49,6 +49,7 @@ const LEVELS: string[][] = [
   ["schedules", "initializers", "regularizers"],
   ["optimizers", "losses", "layers"],
   ["metrics"],
+  ["custom"],
   ["training"],
   ["formats/model"], // loadModel: it alone knows every type
   ["index", "cli"],

@@ -5,6 +5,19 @@ export { type InitOptions, init, type Runtime, setSeed } from "./runtime/runtime
 
 // The rest by name.
 
+export {
+  type CustomContext,
+  type CustomParameter,
+  defineLayer,
+  defineLoss,
+  defineMetric,
+  type LayerSpec,
+  type LossSpec,
+  type MetricSpec,
+  type OptionDefaults,
+  type OptionsOf,
+} from "./custom/define";
+export type { Operand, Ops, Value } from "./custom/primitives";
 export { csv } from "./data/csv";
 export { type Dataset, dataset, type Item } from "./data/dataset";
 export { digits } from "./data/digits";
