@@ -8,6 +8,8 @@ import {
   ActivityPenalty,
   ActivityPenaltyBackward,
   ActivityPenaltyReduce,
+  AttackStart,
+  AttackStep,
   Base,
   BatchNormBackward,
   BatchNormBackwardCombine,
@@ -29,8 +31,12 @@ import {
   Fault,
   Fill,
   Gather,
+  Gaussian,
   Gemm,
   GradientNorm,
+  GroupNorm,
+  GroupNormBackward,
+  GroupNormSums,
   Header,
   MeanLoss,
   MeanLossBackward,
@@ -48,12 +54,15 @@ import {
   Random,
   Reduce,
   ReduceRows,
+  ScaleChannels,
   Shuffle,
   Softmax,
   SoftmaxBackward,
   SoftmaxCrossEntropy,
   SoftmaxCrossEntropyBackward,
   State,
+  TieBackward,
+  TieStep,
   StridedCopy,
   Take,
   Unary,
@@ -155,6 +164,14 @@ function slots(op: i32): u32 {
       return pack(GradientNorm.segmentCount, GradientNorm.clipValue);
     case Op.clipFactor:
       return pack(ClipFactor.chunks, ClipFactor.clipNorm);
+    case ExtensionOp.attackStart:
+      return pack(AttackStart.rows, AttackStart.high);
+    case ExtensionOp.attackStep:
+      return pack(AttackStep.rows, AttackStep.high);
+    case ExtensionOp.tieBackward:
+      return pack(TieBackward.n, TieBackward.share);
+    case ExtensionOp.tieStep:
+      return pack(TieStep.n, TieStep.coefficient);
     case Op.sgdStep:
     case ExtensionOp.adagradStep:
     case ExtensionOp.rmspropStep:
@@ -171,6 +188,16 @@ function slots(op: i32): u32 {
       return pack(Take.outer, Take.inner);
     case ExtensionOp.oneHot:
       return pack(OneHot.rows, OneHot.classes);
+    case ExtensionOp.gaussian:
+      return pack(Gaussian.n, Gaussian.deviation);
+    case ExtensionOp.scaleChannels:
+      return pack(ScaleChannels.rows, ScaleChannels.channels);
+    case ExtensionOp.groupNorm:
+      return pack(GroupNorm.samples, GroupNorm.epsilon);
+    case ExtensionOp.groupNormBackward:
+      return pack(GroupNormBackward.samples, GroupNormBackward.groups);
+    case ExtensionOp.groupNormSums:
+      return pack(GroupNormSums.rows, GroupNormSums.chunkRows);
   }
   // what is left are functions of an element, or the derivatives of such, or functions of two elements
   if (op >= Op.count && elementInputs(op) == 2) return pack(Binary.n, Binary.n);

@@ -4,13 +4,18 @@
 // In the order of Op, behind those of kernels.ts.
 
 import { prelu, preluBackward } from "./kernels/activations";
+import { attackStart, attackStep } from "./kernels/adversarial";
 import { broadcast } from "./kernels/broadcast";
+import { groupNorm, groupNormBackward, groupNormSums } from "./kernels/groupNorm";
 import { oneHot, take, takeBackward } from "./kernels/indexing";
 import { stridedCopy } from "./kernels/layout";
 import { binaryCrossEntropy, binaryCrossEntropyBackward } from "./kernels/losses";
+import { gaussian, scaleChannels } from "./kernels/noise";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
+import { tieBackward, tieStep } from "./kernels/tied";
+import { erfBlock, expBlock, logBlock } from "./kernels/unary";
 import { reduce } from "./kernels/reduce";
 import { cosBlock, erfBlock, expBlock, logBlock, powBlock, signBlock, sinBlock } from "./kernels/unary";
 import {
@@ -56,12 +61,21 @@ const KERNELS: StaticArray<Kernel> = [
   binaryCrossEntropyBackward, // binaryCrossEntropyBackward
   adagradStep, // adagradStep
   rmspropStep, // rmspropStep
+  attackStart, // attackStart
+  attackStep, // attackStep
+  tieBackward, // tieBackward
+  tieStep, // tieStep
   broadcast, // broadcast
   stridedCopy, // stridedCopy
   reduce, // reduce
   take, // take
   takeBackward, // takeBackward
   oneHot, // oneHot
+  gaussian, // gaussian
+  scaleChannels, // scaleChannels
+  groupNorm, // groupNorm
+  groupNormBackward, // groupNormBackward
+  groupNormSums, // groupNormSums
 ];
 
 const OBJECT: usize = 32;

@@ -250,6 +250,11 @@ export const enum ExtensionOp {
   binaryCrossEntropyBackward,
   adagradStep,
   rmspropStep,
+  // adversarial, tied
+  attackStart,
+  attackStep,
+  tieBackward,
+  tieStep,
   // primitives (ts/ops/arithmetic.ts, reductions.ts, layout.ts, indexing.ts)
   broadcast,
   stridedCopy,
@@ -257,6 +262,12 @@ export const enum ExtensionOp {
   take,
   takeBackward,
   oneHot,
+  // noise and normalization by example
+  gaussian,
+  scaleChannels,
+  groupNorm,
+  groupNormBackward,
+  groupNormSums,
   count,
 }
 
@@ -517,6 +528,67 @@ export const enum Dropout {
   rowElements, // elements a row: the first element's number is State.row · rowElements
   op,
   rate,
+}
+
+/** y = x + deviation·z, or where multiplied, x·(1 + deviation·z), z standard normal. See kernels/noise.ts. */
+export const enum Gaussian {
+  y, // (n)
+  x, // (n)
+  n,
+  rowElements, // elements a row: the first element's number is State.row · rowElements
+  op,
+  multiplied, // 0 or 1
+  deviation,
+}
+
+/** y[row, c] = x[row, c] · scale[row / positions, c]. */
+export const enum ScaleChannels {
+  y, // (rows, channels)
+  x, // (rows, channels)
+  scale, // (rows / positions, channels)
+  rows,
+  positions, // rows an example
+  channels,
+}
+
+/** y = γ·h + β, h of mean 0 and variance 1 over each sample's groups of channels. statistics: K, s, t of h = (x − K)·s + t. */
+export const enum GroupNorm {
+  y, // (samples, positions, channels)
+  statistics, // (samples, groups, 3)
+  x, // (samples, positions, channels)
+  gamma, // (channels)
+  beta, // (channels)
+  samples,
+  positions,
+  channels,
+  groups,
+  epsilon,
+}
+
+/** dx = s·(g − mean g − h·mean(g·h)), g = γ·dy, means over each set. */
+export const enum GroupNormBackward {
+  dx, // (samples, positions, channels)
+  dy,
+  x,
+  gamma, // (channels)
+  statistics, // (samples, groups, 3)
+  samples,
+  positions,
+  channels,
+  groups,
+}
+
+/** partials = (Σ dy·h, Σ dy) over each chunk of rows. Split over chunks. */
+export const enum GroupNormSums {
+  partials, // (2, chunks, channels)
+  dy, // (rows, channels)
+  x, // (rows, channels)
+  statistics, // (rows / positions, groups, 3)
+  rows,
+  positions,
+  channels,
+  groups,
+  chunkRows,
 }
 
 /** partials[chunk] = (mean − x[0], M2) of each channel over the chunk's rows, M2 = Σ (x − mean)². Split over chunks. */
@@ -798,6 +870,61 @@ export const enum OptimizerStep {
   a, // sgd: momentum; rmsprop: 1 − rho; adam: beta1
   b, // sgd: dampening; rmsprop: momentum; adam: beta2
   epsilon,
+}
+
+/** How far an adversarial example may be from the example: by element, or by its distance. */
+export const enum AttackNorm {
+  inf,
+  l2,
+}
+
+/** y: a random place within the ball of radius epsilon about x and the box; see kernels/adversarial.ts. */
+export const enum AttackStart {
+  y, // (rows, n)
+  x, // (rows, n)
+  rows,
+  n,
+  norm, // AttackNorm
+  op,
+  epsilon,
+  low,
+  high,
+}
+
+/** y: a step from `from` along g, brought back into the ball about x and the box; see kernels/adversarial.ts. */
+export const enum AttackStep {
+  y, // (rows, n)
+  from, // (rows, n)
+  g, // (rows, n)
+  x, // (rows, n)
+  rows,
+  n,
+  norm, // AttackNorm
+  stepSize,
+  epsilon,
+  low,
+  high,
+}
+
+/** dh = share · coefficient · h, or 0 where movers · State.learningRate · coefficient > 1; see kernels/tied.ts. */
+export const enum TieBackward {
+  dh, // (n)
+  h, // (n)
+  n,
+  movers,
+  coefficient,
+  share,
+}
+
+/** A tie's proximal step, where the tie is not in the gradient; see kernels/tied.ts. */
+export const enum TieStep {
+  a, // (n)
+  b, // (n)
+  segmentA, // (Segment.words)
+  segmentB, // (Segment.words), or absent: b is a constant
+  n,
+  movers,
+  coefficient,
 }
 
 /** Bits of OptimizerStep.flags. */

@@ -1,6 +1,7 @@
 // Model files for users. This module alone names every type, so that whatever a file holds can be built.
 
 import { readFile, writeFileAtomic } from "#platform";
+import { fgsm, pgd } from "../adversarial/attacks";
 import { argumentError, DownhillError } from "../errors";
 import {
   constant,
@@ -34,8 +35,11 @@ import {
 import { batchNorm } from "../layers/batchNorm";
 import { dense } from "../layers/dense";
 import { dropout } from "../layers/dropout";
+import { groupNorm, layerNorm } from "../layers/groupNorm";
+import { add, average, concatenate, maximum, multiply, subtract } from "../layers/merge";
+import { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "../layers/noise";
 import { prelu } from "../layers/prelu";
-import { flatten, rescaling } from "../layers/shape";
+import { flatten, permute, rescaling, reshape } from "../layers/shape";
 import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "../losses/losses";
 import { accuracy } from "../metrics/metrics";
 import { adagrad, adam, adamw, rmsprop, sgd } from "../optimizers/optimizers";
@@ -58,6 +62,7 @@ import { Model } from "../training/model";
 import { modelCheckpoint } from "../training/modelCheckpoint";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { terminateOnNaN } from "../training/terminateOnNaN";
+import { tied } from "../training/tied";
 
 /**
  * Makes every type known. By name, not as `Object.values` of a module: in dist/, where modules are one file, a module's
@@ -69,13 +74,16 @@ export function enrollAll(): void {
     [glorotNormal, glorotUniform, heNormal, heUniform, lecunNormal, lecunUniform],
   ].flat();
   const activations = [activation, elu, gelu, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh];
-  const layers = [...activations, batchNorm, dense, dropout, flatten, prelu, rescaling];
+  const noises = [alphaDropout, dropout, gaussianDropout, gaussianNoise, spatialDropout2d];
+  const merging = [add, average, concatenate, maximum, multiply, subtract];
+  const shapes = [flatten, permute, rescaling, reshape];
+  const layers = [...activations, ...merging, ...noises, ...shapes, batchNorm, dense, groupNorm, layerNorm, prelu];
   const losses = [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy];
   const optimizers = [adagrad, adam, adamw, rmsprop, sgd];
   const regularizers = [l1, l1l2, l2];
   const decays = [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, polynomialDecay, stepDecay];
   const callbacks = [earlyStopping, modelCheckpoint, terminateOnNaN];
-  const rest = [...decays, oneCycle, warmup, accuracy, ...callbacks];
+  const rest = [...decays, oneCycle, warmup, accuracy, ...callbacks, fgsm, pgd, tied];
   for (const value of [...initializers, ...layers, ...losses, ...optimizers, ...regularizers, ...rest]) enroll(value);
 }
 
