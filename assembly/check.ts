@@ -8,6 +8,7 @@ import {
   ActivityPenalty,
   ActivityPenaltyBackward,
   ActivityPenaltyReduce,
+  Adjust,
   AttackStart,
   AttackStep,
   Base,
@@ -27,6 +28,7 @@ import {
   Dropout,
   ElementLoss,
   ElementLossBackward,
+  Erase,
   ExtensionOp,
   Fault,
   Fill,
@@ -38,8 +40,11 @@ import {
   GroupNormBackward,
   GroupNormSums,
   Header,
+  Matrices,
   MeanLoss,
   MeanLossBackward,
+  MixDraw,
+  MixRows,
   Mode,
   MovingAverage,
   Objective,
@@ -54,6 +59,7 @@ import {
   Random,
   Reduce,
   ReduceRows,
+  Resample,
   ScaleChannels,
   Shuffle,
   Softmax,
@@ -61,10 +67,10 @@ import {
   SoftmaxCrossEntropy,
   SoftmaxCrossEntropyBackward,
   State,
-  TieBackward,
-  TieStep,
   StridedCopy,
   Take,
+  TieBackward,
+  TieStep,
   Unary,
   UnaryBackward,
 } from "./isa";
@@ -198,6 +204,18 @@ function slots(op: i32): u32 {
       return pack(GroupNormBackward.samples, GroupNormBackward.groups);
     case ExtensionOp.groupNormSums:
       return pack(GroupNormSums.rows, GroupNormSums.chunkRows);
+    case ExtensionOp.augmentMatrices:
+      return pack(Matrices.rows, Matrices.upperX);
+    case ExtensionOp.resample:
+      return pack(Resample.rows, Resample.fillValue);
+    case ExtensionOp.erase:
+      return pack(Erase.rows, Erase.fillValue);
+    case ExtensionOp.adjust:
+      return pack(Adjust.rows, Adjust.most);
+    case ExtensionOp.mixDraw:
+      return pack(MixDraw.rows, MixDraw.alpha);
+    case ExtensionOp.mixRows:
+      return pack(MixRows.rows, MixRows.channels);
   }
   // what is left are functions of an element, or the derivatives of such, or functions of two elements
   if (op >= Op.count && elementInputs(op) == 2) return pack(Binary.n, Binary.n);

@@ -5,6 +5,7 @@
 
 import { prelu, preluBackward } from "./kernels/activations";
 import { attackStart, attackStep } from "./kernels/adversarial";
+import { adjust, augmentMatrices, erase, mixDraw, mixRows, resample } from "./kernels/augment";
 import { broadcast } from "./kernels/broadcast";
 import { groupNorm, groupNormBackward, groupNormSums } from "./kernels/groupNorm";
 import { oneHot, take, takeBackward } from "./kernels/indexing";
@@ -14,9 +15,8 @@ import { gaussian, scaleChannels } from "./kernels/noise";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
-import { tieBackward, tieStep } from "./kernels/tied";
-import { erfBlock, expBlock, logBlock } from "./kernels/unary";
 import { reduce } from "./kernels/reduce";
+import { tieBackward, tieStep } from "./kernels/tied";
 import { cosBlock, erfBlock, expBlock, logBlock, powBlock, signBlock, sinBlock } from "./kernels/unary";
 import {
   absBlock,
@@ -76,6 +76,12 @@ const KERNELS: StaticArray<Kernel> = [
   groupNorm, // groupNorm
   groupNormBackward, // groupNormBackward
   groupNormSums, // groupNormSums
+  augmentMatrices, // augmentMatrices
+  resample, // resample
+  erase, // erase
+  adjust, // adjust
+  mixDraw, // mixDraw
+  mixRows, // mixRows
 ];
 
 const OBJECT: usize = 32;

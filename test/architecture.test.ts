@@ -51,6 +51,7 @@ const LEVELS: string[][] = [
   ["metrics"],
   ["custom"],
   ["metrics", "adversarial"],
+  ["metrics", "augment"],
   ["training"],
   ["formats/model"], // loadModel: it alone knows every type
   ["worker"],

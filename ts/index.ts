@@ -19,6 +19,19 @@ export {
 } from "./custom/define";
 export type { Operand, Ops, Value } from "./custom/primitives";
 export { type FgsmOptions, fgsm, type PgdOptions, pgd } from "./adversarial/attacks";
+export type { Amount } from "./augment/augmentation";
+export { augmentBatch } from "./augment/augmentBatch";
+export {
+  type FillOptions,
+  randomCrop,
+  randomFlip,
+  randomRotate,
+  randomShear,
+  randomTranslate,
+  randomZoom,
+} from "./augment/geometric";
+export { cutmix, mixup } from "./augment/mix";
+export { type RangeOptions, randomBrightness, randomContrast, randomErasing, randomNoise } from "./augment/pixels";
 export { csv } from "./data/csv";
 export { type Dataset, dataset, type Item } from "./data/dataset";
 export { digits } from "./data/digits";
