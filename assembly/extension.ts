@@ -4,10 +4,28 @@
 // In the order of Op, behind those of kernels.ts.
 
 import { prelu, preluBackward } from "./kernels/activations";
-import { binaryCrossEntropy, binaryCrossEntropyBackward } from "./kernels/losses";
+import {
+  binaryCrossEntropy,
+  binaryCrossEntropyBackward,
+  hinge,
+  hingeBackward,
+  huber,
+  huberBackward,
+  meanAbsoluteError,
+  meanAbsoluteErrorBackward,
+  poisson,
+  poissonBackward,
+} from "./kernels/losses";
+import { confusion, scoreHistogram, squareSums, topKAccuracy } from "./kernels/metrics";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
+import {
+  cosineSimilarity,
+  cosineSimilarityBackward,
+  kullbackLeibler,
+  kullbackLeiblerBackward,
+} from "./kernels/rowLosses";
 import { erfBlock, expBlock, logBlock } from "./kernels/unary";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
@@ -24,6 +42,22 @@ const KERNELS: StaticArray<Kernel> = [
   binaryCrossEntropyBackward, // binaryCrossEntropyBackward
   adagradStep, // adagradStep
   rmspropStep, // rmspropStep
+  meanAbsoluteError, // meanAbsoluteError
+  meanAbsoluteErrorBackward, // meanAbsoluteErrorBackward
+  huber, // huber
+  huberBackward, // huberBackward
+  hinge, // hinge
+  hingeBackward, // hingeBackward
+  poisson, // poisson
+  poissonBackward, // poissonBackward
+  kullbackLeibler, // kullbackLeibler
+  kullbackLeiblerBackward, // kullbackLeiblerBackward
+  cosineSimilarity, // cosineSimilarity
+  cosineSimilarityBackward, // cosineSimilarityBackward
+  topKAccuracy, // topKAccuracy
+  confusion, // confusion
+  squareSums, // squareSums
+  scoreHistogram, // scoreHistogram
 ];
 
 const OBJECT: usize = 32;

@@ -46,8 +46,19 @@ export { dropout } from "./layers/dropout";
 export { input, type Layer, Symbolic } from "./layers/layer";
 export { prelu } from "./layers/prelu";
 export { flatten, rescaling } from "./layers/shape";
-export { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "./losses/losses";
+export {
+  binaryCrossEntropy,
+  cosineSimilarity,
+  hinge,
+  huber,
+  kullbackLeibler,
+  meanSquaredError,
+  poisson,
+  softmaxCrossEntropy,
+} from "./losses/losses";
+export { type Average, type AverageOptions, auc, f1, precision, recall, topKAccuracy } from "./metrics/classification";
 export { accuracy } from "./metrics/metrics";
+export { meanAbsoluteError, rSquared } from "./metrics/regression";
 export type { ArrayLike, NDArray } from "./ndarray";
 export { adagrad, adam, adamw, rmsprop, sgd } from "./optimizers/optimizers";
 export { l1, l1l2, l2 } from "./regularizers/regularizers";

@@ -36,8 +36,19 @@ import { dense } from "../layers/dense";
 import { dropout } from "../layers/dropout";
 import { prelu } from "../layers/prelu";
 import { flatten, rescaling } from "../layers/shape";
-import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "../losses/losses";
+import {
+  binaryCrossEntropy,
+  cosineSimilarity,
+  hinge,
+  huber,
+  kullbackLeibler,
+  meanSquaredError,
+  poisson,
+  softmaxCrossEntropy,
+} from "../losses/losses";
+import { auc, f1, precision, recall, topKAccuracy } from "../metrics/classification";
 import { accuracy } from "../metrics/metrics";
+import { enrollAbsoluteError, meanAbsoluteError, rSquared } from "../metrics/regression";
 import { adagrad, adam, adamw, rmsprop, sgd } from "../optimizers/optimizers";
 import { type Field, optional, or, readOptions } from "../options";
 import { enroll, isFactory } from "../registry";
@@ -70,13 +81,16 @@ export function enrollAll(): void {
   ].flat();
   const activations = [activation, elu, gelu, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh];
   const layers = [...activations, batchNorm, dense, dropout, flatten, prelu, rescaling];
-  const losses = [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy];
+  const elementLosses = [binaryCrossEntropy, hinge, huber, meanAbsoluteError, meanSquaredError, poisson];
+  const losses = [...elementLosses, cosineSimilarity, kullbackLeibler, softmaxCrossEntropy];
+  const metrics = [accuracy, auc, f1, precision, rSquared, recall, topKAccuracy];
   const optimizers = [adagrad, adam, adamw, rmsprop, sgd];
   const regularizers = [l1, l1l2, l2];
   const decays = [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, polynomialDecay, stepDecay];
   const callbacks = [earlyStopping, modelCheckpoint, terminateOnNaN];
-  const rest = [...decays, oneCycle, warmup, accuracy, ...callbacks];
+  const rest = [...decays, oneCycle, warmup, ...metrics, ...callbacks];
   for (const value of [...initializers, ...layers, ...losses, ...optimizers, ...regularizers, ...rest]) enroll(value);
+  enrollAbsoluteError();
 }
 
 /** Where `saveModel` puts the bytes: a path, a function, or an object with `save`. */

@@ -1,6 +1,7 @@
 // compile: reads the optimizer, the losses and the metrics, and lays out the memory that training needs.
 
 import { Segment } from "../../assembly/isa";
+import { argumentError } from "../errors";
 import { lossDefinition } from "../losses/losses";
 import { accuracy, metricDefinition } from "../metrics/metrics";
 import { optimizerPlan } from "../optimizers/optimizers";
@@ -94,14 +95,23 @@ export function compile(state: ModelState, config: CompileConfig): void {
     definition: lossDefinition(loss),
     weight: config.lossWeights[i]!,
   }));
+  let entries = losses.length + state.activities;
   const metrics = config.metrics.map(({ metric, output }, i, all) => {
+    const definition = metricDefinition(metric);
+    const loss = losses[output]!;
+    if (definition.needs && !definition.needs.includes(loss.definition.targets))
+      throw argumentError("compile", `a loss that ${metric.type} goes with`, loss.config);
+    const at = entries;
+    entries += Math.ceil((definition.sums?.(outputs[output]!.value.shape, metric, loss) ?? 1) / 4);
     const twins = all.slice(0, i).filter((m) => m.output === output && m.metric.type === metric.type).length;
     const name = metric.type + (twins ? `_${twins}` : "");
     return {
       name: outputs.length > 1 ? outputs[output]!.name + capital(name) : name,
       output,
       config: metric,
-      definition: metricDefinition(metric),
+      definition,
+      at,
+      entries: entries - at,
     };
   });
   const floats = structure.parameterFloats;
@@ -118,7 +128,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
     const segments = take(structure.parameters.length * Segment.words * 4);
     for (const at of slots) if (at) heap.f32.fill(plan.initial, at >>> 2, (at >>> 2) + floats);
     state.freeCompiled();
-    state.compiled = { config, plan, losses, metrics, gradients, slots, segments, regions };
+    state.compiled = { config, plan, losses, metrics, entries, gradients, slots, segments, regions };
   } catch (error) {
     heap.free(...regions);
     throw error;

@@ -6,18 +6,21 @@ import type { Compiled, ModelState } from "./state";
 /** Named figures: `loss`, `dataLoss`, `penalty`, metrics, and after an epoch the same of the validation data (`valLoss`, …). */
 export type Logs = { loss: number; dataLoss: number; penalty: number } & Record<string, number>;
 
-/** `figure(i)`: of the report's i-th entry, losses first, then activity penalties, then metrics. */
+/** `figure(i)`: of the report's i-th entry, losses first, then activity penalties, then metrics; `sums`, which begin at `from`, are all of it. */
 function logsOf(
   { losses, metrics }: Compiled,
-  activities: number,
   loss: number,
   dataLoss: number,
   penalty: number,
   figure: (i: number) => number,
+  sums: Float32Array | Float64Array,
+  from = 0,
 ): Logs {
   const logs: Logs = { loss, dataLoss, penalty };
   if (losses.length > 1) for (let i = 0; i < losses.length; i++) logs[`${losses[i]!.name}Loss`] = figure(i);
-  for (let i = 0; i < metrics.length; i++) logs[metrics[i]!.name] = figure(losses.length + activities + i);
+  for (const { name, definition, config, at, entries } of metrics)
+    logs[name] =
+      definition.result?.(sums.subarray(from + entryOf(at), from + entryOf(at + entries)), config) ?? figure(at);
   return logs;
 }
 
@@ -38,7 +41,7 @@ export class Accumulator {
   constructor({ compiled, activities }: ModelState) {
     this.#compiled = compiled!;
     this.#activities = activities;
-    this.#sums = new Float64Array(entryOf(compiled!.losses.length + activities + compiled!.metrics.length));
+    this.#sums = new Float64Array(entryOf(compiled!.entries));
   }
 
   /** Takes in what the lane reports of `rows` examples. */
@@ -60,7 +63,7 @@ export class Accumulator {
     const { losses } = this.#compiled;
     const dataLoss = losses.reduce((total, { weight }, i) => total + weight * mean(i), 0);
     const penalty = this.#rows > 0 ? (this.#penalties + this.#activity) / this.#rows : 0;
-    return logsOf(this.#compiled, this.#activities, dataLoss + penalty, dataLoss, penalty, mean);
+    return logsOf(this.#compiled, dataLoss + penalty, dataLoss, penalty, mean, this.#sums);
   }
 
   /** The first output without one label so far, or −1. */
@@ -75,7 +78,8 @@ export class Accumulator {
 }
 
 /** The names of the figures that a compiled model reports. */
-export const logNames = (compiled: Compiled): string[] => Object.keys(logsOf(compiled, 0, 0, 0, 0, () => 0));
+export const logNames = (compiled: Compiled): string[] =>
+  Object.keys(logsOf(compiled, 0, 0, 0, () => 0, new Float32Array()));
 
 export const capital = (name: string): string => name[0]!.toUpperCase() + name.slice(1);
 
@@ -83,5 +87,8 @@ export const capital = (name: string): string => name[0]!.toUpperCase() + name.s
 export const validationName = (name: string): string => `val${capital(name)}`;
 
 /** The last batch's figures. */
-export const batchLogs = (lane: Lane, { compiled, activities }: ModelState): Logs =>
-  logsOf(compiled!, activities, lane.reported(0), lane.reported(1), lane.reported(2), (i) => lane.reported(entryOf(i)));
+export function batchLogs(lane: Lane, { compiled }: ModelState): Logs {
+  const figure = (i: number) => lane.reported(entryOf(i));
+  const [loss, dataLoss, penalty] = [0, 1, 2].map((i) => lane.reported(i)) as [number, number, number];
+  return logsOf(compiled!, loss, dataLoss, penalty, figure, lane.runtime.heap.f32, lane.report >>> 2);
+}

@@ -256,11 +256,12 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
       later(seeds, () => [loss, meanLossBackward([entry, loss], { output })]);
       return given;
     });
-    metrics.forEach(({ config, definition, output }, i) => {
+    metrics.forEach(({ config, definition, output, at, entries }) => {
       const loss = losses[output]!;
       graph.layer = loss.name;
-      const [value, weight] = definition.call({ ...seen[output]!, loss }, config);
-      meanLoss([value!, weight!, entryAt("metric", losses.length + activityCount + i)], { output: -1 });
+      const report = entryAt("metric", at, entries);
+      const rows = definition.call({ ...seen[output]!, loss, report }, config);
+      if (rows) meanLoss([...rows, report], { output: -1 });
     });
     activities.forEach(({ h, attributes }, i) => {
       activityPenalty([h, entryAt("activity", losses.length + i)], attributes);

@@ -20,7 +20,10 @@ export interface Compiled {
   config: CompileConfig;
   plan: OptimizerPlan;
   losses: { name: string; config: Built; definition: LossDefinition; weight: number }[];
-  metrics: { name: string; output: number; config: Built; definition: MetricDefinition }[];
+  /** `at`: the first of its entries in the report. */
+  metrics: { name: string; output: number; config: Built; definition: MetricDefinition; at: number; entries: number }[];
+  /** Of the report: losses first, then activity penalties, then metrics. */
+  entries: number;
   /** Addresses. */
   gradients: number;
   slots: (number | undefined)[];
@@ -124,8 +127,7 @@ export class ModelState implements Disposable {
   lane(name: LaneName): Lane {
     const known = this.lanes.get(name);
     if (known) return known;
-    const { losses = [], metrics = [] } = this.compiled ?? {};
-    const entries = losses.length + this.activities + metrics.length;
+    const { losses = [], entries = this.activities } = this.compiled ?? {};
     const lane = new Lane(this.runtime, `${this.name} (${name})`, entries);
     // words and imul take the low 32 bits of what they are given; a seed's high word goes into the stream's
     lane.set(State.seed, this.seed);

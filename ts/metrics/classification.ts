@@ -1,0 +1,122 @@
+// Metrics of classes beside accuracy. All but topKAccuracy are made of sums over all examples: the figure of an epoch is that
+// of its examples together, not a mean of batches' figures.
+
+import { Score } from "../../assembly/isa";
+import * as ops from "../ops/metrics";
+import { count, oneOf, or } from "../options";
+import { type Built, factory } from "../registry";
+import { decisionOf, type MetricDefinition, type MetricInputs } from "./metrics";
+
+const columnsOf = (shape: readonly number[]) => shape.reduce((size, d) => size * d, 1);
+
+/** The share of examples whose class is among the k largest outputs (default 5); equal outputs: the first is the larger one. */
+export const topKAccuracy: (options?: { k?: number }) => Built = /* @__PURE__ */ factory<
+  [options?: { k?: number }],
+  MetricDefinition<{ k: number }>
+>("metric", {
+  type: "topKAccuracy",
+  options: () => ({ k: or(count(), 5) }),
+  needs: ["class", "row"],
+  call: (inputs, { k }) =>
+    ops.topKAccuracy([inputs.prediction, inputs.target, inputs.weights], { kind: decisionOf(inputs), k }).node!.outputs,
+});
+
+/** How figures of several classes become one: their mean, or the figure of all counts together. */
+export type Average = "macro" | "micro";
+
+/** Options of `precision`, `recall` and `f1`. */
+export interface AverageOptions {
+  /** Default `"macro"`. */
+  average?: Average;
+}
+
+/** A metric of true positives, predicted and actual positives: hits/among, of which `among` makes the divisor. */
+const ratio = (type: string, among: (predicted: number, actual: number) => number) =>
+  factory<[options?: AverageOptions], MetricDefinition<{ average: Average }>>("metric", {
+    type,
+    options: () => ({ average: or(oneOf("macro", "micro"), "macro" as Average) }),
+    call(inputs) {
+      const { prediction, target, weights, report } = inputs;
+      ops.confusion([prediction, target, weights, report], { kind: decisionOf(inputs) });
+      return undefined;
+    },
+    sums: (shape) => 3 * columnsOf(shape),
+    result(sums, { average }) {
+      let total = 0;
+      let classes = 0;
+      let hits = 0;
+      let all = 0;
+      for (let at = 0; at + 3 <= sums.length; at += 3) {
+        const [hit, predicted, actual] = [sums[at]!, sums[at + 1]!, sums[at + 2]!];
+        if (!(predicted + actual > 0)) continue; // a class that does not occur
+        const divisor = among(predicted, actual);
+        total += divisor && hit / divisor;
+        classes++;
+        hits += hit;
+        all += divisor;
+      }
+      return average === "macro" ? classes && total / classes : all && hits / all;
+    },
+  });
+
+/**
+ * TP/(TP + FP): the share of what is predicted to be of a class that is. One output with a binary loss has one class, cut at
+ * 0 (logits) or 0.5; several such outputs are a class each; else the class is the largest output. Over classes it is the
+ * mean of those that occur (`average: "macro"`) or of all counts together (`"micro"`). 0/0 = 0.
+ */
+export const precision: (options?: AverageOptions) => Built = /* @__PURE__ */ ratio("precision", (p) => p);
+
+/** TP/(TP + FN): the share of a class that is predicted to be. Classes and averages as in `precision`. */
+export const recall: (options?: AverageOptions) => Built = /* @__PURE__ */ ratio("recall", (_, actual) => actual);
+
+/** 2·TP/(2·TP + FP + FN), the harmonic mean of precision and recall. Classes and averages as in `precision`. */
+export const f1: (options?: AverageOptions) => Built = /* @__PURE__ */ ratio("f1", (p, actual) => (p + actual) / 2);
+
+/** Bins of one output's scores. */
+const BINS = 8192;
+
+/** What a score is of. */
+function scoreOf({ loss: { definition, config } }: MetricInputs): Score {
+  const kind = definition.prediction(config);
+  if (kind === "probabilities") return Score.probability;
+  return kind === "logits" && definition.targets === "class" ? Score.softmax : Score.value;
+}
+
+/**
+ * The area under the ROC curve: how likely an example of the class has a larger score than one that is not of it, equal
+ * scores counting half. Several classes, or outputs with a binary loss: each against the rest, the mean of those that have
+ * examples of both kinds; 0 where none has.
+ *
+ * Scores are counted in 8,192 bins of s/(1 + |s|), s the logit; two in one bin count as equal. So it is off by at most
+ * ½·Σ pₙ·qₙ, p and q the shares of the two kinds in bin n: below 10⁻³ where both are spread over a sixteenth of the bins,
+ * and as a rule far less, for what is off one way and the other cancels.
+ */
+export const auc: () => Built = /* @__PURE__ */ factory<[], MetricDefinition>("metric", {
+  type: "auc",
+  call(inputs) {
+    const { prediction, target, weights, report } = inputs;
+    const attributes = { kind: decisionOf(inputs), score: scoreOf(inputs), bins: BINS };
+    ops.scoreHistogram([prediction, target, weights, report], attributes);
+    return undefined;
+  },
+  sums: (shape) => 2 * BINS * columnsOf(shape),
+  result(sums) {
+    let total = 0;
+    let columns = 0;
+    for (let at = 0; at < sums.length; at += 2 * BINS) {
+      let below = 0;
+      let positives = 0;
+      let ordered = 0;
+      for (let bin = at; bin < at + BINS; bin++) {
+        const [no, yes] = [sums[bin]!, sums[bin + BINS]!];
+        ordered += yes * (below + no / 2);
+        below += no;
+        positives += yes;
+      }
+      if (!(below > 0 && positives > 0)) continue;
+      total += ordered / (below * positives);
+      columns++;
+    }
+    return columns && total / columns;
+  },
+});
