@@ -93,9 +93,9 @@ export function compile(state: ModelState, config: CompileConfig): void {
     name: outputs[i]!.name,
     config: loss,
     definition: lossDefinition(loss),
-    weight: config.lossWeights[i]!,
   }));
-  let entries = losses.length + state.activities;
+  const { lossWeights } = config;
+  let entries = lossWeights.length + state.activities;
   const metrics = config.metrics.map(({ metric, output }, i, all) => {
     const definition = metricDefinition(metric);
     const loss = losses[output]!;
@@ -128,7 +128,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
     const segments = take(structure.parameters.length * Segment.words * 4);
     for (const at of slots) if (at) heap.f32.fill(plan.initial, at >>> 2, (at >>> 2) + floats);
     state.freeCompiled();
-    state.compiled = { config, plan, losses, metrics, entries, gradients, slots, segments, regions };
+    state.compiled = { config, plan, losses, lossWeights, metrics, entries, gradients, slots, segments, regions };
   } catch (error) {
     heap.free(...regions);
     throw error;

@@ -51,8 +51,8 @@ export class Accumulator {
     const report = lane.report >>> 2;
     for (let i = 0; i < sums.length; i++) sums[i]! += f32[report + i]!;
     this.#penalties += lane.reported(3) * rows;
-    const { losses } = this.#compiled;
-    for (let i = 0; i < this.#activities; i++) this.#activity += lane.reported(entryOf(losses.length + i) + 1);
+    const { length } = this.#compiled.lossWeights;
+    for (let i = 0; i < this.#activities; i++) this.#activity += lane.reported(entryOf(length + i) + 1);
     this.#rows += rows;
   }
 
@@ -60,8 +60,8 @@ export class Accumulator {
   logs(): Logs {
     const sum = (i: number, word: number) => this.#sums[entryOf(i) + word]!;
     const mean = (i: number) => (sum(i, 2) > 0 ? sum(i, 1) / sum(i, 2) : 0);
-    const { losses } = this.#compiled;
-    const dataLoss = losses.reduce((total, { weight }, i) => total + weight * mean(i), 0);
+    const { lossWeights } = this.#compiled;
+    const dataLoss = lossWeights.reduce((total, weight, i) => total + weight * mean(i), 0);
     const penalty = this.#rows > 0 ? (this.#penalties + this.#activity) / this.#rows : 0;
     return logsOf(this.#compiled, dataLoss + penalty, dataLoss, penalty, mean, this.#sums);
   }

@@ -19,10 +19,12 @@ export interface Compiled {
   /** As `compile` was given it, made complete: what a file keeps. */
   config: CompileConfig;
   plan: OptimizerPlan;
-  losses: { name: string; config: Built; definition: LossDefinition; weight: number }[];
+  losses: { name: string; config: Built; definition: LossDefinition }[];
+  /** Of the means in a report that make up the data loss: the outputs' first. */
+  lossWeights: number[];
   /** `at`: the first of its entries in the report. */
   metrics: { name: string; output: number; config: Built; definition: MetricDefinition; at: number; entries: number }[];
-  /** Of the report: losses first, then activity penalties, then metrics. */
+  /** Of the report: means that make up the data loss, then activity penalties, then metrics. */
   entries: number;
   /** Addresses. */
   gradients: number;
@@ -127,13 +129,13 @@ export class ModelState implements Disposable {
   lane(name: LaneName): Lane {
     const known = this.lanes.get(name);
     if (known) return known;
-    const { losses = [], entries = this.activities } = this.compiled ?? {};
+    const { lossWeights = [], entries = this.activities } = this.compiled ?? {};
     const lane = new Lane(this.runtime, `${this.name} (${name})`, entries);
     // words and imul take the low 32 bits of what they are given; a seed's high word goes into the stream's
     lane.set(State.seed, this.seed);
     lane.set(State.stream, this.stream ^ Math.imul(this.seed / 2 ** 32, 0x9e3779b9));
     lane.set(State.parameters, this.parameters);
-    losses.forEach(({ weight }, i) => {
+    lossWeights.forEach((weight, i) => {
       this.runtime.heap.f32[(lane.report >>> 2) + 4 + 4 * i + 3] = weight;
     });
     this.lanes.set(name, lane);
