@@ -108,7 +108,7 @@ export function checkFinite(who: string, data: NumberArray, rowSize: number): vo
 }
 
 /** No float is beyond it but the infinities. */
-const FINITE = Number.MAX_VALUE;
+export const FINITE = Number.MAX_VALUE;
 
 const badNumber = (who: string, at: number, rowSize: number, expected: string, got: number) =>
   wrong("data", who, `${expected} in row ${Math.floor(at / rowSize)}, column ${at % rowSize}`, got);

@@ -2,6 +2,7 @@
 // number, is not labelled and left out.
 
 import type { LabelKind } from "../../assembly/isa";
+import { FINITE } from "../data/arrays";
 import type { Tensor } from "../graph/graph";
 import * as ops from "../ops/losses";
 import { boolean, fraction, or, positive } from "../options";
@@ -103,7 +104,7 @@ export const poisson: (options?: { fromLog?: boolean }) => Built = /* @__PURE__ 
   type: "poisson",
   options: () => ({ fromLog: or(boolean(), false) }),
   targets: "element",
-  range: [0, Number.MAX_VALUE],
+  range: [0, FINITE],
   prediction: () => "values",
   call: ({ prediction, target, weights }, { fromLog }) =>
     ops.poisson([prediction, target, weights], { option: +fromLog }).node!.outputs,
@@ -116,7 +117,7 @@ export const poisson: (options?: { fromLog?: boolean }) => Built = /* @__PURE__ 
 export const kullbackLeibler: () => Built = /* @__PURE__ */ loss<[]>({
   type: "kullbackLeibler",
   targets: "row",
-  range: [0, Number.MAX_VALUE],
+  range: [0, FINITE],
   prediction: () => "probabilities",
   call: ({ prediction, target, weights }) =>
     ops.kullbackLeibler([prediction, target, weights], { option: 0 }).node!.outputs,
