@@ -74,13 +74,16 @@ export {
 } from "./schedules/schedules";
 export type { Callback } from "./training/callbacks";
 export type { CompileOptions } from "./training/compile";
+export { type CsvLoggerOptions, csvLogger } from "./training/csvLogger";
 export { type EarlyStoppingOptions, earlyStopping } from "./training/earlyStopping";
 export { type ExplainOptions, explain } from "./training/explain";
 export type { FitOptions, History } from "./training/fit";
 export { functional } from "./training/functional";
+export { learningRateScheduler, type RateOfEpoch } from "./training/learningRateScheduler";
 export type { Logs } from "./training/logs";
 export { type Model, sequential } from "./training/model";
 export { type ModelCheckpointOptions, modelCheckpoint } from "./training/modelCheckpoint";
 export { type ProgressBarOptions, progressBar } from "./training/progressBar";
+export { type ReduceLROnPlateauOptions, reduceLROnPlateau } from "./training/reduceLROnPlateau";
 export { terminateOnNaN } from "./training/terminateOnNaN";
 export { weightsHash } from "./training/weightsHash";

@@ -64,10 +64,13 @@ import {
   stepDecay,
   warmup,
 } from "../schedules/schedules";
+import { csvLogger } from "../training/csvLogger";
 import { earlyStopping } from "../training/earlyStopping";
+import { learningRateScheduler } from "../training/learningRateScheduler";
 import { Model } from "../training/model";
 import { modelCheckpoint } from "../training/modelCheckpoint";
 import { decodeModel, encodeModel } from "../training/modelFile";
+import { reduceLROnPlateau } from "../training/reduceLROnPlateau";
 import { terminateOnNaN } from "../training/terminateOnNaN";
 
 /**
@@ -87,7 +90,8 @@ export function enrollAll(): void {
   const optimizers = [adagrad, adam, adamw, rmsprop, sgd];
   const regularizers = [l1, l1l2, l2];
   const decays = [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, polynomialDecay, stepDecay];
-  const callbacks = [earlyStopping, modelCheckpoint, terminateOnNaN];
+  const schedulers = [learningRateScheduler, reduceLROnPlateau];
+  const callbacks = [csvLogger, earlyStopping, modelCheckpoint, terminateOnNaN, ...schedulers];
   const rest = [...decays, oneCycle, warmup, ...metrics, ...callbacks];
   for (const value of [...initializers, ...layers, ...losses, ...optimizers, ...regularizers, ...rest]) enroll(value);
   enrollAbsoluteError();

@@ -2,12 +2,11 @@
 // of its examples together, not a mean of batches' figures.
 
 import { Score } from "../../assembly/isa";
+import { sizeOf } from "../graph/graph";
 import * as ops from "../ops/metrics";
 import { count, oneOf, or } from "../options";
 import { type Built, factory } from "../registry";
-import { decisionOf, type MetricDefinition, type MetricInputs } from "./metrics";
-
-const columnsOf = (shape: readonly number[]) => shape.reduce((size, d) => size * d, 1);
+import { decisionOf, type MetricDefinition, type MetricInputs, needTargets } from "./metrics";
 
 /** The share of examples whose class is among the k largest outputs (default 5); equal outputs: the first is the larger one. */
 export const topKAccuracy: (options?: { k?: number }) => Built = /* @__PURE__ */ factory<
@@ -16,7 +15,10 @@ export const topKAccuracy: (options?: { k?: number }) => Built = /* @__PURE__ */
 >("metric", {
   type: "topKAccuracy",
   options: () => ({ k: or(count(), 5) }),
-  needs: ["class", "row"],
+  sums(_, loss) {
+    needTargets("topKAccuracy", loss, "class", "row");
+    return 1;
+  },
   call: (inputs, { k }) =>
     ops.topKAccuracy([inputs.prediction, inputs.target, inputs.weights], { kind: decisionOf(inputs), k }).node!.outputs,
 });
@@ -40,7 +42,7 @@ const ratio = (type: string, among: (predicted: number, actual: number) => numbe
       ops.confusion([prediction, target, weights, report], { kind: decisionOf(inputs) });
       return undefined;
     },
-    sums: (shape) => 3 * columnsOf(shape),
+    sums: (shape) => 3 * sizeOf(shape),
     result(sums, { average }) {
       let total = 0;
       let classes = 0;
@@ -99,7 +101,7 @@ export const auc: () => Built = /* @__PURE__ */ factory<[], MetricDefinition>("m
     ops.scoreHistogram([prediction, target, weights, report], attributes);
     return undefined;
   },
-  sums: (shape) => 2 * BINS * columnsOf(shape),
+  sums: (shape) => 2 * BINS * sizeOf(shape),
   result(sums) {
     let total = 0;
     let columns = 0;

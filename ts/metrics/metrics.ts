@@ -1,6 +1,7 @@
 // Metrics: a weighted mean over examples, Σwᵢ·mᵢ / Σwᵢ, or a figure made of sums over all of them.
 
 import { AccuracyKind, LabelKind } from "../../assembly/isa";
+import { argumentError } from "../errors";
 import type { Shape, Tensor } from "../graph/graph";
 import type { LossDefinition, LossInputs, TargetKind } from "../losses/losses";
 import * as ops from "../ops/losses";
@@ -24,13 +25,12 @@ export interface MetricDefinition<C = any> extends Definition {
   call(inputs: MetricInputs, config: C): Tensor[] | undefined;
   /**
    * Of a metric that is no mean: the floats that it has in the report for predictions of that shape. They are sums over
-   * the batch's examples, so that adding them up over batches gives those of all.
+   * the batch's examples, so that adding them up over batches gives those of all. Throws where it does not go with the loss;
+   * of a mean, 1.
    */
-  sums?(shape: Shape, config: C, loss: OutputLoss): number;
+  sums?(shape: Shape, loss: OutputLoss): number;
   /** The figure that such sums make. */
   result?(sums: Float32Array | Float64Array, config: C): number;
-  /** What a loss must take that has this metric; default: any targets. */
-  needs?: readonly TargetKind[];
 }
 
 /** @internal */
@@ -53,4 +53,9 @@ export function decisionOf({ prediction, kind, loss: { definition, config } }: M
   if (definition.targets !== "element" || (predictionKind === "values" && width > 1))
     return kind === LabelKind.index ? AccuracyKind.index : AccuracyKind.rows;
   return predictionKind === "logits" ? AccuracyKind.binaryLogits : AccuracyKind.binaryProbabilities;
+}
+
+/** Throws where a metric does not go with what the loss takes. */
+export function needTargets(who: string, { definition, config }: OutputLoss, ...kinds: TargetKind[]): void {
+  if (!kinds.includes(definition.targets)) throw argumentError("compile", `a loss that ${who} goes with`, config);
 }

@@ -1,15 +1,19 @@
 // Metrics of predicted values, and the one that is a loss too.
 
+import { sizeOf } from "../graph/graph";
 import type { LossDefinition } from "../losses/losses";
 import { multiply } from "../ops/elementwise";
 import * as losses from "../ops/losses";
 import { squareSums } from "../ops/metrics";
 import { type Built, enroll, factory } from "../registry";
-import type { MetricDefinition } from "./metrics";
+import { type MetricDefinition, needTargets } from "./metrics";
 
 const absoluteErrorMetric: MetricDefinition = {
   type: "meanAbsoluteError",
-  needs: ["element", "row"],
+  sums(_, loss) {
+    needTargets("meanAbsoluteError", loss, "element", "row");
+    return 1;
+  },
   call({ prediction, target, weights }) {
     const [sum, count] = losses.meanAbsoluteError([prediction, target, weights], { option: 0 }).node!.outputs;
     return [sum!, weights ? multiply([count!, weights]) : count!];
@@ -45,12 +49,14 @@ const NOTHING = 1e-13;
  */
 export const rSquared: () => Built = /* @__PURE__ */ factory<[], MetricDefinition>("metric", {
   type: "rSquared",
-  needs: ["element", "row"],
   call({ prediction, target, weights, report }) {
     squareSums([prediction, target, weights, report]);
     return undefined;
   },
-  sums: (shape) => 8 * shape.reduce((size, d) => size * d, 1),
+  sums(shape, loss) {
+    needTargets("rSquared", loss, "element", "row");
+    return 8 * sizeOf(shape);
+  },
   result(sums) {
     let total = 0;
     let columns = 0;

@@ -1,7 +1,6 @@
 // compile: reads the optimizer, the losses and the metrics, and lays out the memory that training needs.
 
 import { Segment } from "../../assembly/isa";
-import { argumentError } from "../errors";
 import { lossDefinition } from "../losses/losses";
 import { accuracy, metricDefinition } from "../metrics/metrics";
 import { optimizerPlan } from "../optimizers/optimizers";
@@ -98,11 +97,8 @@ export function compile(state: ModelState, config: CompileConfig): void {
   let entries = lossWeights.length + state.activities;
   const metrics = config.metrics.map(({ metric, output }, i, all) => {
     const definition = metricDefinition(metric);
-    const loss = losses[output]!;
-    if (definition.needs && !definition.needs.includes(loss.definition.targets))
-      throw argumentError("compile", `a loss that ${metric.type} goes with`, loss.config);
     const at = entries;
-    entries += Math.ceil((definition.sums?.(outputs[output]!.value.shape, metric, loss) ?? 1) / 4);
+    entries += Math.ceil((definition.sums?.(outputs[output]!.value.shape, losses[output]!) ?? 1) / 4);
     const twins = all.slice(0, i).filter((m) => m.output === output && m.metric.type === metric.type).length;
     const name = metric.type + (twins ? `_${twins}` : "");
     return {

@@ -1,7 +1,7 @@
 // The training loop.
 
 import { State, Status } from "../../assembly/isa";
-import { type BatchSource, isBatchSource, readFitData } from "../data/sources";
+import { type Batch, type BatchSource, isBatchSource, readFitData } from "../data/sources";
 import { argumentError, wrong } from "../errors";
 import {
   boolean,
@@ -133,6 +133,16 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     batchSize: examples && Math.min(batchSize * group, rows),
     examples: examples && Math.min(steps * batchSize * group, rows),
     monitors: [...names, ...(validation ? names.map(validationName) : [])],
+    options: read,
+    together:
+      examples && validation
+        ? () =>
+            [source, read.validationData]
+              .filter(Boolean)
+              .map((data) =>
+                ownExamples(state, readBatch("fit", state, readFitData("fit", data) as Batch, classWeight)),
+              )
+        : undefined,
   };
   const callbacks = makeCallbacks(read.callbacks, plan, model);
   state.needIdle("fit");
@@ -181,6 +191,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       await each("afterEpoch");
       check();
     }
+    await each("afterTraining", history, callbacks);
     await each("onTrainEnd", history.epochs.at(-1) ?? {}, model);
     return history;
   } finally {

@@ -88,7 +88,6 @@ export const validationName = (name: string): string => `val${capital(name)}`;
 
 /** The last batch's figures. */
 export function batchLogs(lane: Lane, { compiled }: ModelState): Logs {
-  const figure = (i: number) => lane.reported(entryOf(i));
-  const [loss, dataLoss, penalty] = [0, 1, 2].map((i) => lane.reported(i)) as [number, number, number];
-  return logsOf(compiled!, loss, dataLoss, penalty, figure, lane.runtime.heap.f32, lane.report >>> 2);
+  const at = (i: number) => lane.reported(i);
+  return logsOf(compiled!, at(0), at(1), at(2), (i) => at(entryOf(i)), lane.runtime.heap.f32, lane.report >>> 2);
 }

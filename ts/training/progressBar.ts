@@ -131,7 +131,8 @@ class Progress implements StatefulCallback {
   /** The share of all epochs that is done; where an epoch's steps are not known, by whole epochs. */
   #share(): number {
     const { epochs, initialEpoch, steps } = this.#plan;
-    return (this.#epoch - initialEpoch + (steps === undefined ? 0 : this.#step / steps)) / (epochs - initialEpoch);
+    const done = this.#epoch - initialEpoch + (steps === undefined ? 0 : this.#step / steps);
+    return Math.min(1, done / (epochs - initialEpoch)); // early stopping may train a second time
   }
 
   #bar(width: number): string {
