@@ -10,8 +10,8 @@ import type { Logs } from "./logs";
 const INTERVAL = 100;
 /** Where the bar would have less room than this, figures are written shorter. */
 const NARROWEST = 8;
-/** Parts of the loss that the line leaves out. */
-const PARTS = ["dataLoss", "penalty", "valDataLoss", "valPenalty"];
+/** Parts of the loss, and a mark, that the line leaves out. */
+const PARTS = ["dataLoss", "penalty", "valDataLoss", "valPenalty", "retraining"];
 
 /** Options of `progressBar`. */
 export interface ProgressBarOptions {
