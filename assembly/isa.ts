@@ -661,9 +661,9 @@ export const enum SquareSums {
   n,
 }
 
-/** sums[j, c, b] = Σ w of the labels of column (class) j that are false (c = 0) or true (1), their scores in bin b. */
+/** sums[j, c, b] = Σ w, Σ w·u, Σ w·u² of the labels of column (class) j that are false (c = 0) or true (1), their scores in bin b; u: where in it, −½ to ½. */
 export const enum ScoreHistogram {
-  sums, // (n, 2, bins)
+  sums, // (n, 2, bins, 3)
   prediction, // (rows, n)
   labels, // i32 (rows) or f32 (rows, n)
   weights, // (rows) or absent

@@ -4,7 +4,8 @@
 //
 //   confusion        of each class Σ w where it is predicted and true, predicted, true
 //   squareSums       of each column Σ w, Σ w·t, Σ w·t², Σ w·(t − x)²
-//   scoreHistogram   of each column Σ w of false and of true labels, by bins of the score s: ⌊(s/(1 + |s|) + 1)/2 · bins⌋
+//   scoreHistogram   of each column Σ w, Σ w·u, Σ w·u² of false and of true labels, by bins of the score s: z = (s/(1 + |s|) + 1)/2
+//                    · bins, bin ⌊z⌋, u = z − ⌊z⌋ − ½
 //
 // What is not labelled is left out, as in accuracy.ts.
 
@@ -143,7 +144,7 @@ export function scoreHistogram(args: usize, ith: u32, nth: u32): void {
   const labels = pointer(args, ScoreHistogram.labels);
   const weights = pointer(args, ScoreHistogram.weights);
   const binary = kind >= AccuracyKind.binaryLogits;
-  memory.fill(sums, 0, (n * bins) << 3);
+  memory.fill(sums, 0, n * bins * 24);
   for (let r: usize = 0; r < rows; r++) {
     const weight = <f32>weightOf(weights, r);
     const x = prediction + ((r * n) << 2);
@@ -163,9 +164,13 @@ export function scoreHistogram(args: usize, ith: u32, nth: u32): void {
         s -= log64(others);
       }
       s = max<f64>(min<f64>(s, 1e300), -1e300);
-      const bin = min<usize>(<usize>(<u32>(((s / (1 + abs<f64>(s)) + 1) / 2) * <f64>bins)), bins - 1);
-      const at = sums + (((2 * j + usize(t > 0.5)) * bins + bin) << 2);
+      const z = ((s / (1 + abs<f64>(s)) + 1) / 2) * <f64>bins;
+      const bin = min<usize>(<usize>(<u32>z), bins - 1);
+      const u = <f32>(z - <f64>bin - 0.5);
+      const at = sums + ((2 * j + usize(t > 0.5)) * bins + bin) * 12;
       store<f32>(at, load<f32>(at) + weight);
+      store<f32>(at, load<f32>(at, 4) + weight * u, 4);
+      store<f32>(at, load<f32>(at, 8) + weight * u * u, 8);
     }
   }
 }

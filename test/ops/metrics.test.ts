@@ -137,7 +137,7 @@ for (const [kind, score] of [
         prediction: [m, n],
         labels: labelsOf(kind, m, n),
         weights: weighted ? [m] : null,
-        sums: [n, 32],
+        sums: [n, 96],
       })),
       values: {
         weights: weightOf,
@@ -146,7 +146,7 @@ for (const [kind, score] of [
       },
       writes: ["sums"],
       reference({ prediction, labels, weights }, { prediction: [m, n] }) {
-        const sums = new Float64Array(32 * n!);
+        const sums = new Float64Array(96 * n!);
         for (let r = 0; r < m!; r++) {
           const x = rowOf(prediction, r, n!);
           const label = kind > AccuracyKind.rows ? 0 : classOf(labels, r, n!, kind);
@@ -156,8 +156,12 @@ for (const [kind, score] of [
             const logit = Math.log(x[j]!) - Math.log(1 - x[j]!);
             const s = score === Score.value ? x[j]! : score === Score.softmax ? softmaxLogit(x, j) : logit;
             const z = Number.isFinite(s) ? s / (1 + Math.abs(s)) : Math.sign(s);
-            const bin = Math.min(15, Math.floor(((z + 1) / 2) * 16));
-            sums[32 * j + 16 * +(t > 0.5) + bin]! += weights?.[r] ?? 1;
+            const at = ((z + 1) / 2) * 16;
+            const bin = Math.min(15, Math.floor(at));
+            const [w, u] = [weights?.[r] ?? 1, at - bin - 0.5];
+            [w, w * u, w * u * u].forEach((v, k) => {
+              sums[3 * (32 * j + 16 * +(t > 0.5) + bin) + k]! += v;
+            });
           }
         }
         return sums;

@@ -62,7 +62,7 @@ export interface HistogramAttributes {
   bins: number;
 }
 
-/** Inputs prediction, labels, weights or null, sums (2 · bins a column). */
+/** Inputs prediction, labels, weights or null, sums (2 · bins · 3 a column). */
 export const scoreHistogram: OpOf<HistogramAttributes> = /* @__PURE__ */ (() =>
   defineEffect<HistogramAttributes>(
     "scoreHistogram",
