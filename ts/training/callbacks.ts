@@ -30,7 +30,7 @@ export interface FitPlan {
   monitors: string[];
   /** As `fit` was given them, with defaults. */
   options: Readonly<Record<string, unknown>>;
-  /** Copies of all examples, those trained on and those validated on, where both are arrays. */
+  /** Copies of the examples that `fit` was given, without class weights, and of those validated on, where both are arrays. */
   together: (() => Examples[]) | undefined;
 }
 

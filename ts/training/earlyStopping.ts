@@ -75,7 +75,7 @@ export const earlyStopping: (options?: EarlyStoppingOptions) => Built = /* @__PU
     const improves = improvement("earlyStopping", monitor, mode, plan);
     const rows = how && !plan.initialEpoch && plan.together?.();
     if (how && !rows)
-      throw argumentError("earlyStopping", "retrain with validation data, arrays, and initialEpoch 0", how);
+      throw argumentError("earlyStopping", "retrain with arrays, validation data and initialEpoch 0", how);
     let known: Known = { wait: 0, stopped: false };
     let resumed = false;
     /** The best weights, once there are any; before, those of the fit that is resumed. */

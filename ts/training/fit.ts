@@ -115,6 +115,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     if (isBatchSource(given)) throw argumentError("fit", "validationData as arrays", read.validationData);
     validation = readBatch("fit: validationData", state, given);
   }
+  if (validation) validation = ownExamples(state, validation);
 
   const compiled = state.need("fit");
   const { structure, runtime } = state;
@@ -135,19 +136,11 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     monitors: [...names, ...(validation ? names.map(validationName) : [])],
     options: read,
     together:
-      examples && validation
-        ? () =>
-            [source, read.validationData]
-              .filter(Boolean)
-              .map((data) =>
-                ownExamples(state, readBatch("fit", state, readFitData("fit", data) as Batch, classWeight)),
-              )
-        : undefined,
+      examples && validation && (() => [ownExamples(state, readBatch("fit", state, source as Batch)), validation!]),
   };
   const callbacks = makeCallbacks(read.callbacks, plan, model);
   state.needIdle("fit");
   signal?.throwIfAborted();
-  if (validation) validation = ownExamples(state, validation);
   if (initialEpoch > 0) resumeCallbacks(callbacks, state.callbackStates());
 
   const lane = state.lane("training");

@@ -2,8 +2,8 @@
 //
 //   sameSteps   from the weights with which the fit began, empty optimizer slots and update 0, for as many updates as the best
 //               epoch had come after (Goodfellow, Bengio & Courville 2016, algorithm 7.2)
-//   continue    from the best weights, the optimizer as it is, until the objective on the validation rows is no greater than
-//               it was on the training rows with these weights; at most as many epochs as there have been (algorithm 7.3)
+//   continue    from the best weights, the optimizer as it is, until the objective on the validation rows (class weights aside) is no
+//               greater than it was on the training rows with these weights; at most as many epochs as there have been (algorithm 7.3)
 //
 // It imports types alone: a bundler that has to share code between this file and a page's entry would take what is shared out
 // of the entry, which costs the entry 2.7 KB.
@@ -29,7 +29,7 @@ export interface SecondTraining {
   snapshot: Snapshot;
 }
 
-/** `rows`: as they were given, those of which a share may be validated on first. The first training begins now. */
+/** `rows`: those that `fit` was given, and those validated on. The first training begins now. */
 export function secondTraining(
   model: Model,
   how: "sameSteps" | "continue",
@@ -68,10 +68,12 @@ async function train(
   const { options } = plan;
   const signal = options["signal"] as AbortSignal | undefined;
   const trained = history.epochs.length;
-  const [first, given] = rows as readonly [Examples, Examples?];
-  const kept = first.rows - Math.floor(first.rows * (options["validationSplit"] as number));
-  const training: Part = [first, 0, kept];
-  const validation: Part = given ? whole(given) : [first, kept, first.rows];
+  const [given, other] = rows as readonly [Examples, Examples];
+  const kept = given.rows - Math.floor(given.rows * (options["validationSplit"] as number));
+  const training: Part = [given, 0, kept];
+  const validation = whole(other);
+  // rows split off are among those given, unless others are validated on
+  const all = options["validationData"] ? [whole(given), validation] : [whole(given)];
   let goal = -Infinity;
   let epochs = updates; // at least one update an epoch
   let initialEpoch = 0;
@@ -109,13 +111,12 @@ async function train(
   };
   state.fitting = false; // fit sets it at once
   try {
-    const found = await model.fit(together(state, rows.map(whole)), {
+    const found = await model.fit(together(state, all), {
       ...options,
       epochs,
       initialEpoch,
       validationSplit: 0,
       validationData: how === "continue" ? together(state, [validation]) : undefined,
-      classWeight: undefined, // the rows' weights have it
       callbacks: [told],
     } as FitOptions);
     history.epochs.push(...found.epochs);
