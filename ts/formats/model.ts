@@ -1,6 +1,10 @@
 // Model files for users. This module alone names every type, so that whatever a file holds can be built.
 
 import { readFile, writeFileAtomic } from "#platform";
+import { fgsm, pgd } from "../adversarial/attacks";
+import { randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom } from "../augment/geometric";
+import { cutmix, mixup } from "../augment/mix";
+import { randomBrightness, randomContrast, randomErasing, randomNoise } from "../augment/pixels";
 import { argumentError, DownhillError } from "../errors";
 import {
   constant,
@@ -34,8 +38,11 @@ import {
 import { batchNorm } from "../layers/batchNorm";
 import { dense } from "../layers/dense";
 import { dropout } from "../layers/dropout";
+import { groupNorm, layerNorm } from "../layers/groupNorm";
+import { add, average, concatenate, maximum, multiply, subtract } from "../layers/merge";
+import { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "../layers/noise";
 import { prelu } from "../layers/prelu";
-import { flatten, rescaling } from "../layers/shape";
+import { flatten, permute, rescaling, reshape } from "../layers/shape";
 import {
   binaryCrossEntropy,
   cosineSimilarity,
@@ -48,7 +55,7 @@ import {
 } from "../losses/losses";
 import { auc, f1, precision, recall, topKAccuracy } from "../metrics/classification";
 import { accuracy } from "../metrics/metrics";
-import { enrollAbsoluteError, meanAbsoluteError, rSquared } from "../metrics/regression";
+import { absoluteErrorMetric, meanAbsoluteError, rSquared } from "../metrics/regression";
 import { adagrad, adam, adamw, rmsprop, sgd } from "../optimizers/optimizers";
 import { type Field, optional, or, readOptions } from "../options";
 import { enroll, isFactory } from "../registry";
@@ -72,29 +79,33 @@ import { modelCheckpoint } from "../training/modelCheckpoint";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { reduceLROnPlateau } from "../training/reduceLROnPlateau";
 import { terminateOnNaN } from "../training/terminateOnNaN";
+import { tied } from "../training/tied";
 
 /**
  * Makes every type known. By name, not as `Object.values` of a module: in dist/, where modules are one file, a module's
  * object is made when that file is loaded, and whoever bundles it gets all that is in it.
  */
 export function enrollAll(): void {
-  const initializers = [
+  const types: unknown[][] = [
     [constant, zeros, ones, randomNormal, randomUniform, truncatedNormal, varianceScaling, orthogonal],
     [glorotNormal, glorotUniform, heNormal, heUniform, lecunNormal, lecunUniform],
-  ].flat();
-  const activations = [activation, elu, gelu, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh];
-  const layers = [...activations, batchNorm, dense, dropout, flatten, prelu, rescaling];
-  const elementLosses = [binaryCrossEntropy, hinge, huber, meanAbsoluteError, meanSquaredError, poisson];
-  const losses = [...elementLosses, cosineSimilarity, kullbackLeibler, softmaxCrossEntropy];
-  const metrics = [accuracy, auc, f1, precision, rSquared, recall, topKAccuracy];
-  const optimizers = [adagrad, adam, adamw, rmsprop, sgd];
-  const regularizers = [l1, l1l2, l2];
-  const decays = [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, polynomialDecay, stepDecay];
-  const schedulers = [learningRateScheduler, reduceLROnPlateau];
-  const callbacks = [csvLogger, earlyStopping, modelCheckpoint, terminateOnNaN, ...schedulers];
-  const rest = [...decays, oneCycle, warmup, ...metrics, ...callbacks];
-  for (const value of [...initializers, ...layers, ...losses, ...optimizers, ...regularizers, ...rest]) enroll(value);
-  enrollAbsoluteError();
+    [activation, elu, gelu, leakyRelu, prelu, relu, selu, sigmoid, silu, softmax, softplus, tanh],
+    [alphaDropout, dropout, gaussianDropout, gaussianNoise, spatialDropout2d],
+    [add, average, concatenate, maximum, multiply, subtract],
+    [flatten, permute, rescaling, reshape],
+    [batchNorm, dense, groupNorm, layerNorm],
+    [binaryCrossEntropy, hinge, huber, meanAbsoluteError, meanSquaredError, poisson],
+    [cosineSimilarity, kullbackLeibler, softmaxCrossEntropy],
+    [absoluteErrorMetric, accuracy, auc, f1, precision, rSquared, recall, topKAccuracy],
+    [adagrad, adam, adamw, rmsprop, sgd],
+    [l1, l1l2, l2, tied],
+    [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, oneCycle, polynomialDecay, stepDecay, warmup],
+    [csvLogger, earlyStopping, learningRateScheduler, modelCheckpoint, reduceLROnPlateau, terminateOnNaN],
+    [fgsm, pgd],
+    [randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom],
+    [cutmix, mixup, randomBrightness, randomContrast, randomErasing, randomNoise],
+  ];
+  for (const type of types.flat()) enroll(type);
 }
 
 /** Where `saveModel` puts the bytes: a path, a function, or an object with `save`. */

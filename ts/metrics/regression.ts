@@ -8,7 +8,7 @@ import { squareSums } from "../ops/metrics";
 import { type Built, enroll, factory } from "../registry";
 import { type MetricDefinition, needTargets } from "./metrics";
 
-const absoluteErrorMetric: MetricDefinition = {
+const definition: MetricDefinition = {
   type: "meanAbsoluteError",
   sums(_, loss) {
     needTargets("meanAbsoluteError", loss, "element", "row");
@@ -20,8 +20,8 @@ const absoluteErrorMetric: MetricDefinition = {
   },
 };
 
-/** Makes the metric of that name known: for files. */
-export const enrollAbsoluteError = (): void => enroll({ family: "metric", definition: absoluteErrorMetric });
+/** @internal What `enroll` makes known of it as a metric. */
+export const absoluteErrorMetric = { family: "metric", definition };
 
 /** L = |ŷ − t|, the mean over all elements; its gradient is 0 where ŷ = t. A loss, and a metric. */
 export const meanAbsoluteError: () => Built = /* @__PURE__ */ factory<[], LossDefinition>(
@@ -34,7 +34,7 @@ export const meanAbsoluteError: () => Built = /* @__PURE__ */ factory<[], LossDe
       losses.meanAbsoluteError([prediction, target, weights], { option: 0 }).node!.outputs,
   },
   (config) => {
-    enrollAbsoluteError();
+    enroll(absoluteErrorMetric);
     return config;
   },
 );

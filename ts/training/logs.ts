@@ -8,7 +8,7 @@ export type Logs = { loss: number; dataLoss: number; penalty: number } & Record<
 
 /** `figure(i)`: of the report's i-th entry, losses first, then activity penalties, then metrics; `sums`, which begin at `from`, are all of it. */
 function logsOf(
-  { losses, metrics }: Compiled,
+  { losses, lossWeights, activities, metrics }: Compiled,
   loss: number,
   dataLoss: number,
   penalty: number,
@@ -18,9 +18,11 @@ function logsOf(
 ): Logs {
   const logs: Logs = { loss, dataLoss, penalty };
   if (losses.length > 1) for (let i = 0; i < losses.length; i++) logs[`${losses[i]!.name}Loss`] = figure(i);
-  for (const { name, definition, config, at, entries } of metrics)
-    logs[name] =
-      definition.result?.(sums.subarray(from + entryOf(at), from + entryOf(at + entries)), config) ?? figure(at);
+  const first = lossWeights.length + activities;
+  for (const { name, definition, config, at, entries } of metrics) {
+    const begin = from + entryOf(first + at);
+    logs[name] = definition.result?.(sums.subarray(begin, begin + 4 * entries), config) ?? figure(first + at);
+  }
   return logs;
 }
 
@@ -30,7 +32,7 @@ const entryOf = (i: number): number => REPORT_HEAD + 4 * i;
 /** Sums reports of batches into means over all their examples. Nothing is allocated by batch. */
 export class Accumulator {
   readonly #compiled: Compiled;
-  readonly #activities: number;
+  readonly #weights: readonly number[];
   /** Of the reports, float by float: of an entry Σ value is the second and Σ count the third. */
   readonly #sums: Float64Array;
   /** Of the weights' penalties, times rows; and of the activities' penalties. */
@@ -38,10 +40,12 @@ export class Accumulator {
   #activity = 0;
   #rows = 0;
 
-  constructor({ compiled, activities }: ModelState) {
+  /** `weights`: of the means that make up the data loss. */
+  constructor({ compiled }: ModelState, weights = compiled!.lossWeights) {
     this.#compiled = compiled!;
-    this.#activities = activities;
-    this.#sums = new Float64Array(entryOf(compiled!.entries));
+    this.#weights = weights;
+    const { lossWeights, activities, entries } = this.#compiled;
+    this.#sums = new Float64Array(entryOf(lossWeights.length + activities + entries));
   }
 
   /** Takes in what the lane reports of `rows` examples. */
@@ -51,8 +55,9 @@ export class Accumulator {
     const report = lane.report >>> 2;
     for (let i = 0; i < sums.length; i++) sums[i]! += f32[report + i]!;
     this.#penalties += lane.reported(3) * rows;
-    const { length } = this.#compiled.lossWeights;
-    for (let i = 0; i < this.#activities; i++) this.#activity += lane.reported(entryOf(length + i) + 1);
+    const { lossWeights, activities } = this.#compiled;
+    const { length } = lossWeights;
+    for (let i = 0; i < activities; i++) this.#activity += lane.reported(entryOf(length + i) + 1);
     this.#rows += rows;
   }
 
@@ -60,8 +65,7 @@ export class Accumulator {
   logs(): Logs {
     const sum = (i: number, word: number) => this.#sums[entryOf(i) + word]!;
     const mean = (i: number) => (sum(i, 2) > 0 ? sum(i, 1) / sum(i, 2) : 0);
-    const { lossWeights } = this.#compiled;
-    const dataLoss = lossWeights.reduce((total, weight, i) => total + weight * mean(i), 0);
+    const dataLoss = this.#weights.reduce((total, weight, i) => total + weight * mean(i), 0);
     const penalty = this.#rows > 0 ? (this.#penalties + this.#activity) / this.#rows : 0;
     return logsOf(this.#compiled, dataLoss + penalty, dataLoss, penalty, mean, this.#sums);
   }
