@@ -308,8 +308,7 @@ export function defineLoss<const O extends OptionDefaults = Record<never, never>
   return enrolled<O, LossDefinition>("loss", {
     type,
     options: schema,
-    targets: "element",
-    orClasses: true,
+    targets: "either",
     prediction: () => spec.prediction ?? "values",
     call: (inputs, config: Built) =>
       named(inputs.prediction.graph, type, () => {
