@@ -89,7 +89,7 @@ const ROUNDING = 1e-7;
  */
 function ordered(sums: Float32Array | Float64Array, no: number, yes: number): number {
   const mean = (at: number) => sums[at + 1]! / sums[at]!;
-  const variance = (at: number) => Math.max(0, sums[at + 2]! / sums[at]! - mean(at) ** 2) + ROUNDING;
+  const variance = (at: number) => Math.max(0, sums[at + 2]! / sums[at]! - mean(at) * mean(at)) + ROUNDING;
   const d = mean(yes) - mean(no);
   return 0.5 + (0.5 * d) / Math.sqrt(d * d + (Math.PI / 2) * (variance(no) + variance(yes)));
 }
