@@ -9,6 +9,8 @@ import {
   ActivityPenaltyBackward,
   ActivityPenaltyReduce,
   Adjust,
+  AttackStart,
+  AttackStep,
   Base,
   BatchNormBackward,
   BatchNormBackwardCombine,
@@ -67,6 +69,8 @@ import {
   State,
   StridedCopy,
   Take,
+  TieBackward,
+  TieStep,
   Unary,
   UnaryBackward,
 } from "./isa";
@@ -166,6 +170,14 @@ function slots(op: i32): u32 {
       return pack(GradientNorm.segmentCount, GradientNorm.clipValue);
     case Op.clipFactor:
       return pack(ClipFactor.chunks, ClipFactor.clipNorm);
+    case ExtensionOp.attackStart:
+      return pack(AttackStart.rows, AttackStart.high);
+    case ExtensionOp.attackStep:
+      return pack(AttackStep.rows, AttackStep.high);
+    case ExtensionOp.tieBackward:
+      return pack(TieBackward.n, TieBackward.share);
+    case ExtensionOp.tieStep:
+      return pack(TieStep.n, TieStep.coefficient);
     case Op.sgdStep:
     case ExtensionOp.adagradStep:
     case ExtensionOp.rmspropStep:

@@ -4,6 +4,7 @@
 // In the order of Op, behind those of kernels.ts.
 
 import { prelu, preluBackward } from "./kernels/activations";
+import { attackStart, attackStep } from "./kernels/adversarial";
 import { adjust, augmentMatrices, erase, mixDraw, mixRows, resample } from "./kernels/augment";
 import { broadcast } from "./kernels/broadcast";
 import { groupNorm, groupNormBackward, groupNormSums } from "./kernels/groupNorm";
@@ -15,6 +16,7 @@ import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
 import { reduce } from "./kernels/reduce";
+import { tieBackward, tieStep } from "./kernels/tied";
 import { cosBlock, erfBlock, expBlock, logBlock, powBlock, signBlock, sinBlock } from "./kernels/unary";
 import {
   absBlock,
@@ -59,6 +61,10 @@ const KERNELS: StaticArray<Kernel> = [
   binaryCrossEntropyBackward, // binaryCrossEntropyBackward
   adagradStep, // adagradStep
   rmspropStep, // rmspropStep
+  attackStart, // attackStart
+  attackStep, // attackStep
+  tieBackward, // tieBackward
+  tieStep, // tieStep
   broadcast, // broadcast
   stridedCopy, // stridedCopy
   reduce, // reduce

@@ -250,6 +250,11 @@ export const enum ExtensionOp {
   binaryCrossEntropyBackward,
   adagradStep,
   rmspropStep,
+  // adversarial, tied
+  attackStart,
+  attackStep,
+  tieBackward,
+  tieStep,
   // primitives (ts/ops/arithmetic.ts, reductions.ts, layout.ts, indexing.ts)
   broadcast,
   stridedCopy,
@@ -872,6 +877,61 @@ export const enum OptimizerStep {
   a, // sgd: momentum; rmsprop: 1 − rho; adam: beta1
   b, // sgd: dampening; rmsprop: momentum; adam: beta2
   epsilon,
+}
+
+/** How far an adversarial example may be from the example: by element, or by its distance. */
+export const enum AttackNorm {
+  inf,
+  l2,
+}
+
+/** y: a random place within the ball of radius epsilon about x and the box; see kernels/adversarial.ts. */
+export const enum AttackStart {
+  y, // (rows, n)
+  x, // (rows, n)
+  rows,
+  n,
+  norm, // AttackNorm
+  op,
+  epsilon,
+  low,
+  high,
+}
+
+/** y: a step from `from` along g, brought back into the ball about x and the box; see kernels/adversarial.ts. */
+export const enum AttackStep {
+  y, // (rows, n)
+  from, // (rows, n)
+  g, // (rows, n)
+  x, // (rows, n)
+  rows,
+  n,
+  norm, // AttackNorm
+  stepSize,
+  epsilon,
+  low,
+  high,
+}
+
+/** dh = share · coefficient · h, or 0 where movers · State.learningRate · coefficient > 1; see kernels/tied.ts. */
+export const enum TieBackward {
+  dh, // (n)
+  h, // (n)
+  n,
+  movers,
+  coefficient,
+  share,
+}
+
+/** A tie's proximal step, where the tie is not in the gradient; see kernels/tied.ts. */
+export const enum TieStep {
+  a, // (n)
+  b, // (n)
+  segmentA, // (Segment.words)
+  segmentB, // (Segment.words), or absent: b is a constant
+  n,
+  movers,
+  coefficient,
 }
 
 /** Bits of OptimizerStep.flags. */
