@@ -1,7 +1,7 @@
 // The training loop.
 
 import { State, Status } from "../../assembly/isa";
-import { augmentationDefinition, pipelineField } from "../augment/augmentation";
+import type { AugmentationDefinition } from "../augment/augmentation";
 import { type Batch, type BatchSource, isBatchSource, readFitData } from "../data/sources";
 import { argumentError, wrong } from "../errors";
 import {
@@ -18,7 +18,7 @@ import {
   or,
   readOptions,
 } from "../options";
-import type { Built } from "../registry";
+import { type Built, built, definitionOf } from "../registry";
 import { countLabels, type Examples, ownExamples, point, type Residence, reside, someExamples, stage } from "./batch";
 import {
   type Callback,
@@ -94,7 +94,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       expected: "a record from class to factor",
       accepts: (v) => isObject(v) && !(Symbol.iterator in v),
     } as Field<Record<string, number>>),
-    augment: optional(pipelineField()),
+    augment: or(listOf(built("augmentation", "randomFlip()")), []),
     accumulate: or(count(), 1),
     stepsPerEpoch: optional(count()),
     callbacks: or(listOf(callbackField), []),
@@ -103,8 +103,9 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   });
   const { epochs, initialEpoch, signal, stepsPerEpoch, classWeight, validationSplit } = read;
   const full = read.batchSize === "full";
-  const shapes = state.structure.inputs.map(({ value }) => value.shape);
-  for (const config of read.augment ?? []) augmentationDefinition(config).fits(shapes);
+  const [first] = read.augment;
+  const augment =
+    first && definitionOf<AugmentationDefinition>("augmentation", first).pipeline(read.augment, state.structure.inputs);
   let stream: BatchSource | undefined;
   let examples: Examples | undefined;
   let validation: Examples | undefined;
@@ -287,7 +288,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       else stage(lane, examples, first, rows, order);
       lane.set(State.row, row);
       row += rows;
-      const program = programFor(state, lane, "train", examples, rows, true, many ? all : 0, read.augment);
+      const program = programFor(state, lane, "train", examples, rows, true, many ? all : 0, augment);
       // all of its spans but `update` where more parts follow
       const ranges = row === all ? program.slices : program.gradientSlices;
       const last = row === all ? ranges.at(-1) : undefined;
