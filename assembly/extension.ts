@@ -17,7 +17,6 @@ import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
 import { tieBackward, tieStep } from "./kernels/tied";
 import { reduce } from "./kernels/reduce";
-import { tieBackward, tieStep } from "./kernels/tied";
 import { cosBlock, erfBlock, expBlock, logBlock, powBlock, signBlock, sinBlock } from "./kernels/unary";
 import {
   absBlock,
