@@ -2,7 +2,7 @@
 // ts/ops. Of an object, and not one by one, for that is how `call` is given them.
 
 import { argumentError, shapeError, wrong } from "../errors";
-import { type Graph, type Shape, sameShape, sizeOf, Tensor } from "../graph/graph";
+import { type Graph, sizeOf, Tensor } from "../graph/graph";
 import * as activations from "../ops/activations";
 import * as arithmetic from "../ops/arithmetic";
 import { batchMatmul } from "../ops/batchMatmul";
@@ -195,9 +195,7 @@ function reduced(
   op: (inputs: [Tensor], axes: reductions.AxesAttributes) => Tensor,
 ): Tensor {
   const x = tensor(name, value);
-  const axes = new Set(
-    axis === undefined ? x.shape.keys() : [axis].flat().map((a: unknown) => axisOf(name, x, a)),
-  );
+  const axes = new Set(axis === undefined ? x.shape.keys() : [axis].flat().map((a: unknown) => axisOf(name, x, a)));
   let y = x;
   for (let to = x.shape.length; to > 0; to--) {
     let from = to;
@@ -226,10 +224,9 @@ function matmul(first: Value, second: Value): Value {
   if (a.shape.length === 1 || b.shape.length === 1) {
     const x = a.shape.length === 1 ? reshapeOp([a], { to: [1, k] }) : a;
     const y = b.shape.length === 1 ? reshapeOp([b], { to: [b.size, 1] }) : b;
-    const { shape } = matmul(x, y) as Tensor;
     const product = matmul(x, y) as Tensor;
-    const rows = a.shape.length === 1 ? shape.slice(0, -2) : shape.slice(0, -1);
-    return reshapeOp([product], { to: b.shape.length === 1 ? rows : [...rows, shape.at(-1)!] });
+    const rows = product.shape.slice(0, a.shape.length === 1 ? -2 : -1);
+    return reshapeOp([product], { to: b.shape.length === 1 ? rows : [...rows, product.shape.at(-1)!] });
   }
   const [rows, n] = b.shape.slice(-2) as [number, number];
   if (rows !== k) throw shapeError(who, "a second operand", ["…", k, "n"], b.shape);
@@ -272,7 +269,8 @@ function transpose(value: Value, axes?: readonly number[]): Value {
   const who = whoOf(x.graph, "transpose");
   const rank = x.shape.length;
   const order = (axes ?? [...x.shape.keys()].reverse()).map((axis) => axisOf("transpose", x, axis));
-  if (order.length !== rank || new Set(order).size !== rank) throw argumentError(who, `each of ${rank} axes once`, axes);
+  if (order.length !== rank || new Set(order).size !== rank)
+    throw argumentError(who, `each of ${rank} axes once`, axes);
   return layout.transpose([x], { axes: order });
 }
 
