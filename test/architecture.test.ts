@@ -48,8 +48,9 @@ const LEVELS: string[][] = [
   ["ops", "data", "formats"],
   ["schedules", "initializers", "regularizers"],
   ["optimizers", "losses", "layers"],
-  ["metrics", "adversarial"],
+  ["metrics"],
   ["training"],
+  ["adversarial"],
   ["formats/model"], // loadModel: it alone knows every type
   ["index", "cli"],
 ];

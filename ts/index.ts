@@ -5,6 +5,7 @@ export { type InitOptions, init, type Runtime, setSeed } from "./runtime/runtime
 
 // The rest by name.
 
+export { attack } from "./adversarial/attack";
 export { type FgsmOptions, fgsm, type PgdOptions, pgd } from "./adversarial/attacks";
 export { csv } from "./data/csv";
 export { type Dataset, dataset, type Item } from "./data/dataset";
@@ -62,7 +63,6 @@ export {
   stepDecay,
   warmup,
 } from "./schedules/schedules";
-export { attack } from "./training/attack";
 export type { Callback } from "./training/callbacks";
 export type { CompileOptions } from "./training/compile";
 export { type EarlyStoppingOptions, earlyStopping } from "./training/earlyStopping";
