@@ -20,12 +20,19 @@ import {
   readOptions,
   unit,
 } from "../options";
-import { type Built, built, definitionOf, factory } from "../registry";
-import type { ExtraDefinition } from "../training/compile";
+import { type Built, definitionOf, factory, isBuilt } from "../registry";
+import type { TermDefinition } from "../training/compile";
 import { REPORT_HEAD } from "../training/lane";
-import { type Construction, type Extra, PASS } from "../training/program";
+import { type Construction, PASS, type Term } from "../training/program";
 import type { Compiled, ModelState } from "../training/state";
 import type { Entry } from "../training/structure";
+
+/** @internal An option that takes an attack. */
+export const attackField = (): Field<Built> => ({
+  expected: "an attack such as fgsm({ epsilon: 0.1 })",
+  accepts: (value) => isBuilt("term", value) && "steps" in definitionOf("term", value),
+  family: "term",
+});
 
 /** An attack's steps. */
 interface Steps {
@@ -38,7 +45,7 @@ interface Steps {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
-interface AttackDefinition<C = any> extends ExtraDefinition {
+interface AttackDefinition<C = any> extends TermDefinition {
   steps(config: C): Steps;
 }
 
@@ -54,7 +61,7 @@ const RANDOM_START = 4 * PASS;
  */
 export function perturb(config: Built, { compiled }: ModelState, program: Construction): Tensor {
   const { graph, inputs, targets, forward } = program;
-  const { epsilon, stepSize, steps, norm, randomStart, clip } = definitionOf<AttackDefinition>("attack", config).steps(
+  const { epsilon, stepSize, steps, norm, randomStart, clip } = definitionOf<AttackDefinition>("term", config).steps(
     config,
   );
   const x = inputs[0]!;
@@ -87,10 +94,11 @@ export function perturb(config: Built, { compiled }: ModelState, program: Constr
 }
 
 /** `compile`'s option `adversarial`: the loss of the adversarial examples beside that of the clean ones. */
-function bind(given: Record<string, unknown>, compiled: Compiled, state: ModelState): Extra {
+function bind(given: Record<string, unknown>, compiled: Compiled, state: ModelState): Term {
   const who = "compile: adversarial";
+  if (!("attack" in given)) throw argumentError("compile: penalties", "penalties such as tied(…)", given);
   const { attack, weight } = readOptions(who, given, {
-    attack: built("attack", "fgsm({ epsilon: 0.1 })"),
+    attack: attackField(),
     weight: or(unit(), 0.5),
   });
   checkInputs(who, state);
@@ -101,11 +109,12 @@ function bind(given: Record<string, unknown>, compiled: Compiled, state: ModelSt
   compiled.lossWeights = lossWeights;
   return {
     extend(program) {
-      const { graph, spec, lane } = program;
+      const { graph, spec } = program;
       if (graph.span !== Span.forward || (spec.kind !== "train" && spec.kind !== "gradients")) return;
       // evaluations have lanes of their own, where the outputs' weights are whole and the others 0
-      const first = (lane.report >>> 2) + REPORT_HEAD + 3;
-      for (let i = 0; i < lossWeights.length; i++) lane.runtime.heap.f32[first + 4 * i] = lossWeights[i]!;
+      const { report, runtime } = state.lane("training");
+      const first = (report >>> 2) + REPORT_HEAD + 3;
+      for (let i = 0; i < lossWeights.length; i++) runtime.heap.f32[first + 4 * i] = lossWeights[i]!;
       const moved = perturb(attack, state, program);
       program.addLosses(program.forward([moved], spec.training, 1), own.length);
     },
@@ -124,7 +133,7 @@ const range: Field<readonly [number, number]> = /* @__PURE__ */ (() => ({
 }))();
 
 const attackFactory = <Args extends unknown[]>(definition: Pick<AttackDefinition, "type" | "options" | "steps">) =>
-  factory<Args, AttackDefinition>("attack", { ...definition, bind });
+  factory<Args, AttackDefinition>("term", { ...definition, bind });
 
 export interface FgsmOptions {
   /** How far each element is moved, > 0, in the units of the model's input. */

@@ -21,7 +21,7 @@ import { type Built, built, type Definition, definitionOf, isBuilt } from "../re
 import { penaltyOf } from "../regularizers/regularizers";
 import { rateAt } from "../schedules/schedules";
 import { capital } from "./logs";
-import type { Extra } from "./program";
+import type { Term } from "./program";
 import type { CompileConfig, Compiled, ModelState } from "./state";
 import { checkKeys, splitPorts } from "./structure";
 
@@ -52,12 +52,12 @@ export interface CompileOptions {
 }
 
 /** A type of what `penalties` takes, or of an attack. */
-export interface ExtraDefinition extends Definition {
+export interface TermDefinition extends Definition {
   /**
    * Finds what it acts on, and writes into `compiled` what a file is to keep in the place of `given`, and of reports what is more.
    * Throws `argument` or `shape`.
    */
-  bind(given: Record<string, unknown>, compiled: Compiled, state: ModelState): Extra;
+  bind(given: Record<string, unknown>, compiled: Compiled, state: ModelState): Term;
 }
 
 export type Metric = "accuracy" | Built;
@@ -75,10 +75,10 @@ export function readCompileOptions({ structure: { outputs } }: ModelState, optio
     clipValue: optional(positive()),
     weightNoise: optional(nonNegative()),
     adversarial: optional({
-      expected: "{ attack, weight }, the attack such as fgsm({ epsilon: 0.1 })",
-      accepts: (v) => isBuilt("attack", (v as Record<string, unknown> | null)?.["attack"]),
+      expected: "{ attack, weight }",
+      accepts: (v) => isBuilt("term", (v as Record<string, unknown> | null)?.["attack"]),
     } as Field<Record<string, unknown>>),
-    penalties: optional(listOf(built("penalty", "tied(…)"))),
+    penalties: optional(listOf(built("term", "tied(…)"))),
   });
   const several = outputs.length > 1;
   const perOutput = <T>(what: string, given: unknown, field: Field<T>, one: boolean): T[] =>
@@ -129,31 +129,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
     };
   });
   const floats = structure.parameterFloats;
-  const compiled: Compiled = {
-    config,
-    plan,
-    losses,
-    metrics,
-    lossWeights: config.lossWeights,
-    activities: structure.calls.filter(({ layer }) => layer.config["activityRegularizer"]).length,
-    extras: [],
-    reads: [],
-    gradients: 0,
-    slots: [],
-    segments: 0,
-    noise: 0,
-    regions: [],
-  };
-  for (const given of [config.adversarial, ...(config.penalties ?? [])])
-    if (given)
-      compiled.extras.push(
-        definitionOf<ExtraDefinition>(given["attack"] ? "attack" : "penalty", (given["attack"] ?? given) as Built).bind(
-          given,
-          compiled,
-          state,
-        ),
-      );
-  const { regions } = compiled;
+  const regions: number[] = [];
   const take = (bytes: number) => {
     const at = heap.allocate(bytes, `${state.name} (optimizer ${optimizer.type})`);
     regions.push(at);
@@ -161,11 +137,30 @@ export function compile(state: ModelState, config: CompileConfig): void {
     return at;
   };
   try {
-    compiled.gradients = take(floats * 4);
-    compiled.slots = plan.slots.map((slot) => (slot ? take(floats * 4) : undefined));
-    compiled.segments = take(structure.parameters.length * Segment.words * 4);
-    for (const at of compiled.slots) if (at) heap.f32.fill(plan.initial, at >>> 2, (at >>> 2) + floats);
-    if (config.weightNoise) compiled.noise = take(floats * 4);
+    const gradients = take(floats * 4);
+    const slots = plan.slots.map((slot) => (slot ? take(floats * 4) : undefined));
+    const segments = take(structure.parameters.length * Segment.words * 4);
+    for (const at of slots) if (at) heap.f32.fill(plan.initial, at >>> 2, (at >>> 2) + floats);
+    const compiled: Compiled = {
+      config,
+      plan,
+      losses,
+      metrics,
+      lossWeights: config.lossWeights,
+      activities: structure.calls.filter(({ layer }) => layer.config["activityRegularizer"]).length,
+      terms: [],
+      reads: [],
+      gradients,
+      slots,
+      segments,
+      noise: config.weightNoise ? take(floats * 4) : 0,
+      regions,
+    };
+    compiled.terms = [config.adversarial ?? [], config.penalties ?? []]
+      .flat()
+      .map((given) =>
+        definitionOf<TermDefinition>("term", (given["attack"] ?? given) as Built).bind(given, compiled, state),
+      );
     state.freeCompiled();
     state.compiled = compiled;
   } catch (error) {

@@ -137,9 +137,9 @@ export function compileConfigFrom({ outputs }: Structure, given: unknown): Compi
     weightNoise: read.weightNoise,
     adversarial: read.adversarial && {
       ...read.adversarial,
-      attack: reconfigure("attack", read.adversarial["attack"] as Built),
+      attack: reconfigure("term", read.adversarial["attack"] as Built),
     },
-    penalties: read.penalties?.map((penalty) => reconfigure("penalty", penalty as unknown as Built)),
+    penalties: read.penalties?.map((penalty) => reconfigure("term", penalty as unknown as Built)),
   };
 }
 

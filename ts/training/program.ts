@@ -39,7 +39,6 @@ export const PASS = 2 ** 16;
 export interface Construction {
   graph: Graph;
   spec: ProgramSpec;
-  lane: Lane;
   inputs: Tensor[];
   targets: Pick<LossInputs, "target" | "weights" | "kind">[];
   /** Penalties on tensors of the forward pass. */
@@ -53,8 +52,8 @@ export interface Construction {
   addLosses(predictions: Tensor[], first: number): void;
 }
 
-/** What one of `compile`'s options adds to a model's programs. */
-export interface Extra {
+/** What `compile` was given beside the losses that adds to a model's programs. */
+export interface Term {
   /** Called where a program has its outputs' losses, its gradients and its optimizer's step; `graph.span` tells which. */
   extend(program: Construction): void;
   free?(): void;
@@ -65,7 +64,7 @@ export const BARE = { rows: 1, inputs: [], targets: [], training: false, accumul
 
 /** What a program is for, and its shapes. */
 export interface ProgramSpec {
-  kind: "initialize" | "shuffle" | "predict" | "evaluate" | "train" | "gradients" | "apply" | `${string} {${string}`;
+  kind: "initialize" | "shuffle" | "predict" | "evaluate" | "train" | "gradients" | "apply";
   rows: number;
   inputs: readonly SourceType[];
   targets: readonly TargetSpec[];
@@ -75,7 +74,7 @@ export interface ProgramSpec {
   accumulate: number;
   /** Where the row numbers lie, for `shuffle`. */
   order?: number;
-  /** Builds the results of a program of another kind. */
+  /** Builds the results, in the place of the outputs for the inputs. */
   build?: (program: Construction) => Tensor[];
 }
 
@@ -201,24 +200,20 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   // read where it is compiled alone
   const segments = leaf([parameters.length, 8], "segments", compiled?.segments);
   const gradients = leaf([floats], "gradients", compiled?.gradients);
-  const trains = kind === "train" || kind === "gradients" || kind === "apply";
+  const trains = kind !== "predict" && kind !== "evaluate";
   /** Where the parameters lie with noise on them, if so. */
-  const noise = trains && spec.training ? compiled!.noise : 0;
+  const noise = +(trains && spec.training && compiled!.noise);
   const leaves = new Map(
     structure.entries.map((entry) => {
       const { shape, key, offset, spec } = entry;
-      return [
-        entry,
-        spec.statistic
-          ? leaf(shape, key, offset * 4, Base.statistics)
-          : leaf(shape, key, noise + offset * 4, noise ? Base.absolute : Base.parameters),
-      ];
+      const base = spec.statistic ? Base.statistics : noise ? Base.absolute : Base.parameters;
+      return [entry, leaf(shape, key, offset * 4 + (spec.statistic ? 0 : noise), base)];
     }),
   );
   const parameter = (entry: Entry) => leaves.get(entry)!;
-  const program: Construction = { graph, spec, lane, inputs, targets, activities, forward, addLosses };
+  const program: Construction = { graph, spec, inputs, targets, activities, forward, addLosses };
   const extend = () => {
-    for (const extra of compiled!.extras) extra.extend(program);
+    for (const term of compiled!.terms) term.extend(program);
   };
   /** Has `build` done later, for the layer that is being built now. */
   const later = <F extends () => unknown>(list: F[], build: F, layer = graph.layer) =>
@@ -252,12 +247,9 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
         initialize([noisy], { opcode: Op.randomNormal, a: 0, b: compiled!.config.weightNoise!, op: 3 * PASS });
         accumulate([noisy, block]);
       }
-      if (spec.build) results = spec.build(program);
-      else {
-        results = forward(inputs, spec.training);
-        if (kind !== "predict") addObjective();
-        if (trains) backward();
-      }
+      results = spec.build ? spec.build(program) : forward(inputs, spec.training);
+      if (kind !== "predict") addObjective();
+      if (trains) backward();
     }
     graph.span = Span.update;
     graph.layer = "";

@@ -10,7 +10,7 @@ import { type Disposable, nextStream, type Runtime } from "../runtime/runtime";
 import type { Examples } from "./batch";
 import type { CallbackState } from "./callbacks";
 import { Lane } from "./lane";
-import { BARE, buildProgram, type Extra, keyOf, type Program, type ProgramSpec } from "./program";
+import { BARE, buildProgram, keyOf, type Program, type ProgramSpec, type Term } from "./program";
 import type { Structure } from "./structure";
 import type { Weights } from "./weights";
 
@@ -23,9 +23,9 @@ export interface Compiled {
   metrics: { name: string; output: number; config: Built; definition: MetricDefinition }[];
   /** Of the means in a training report that make up the data loss: the outputs', and where it is adversarial the same again. */
   lossWeights: number[];
-  /** Penalties in a report that are averaged like the loss: on activities, then what extras add. */
+  /** Penalties in a report that are averaged like the loss: on activities, then what terms add. */
   activities: number;
-  extras: Extra[];
+  terms: Term[];
   /** What programs read beyond the model's own memory, from … to. */
   reads: (readonly [number, number])[];
   /** Addresses. */
@@ -153,7 +153,7 @@ export class ModelState implements Disposable {
   /** Frees what it was compiled with and the lanes, whose programs and reports fit nothing else. */
   freeCompiled(): void {
     this.runtime.heap.free(...(this.compiled?.regions ?? []));
-    for (const extra of this.compiled?.extras ?? []) extra.free?.();
+    for (const term of this.compiled?.terms ?? []) term.free?.();
     this.compiled = undefined;
     this.lastBatch = undefined;
     this.forgetTrainable();

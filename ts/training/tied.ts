@@ -9,9 +9,9 @@ import { tieBackward, tieStep } from "../ops/tied";
 import { accumulate } from "../ops/update";
 import { type Field, nonNegative } from "../options";
 import { type Built, factory } from "../registry";
-import type { ExtraDefinition } from "./compile";
+import type { TermDefinition } from "./compile";
 import { holdOf, members } from "./kin";
-import type { Extra } from "./program";
+import type { Term } from "./program";
 import { type Compiled, ModelState } from "./state";
 import { type Entry, ModelLayer } from "./structure";
 
@@ -24,7 +24,7 @@ interface Side {
   state: ModelState;
 }
 
-interface Tie extends Extra {
+interface Tie extends Term {
   /** Those of the two layers that belong to the model. */
   layers: ModelLayer[];
 }
@@ -63,9 +63,9 @@ const nameOf = (layer: TiedLayer): string =>
  */
 export const tied: (a: TiedLayer, b: TiedLayer, c: number) => Built = /* @__PURE__ */ factory<
   [a: TiedLayer, b: TiedLayer, c: number],
-  ExtraDefinition
+  TermDefinition
 >(
-  "penalty",
+  "term",
   {
     type: "tied",
     positional: ["a", "b", "c"],
@@ -82,6 +82,8 @@ export const tied: (a: TiedLayer, b: TiedLayer, c: number) => Built = /* @__PURE
 
 function bind(given: Record<string, unknown>, compiled: Compiled, state: ModelState): Tie {
   const config = given as unknown as Built;
+  if ("attack" in given)
+    throw argumentError("compile: adversarial.attack", "an attack such as fgsm({ epsilon: 0.1 })", config);
   const [a, b] = (originals.get(config) ?? [config["a"] as string, config["b"] as string]).map((layer) =>
     find(layer, state),
   ) as [Side, Side];
@@ -121,7 +123,7 @@ function bind(given: Record<string, unknown>, compiled: Compiled, state: ModelSt
   };
   /** Of the ties that end in one of the two layers, the ends in them. */
   const movers = () =>
-    compiled.extras.flatMap((extra) => (extra as Tie).layers ?? []).filter((layer) => layers.includes(layer)).length;
+    compiled.terms.flatMap((term) => (term as Tie).layers ?? []).filter((layer) => layers.includes(layer)).length;
 
   return {
     layers,
