@@ -60,7 +60,7 @@ const RANDOM_START = 4 * PASS;
  * @internal
  */
 export function perturb(config: Built, { compiled }: ModelState, program: Construction): Tensor {
-  const { graph, inputs, targets, forward } = program;
+  const { graph, inputs, forward, lossOf } = program;
   const { epsilon, stepSize, steps, norm, randomStart, clip } = definitionOf<AttackDefinition>("term", config).steps(
     config,
   );
@@ -80,8 +80,8 @@ export function perturb(config: Built, { compiled }: ModelState, program: Constr
   let moved = randomStart ? attackStart([x], { ...attributes, op: RANDOM_START }) : x;
   for (let i = 0; i < steps; i++) {
     const seeds = forward([moved], false, 2, weight).map((prediction, output) => {
-      const { config, definition } = compiled!.losses[output]!;
-      const [loss] = definition.call({ prediction, ...targets[output]!, weights: null }, config) as [Tensor];
+      const { definition } = compiled!.losses[output]!;
+      const [loss] = lossOf(prediction, output, { weights: null }) as [Tensor];
       const elements = definition.targets === "element" ? prediction.size / prediction.shape[0]! : 1;
       return [loss, constantLike([loss], { value: compiled!.config.lossWeights[output]! / elements })] as const;
     });

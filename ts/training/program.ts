@@ -1,6 +1,7 @@
 // A program: a model's graph for one kind of work and one set of shapes, lowered to a tape in memory.
 
 import { Base, type LabelKind, Op, SourceType } from "../../assembly/isa";
+import { augmented, type Mixing } from "../augment/augmentation";
 import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
 import { Graph, type Shape, Span, type Tensor } from "../graph/graph";
@@ -23,6 +24,7 @@ import {
 } from "../ops/penalties";
 import { shuffle } from "../ops/shuffle";
 import { accumulate, clip, copy, fill, guard, optimizerStep } from "../ops/update";
+import type { Built } from "../registry";
 import { penaltyOf } from "../regularizers/regularizers";
 import type { Range } from "../runtime/runtime";
 import { type Lane, REPORT_HEAD } from "./lane";
@@ -40,7 +42,6 @@ export interface Construction {
   graph: Graph;
   spec: ProgramSpec;
   inputs: Tensor[];
-  targets: Pick<LossInputs, "target" | "weights" | "kind">[];
   /** Penalties on tensors of the forward pass. */
   activities: { h: Tensor; attributes: ActivityAttributes }[];
   /**
@@ -48,6 +49,8 @@ export interface Construction {
    * has activity penalties and moves statistics. `at`: the leaf of a parameter, by default where this step has it.
    */
   forward(xs: Tensor[], training: boolean, pass?: number, at?: (entry: Entry) => Tensor): Tensor[];
+  /** One number a row and its count, of an output that predicts that; `but`: in the place of what the loss would be given. */
+  lossOf(prediction: Tensor, output: number, but?: Partial<LossInputs>): Tensor[];
   /** Adds the means of the outputs' losses to the report, from entry `first` on, and to what is differentiated. */
   addLosses(predictions: Tensor[], first: number): void;
 }
@@ -72,6 +75,8 @@ export interface ProgramSpec {
   training: boolean;
   /** Rows of the group of batches whose gradients add up; 0: this batch is alone, and its gradients are written, not added. */
   accumulate: number;
+  /** What is done to the batch before the model has it. */
+  augment?: readonly Built[] | undefined;
   /** Where the row numbers lie, for `shuffle`. */
   order?: number;
   /** Builds the results, in the place of the outputs for the inputs. */
@@ -102,8 +107,8 @@ export interface Program {
 
 /** A program's key among those of its lane. */
 export function keyOf(spec: ProgramSpec, frozen: string): string {
-  const { kind, rows, inputs, targets, training, accumulate, order } = spec;
-  let key = `${kind} ${rows} ${training} ${accumulate} ${frozen} ${inputs} ${order}`;
+  const { kind, rows, inputs, targets, training, accumulate, augment, order } = spec;
+  let key = `${kind} ${rows} ${training} ${accumulate} ${frozen} ${inputs} ${order} ${JSON.stringify(augment)}`;
   for (const { kind, shape, weighted } of targets) key += ` ${kind},${weighted},${shape}`;
   return key;
 }
@@ -187,8 +192,9 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   let results: (Tensor | undefined)[] = [];
   const inputs: Tensor[] = [];
   const activities: Construction["activities"] = [];
-  const targets: Construction["targets"] = [];
+  const targets: Pick<LossInputs, "target" | "weights" | "kind">[] = [];
   const updates: (() => void)[] = [];
+  let mixing: Mixing | undefined;
   /** The objective's gradient with respect to tensors of the forward pass, built in the backward span. */
   const seeds: (() => readonly [Tensor, Tensor])[] = [];
 
@@ -211,7 +217,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     }),
   );
   const parameter = (entry: Entry) => leaves.get(entry)!;
-  const program: Construction = { graph, spec, inputs, targets, activities, forward, addLosses };
+  const program: Construction = { graph, spec, inputs, activities, forward, lossOf, addLosses };
   const extend = () => {
     for (const term of compiled!.terms) term.extend(program);
   };
@@ -233,7 +239,10 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     if (kind !== "apply") {
       structure.inputs.forEach(({ value, name }, slot) => {
         graph.layer = name;
-        inputs.push(gather(graph, { slot, shape: [rows, ...value.shape], type: spec.inputs[slot]! }));
+        const type = spec.inputs[slot]!;
+        let x = gather(graph, { slot, shape: [rows, ...value.shape], type });
+        if (spec.augment) ({ x, mixing } = augmented(x, spec.augment, type === SourceType.uint8));
+        inputs.push(x);
       });
       spec.targets.forEach(({ kind, shape, weighted }, output) => {
         graph.layer = compiled!.losses[output]!.name;
@@ -294,7 +303,8 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     metrics.forEach(({ config, definition, output }, i) => {
       const loss = losses[output]!;
       graph.layer = loss.name;
-      const [value, weight] = definition.call({ prediction: results[output]!, ...targets[output]!, loss }, config);
+      const given = { prediction: results[output]!, ...targets[output]! };
+      const [value, weight] = definition.call({ ...(mixing ? mixing.winner(given) : given), loss }, config);
       meanLoss([value!, weight!, entryAt("metric", lossWeights.length + compiled!.activities + i)], { output: -1 });
     });
     activities.forEach(({ h, attributes }, i) => {
@@ -313,11 +323,17 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     );
   }
 
+  function lossOf(prediction: Tensor, output: number, but?: Partial<LossInputs>): Tensor[] {
+    const { config, definition } = compiled!.losses[output]!;
+    const call = (given: LossInputs) => definition.call(given, config);
+    const given = { prediction, ...targets[output]!, ...but };
+    return mixing ? mixing.loss(given, call) : call(given);
+  }
+
   function addLosses(predictions: Tensor[], first: number): void {
-    compiled!.losses.forEach(({ config, definition, name }, output) => {
+    compiled!.losses.forEach(({ name }, output) => {
       graph.layer = name;
-      const given = { prediction: predictions[output]!, ...targets[output]! };
-      const [loss, count] = definition.call(given, config) as [Tensor, Tensor];
+      const [loss, count] = lossOf(predictions[output]!, output) as [Tensor, Tensor];
       const entry = entryAt("loss", first + output);
       meanLoss([loss, count, entry], { output });
       later(seeds, () => [loss, meanLossBackward([entry, loss], { output })]);

@@ -196,7 +196,7 @@ export class ModelState implements Disposable {
     const { u32, f32 } = this.runtime.heap;
     const at = lane.state >>> 2;
     u32[at + State.statistics] = this.statistics;
-    u32[at + State.halt] = u32[at + State.row] = 0;
+    u32[at + State.halt] = u32[at + State.row] = u32[at + State.pass] = 0;
     u32[at + State.step] = this.step;
     f32[at + State.penaltyScale] = 1;
     u32.fill(0, at + State.denominators, at + State.sources);
