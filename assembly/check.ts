@@ -21,6 +21,7 @@ import {
   ClipFactor,
   ColumnSums,
   Copy,
+  CopyRows,
   Dropout,
   ElementLoss,
   ElementLossBackward,
@@ -30,7 +31,11 @@ import {
   Gather,
   Gemm,
   GradientNorm,
+  GruCell,
+  GruCellBackward,
   Header,
+  LstmCell,
+  LstmCellBackward,
   MeanLoss,
   MeanLossBackward,
   Mode,
@@ -155,6 +160,16 @@ function slots(op: i32): u32 {
     case ExtensionOp.rmspropStep:
     case Op.adamStep:
       return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
+    case ExtensionOp.copyRows:
+      return pack(CopyRows.outer, CopyRows.xInner);
+    case ExtensionOp.lstmCell:
+      return pack(LstmCell.rows, LstmCell.units);
+    case ExtensionOp.lstmCellBackward:
+      return pack(LstmCellBackward.rows, LstmCellBackward.last);
+    case ExtensionOp.gruCell:
+      return pack(GruCell.rows, GruCell.units);
+    case ExtensionOp.gruCellBackward:
+      return pack(GruCellBackward.rows, GruCellBackward.units);
   }
   // what is left are functions of an element, or the derivatives of such
   return elementInputs(op) == 2 ? pack(UnaryBackward.n, UnaryBackward.alpha) : pack(Unary.n, Unary.beta);

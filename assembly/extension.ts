@@ -8,6 +8,7 @@ import { binaryCrossEntropy, binaryCrossEntropyBackward } from "./kernels/losses
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
+import { copyRows, gruCell, gruCellBackward, lstmCell, lstmCellBackward } from "./kernels/recurrent";
 import { erfBlock, expBlock, logBlock } from "./kernels/unary";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
@@ -24,6 +25,11 @@ const KERNELS: StaticArray<Kernel> = [
   binaryCrossEntropyBackward, // binaryCrossEntropyBackward
   adagradStep, // adagradStep
   rmspropStep, // rmspropStep
+  copyRows, // copyRows
+  lstmCell, // lstmCell
+  lstmCellBackward, // lstmCellBackward
+  gruCell, // gruCell
+  gruCellBackward, // gruCellBackward
 ];
 
 const OBJECT: usize = 32;

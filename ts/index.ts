@@ -45,6 +45,7 @@ export { dense } from "./layers/dense";
 export { dropout } from "./layers/dropout";
 export { input, type Layer, Symbolic } from "./layers/layer";
 export { prelu } from "./layers/prelu";
+export { bidirectional, gru, lstm, type RecurrentOptions, simpleRnn } from "./layers/recurrent";
 export { flatten, rescaling } from "./layers/shape";
 export { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "./losses/losses";
 export { accuracy } from "./metrics/metrics";

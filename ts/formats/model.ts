@@ -35,6 +35,7 @@ import { batchNorm } from "../layers/batchNorm";
 import { dense } from "../layers/dense";
 import { dropout } from "../layers/dropout";
 import { prelu } from "../layers/prelu";
+import { bidirectional, gru, lstm, simpleRnn } from "../layers/recurrent";
 import { flatten, rescaling } from "../layers/shape";
 import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "../losses/losses";
 import { accuracy } from "../metrics/metrics";
@@ -69,7 +70,8 @@ export function enrollAll(): void {
     [glorotNormal, glorotUniform, heNormal, heUniform, lecunNormal, lecunUniform],
   ].flat();
   const activations = [activation, elu, gelu, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh];
-  const layers = [...activations, batchNorm, dense, dropout, flatten, prelu, rescaling];
+  const recurrent = [bidirectional, gru, lstm, simpleRnn];
+  const layers = [...activations, ...recurrent, batchNorm, dense, dropout, flatten, prelu, rescaling];
   const losses = [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy];
   const optimizers = [adagrad, adam, adamw, rmsprop, sgd];
   const regularizers = [l1, l1l2, l2];
