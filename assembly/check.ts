@@ -8,6 +8,9 @@ import {
   ActivityPenalty,
   ActivityPenaltyBackward,
   ActivityPenaltyReduce,
+  Adjust,
+  AttackStart,
+  AttackStep,
   Base,
   BatchNormBackward,
   BatchNormBackwardCombine,
@@ -18,6 +21,7 @@ import {
   BatchNormMoving,
   BiasAdd,
   Binary,
+  Broadcast,
   ClipFactor,
   ColumnSums,
   Copy,
@@ -25,10 +29,12 @@ import {
   Dropout,
   ElementLoss,
   ElementLossBackward,
+  Erase,
   ExtensionOp,
   Fault,
   Fill,
   Gather,
+  Gaussian,
   Gemm,
   GradientNorm,
   GruCell,
@@ -36,11 +42,19 @@ import {
   Header,
   LstmCell,
   LstmCellBackward,
+  GroupNorm,
+  GroupNormBackward,
+  GroupNormSums,
+  Header,
+  Matrices,
   MeanLoss,
   MeanLossBackward,
+  MixDraw,
+  MixRows,
   Mode,
   MovingAverage,
   Objective,
+  OneHot,
   Op,
   OptimizerStep,
   Orthogonal,
@@ -49,13 +63,20 @@ import {
   Prelu,
   PreluBackward,
   Random,
+  Reduce,
   ReduceRows,
+  Resample,
+  ScaleChannels,
   Shuffle,
   Softmax,
   SoftmaxBackward,
   SoftmaxCrossEntropy,
   SoftmaxCrossEntropyBackward,
   State,
+  StridedCopy,
+  Take,
+  TieBackward,
+  TieStep,
   Unary,
   UnaryBackward,
 } from "./isa";
@@ -155,6 +176,14 @@ function slots(op: i32): u32 {
       return pack(GradientNorm.segmentCount, GradientNorm.clipValue);
     case Op.clipFactor:
       return pack(ClipFactor.chunks, ClipFactor.clipNorm);
+    case ExtensionOp.attackStart:
+      return pack(AttackStart.rows, AttackStart.high);
+    case ExtensionOp.attackStep:
+      return pack(AttackStep.rows, AttackStep.high);
+    case ExtensionOp.tieBackward:
+      return pack(TieBackward.n, TieBackward.share);
+    case ExtensionOp.tieStep:
+      return pack(TieStep.n, TieStep.coefficient);
     case Op.sgdStep:
     case ExtensionOp.adagradStep:
     case ExtensionOp.rmspropStep:
@@ -170,8 +199,42 @@ function slots(op: i32): u32 {
       return pack(GruCell.rows, GruCell.units);
     case ExtensionOp.gruCellBackward:
       return pack(GruCellBackward.rows, GruCellBackward.units);
+    case ExtensionOp.broadcast:
+      return pack(Broadcast.op, Broadcast.last);
+    case ExtensionOp.stridedCopy:
+      return pack(StridedCopy.offsetY, StridedCopy.last);
+    case ExtensionOp.reduce:
+      return pack(Reduce.kind, Reduce.chunk);
+    case ExtensionOp.take:
+    case ExtensionOp.takeBackward:
+      return pack(Take.outer, Take.inner);
+    case ExtensionOp.oneHot:
+      return pack(OneHot.rows, OneHot.classes);
+    case ExtensionOp.gaussian:
+      return pack(Gaussian.n, Gaussian.deviation);
+    case ExtensionOp.scaleChannels:
+      return pack(ScaleChannels.rows, ScaleChannels.channels);
+    case ExtensionOp.groupNorm:
+      return pack(GroupNorm.samples, GroupNorm.epsilon);
+    case ExtensionOp.groupNormBackward:
+      return pack(GroupNormBackward.samples, GroupNormBackward.groups);
+    case ExtensionOp.groupNormSums:
+      return pack(GroupNormSums.rows, GroupNormSums.chunkRows);
+    case ExtensionOp.augmentMatrices:
+      return pack(Matrices.rows, Matrices.upperX);
+    case ExtensionOp.resample:
+      return pack(Resample.rows, Resample.fillValue);
+    case ExtensionOp.erase:
+      return pack(Erase.rows, Erase.fillValue);
+    case ExtensionOp.adjust:
+      return pack(Adjust.rows, Adjust.most);
+    case ExtensionOp.mixDraw:
+      return pack(MixDraw.rows, MixDraw.alpha);
+    case ExtensionOp.mixRows:
+      return pack(MixRows.rows, MixRows.channels);
   }
-  // what is left are functions of an element, or the derivatives of such
+  // what is left are functions of an element, or the derivatives of such, or functions of two elements
+  if (op >= Op.count && elementInputs(op) == 2) return pack(Binary.n, Binary.n);
   return elementInputs(op) == 2 ? pack(UnaryBackward.n, UnaryBackward.alpha) : pack(Unary.n, Unary.beta);
 }
 

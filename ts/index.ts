@@ -5,6 +5,20 @@ export { type InitOptions, init, type Runtime, setSeed } from "./runtime/runtime
 
 // The rest by name.
 
+export { type FgsmOptions, fgsm, type PgdOptions, pgd } from "./adversarial/attacks";
+export type { Amount } from "./augment/augmentation";
+export { augmentBatch } from "./augment/augmentBatch";
+export {
+  type FillOptions,
+  randomCrop,
+  randomFlip,
+  randomRotate,
+  randomShear,
+  randomTranslate,
+  randomZoom,
+} from "./augment/geometric";
+export { cutmix, mixup } from "./augment/mix";
+export { type RangeOptions, randomBrightness, randomContrast, randomErasing, randomNoise } from "./augment/pixels";
 export { csv } from "./data/csv";
 export { type Dataset, dataset, type Item } from "./data/dataset";
 export { digits } from "./data/digits";
@@ -43,10 +57,14 @@ export {
 export { batchNorm } from "./layers/batchNorm";
 export { dense } from "./layers/dense";
 export { dropout } from "./layers/dropout";
+export { groupNorm, layerNorm } from "./layers/groupNorm";
 export { input, type Layer, Symbolic } from "./layers/layer";
+export { add, average, concatenate, maximum, multiply, subtract } from "./layers/merge";
+export { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "./layers/noise";
 export { prelu } from "./layers/prelu";
 export { bidirectional, gru, lstm, type RecurrentOptions, simpleRnn } from "./layers/recurrent";
 export { flatten, rescaling } from "./layers/shape";
+export { flatten, permute, rescaling, reshape } from "./layers/shape";
 export { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "./losses/losses";
 export { accuracy } from "./metrics/metrics";
 export type { ArrayLike, NDArray } from "./ndarray";
@@ -62,15 +80,29 @@ export {
   stepDecay,
   warmup,
 } from "./schedules/schedules";
+export { attack } from "./training/attack";
 export type { Callback } from "./training/callbacks";
 export type { CompileOptions } from "./training/compile";
 export { type EarlyStoppingOptions, earlyStopping } from "./training/earlyStopping";
 export { type ExplainOptions, explain } from "./training/explain";
 export type { FitOptions, History } from "./training/fit";
 export { functional } from "./training/functional";
+export { jointly } from "./training/jointly";
 export type { Logs } from "./training/logs";
 export { type Model, sequential } from "./training/model";
 export { type ModelCheckpointOptions, modelCheckpoint } from "./training/modelCheckpoint";
 export { type ProgressBarOptions, progressBar } from "./training/progressBar";
 export { terminateOnNaN } from "./training/terminateOnNaN";
+export { type TiedLayer, tied } from "./training/tied";
 export { weightsHash } from "./training/weightsHash";
+
+// Last, so that they do not change the order of what they import: a bundle would be 0.2 KB more.
+
+export {
+  type Bagging,
+  type BaggingFitOptions,
+  type BaggingHistory,
+  type BaggingOptions,
+  bagging,
+} from "./ensembles/bagging";
+export { inWorker, type RemoteModel, type WorkerOptions } from "./worker/inWorker";

@@ -1,6 +1,10 @@
 // Model files for users. This module alone names every type, so that whatever a file holds can be built.
 
 import { readFile, writeFileAtomic } from "#platform";
+import { fgsm, pgd } from "../adversarial/attacks";
+import { randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom } from "../augment/geometric";
+import { cutmix, mixup } from "../augment/mix";
+import { randomBrightness, randomContrast, randomErasing, randomNoise } from "../augment/pixels";
 import { argumentError, DownhillError } from "../errors";
 import {
   constant,
@@ -34,9 +38,13 @@ import {
 import { batchNorm } from "../layers/batchNorm";
 import { dense } from "../layers/dense";
 import { dropout } from "../layers/dropout";
+import { groupNorm, layerNorm } from "../layers/groupNorm";
+import { add, average, concatenate, maximum, multiply, subtract } from "../layers/merge";
+import { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "../layers/noise";
 import { prelu } from "../layers/prelu";
 import { bidirectional, gru, lstm, simpleRnn } from "../layers/recurrent";
 import { flatten, rescaling } from "../layers/shape";
+import { flatten, permute, rescaling, reshape } from "../layers/shape";
 import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "../losses/losses";
 import { accuracy } from "../metrics/metrics";
 import { adagrad, adam, adamw, rmsprop, sgd } from "../optimizers/optimizers";
@@ -59,13 +67,14 @@ import { Model } from "../training/model";
 import { modelCheckpoint } from "../training/modelCheckpoint";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { terminateOnNaN } from "../training/terminateOnNaN";
+import { tied } from "../training/tied";
 
 /**
  * Makes every type known. By name, not as `Object.values` of a module: in dist/, where modules are one file, a module's
  * object is made when that file is loaded, and whoever bundles it gets all that is in it.
  */
 export function enrollAll(): void {
-  const initializers = [
+  const types: unknown[][] = [
     [constant, zeros, ones, randomNormal, randomUniform, truncatedNormal, varianceScaling, orthogonal],
     [glorotNormal, glorotUniform, heNormal, heUniform, lecunNormal, lecunUniform],
   ].flat();
@@ -79,6 +88,22 @@ export function enrollAll(): void {
   const callbacks = [earlyStopping, modelCheckpoint, terminateOnNaN];
   const rest = [...decays, oneCycle, warmup, accuracy, ...callbacks];
   for (const value of [...initializers, ...layers, ...losses, ...optimizers, ...regularizers, ...rest]) enroll(value);
+    [activation, elu, gelu, leakyRelu, prelu, relu, selu, sigmoid, silu, softmax, softplus, tanh],
+    [alphaDropout, dropout, gaussianDropout, gaussianNoise, spatialDropout2d],
+    [add, average, concatenate, maximum, multiply, subtract],
+    [flatten, permute, rescaling, reshape],
+    [batchNorm, dense, groupNorm, layerNorm],
+    [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy],
+    [accuracy],
+    [adagrad, adam, adamw, rmsprop, sgd],
+    [l1, l1l2, l2, tied],
+    [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, oneCycle, polynomialDecay, stepDecay, warmup],
+    [earlyStopping, modelCheckpoint, terminateOnNaN],
+    [fgsm, pgd],
+    [randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom],
+    [cutmix, mixup, randomBrightness, randomContrast, randomErasing, randomNoise],
+  ];
+  for (const type of types.flat()) enroll(type);
 }
 
 /** Where `saveModel` puts the bytes: a path, a function, or an object with `save`. */
