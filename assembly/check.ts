@@ -25,7 +25,6 @@ import {
   ClipFactor,
   ColumnSums,
   Copy,
-  CopyRows,
   Dropout,
   ElementLoss,
   ElementLossBackward,
@@ -37,15 +36,14 @@ import {
   Gaussian,
   Gemm,
   GradientNorm,
+  GroupNorm,
+  GroupNormBackward,
+  GroupNormSums,
   GruCell,
   GruCellBackward,
   Header,
   LstmCell,
   LstmCellBackward,
-  GroupNorm,
-  GroupNormBackward,
-  GroupNormSums,
-  Header,
   Matrices,
   MeanLoss,
   MeanLossBackward,
@@ -189,8 +187,6 @@ function slots(op: i32): u32 {
     case ExtensionOp.rmspropStep:
     case Op.adamStep:
       return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
-    case ExtensionOp.copyRows:
-      return pack(CopyRows.outer, CopyRows.xInner);
     case ExtensionOp.lstmCell:
       return pack(LstmCell.rows, LstmCell.units);
     case ExtensionOp.lstmCellBackward:

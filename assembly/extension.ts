@@ -15,8 +15,7 @@ import { gaussian, scaleChannels } from "./kernels/noise";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
-import { copyRows, gruCell, gruCellBackward, lstmCell, lstmCellBackward } from "./kernels/recurrent";
-import { erfBlock, expBlock, logBlock } from "./kernels/unary";
+import { gruCell, gruCellBackward, lstmCell, lstmCellBackward } from "./kernels/recurrent";
 import { reduce } from "./kernels/reduce";
 import { tieBackward, tieStep } from "./kernels/tied";
 import { cosBlock, erfBlock, expBlock, logBlock, powBlock, signBlock, sinBlock } from "./kernels/unary";
@@ -63,11 +62,6 @@ const KERNELS: StaticArray<Kernel> = [
   binaryCrossEntropyBackward, // binaryCrossEntropyBackward
   adagradStep, // adagradStep
   rmspropStep, // rmspropStep
-  copyRows, // copyRows
-  lstmCell, // lstmCell
-  lstmCellBackward, // lstmCellBackward
-  gruCell, // gruCell
-  gruCellBackward, // gruCellBackward
   attackStart, // attackStart
   attackStep, // attackStep
   tieBackward, // tieBackward
@@ -89,6 +83,10 @@ const KERNELS: StaticArray<Kernel> = [
   adjust, // adjust
   mixDraw, // mixDraw
   mixRows, // mixRows
+  lstmCell, // lstmCell
+  lstmCellBackward, // lstmCellBackward
+  gruCell, // gruCell
+  gruCellBackward, // gruCellBackward
 ];
 
 const OBJECT: usize = 32;

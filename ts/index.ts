@@ -63,7 +63,6 @@ export { add, average, concatenate, maximum, multiply, subtract } from "./layers
 export { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "./layers/noise";
 export { prelu } from "./layers/prelu";
 export { bidirectional, gru, lstm, type RecurrentOptions, simpleRnn } from "./layers/recurrent";
-export { flatten, rescaling } from "./layers/shape";
 export { flatten, permute, rescaling, reshape } from "./layers/shape";
 export { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "./losses/losses";
 export { accuracy } from "./metrics/metrics";

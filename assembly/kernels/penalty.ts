@@ -67,7 +67,7 @@ function chunkSums(args: usize, ith: u32, nth: u32, slot: i32, squares: bool): v
     let sum: f64 = 0;
     for (let s = segment; s < lastSegment && segmentBegin(s, 0) < to; s += SEGMENT_BYTES) {
       if (!squares) sum += pieceSum(args, s, segmentBegin(s, from), segmentEnd(s, to));
-      else if (!segmentFrozen(s)) sum += pieceSquares(args, s, segmentBegin(s, from), segmentEnd(s, to), 1);
+      else if (!segmentFrozen(s)) sum += pieceSquares(args, s, segmentBegin(s, from), segmentEnd(s, to));
     }
     store<f64>(partials + (chunk << 3), sum);
   }
@@ -126,17 +126,13 @@ export function penaltyGradient(args: usize, ith: u32, nth: u32): void {
   }
 }
 
-/** Where a sum of squares is beyond float32, numbers are taken times this. */
-const SMALL: f32 = 8.271806125530277e-25; // 2⁻⁸⁰
-
-/** Σ g² of the floats from byte `from` up to `end` of a segment; `scale`: 1, or SMALL where the squares overflow. */
-function pieceSquares(args: usize, segment: usize, from: usize, end: usize, scale: f32): f64 {
-  let at = from;
+/** Σ g² of the floats from byte `at` up to `end` of a segment. */
+function pieceSquares(args: usize, segment: usize, at: usize, end: usize): f64 {
   const gradients = pointer(args, GradientNorm.gradients);
   const clipValue = real(args, GradientNorm.clipValue);
   let q0 = f32x4.splat(0);
   let q1 = q0;
-  if (scale == 1 && isBare(args, segment, clipValue)) {
+  if (isBare(args, segment, clipValue)) {
     let q2 = q0;
     let q3 = q0;
     for (; at + 64 <= end; at += 64) {
@@ -158,14 +154,11 @@ function pieceSquares(args: usize, segment: usize, from: usize, end: usize, scal
   const clip = f32x4.splat(clipOf(clipValue));
   while (at < end) {
     const whole = at + 16 <= end;
-    const all = penalized(loadLanes(gradients + at, whole), loadLanes(parameters + at, whole), l1, l2, clip);
-    const g = f32x4.mul(all, f32x4.splat(scale));
+    const g = penalized(loadLanes(gradients + at, whole), loadLanes(parameters + at, whole), l1, l2, clip);
     q0 = f32x4.add(q0, f32x4.mul(g, g));
     at += whole ? 16 : 4;
   }
-  const sum = laneSum(f32x4.add(q0, q1));
-  if (scale != 1) return sum / (<f64>SMALL * SMALL);
-  return sum < Infinity ? sum : pieceSquares(args, segment, from, end, SMALL);
+  return laneSum(f32x4.add(q0, q1));
 }
 
 /** Σ of `count` f64s, in order. */

@@ -1,38 +1,17 @@
-// The cells of recurrent nets, forward beside backward, and the copy between batch-major and time-major arrays. The
-// formulas are PyTorch's; what a step saves is what its gradient reads. Split over rows: examples of the minibatch.
+// The cells of recurrent nets, forward beside backward. The formulas are PyTorch's; what a step saves is what its gradient
+// reads. Split over rows: examples of the minibatch.
 //
 //   LSTM   i, f, o = σ(…), g = tanh(…)      c = f·c′ + i·g           h = o·tanh c
 //   GRU    r, z = σ(…)                      n = tanh(… + r·q)        h = n + z·(h′ − n),  q = n's part of h′·R + bias
 //
 // Gates of one row stand side by side, i f g o or r z n. A row is in L1 while its gates are made, one kind at a time.
 
-import { CopyRows, GruCell, GruCellBackward, LstmCell, LstmCellBackward } from "../isa";
+import { GruCell, GruCellBackward, LstmCell, LstmCellBackward } from "../isa";
 import { tanh4 } from "../math/exp.micro";
 import { load4, store4 } from "../math/lanes.micro";
 import { pointer, share, size } from "../operands";
 import { sigmoidBlock, tanhBlock } from "./activations";
 import { given4, throughSigmoid4, throughTanh4 } from "./recurrent.micro";
-
-/** y[i, j, :] = x[i, j, :]. Split over i·j. */
-export function copyRows(args: usize, ith: u32, nth: u32): void {
-  const y = pointer(args, CopyRows.y);
-  const x = pointer(args, CopyRows.x);
-  const inner = size(args, CopyRows.inner);
-  const width = size(args, CopyRows.width) << 2;
-  const yOuter = size(args, CopyRows.yOuter) << 2;
-  const yInner = size(args, CopyRows.yInner) << 2;
-  const xOuter = size(args, CopyRows.xOuter) << 2;
-  const xInner = size(args, CopyRows.xInner) << 2;
-  const rows = size(args, CopyRows.outer) * inner;
-  const to = share(rows, ith + 1, nth);
-  for (let row = share(rows, ith, nth); row < to; row++) {
-    const i = row / inner;
-    const j = row - i * inner;
-    const into = y + i * yOuter + j * yInner;
-    const from = x + i * xOuter + j * xInner;
-    for (let k: usize = 0; k < width; k += 16) store4(into + k, load4(from + k, width - k), width - k);
-  }
-}
 
 /** gates → σ(i) σ(f) tanh(g) σ(o); c = f·cBefore + i·g; h = o·tanh c. */
 export function lstmCell(args: usize, ith: u32, nth: u32): void {

@@ -350,11 +350,11 @@ describe("gradients over many steps", () => {
     const y = { data: Float32Array.of(0), shape: [1, 1] };
     const norm = (record: Record<string, { data: Float32Array }>) =>
       Math.sqrt(Object.values(record).reduce((sum, { data }) => data.reduce((s, v) => s + v * v, sum), 0));
-    using free = linear(1.25);
+    using free = linear(1.15);
     const gradients = free.gradients(x, y).parameters;
     const exploded = norm(gradients);
-    expect(exploded).toBeGreaterThan(1e15);
-    using model = linear(1.25, { clipNorm: 0.5 });
+    expect(exploded).toBeGreaterThan(1e12);
+    using model = linear(1.15, { clipNorm: 0.5 });
     const before = model.getWeights();
     model.trainOnBatch(x, y);
     const moved = Object.fromEntries(

@@ -43,7 +43,6 @@ import { add, average, concatenate, maximum, multiply, subtract } from "../layer
 import { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "../layers/noise";
 import { prelu } from "../layers/prelu";
 import { bidirectional, gru, lstm, simpleRnn } from "../layers/recurrent";
-import { flatten, rescaling } from "../layers/shape";
 import { flatten, permute, rescaling, reshape } from "../layers/shape";
 import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "../losses/losses";
 import { accuracy } from "../metrics/metrics";
@@ -77,22 +76,12 @@ export function enrollAll(): void {
   const types: unknown[][] = [
     [constant, zeros, ones, randomNormal, randomUniform, truncatedNormal, varianceScaling, orthogonal],
     [glorotNormal, glorotUniform, heNormal, heUniform, lecunNormal, lecunUniform],
-  ].flat();
-  const activations = [activation, elu, gelu, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh];
-  const recurrent = [bidirectional, gru, lstm, simpleRnn];
-  const layers = [...activations, ...recurrent, batchNorm, dense, dropout, flatten, prelu, rescaling];
-  const losses = [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy];
-  const optimizers = [adagrad, adam, adamw, rmsprop, sgd];
-  const regularizers = [l1, l1l2, l2];
-  const decays = [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, polynomialDecay, stepDecay];
-  const callbacks = [earlyStopping, modelCheckpoint, terminateOnNaN];
-  const rest = [...decays, oneCycle, warmup, accuracy, ...callbacks];
-  for (const value of [...initializers, ...layers, ...losses, ...optimizers, ...regularizers, ...rest]) enroll(value);
     [activation, elu, gelu, leakyRelu, prelu, relu, selu, sigmoid, silu, softmax, softplus, tanh],
     [alphaDropout, dropout, gaussianDropout, gaussianNoise, spatialDropout2d],
     [add, average, concatenate, maximum, multiply, subtract],
     [flatten, permute, rescaling, reshape],
     [batchNorm, dense, groupNorm, layerNorm],
+    [bidirectional, gru, lstm, simpleRnn],
     [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy],
     [accuracy],
     [adagrad, adam, adamw, rmsprop, sgd],

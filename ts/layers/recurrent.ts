@@ -2,8 +2,8 @@
 
 import type { Tensor } from "../graph/graph";
 import { orthogonal } from "../initializers/initializers";
+import { concat, transpose } from "../ops/layout";
 import { GATES, type RecurrentAttributes, recurrent, type StateActivation } from "../ops/recurrent";
-import { joinDirections, swapMajor, swapped } from "../ops/timeMajor";
 import { boolean, count, type Field, oneOf, optional, or } from "../options";
 import { type Built, built, definitionOf, isBuilt } from "../registry";
 import { type KernelOptions, kernelAndBias, kernelOptions } from "./dense";
@@ -51,11 +51,16 @@ function run(
   });
 }
 
-/** x as [T, n, in], where it has as many features as the kernel has rows. */
+const SWAPPED = [1, 0, 2] as const;
+
+/** [n, T, c] ↔ [T, n, c]. */
+const swap = (x: Tensor): Tensor => transpose([x], { axes: SWAPPED });
+
+/** x as [T, n, in], where it has as many features as the kernel has rows; what another recurrent layer gave, as it had it. */
 function stepsOf(x: Tensor, kernel: Tensor, who: string): Tensor {
   const features = kernel.shape[0]!;
   checkRank(who, x.shape.slice(1), `[n, T, ${features}]`, x.shape.length === 3 && x.shape[2] === features);
-  return swapped(x);
+  return x.node?.attributes.axes === SWAPPED ? x.node.inputs[0]! : swap(x);
 }
 
 function recurrentLayer<Options>(
@@ -91,7 +96,7 @@ function recurrentLayer<Options>(
     },
     call([x]: Tensor[], { config, parameters }: { config: Built; parameters: Record<string, Tensor> }, who: string) {
       const y = run(stepsOf(x!, parameters["kernel"]!, who), config, parameters);
-      return config["returnSequences"] ? swapMajor([y]) : y;
+      return config["returnSequences"] ? swap(y) : y;
     },
   };
   return layerFactory(definition as never);
@@ -187,6 +192,7 @@ export const bidirectional: (layer: Layer, options?: LayerOptions) => Layer = /*
     const halves = ["forward/", "backward/"].map((prefix, i) =>
       run(steps, layer as Built, parameters, prefix, i === 1),
     );
-    return joinDirections(halves);
+    const y = concat(halves, { axis: halves[0]!.shape.length - 1 });
+    return y.shape.length === 3 ? swap(y) : y;
   },
 });
