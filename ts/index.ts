@@ -5,6 +5,19 @@ export { type InitOptions, init, type Runtime, setSeed } from "./runtime/runtime
 
 // The rest by name.
 
+export {
+  type CustomContext,
+  type CustomParameter,
+  defineLayer,
+  defineLoss,
+  defineMetric,
+  type LayerSpec,
+  type LossSpec,
+  type MetricSpec,
+  type OptionDefaults,
+  type OptionsOf,
+} from "./custom/define";
+export type { Operand, Ops, Value } from "./custom/primitives";
 export { type FgsmOptions, fgsm, type PgdOptions, pgd } from "./adversarial/attacks";
 export type { Amount } from "./augment/augmentation";
 export { augmentBatch } from "./augment/augmentBatch";

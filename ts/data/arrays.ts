@@ -138,8 +138,8 @@ interface ReadTargets {
 
 /**
  * Targets of `n` examples: class numbers [n] or [n, 1], or rows of probabilities [n, classes], where `elementwise` is
- * false; else one target an element, of the prediction's shape, [n] being taken for [n, 1]. NaN, and −1 as a class
- * number: not labelled.
+ * false; else one target an element, of the prediction's shape, [n] being taken for [n, 1], or, with `orClasses`, class
+ * numbers. NaN, and −1 as a class number: not labelled.
  */
 export function readTargets(
   who: string,
@@ -148,12 +148,14 @@ export function readTargets(
   prediction: Shape,
   elementwise: boolean,
   range?: readonly [number, number],
+  orClasses?: boolean,
 ): ReadTargets {
   const classes = prediction.at(-1) ?? 1;
   const rowShape = elementwise ? prediction : [classes];
   const size = sizeOf(rowShape);
   const { data: given, shape: got } = readArray(who, value, [n, ...rowShape]);
   const of = (row: Shape) => got.length > 0 && sameShape(got.slice(1), row);
+  if (orClasses && prediction.length === 1 && classes > 1 && (of([]) || of([1]))) elementwise = false;
   const index = !elementwise && !(classes > 1 && of(rowShape));
   if (!(of(rowShape) || ((index || size === 1) && (of([]) || of([1])))))
     throw shapeError(who, "targets", elementwise ? ["n", ...rowShape] : `[n], [n, 1] or [n, ${classes}]`, got);

@@ -21,6 +21,8 @@ export interface LossInputs {
 // biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
 export interface LossDefinition<C = any> extends Definition {
   targets: TargetKind;
+  /** One target an element, or where there are several outputs an example, class numbers: as they come. */
+  orClasses?: boolean;
   /** Targets lie in [lowest, highest]. */
   range?: readonly [number, number];
   /** What the prediction is: decides where `accuracy` cuts. */

@@ -29,7 +29,8 @@ export const accuracy: () => Built = /* @__PURE__ */ factory<[], MetricDefinitio
   call({ prediction, target, weights, kind, loss: { definition, config } }) {
     const width = prediction.size / prediction.shape[0]!;
     const predictionKind = definition.prediction(config);
-    const oneOf = definition.targets === "element" && !(predictionKind === "values" && width > 1);
+    const oneOf =
+      definition.targets === "element" && kind === LabelKind.rows && !(predictionKind === "values" && width > 1);
     const how = !oneOf
       ? kind === LabelKind.index
         ? AccuracyKind.index

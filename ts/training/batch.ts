@@ -102,7 +102,7 @@ export function readExamples(
     const label = `${who}: y${outputs.length > 1 ? `.${name}` : ""}`;
     const { definition } = losses[output]!;
     const elementwise = definition.targets === "element";
-    const read = readTargets(label, value, rows, port.shape, elementwise, definition.range);
+    const read = readTargets(label, value, rows, port.shape, elementwise, definition.range, definition.orClasses);
     // by output, or one array for all
     const own = outputForm === "record" && isRecordOf(names, sampleWeight) ? sampleWeight[name] : sampleWeight;
     let weight = own === undefined ? undefined : readWeights(`${who}: sampleWeight`, own, rows);
