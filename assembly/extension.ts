@@ -16,7 +16,6 @@ import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
 import { gruCell, gruCellBackward, lstmCell, lstmCellBackward } from "./kernels/recurrent";
-import { tieBackward, tieStep } from "./kernels/tied";
 import { reduce } from "./kernels/reduce";
 import { tieBackward, tieStep } from "./kernels/tied";
 import { cosBlock, erfBlock, expBlock, logBlock, powBlock, signBlock, sinBlock } from "./kernels/unary";
