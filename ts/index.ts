@@ -74,6 +74,7 @@ export { input, type Layer, Symbolic } from "./layers/layer";
 export { add, average, concatenate, maximum, multiply, subtract } from "./layers/merge";
 export { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "./layers/noise";
 export { prelu } from "./layers/prelu";
+export { bidirectional, gru, lstm, type RecurrentOptions, simpleRnn } from "./layers/recurrent";
 export { flatten, permute, rescaling, reshape } from "./layers/shape";
 export {
   binaryCrossEntropy,
