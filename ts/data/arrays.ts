@@ -107,8 +107,13 @@ export function checkFinite(who: string, data: NumberArray, rowSize: number): vo
   }
 }
 
-/** No float is beyond it but the infinities. */
-export const FINITE = Number.MAX_VALUE;
+/** What one target may be. */
+export interface TargetRule {
+  expected: string;
+  accepts(target: number): boolean;
+}
+
+const anyTarget: TargetRule = { expected: "a finite target", accepts: (t) => Number.isFinite(t) };
 
 const badNumber = (who: string, at: number, rowSize: number, expected: string, got: number) =>
   wrong("data", who, `${expected} in row ${Math.floor(at / rowSize)}, column ${at % rowSize}`, got);
@@ -118,9 +123,8 @@ export interface Targets {
   kind: LabelKind;
   /** Of one example. */
   shape: Shape;
-  /** Labels lie in [low, high]. */
-  low: number;
-  high: number;
+  /** Whether a number is a label: NaN, and −1 as a class number, is none. */
+  accepts: TargetRule["accepts"];
   /** Whether every label is there. */
   complete: boolean;
   /** Whether labels are counted by element, not by row. */
@@ -147,7 +151,7 @@ export function readTargets(
   n: number,
   prediction: Shape,
   kindOfTargets: "class" | "element" | "row" | "either",
-  range: readonly [lowest: number, highest: number, between?: false] = [-FINITE, FINITE],
+  rule: TargetRule = anyTarget,
 ): ReadTargets {
   const classes = prediction.at(-1) ?? 1;
   const rowShape = kindOfTargets === "class" ? [classes] : prediction;
@@ -162,38 +166,35 @@ export function readTargets(
     throw shapeError(who, "targets", byClass ? `[n], [n, 1] or [n, ${classes}]` : ["n", ...rowShape], got);
   if (got[0] !== n) throw wrong("shape", who, `${n} targets, one for each example`, got[0]);
 
-  const [low, most, high = most]: readonly [number, number, number?] = index
-    ? [0, classes - 1]
+  const { expected, accepts } = index
+    ? {
+        expected: `a class in [0, ${classes - 1}] (or -1: not labelled)`,
+        accepts: (t: number) => t >= 0 && t < classes && t % 1 === 0,
+      }
     : byClass
-      ? [0, 1, 1 + 1e-6] // probabilities are rounded
-      : [range[0], range[1]];
-  const apart = range[2] === false;
+      ? { expected: "a target in [0, 1]", accepts: (t: number) => t >= 0 && t <= 1 + 1e-6 } // they are rounded
+      : rule;
   const data = index ? new Int32Array(given) : given instanceof Float32Array ? given : Float32Array.from(given);
-  let complete = !apart; // where there is a gap, `allWithin` does not tell
+  let complete = true;
   for (let i = 0; i < data.length; i++) {
     const t = index ? given[i]! : data[i]!;
     if (t !== t || (index && t === -1)) {
       complete = false;
       if (index) data[i] = -1;
-    } else if (!(t >= low && t <= high && t === data[i]) || (apart && t !== low && t !== most)) {
-      const finite = `a finite target${low < 0 ? "" : " ≥ 0"}`;
-      const among = most === FINITE ? finite : apart ? `${low} or ${most}` : `a target in [${low}, ${most}]`;
-      const expected = index ? `a class in [0, ${most}] (or -1: not labelled)` : among;
-      throw badNumber(who, i, index ? 1 : size, expected, t);
-    }
+    } else if (!accepts(t)) throw badNumber(who, i, index ? 1 : size, expected, t);
   }
   const kind = index ? LabelKind.index : LabelKind.rows;
   const shape = index ? [] : rowShape;
   return {
     data,
     shape: got,
-    targets: { kind, shape, low, high, complete, elementwise: !byClass && kindOfTargets !== "row", weighted: false },
+    targets: { kind, shape, accepts, complete, elementwise: !byClass && kindOfTargets !== "row", weighted: false },
   };
 }
 
-/** Whether all labels lie in the range of what was read before. */
-export function allWithin(data: ArrayLike<number>, { low, high }: Targets): boolean {
-  for (let i = 0; i < data.length; i++) if (!(data[i]! >= low && data[i]! <= high)) return false;
+/** Whether all are labels such as were read before. */
+export function allWithin(data: ArrayLike<number>, { accepts }: Targets): boolean {
+  for (let i = 0; i < data.length; i++) if (!accepts(data[i]!)) return false;
   return true;
 }
 
@@ -204,7 +205,7 @@ export function readWeights(who: string, value: unknown, rows: number): Float32A
   if (data.length !== rows || shape[0] !== rows || shape.length > 2) throw shapeError(who, "weights", [rows], shape);
   const weights = Float32Array.from(data);
   for (let i = 0; i < rows; i++)
-    if (!(weights[i]! >= 0 && weights[i]! <= FINITE)) throw badNumber(who, i, 1, "a weight ≥ 0", data[i]!);
+    if (!(weights[i]! >= 0 && weights[i]! < Infinity)) throw badNumber(who, i, 1, "a weight ≥ 0", data[i]!);
   return weights;
 }
 

@@ -99,8 +99,6 @@ export function enrollAll(): void {
     [cosineSimilarity, kullbackLeibler, softmaxCrossEntropy],
     [absoluteErrorMetric, accuracy, auc, f1, precision, rSquared, recall, topKAccuracy],
     [bidirectional, gru, lstm, simpleRnn],
-    [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy],
-    [accuracy],
     [adagrad, adam, adamw, rmsprop, sgd],
     [l1, l1l2, l2, tied],
     [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, oneCycle, polynomialDecay, stepDecay, warmup],
