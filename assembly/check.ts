@@ -31,10 +31,13 @@ import {
   Gemm,
   GradientNorm,
   Header,
+  Mask,
   MeanLoss,
   MeanLossBackward,
   Mode,
   MovingAverage,
+  NonNegative,
+  NormConstraint,
   Objective,
   Op,
   OptimizerStep,
@@ -45,6 +48,7 @@ import {
   PreluBackward,
   Random,
   ReduceRows,
+  RunningMean,
   Shuffle,
   Softmax,
   SoftmaxBackward,
@@ -153,8 +157,20 @@ function slots(op: i32): u32 {
     case Op.sgdStep:
     case ExtensionOp.adagradStep:
     case ExtensionOp.rmspropStep:
+    case ExtensionOp.adadeltaStep:
+    case ExtensionOp.nadamStep:
+    case ExtensionOp.radamStep:
+    case ExtensionOp.lionStep:
     case Op.adamStep:
-      return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
+      return pack(OptimizerStep.segmentCount, OptimizerStep.c);
+    case ExtensionOp.normConstraint:
+      return pack(NormConstraint.row, NormConstraint.rate);
+    case ExtensionOp.nonNegative:
+      return pack(NonNegative.row, NonNegative.n);
+    case ExtensionOp.mask:
+      return pack(Mask.n, Mask.n);
+    case ExtensionOp.runningMean:
+      return pack(RunningMean.n, RunningMean.n);
   }
   // what is left are functions of an element, or the derivatives of such
   return elementInputs(op) == 2 ? pack(UnaryBackward.n, UnaryBackward.alpha) : pack(Unary.n, Unary.beta);

@@ -4,6 +4,9 @@
 // In the order of Op, behind those of kernels.ts.
 
 import { prelu, preluBackward } from "./kernels/activations";
+import { mask, runningMean } from "./kernels/blocks";
+import { nonNegative, normConstraint } from "./kernels/constraints";
+import { adadeltaStep, lionStep, nadamStep, radamStep } from "./kernels/furtherSteps";
 import { binaryCrossEntropy, binaryCrossEntropyBackward } from "./kernels/losses";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
@@ -24,6 +27,14 @@ const KERNELS: StaticArray<Kernel> = [
   binaryCrossEntropyBackward, // binaryCrossEntropyBackward
   adagradStep, // adagradStep
   rmspropStep, // rmspropStep
+  adadeltaStep, // adadeltaStep
+  nadamStep, // nadamStep
+  radamStep, // radamStep
+  lionStep, // lionStep
+  normConstraint, // normConstraint
+  nonNegative, // nonNegative
+  mask, // mask
+  runningMean, // runningMean
 ];
 
 const OBJECT: usize = 32;

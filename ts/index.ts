@@ -5,6 +5,14 @@ export { type InitOptions, init, type Runtime, setSeed } from "./runtime/runtime
 
 // The rest by name.
 
+export {
+  type Axes,
+  type MinMaxNormOptions,
+  maxNorm,
+  minMaxNorm,
+  nonNeg,
+  unitNorm,
+} from "./constraints/constraints";
 export { csv } from "./data/csv";
 export { type Dataset, dataset, type Item } from "./data/dataset";
 export { digits } from "./data/digits";
@@ -49,7 +57,7 @@ export { flatten, rescaling } from "./layers/shape";
 export { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "./losses/losses";
 export { accuracy } from "./metrics/metrics";
 export type { ArrayLike, NDArray } from "./ndarray";
-export { adagrad, adam, adamw, rmsprop, sgd } from "./optimizers/optimizers";
+export { adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd } from "./optimizers/optimizers";
 export { l1, l1l2, l2 } from "./regularizers/regularizers";
 export {
   cosineDecay,

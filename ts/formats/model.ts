@@ -1,6 +1,7 @@
 // Model files for users. This module alone names every type, so that whatever a file holds can be built.
 
 import { readFile, writeFileAtomic } from "#platform";
+import { maxNorm, minMaxNorm, nonNeg, unitNorm } from "../constraints/constraints";
 import { argumentError, DownhillError } from "../errors";
 import {
   constant,
@@ -38,7 +39,7 @@ import { prelu } from "../layers/prelu";
 import { flatten, rescaling } from "../layers/shape";
 import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "../losses/losses";
 import { accuracy } from "../metrics/metrics";
-import { adagrad, adam, adamw, rmsprop, sgd } from "../optimizers/optimizers";
+import { adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd } from "../optimizers/optimizers";
 import { type Field, optional, or, readOptions } from "../options";
 import { enroll, isFactory } from "../registry";
 import { l1, l1l2, l2 } from "../regularizers/regularizers";
@@ -71,11 +72,12 @@ export function enrollAll(): void {
   const activations = [activation, elu, gelu, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh];
   const layers = [...activations, batchNorm, dense, dropout, flatten, prelu, rescaling];
   const losses = [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy];
-  const optimizers = [adagrad, adam, adamw, rmsprop, sgd];
+  const optimizers = [adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd];
   const regularizers = [l1, l1l2, l2];
+  const constraints = [maxNorm, minMaxNorm, nonNeg, unitNorm];
   const decays = [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, polynomialDecay, stepDecay];
   const callbacks = [earlyStopping, modelCheckpoint, terminateOnNaN];
-  const rest = [...decays, oneCycle, warmup, accuracy, ...callbacks];
+  const rest = [...constraints, ...decays, oneCycle, warmup, accuracy, ...callbacks];
   for (const value of [...initializers, ...layers, ...losses, ...optimizers, ...regularizers, ...rest]) enroll(value);
 }
 

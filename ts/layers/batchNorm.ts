@@ -12,6 +12,8 @@ export interface BatchNormOptions extends LayerOptions {
   momentum?: number;
   gammaRegularizer?: Built;
   betaRegularizer?: Built;
+  gammaConstraint?: Built;
+  betaConstraint?: Built;
 }
 
 /**
@@ -31,13 +33,15 @@ export const batchNorm: (options?: BatchNormOptions) => Layer = /* @__PURE__ */ 
     momentum: or(unit(), 0.9),
     gammaRegularizer: optional(built("regularizer", "l2(0.01)")),
     betaRegularizer: optional(built("regularizer", "l2(0.01)")),
+    gammaConstraint: optional(built("constraint", "nonNeg()")),
+    betaConstraint: optional(built("constraint", "nonNeg()")),
   }),
   parameters([x], config, who) {
     checkRank(who, x!, "[n, …, c]", x!.length > 0);
     const shape = [x!.at(-1)!];
     return {
-      gamma: { shape, initializer: ones(), regularizer: config.gammaRegularizer },
-      beta: { shape, initializer: zeros(), regularizer: config.betaRegularizer },
+      gamma: { shape, initializer: ones(), regularizer: config.gammaRegularizer, constraint: config.gammaConstraint },
+      beta: { shape, initializer: zeros(), regularizer: config.betaRegularizer, constraint: config.betaConstraint },
       movingMean: { shape, initializer: zeros(), statistic: true },
       movingVariance: { shape, initializer: ones(), statistic: true },
     };
@@ -46,9 +50,9 @@ export const batchNorm: (options?: BatchNormOptions) => Layer = /* @__PURE__ */ 
     const { gamma, beta, movingMean, movingVariance } = parameters;
     if (!training) return batchNormInference([x!, gamma!, beta!, movingMean!, movingVariance!], { epsilon });
     const [y, mean, variance] = batchNormOp([x!, gamma!, beta!], { epsilon }).node!.outputs;
-    onUpdate(() => {
-      movingAverage([movingMean!, mean!], { momentum });
-      movingAverage([movingVariance!, variance!], { momentum });
+    onUpdate((weight = momentum) => {
+      movingAverage([movingMean!, mean!], { momentum: weight });
+      movingAverage([movingVariance!, variance!], { momentum: weight });
     });
     return y!;
   },

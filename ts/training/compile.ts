@@ -8,6 +8,7 @@ import {
   check,
   either,
   type Field,
+  inner,
   isObject,
   listOf,
   nonNegative,
@@ -39,6 +40,14 @@ export interface CompileOptions {
   clipNorm?: number;
   /** The largest absolute value in the gradient, > 0. */
   clipValue?: number;
+  /**
+   * The decay d of the parameters' exponential moving average, in (0, 1): after each step, constraints included,
+   * mean ← d·mean + (1 − d)·θ, from the θ that the first update starts from on. `evaluate`, `predict`, `testOnBatch` and
+   * validation run at the mean (with the moving statistics as they are), training at θ. `getWeights` and files hold θ, and
+   * files the mean too; `getWeights({ averaged: true })` reads the mean, and `setWeights` of that puts it in force.
+   * `setWeights` begins the mean anew. What `earlyStopping` restores are the weights that were evaluated. (Polyak & Juditsky 1992)
+   */
+  ema?: number;
 }
 
 export type Metric = "accuracy" | Built;
@@ -54,6 +63,7 @@ export function readCompileOptions({ structure: { outputs } }: ModelState, optio
     metrics: or(anything, () => outputs.map(() => [])),
     clipNorm: optional(positive()),
     clipValue: optional(positive()),
+    ema: optional(inner()),
   });
   const several = outputs.length > 1;
   const perOutput = <T>(what: string, given: unknown, field: Field<T>, one: boolean): T[] =>
@@ -82,7 +92,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
   const { structure, runtime } = state;
   const { heap } = runtime;
   const { optimizer } = config;
-  const plan = optimizerPlan(optimizer);
+  const plan = optimizerPlan(optimizer, config.ema);
   const learningRate = optimizer["learningRate"] as number | Built;
   rateAt(learningRate, 0, runtime.core);
   const decayed = (optimizer["decayFilter"] as string[] | undefined) ?? [];
@@ -126,8 +136,8 @@ export function compile(state: ModelState, config: CompileConfig): void {
   state.step = 0;
   state.epoch = 0;
   state.callbackStates = () => [];
-  state.lastWeights = undefined;
   state.learningRate = learningRate;
+  state.beginMean();
   writeSegments(state); // an evaluation may come before the first step
 }
 

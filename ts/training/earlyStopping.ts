@@ -3,7 +3,7 @@ import { type Built, factory } from "../registry";
 import type { CallbackDefinition } from "./callbacks";
 import type { Logs } from "./logs";
 import { improvement, type Mode, modeOption } from "./monitor";
-import { copyWeights, putWeights, type Snapshot, snapshotOf, type Weights } from "./weights";
+import { copyWeights, goOn, putWeights, type Snapshot, snapshotOf, type Weights } from "./weights";
 
 /** Options of `earlyStopping`. */
 export interface EarlyStoppingOptions {
@@ -67,7 +67,7 @@ export const earlyStopping: (options?: EarlyStoppingOptions) => Built = /* @__PU
           putWeights(state, earlier, best.at);
           taken = true;
         }
-        if (resumed && state.lastWeights) putWeights(state, state.lastWeights);
+        if (resumed) goOn(state);
         if (known.stopped) model.stopTraining = true;
       },
       onEpochEnd(epoch: number, logs: Logs) {
@@ -86,7 +86,7 @@ export const earlyStopping: (options?: EarlyStoppingOptions) => Built = /* @__PU
       onTrainEnd() {
         const { state } = model;
         if (!best || !taken) return;
-        state.lastWeights = copyWeights(state);
+        state.lastWeights ??= copyWeights(state);
         best.restore();
       },
       getState() {

@@ -163,7 +163,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     if (examples) held = reside(lane, examples, read.shuffle);
     state.callbackStates = () => callbackStates(callbacks);
     await each("onTrainBegin", {}, model);
-    state.lastWeights = undefined;
+    if (state.lastWeights) state.beginMean();
     for (let epoch = initialEpoch; epoch < epochs && !state.stopTraining; epoch++) {
       await each("onEpochBegin", epoch, {}, model);
       accumulator.reset();

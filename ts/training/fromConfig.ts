@@ -7,6 +7,7 @@ import {
   boolean,
   type Field,
   finite,
+  inner,
   isRecord,
   listOf,
   name,
@@ -117,6 +118,7 @@ export function compileConfigFrom({ outputs }: Structure, given: unknown): Compi
     metrics: listOf(object()),
     clipNorm: optional(positive()),
     clipValue: optional(positive()),
+    ema: optional(inner()),
   });
   if (read.loss.length !== outputs.length || read.lossWeights.length !== outputs.length)
     throw damaged(`${outputs.length} losses and weights, one an output`);
@@ -131,6 +133,7 @@ export function compileConfigFrom({ outputs }: Structure, given: unknown): Compi
     }),
     clipNorm: read.clipNorm,
     clipValue: read.clipValue,
+    ema: read.ema,
   };
 }
 

@@ -237,19 +237,28 @@ export class Model<P extends Prediction = Prediction> {
     state.updated();
   }
 
-  /** Copies of all parameters and moving statistics, by `layer/parameter`. */
-  getWeights(): Record<string, NDArray> {
-    this.state.check();
-    return copyWeights(this.state);
+  /**
+   * Copies of all parameters and moving statistics, by `layer/parameter`. `averaged`: of the parameters their mean over
+   * time, where `compile` was given `ema`.
+   */
+  getWeights(options?: { averaged?: boolean }): Record<string, NDArray> {
+    const { state } = this;
+    const { averaged } = readOptions("getWeights", options, { averaged: or(boolean(), false) });
+    state.check();
+    return { ...copyWeights(state), ...(averaged && copyWeights(state, state.mean, state.structure.parameters)) };
   }
 
-  /** Sets all parameters and moving statistics; takes exactly the model's keys, all or nothing. */
+  /**
+   * Sets all parameters and moving statistics; takes exactly the model's keys, all or nothing. Pruned weights stay 0, and
+   * an exponential moving average begins anew.
+   */
   setWeights(weights: Record<string, NDArray>): void {
     const { state } = this;
     const read = readRecord("setWeights", weights, state.structure.entries, true);
     state.needIdle("setWeights");
     putWeights(state, read);
-    state.lastWeights = undefined;
+    state.mask?.hold();
+    state.beginMean();
   }
 
   /** The number of parameters, moving statistics included. */

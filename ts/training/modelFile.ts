@@ -166,7 +166,7 @@ function readCompiled(
   json: (key: string) => unknown,
 ): Contents["compiled"] {
   const config = compileConfigFrom(structure, json("compile"));
-  const slots = optimizerPlan(config.optimizer).slots.map((slot) =>
+  const slots = optimizerPlan(config.optimizer, config.ema).slots.map((slot) =>
     slot === undefined
       ? undefined
       : unpacked(`loadModel: optimizer/${slot}`, structure.parameters, metadata[`optimizer/${slot}`]),

@@ -1,6 +1,7 @@
 // A program: a model's graph for one kind of work and one set of shapes, lowered to a tape in memory.
 
 import { Base, type LabelKind, Op, SourceType } from "../../assembly/isa";
+import { constrain } from "../constraints/constraints";
 import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
 import { Graph, type Shape, Span, type Tensor } from "../graph/graph";
@@ -9,6 +10,7 @@ import { type Instruction, lower } from "../graph/tape";
 import { verify } from "../graph/verify";
 import { fillingOf } from "../initializers/initializers";
 import type { Symbolic } from "../layers/layer";
+import { movingAverage } from "../ops/batchNorm";
 import { add } from "../ops/elementwise";
 import { gather } from "../ops/gather";
 import { initialize } from "../ops/initialize";
@@ -36,7 +38,7 @@ export const BARE = { rows: 1, inputs: [], targets: [], training: false, accumul
 
 /** What a program is for, and its shapes. */
 export interface ProgramSpec {
-  kind: "initialize" | "shuffle" | "predict" | "evaluate" | "train" | "gradients" | "apply";
+  kind: "initialize" | "shuffle" | "predict" | "evaluate" | "train" | "gradients" | "apply" | "statistics" | "block";
   rows: number;
   inputs: readonly SourceType[];
   targets: readonly TargetSpec[];
@@ -44,8 +46,10 @@ export interface ProgramSpec {
   training: boolean;
   /** Rows of the group of batches whose gradients add up; 0: this batch is alone, and its gradients are written, not added. */
   accumulate: number;
-  /** Where the row numbers lie, for `shuffle`. */
+  /** Where the row numbers lie, for `shuffle`; or another region of memory that is written. */
   order?: number;
+  /** What a program of kind `block` does, given the parameters and the region of their layout at `order`. */
+  build?(parameters: Tensor, region: Tensor): void;
 }
 
 /** How one output's targets come. */
@@ -94,7 +98,7 @@ export function lowerProgram(state: ModelState, lane: Lane, spec: ProgramSpec) {
   verify(tape, {
     [Base.absolute]: [
       [state.statistics, state.statistics + structure.statisticFloats * 8],
-      ...[lane.state, spec.order, ...(state.compiled?.regions ?? [])].map(block),
+      ...[lane.state, spec.order, state.mask?.at, ...(state.compiled?.regions ?? [])].map(block),
     ],
     [Base.parameters]: [[0, structure.parameterFloats * 4]],
     [Base.statistics]: [[0, structure.statisticFloats * 4]],
@@ -157,7 +161,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   let results: (Tensor | undefined)[] = [];
   const inputs: Tensor[] = [];
   const activities: { h: Tensor; attributes: ActivityAttributes }[] = [];
-  const updates: (() => void)[] = [];
+  const updates: ((momentum?: number) => void)[] = [];
   /** The objective's gradient with respect to tensors of the forward pass, built in the backward span. */
   const seeds: (() => readonly [Tensor, Tensor])[] = [];
 
@@ -177,10 +181,10 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   );
   const parameter = (entry: Entry) => leaves.get(entry)!;
   /** Has `build` done later, for the layer that is being built now. */
-  const later = <F extends () => unknown>(list: F[], build: F, layer = graph.layer) =>
-    list.push((() => {
+  const later = <F extends (momentum?: number) => unknown>(list: F[], build: F, layer = graph.layer) =>
+    list.push(((momentum) => {
       graph.layer = layer;
-      return build();
+      return build(momentum);
     }) as F);
 
   if (kind === "initialize") {
@@ -190,7 +194,12 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
       initialize([parameter(entry)], { ...fillingOf(entry.spec.initializer, entry.shape), op });
     });
   } else if (kind === "shuffle") shuffle([leaf([rows], "order", spec.order)]);
-  else {
+  else if (spec.build) spec.build(block, leaf([floats], "region", spec.order));
+  else if (kind === "statistics") {
+    forward();
+    graph.span = Span.update;
+    for (const update of updates) update(0);
+  } else {
     const trains = kind !== "predict" && kind !== "evaluate";
     if (kind !== "apply") {
       forward();
@@ -221,7 +230,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
         parameters: Object.fromEntries(entries.map((entry) => [entry.key.slice(name.length + 1), parameter(entry)])),
         training: spec.training && (layer.trainable || !definition.frozenIsInference),
         op,
-        onUpdate: (build: () => void) => later(updates, build),
+        onUpdate: (build: (momentum?: number) => void) => later(updates, build),
       };
       const y = definition.call(
         call.inputs.map((x) => values.get(x)!),
@@ -311,6 +320,12 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     const factor = clipNorm && floats ? clip([gradients, block, segments], { clipNorm, clipValue }) : null;
     const moments = [0, 1, 2].map((i) => (slots[i] ? leaf([floats], `optimizer/${plan.slots[i]}`, slots[i]) : null));
     optimizerStep([block, ...moments, gradients, segments, factor], { ...plan.step, clipValue });
+    state.mask?.apply(block, leaf([floats], "mask", state.mask.at));
+    parameters.forEach(({ spec, layer }, row) => {
+      graph.layer = layer.name;
+      if (spec.constraint) constrain(spec.constraint, parameter(parameters[row]!), segments, row);
+    });
+    if (config.ema) movingAverage([leaf([floats], "mean", slots[3]), block], { momentum: config.ema });
     if (!spec.accumulate) for (const update of updates) update();
     else if (updates.length) {
       const moved = leaf([structure.statisticFloats], "statistics", 0, Base.statistics);

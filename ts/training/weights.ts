@@ -36,10 +36,16 @@ export function putWeights(
     if (weights[entry.key]) state.runtime.heap.f32.set(weights[entry.key]!.data, addressIn(to, state, entry) >>> 2);
 }
 
+/** Puts the last weights in force again, where a callback has set them aside. */
+export function goOn(state: ModelState): void {
+  if (state.lastWeights) putWeights(state, state.lastWeights);
+  state.lastWeights = undefined;
+}
+
 /** A place for a copy of the parameters and statistics in linear memory: taking it is one pass. */
 export interface Snapshot {
   readonly at: number;
-  /** Copies the weights in force. */
+  /** Copies the weights that evaluation runs at. */
   take(): void;
   /** Puts the copy in force. */
   restore(): void;
@@ -47,12 +53,22 @@ export interface Snapshot {
 }
 
 /** @throws DownhillError `memory` */
-export function snapshotOf({ runtime, structure, parameters }: ModelState, who: string): Snapshot {
+export function snapshotOf(state: ModelState, who: string): Snapshot {
+  const { parameters, statistics, runtime, structure } = state;
   const { heap } = runtime;
   const bytes = (structure.parameterFloats + structure.statisticFloats) * 4;
   const at = heap.allocate(bytes, who);
-  const copy = (from: number, to: number) => {
+  const copy = (from: number, to: number, bytes: number) => {
     heap.u8.copyWithin(to, from, from + bytes);
   };
-  return { at, take: () => copy(parameters, at), restore: () => copy(at, parameters), free: () => heap.free(at) };
+  return {
+    at,
+    take() {
+      const size = statistics - parameters;
+      copy(state.mean, at, size);
+      copy(statistics, at + size, bytes - size);
+    },
+    restore: () => copy(at, parameters, bytes),
+    free: () => heap.free(at),
+  };
 }
