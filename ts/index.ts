@@ -79,5 +79,7 @@ export type { Logs } from "./training/logs";
 export { type Model, sequential } from "./training/model";
 export { type ModelCheckpointOptions, modelCheckpoint } from "./training/modelCheckpoint";
 export { type ProgressBarOptions, progressBar } from "./training/progressBar";
+export { type Pruned, type PruneOptions, prune } from "./training/prune";
+export { type SwaOptions, swa } from "./training/swa";
 export { terminateOnNaN } from "./training/terminateOnNaN";
 export { weightsHash } from "./training/weightsHash";

@@ -35,7 +35,7 @@ export function normConstraint(args: usize, ith: u32, nth: u32): void {
   const end = share(items, ith + 1, nth);
   for (let item = share(items, ith, nth); item < end; item++) {
     const outer = item / blocks;
-    const first = (((outer / kept1) * reduced0 * kept1 + (outer % kept1)) * reduced1) * kept2;
+    const first = ((outer / kept1) * reduced0 * kept1 + (outer % kept1)) * reduced1 * kept2;
     let column = (item % blocks) * COLUMNS;
     const last = min(column + COLUMNS, kept2);
     while (column < last) {

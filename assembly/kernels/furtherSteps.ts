@@ -103,7 +103,14 @@ function step(args: usize, ith: u32, nth: u32, rule: Rule, ofMean: f64, ofGradie
 }
 
 function segmentStep(
-  args: usize, segment: usize, at: usize, end: usize, rule: Rule, ofMean: f64, ofGradient: f64, third: f64,
+  args: usize,
+  segment: usize,
+  at: usize,
+  end: usize,
+  rule: Rule,
+  ofMean: f64,
+  ofGradient: f64,
+  third: f64,
 ): void {
   const parameters = pointer(args, OptimizerStep.parameters);
   const gradients = pointer(args, OptimizerStep.gradients);

@@ -5,7 +5,16 @@ import type * as Downhill from "../../ts/index";
 
 type Library = Pick<
   typeof Downhill,
-  "sequential" | "dense" | "batchNorm" | "relu" | "dropout" | "softmaxCrossEntropy" | "adam" | "l2" | "weightsHash"
+  | "sequential"
+  | "dense"
+  | "batchNorm"
+  | "relu"
+  | "dropout"
+  | "softmaxCrossEntropy"
+  | "adam"
+  | "l2"
+  | "orthogonal"
+  | "weightsHash"
 >;
 
 const ROWS = 1037;
@@ -30,14 +39,14 @@ export function referenceData() {
 
 /** Batch norm, dropout, clipping, Adam, of sizes that no number of threads divides. */
 export function referenceModel(library: Library, runtime?: Downhill.Runtime) {
-  const { sequential, dense, batchNorm, relu, dropout, softmaxCrossEntropy, adam, l2 } = library;
+  const { sequential, dense, batchNorm, relu, dropout, softmaxCrossEntropy, adam, l2, orthogonal } = library;
   const model = sequential(
     [
       dense(301, { inputShape: [FEATURES], kernelRegularizer: l2(1e-3) }),
       batchNorm(),
       relu(),
       dropout(0.3),
-      dense(151, { activation: "tanh" }),
+      dense(151, { activation: "tanh", kernelInitializer: orthogonal() }), // of the extension,
       batchNorm(),
       dense(CLASSES),
     ],

@@ -58,6 +58,7 @@ import { earlyStopping } from "../training/earlyStopping";
 import { Model } from "../training/model";
 import { modelCheckpoint } from "../training/modelCheckpoint";
 import { decodeModel, encodeModel } from "../training/modelFile";
+import { swa } from "../training/swa";
 import { terminateOnNaN } from "../training/terminateOnNaN";
 
 /**
@@ -76,7 +77,7 @@ export function enrollAll(): void {
   const regularizers = [l1, l1l2, l2];
   const constraints = [maxNorm, minMaxNorm, nonNeg, unitNorm];
   const decays = [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, polynomialDecay, stepDecay];
-  const callbacks = [earlyStopping, modelCheckpoint, terminateOnNaN];
+  const callbacks = [earlyStopping, modelCheckpoint, swa, terminateOnNaN];
   const rest = [...constraints, ...decays, oneCycle, warmup, accuracy, ...callbacks];
   for (const value of [...initializers, ...layers, ...losses, ...optimizers, ...regularizers, ...rest]) enroll(value);
 }

@@ -35,7 +35,14 @@ export const normConstraint: OpOf<NormConstraintAttributes> = /* @__PURE__ */ de
   (tape, { inputs: [w, segments], attributes: { row, axes, low, high, rate } }) => {
     const runs = runsOf(w!.shape, axes);
     const sizes = [row, ...Array<number>(5 - runs.length).fill(1), ...runs];
-    tape.push(extended(ExtensionOp.normConstraint), [w!], [segments!], sizes, [low, high, rate], streaming(3 * w!.size));
+    tape.push(
+      extended(ExtensionOp.normConstraint),
+      [w!],
+      [segments!],
+      sizes,
+      [low, high, rate],
+      streaming(3 * w!.size),
+    );
   },
 );
 
@@ -43,5 +50,12 @@ export const normConstraint: OpOf<NormConstraintAttributes> = /* @__PURE__ */ de
 export const nonNegative: OpOf<{ row: number }> = /* @__PURE__ */ defineEffect<{ row: number }>(
   "nonNegative",
   (tape, { inputs: [w, segments], attributes: { row } }) =>
-    tape.push(extended(ExtensionOp.nonNegative), [w!], [segments!], [row, sizeOf(w!.shape)], [], streaming(2 * w!.size)),
+    tape.push(
+      extended(ExtensionOp.nonNegative),
+      [w!],
+      [segments!],
+      [row, sizeOf(w!.shape)],
+      [],
+      streaming(2 * w!.size),
+    ),
 );

@@ -2,6 +2,7 @@
 
 import { type Field, isObject } from "../options";
 import { type Built, type Definition, definitionOf, isBuilt } from "../registry";
+import type { Examples } from "./batch";
 import type { Logs } from "./logs";
 import type { Model } from "./model";
 
@@ -27,6 +28,8 @@ export interface FitPlan {
   examples: number | undefined;
   /** Names that the epochs' logs will have. */
   monitors: string[];
+  /** Goes through the batches of one more epoch, in the callbacks' time: `visit` finds the rows in place in the training lane. */
+  pass(visit: (examples: Examples, rows: number) => Promise<void>): Promise<void>;
 }
 
 /** What a factory's callback may do beyond a user's own. */

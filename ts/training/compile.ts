@@ -102,7 +102,6 @@ export function compile(state: ModelState, config: CompileConfig): void {
     name: outputs[i]!.name,
     config: loss,
     definition: lossDefinition(loss),
-    weight: config.lossWeights[i]!,
   }));
   const metrics = config.metrics.map(({ metric, output }, i, all) => {
     const twins = all.slice(0, i).filter((m) => m.output === output && m.metric.type === metric.type).length;
@@ -128,7 +127,8 @@ export function compile(state: ModelState, config: CompileConfig): void {
     const segments = take(structure.parameters.length * Segment.words * 4);
     for (const at of slots) if (at) heap.f32.fill(plan.initial, at >>> 2, (at >>> 2) + floats);
     state.freeCompiled();
-    state.compiled = { config, plan, losses, metrics, gradients, slots, segments, regions };
+    const { lossWeights } = config;
+    state.compiled = { config, plan, losses, metrics, lossWeights, gradients, slots, segments, regions };
   } catch (error) {
     heap.free(...regions);
     throw error;

@@ -133,6 +133,16 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     batchSize: examples && Math.min(batchSize * group, rows),
     examples: examples && Math.min(steps * batchSize * group, rows),
     monitors: [...names, ...(validation ? names.map(validationName) : [])],
+    pass: (visit) =>
+      train(state.epoch, async () => {
+        for (const part of parts) {
+          place(part);
+          await visit(part.examples, part.rows);
+          check();
+        }
+        parts = [];
+        step++;
+      }),
   };
   const callbacks = makeCallbacks(read.callbacks, plan, model);
   state.needIdle("fit");
@@ -208,8 +218,8 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     }
   }
 
-  /** An epoch over arrays or over batches as they come. */
-  async function train(epoch: number): Promise<void> {
+  /** An epoch over arrays or over batches as they come. `take` does with the parts of a group what is to be done. */
+  async function train(epoch: number, take = update): Promise<void> {
     step = 0;
     parts = [];
     diverged = false;
@@ -223,7 +233,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       for (let first = 0; first < rows; first += batchSize) {
         parts.push({ examples, first, rows: Math.min(batchSize, rows - first) });
         if (parts.length < group) continue;
-        await update(epoch);
+        await take(epoch);
         if (state.stopTraining || step >= steps) return;
       }
     } else
@@ -233,10 +243,10 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
         // who gives batches of a group may fill one buffer again and again
         parts.push({ examples: group > 1 ? ownExamples(state, examples) : examples, first: 0, rows: examples.rows });
         if (parts.length < group) continue;
-        await update(epoch);
+        await take(epoch);
         if (state.stopTraining || step >= steps) return;
       }
-    if (parts.length) await update(epoch);
+    if (parts.length) await take(epoch);
     else if (!step) throw wrong("data", `fit: epoch ${epoch}`, "at least one batch", "none");
   }
 
@@ -245,11 +255,17 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     if (status === Status.done) state.step++;
   }
 
+  /** Puts a part where the lane's next pass finds it. */
+  function place({ examples, first, rows }: Part): void {
+    if (held.whole) point(lane, held.order, first, rows);
+    else stage(lane, examples, first, rows, held.order);
+  }
+
   /** An update on the gradients of all parts. */
   async function update(epoch: number): Promise<void> {
     if (watched) await each("onBatchBegin", step, {}, model);
     beginUpdate(state);
-    const { order, whole } = held;
+    const { order } = held;
     const many = parts.length > 1;
     const all = parts.reduce((sum, { rows }) => sum + rows, 0);
     if (many) {
@@ -269,9 +285,9 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       });
     }
     let row = 0;
-    for (const { examples, first, rows } of parts) {
-      if (whole) point(lane, order, first, rows);
-      else stage(lane, examples, first, rows, order);
+    for (const part of parts) {
+      const { examples, rows } = part;
+      place(part);
       lane.set(State.row, row);
       row += rows;
       const program = programFor(state, lane, "train", examples, rows, true, many ? all : 0);

@@ -152,6 +152,7 @@ const STATES: Readonly<Record<string, () => Schema>> = {
     weights: optional(object()),
   }),
   modelCheckpoint: () => ({ best: optional(finite()) }),
+  swa: () => ({ count: natural(), weights: optional(object()) }),
 };
 
 /** The same with weights as text. */

@@ -8,7 +8,7 @@ export type Logs = { loss: number; dataLoss: number; penalty: number } & Record<
 
 /** `figure(i)`: of the report's i-th entry, losses first, then activity penalties, then metrics. */
 function logsOf(
-  { losses, metrics }: Compiled,
+  { losses, lossWeights, metrics }: Compiled,
   activities: number,
   loss: number,
   dataLoss: number,
@@ -17,7 +17,7 @@ function logsOf(
 ): Logs {
   const logs: Logs = { loss, dataLoss, penalty };
   if (losses.length > 1) for (let i = 0; i < losses.length; i++) logs[`${losses[i]!.name}Loss`] = figure(i);
-  for (let i = 0; i < metrics.length; i++) logs[metrics[i]!.name] = figure(losses.length + activities + i);
+  for (let i = 0; i < metrics.length; i++) logs[metrics[i]!.name] = figure(lossWeights.length + activities + i);
   return logs;
 }
 
@@ -38,7 +38,7 @@ export class Accumulator {
   constructor({ compiled, activities }: ModelState) {
     this.#compiled = compiled!;
     this.#activities = activities;
-    this.#sums = new Float64Array(entryOf(compiled!.losses.length + activities + compiled!.metrics.length));
+    this.#sums = new Float64Array(entryOf(compiled!.lossWeights.length + activities + compiled!.metrics.length));
   }
 
   /** Takes in what the lane reports of `rows` examples. */
@@ -48,8 +48,8 @@ export class Accumulator {
     const report = lane.report >>> 2;
     for (let i = 0; i < sums.length; i++) sums[i]! += f32[report + i]!;
     this.#penalties += lane.reported(3) * rows;
-    const { losses } = this.#compiled;
-    for (let i = 0; i < this.#activities; i++) this.#activity += lane.reported(entryOf(losses.length + i) + 1);
+    const { length } = this.#compiled.lossWeights;
+    for (let i = 0; i < this.#activities; i++) this.#activity += lane.reported(entryOf(length + i) + 1);
     this.#rows += rows;
   }
 
@@ -57,8 +57,8 @@ export class Accumulator {
   logs(): Logs {
     const sum = (i: number, word: number) => this.#sums[entryOf(i) + word]!;
     const mean = (i: number) => (sum(i, 2) > 0 ? sum(i, 1) / sum(i, 2) : 0);
-    const { losses } = this.#compiled;
-    const dataLoss = losses.reduce((total, { weight }, i) => total + weight * mean(i), 0);
+    const { lossWeights } = this.#compiled;
+    const dataLoss = lossWeights.reduce((total, weight, i) => total + weight * mean(i), 0);
     const penalty = this.#rows > 0 ? (this.#penalties + this.#activity) / this.#rows : 0;
     return logsOf(this.#compiled, this.#activities, dataLoss + penalty, dataLoss, penalty, mean);
   }

@@ -8,6 +8,7 @@
 //   position      seed, stream, epoch, step
 //   callbacks     what the callbacks of the last fit know
 //   metadata      the user's own notes, text by name                            where there are any
+//   mask          which parameters are pruned, bits in base64                  where the model is pruned
 //   lastWeights   the weights that training goes on from, where they are not those in force
 
 import { DownhillError, show } from "../errors";
@@ -29,6 +30,7 @@ import {
 } from "./fromConfig";
 import { Model } from "./model";
 import { packed, unpacked, weightsFromText, weightsToText } from "./packed";
+import { maskToText, putMask, readMask } from "./prune";
 import { type CompileConfig, ModelState } from "./state";
 import type { Entry, Structure } from "./structure";
 import { putWeights, type Weights } from "./weights";
@@ -63,6 +65,7 @@ export function encodeModel(model: Model): Uint8Array {
       callbacks.map(({ type, state }) => ({ type, state: callbackStateToText(structure, type, state) })),
     );
   if (Object.keys(state.metadata).length) metadata["metadata"] = stringifyJson(state.metadata);
+  if (state.mask) metadata["mask"] = maskToText(state);
   if (lastWeights) metadata["lastWeights"] = stringifyJson(weightsToText(structure, lastWeights));
   return encodeSafetensors(weights, metadata);
 }
@@ -78,6 +81,7 @@ interface Contents {
     | undefined;
   callbackStates: CallbackState[];
   metadata: Record<string, string>;
+  mask: Uint8Array | undefined;
   lastWeights: Weights | undefined;
 }
 
@@ -87,12 +91,13 @@ interface Contents {
  * @throws DownhillError `format`, `shape` or `argument` for a damaged file, before anything is taken; `memory`
  */
 export function decodeModel(bytes: Uint8Array, runtime: Runtime): Model {
-  const { name, structure, tensors, position, compiled, callbackStates, metadata, lastWeights } = readFile(bytes);
+  const { name, structure, tensors, position, compiled, callbackStates, metadata, mask, lastWeights } = readFile(bytes);
   const { seed, stream, epoch, step } = position;
   const state = new ModelState(name, structure, runtime, { seed, stream });
   try {
     const { heap } = runtime;
     putWeights(state, tensors);
+    if (mask) putMask(state, mask);
     if (compiled) {
       compile(state, compiled.config);
       state.learningRate = compiled.learningRate;
@@ -141,6 +146,7 @@ function readFile(bytes: Uint8Array): Contents {
     metadata["lastWeights"] === undefined
       ? undefined
       : weightsFromText("loadModel: lastWeights", structure, json("lastWeights") as object);
+  const mask = metadata["mask"] === undefined ? undefined : readMask("loadModel: mask", structure, metadata["mask"]);
   const compiled = metadata["compile"] === undefined ? undefined : readCompiled(structure, metadata, json);
   return {
     name,
@@ -150,6 +156,7 @@ function readFile(bytes: Uint8Array): Contents {
     compiled,
     callbackStates,
     metadata: { ...record } as Record<string, string>,
+    mask,
     lastWeights,
   };
 }

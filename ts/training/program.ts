@@ -33,6 +33,9 @@ import type { Entry } from "./structure";
 /** `fit` yields between ranges of about this much work, in nanoseconds. */
 const SLICE = 8e6;
 
+/** Numbers of random ops between those of one pass and those of the next: more than a model has calls. */
+const PASS = 2 ** 16;
+
 /** A spec of a program that reads no examples. */
 export const BARE = { rows: 1, inputs: [], targets: [], training: false, accumulate: 0 } as const;
 
@@ -153,10 +156,9 @@ export function buildProgram(state: ModelState, lane: Lane, spec: ProgramSpec): 
 
 /** A program's nodes, as the layers, losses and the optimizer make them. */
 function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
-  const { structure, activities: activityCount } = state;
+  const { structure, compiled } = state;
   const { parameters, statistics, parameterFloats: floats } = structure;
   const { kind, rows } = spec;
-  const { compiled } = state;
   const graph = new Graph();
   let results: (Tensor | undefined)[] = [];
   const inputs: Tensor[] = [];
@@ -195,42 +197,42 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     });
   } else if (kind === "shuffle") shuffle([leaf([rows], "order", spec.order)]);
   else if (spec.build) spec.build(block, leaf([floats], "region", spec.order));
-  else if (kind === "statistics") {
-    forward();
-    graph.span = Span.update;
-    for (const update of updates) update(0);
-  } else {
-    const trains = kind !== "predict" && kind !== "evaluate";
+  else {
+    const predicts = kind === "predict" || kind === "statistics";
+    const trains = !predicts && kind !== "evaluate";
     if (kind !== "apply") {
-      forward();
-      if (kind !== "predict") addObjective();
+      structure.inputs.forEach(({ value, name }, slot) => {
+        graph.layer = name;
+        inputs.push(gather(graph, { slot, shape: [rows, ...value.shape], type: spec.inputs[slot]! }));
+      });
+      results = forward(inputs, spec.training);
+      if (!predicts) addObjective();
       if (trains) backward();
     }
     graph.span = Span.update;
     graph.layer = "";
     if (kind === "gradients") penaltyGradient([gradients, block, segments]);
     else if (trains) update();
+    else if (kind === "statistics") for (const update of updates) update(0);
   }
   for (const t of results) if (t) graph.kept.add(t);
   return { graph, results };
 
-  function forward(): void {
-    const values = new Map<Symbolic, Tensor>();
-    structure.inputs.forEach(({ value, name }, slot) => {
-      graph.layer = name;
-      const x = gather(graph, { slot, shape: [rows, ...value.shape], type: spec.inputs[slot]! });
-      values.set(value, x);
-      inputs.push(x);
-    });
+  /**
+   * The outputs for `xs`. Of a step's passes each has a number, and with it random numbers of its own; the first one, 0, alone
+   * has activity penalties and moves statistics.
+   */
+  function forward(xs: Tensor[], training: boolean, pass = 0): Tensor[] {
+    const values = new Map<Symbolic, Tensor>(structure.inputs.map(({ value }, i) => [value, xs[i]!]));
     structure.calls.forEach(({ call, layer }, op) => {
       const { name, config, definition, entries } = layer;
       graph.layer = name;
       const context = {
         config,
         parameters: Object.fromEntries(entries.map((entry) => [entry.key.slice(name.length + 1), parameter(entry)])),
-        training: spec.training && (layer.trainable || !definition.frozenIsInference),
-        op,
-        onUpdate: (build: (momentum?: number) => void) => later(updates, build),
+        training: training && (layer.trainable || !definition.frozenIsInference),
+        op: op + pass * PASS,
+        onUpdate: (build: (momentum?: number) => void) => pass || later(updates, build),
       };
       const y = definition.call(
         call.inputs.map((x) => values.get(x)!),
@@ -239,52 +241,58 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
       );
       values.set(call.output, y);
       const regularizer = config["activityRegularizer"];
-      if (regularizer) {
+      if (regularizer && !pass) {
         const { l1, l2, shrink } = penaltyOf(regularizer as never);
         activities.push({ h: y, attributes: { l1: l1 + shrink, l2, rows: spec.accumulate || undefined } });
       }
     });
-    results = structure.outputs.map(({ value }) => values.get(value)!);
+    return structure.outputs.map(({ value }) => values.get(value)!);
   }
 
   function addObjective(): void {
-    const { losses, metrics } = compiled!;
+    const { losses, lossWeights, metrics } = compiled!;
     const penalised = parameters.some(({ spec }) => spec.regularizer);
-    const seen = losses.map(({ config, definition, name }, output) => {
+    const targets = losses.map(({ name }, output) => {
       const { kind, shape, weighted } = spec.targets[output]!;
       graph.layer = name;
       const raw = (slot: number, shape: Shape) =>
         gather(graph, { slot, shape: [rows, ...shape], type: SourceType.raw32 });
       const slot = targetSlot(inputs.length, output);
-      const target = raw(slot, shape);
-      const weights = weighted ? raw(slot + 1, []) : null;
-      const given = { prediction: results[output]!, target, weights, kind };
-      const [loss, count] = definition.call(given, config) as [Tensor, Tensor];
-      const entry = entryAt("loss", output);
-      meanLoss([loss, count, entry], { output });
-      later(seeds, () => [loss, meanLossBackward([entry, loss], { output })]);
-      return given;
+      return { target: raw(slot, shape), weights: weighted ? raw(slot + 1, []) : null, kind };
     });
+    addLosses(results as Tensor[], 0);
     metrics.forEach(({ config, definition, output }, i) => {
       const loss = losses[output]!;
       graph.layer = loss.name;
-      const [value, weight] = definition.call({ ...seen[output]!, loss }, config);
-      meanLoss([value!, weight!, entryAt("metric", losses.length + activityCount + i)], { output: -1 });
+      const [value, weight] = definition.call({ prediction: results[output]!, ...targets[output]!, loss }, config);
+      meanLoss([value!, weight!, entryAt("metric", lossWeights.length + state.activities + i)], { output: -1 });
     });
     activities.forEach(({ h, attributes }, i) => {
-      activityPenalty([h, entryAt("activity", losses.length + i)], attributes);
+      activityPenalty([h, entryAt("activity", lossWeights.length + i)], attributes);
       later(seeds, () => [h, activityPenaltyBackward([h], attributes)], h.node!.layer);
     });
     graph.layer = "";
     objective(
       [
         leaf([4], "objective", lane.report),
-        entryAt("losses", 0, losses.length),
-        activityCount ? entryAt("activities", losses.length, activityCount) : null,
+        entryAt("losses", 0, lossWeights.length),
+        activities.length ? entryAt("activities", lossWeights.length, activities.length) : null,
         ...(penalised ? [block, segments] : []),
       ],
-      { lossCount: losses.length, activityCount },
+      { lossCount: lossWeights.length, activityCount: activities.length },
     );
+
+    /** Adds the means of the outputs' losses to the report, from entry `first` on, and to what is differentiated. */
+    function addLosses(predictions: Tensor[], first: number): void {
+      losses.forEach(({ config, definition, name }, output) => {
+        graph.layer = name;
+        const given = { prediction: predictions[output]!, ...targets[output]! };
+        const [loss, count] = definition.call(given, config) as [Tensor, Tensor];
+        const entry = entryAt("loss", first + output);
+        meanLoss([loss, count, entry], { output });
+        later(seeds, () => [loss, meanLossBackward([entry, loss], { output })]);
+      });
+    }
   }
 
   function backward(): void {
@@ -321,9 +329,9 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     const moments = [0, 1, 2].map((i) => (slots[i] ? leaf([floats], `optimizer/${plan.slots[i]}`, slots[i]) : null));
     optimizerStep([block, ...moments, gradients, segments, factor], { ...plan.step, clipValue });
     state.mask?.apply(block, leaf([floats], "mask", state.mask.at));
-    parameters.forEach(({ spec, layer }, row) => {
-      graph.layer = layer.name;
-      if (spec.constraint) constrain(spec.constraint, parameter(parameters[row]!), segments, row);
+    parameters.forEach((entry, row) => {
+      const { constraint } = entry.spec;
+      if (constraint) constrain(constraint, parameter(entry), segments, row);
     });
     if (config.ema) movingAverage([leaf([floats], "mean", slots[3]), block], { momentum: config.ema });
     if (!spec.accumulate) for (const update of updates) update();

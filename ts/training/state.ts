@@ -20,8 +20,10 @@ export interface Compiled {
   /** As `compile` was given it, made complete: what a file keeps. */
   config: CompileConfig;
   plan: OptimizerPlan;
-  losses: { name: string; config: Built; definition: LossDefinition; weight: number }[];
+  losses: { name: string; config: Built; definition: LossDefinition }[];
   metrics: { name: string; output: number; config: Built; definition: MetricDefinition }[];
+  /** Of the means in a report that make up the data loss: the outputs' first. */
+  lossWeights: number[];
   /** Addresses. */
   gradients: number;
   slots: (number | undefined)[];
@@ -137,13 +139,13 @@ export class ModelState implements Disposable {
   lane(name: LaneName): Lane {
     const known = this.lanes.get(name);
     if (known) return known;
-    const { losses = [], metrics = [] } = this.compiled ?? {};
-    const entries = losses.length + this.activities + metrics.length;
+    const { lossWeights = [], metrics = [] } = this.compiled ?? {};
+    const entries = lossWeights.length + this.activities + metrics.length;
     const lane = new Lane(this.runtime, `${this.name} (${name})`, entries);
     // words and imul take the low 32 bits of what they are given; a seed's high word goes into the stream's
     lane.set(State.seed, this.seed);
     lane.set(State.stream, this.stream ^ Math.imul(this.seed / 2 ** 32, 0x9e3779b9));
-    losses.forEach(({ weight }, i) => {
+    lossWeights.forEach((weight, i) => {
       this.runtime.heap.f32[(lane.report >>> 2) + 4 + 4 * i + 3] = weight;
     });
     this.lanes.set(name, lane);

@@ -1,0 +1,122 @@
+// Figures: Observable Plot, drawn to SVG text.
+
+import * as Plots from "@observablehq/plot";
+import { parseHTML } from "linkedom";
+
+/** A figure: what Plot draws, and what stands below. */
+export interface Plot {
+  caption: string;
+  options: Plots.PlotOptions;
+}
+
+/** A point of a curve; `arm` is which one. */
+export interface Point {
+  x: number;
+  y: number;
+  arm: string;
+}
+
+/** Curves, one an arm. */
+export const curves = (
+  caption: string,
+  points: readonly Point[],
+  axes: { x: string; y: string; logX?: boolean; logY?: boolean },
+): Plot => ({
+  caption,
+  options: {
+    x: { label: axes.x, ...(axes.logX && { type: "log", tickFormat: "~g" }) },
+    y: { label: axes.y, grid: true, ...(axes.logY && { type: "log", tickFormat: "~g" }) },
+    color: { legend: true },
+    marks: [Plots.lineY(points, { x: "x", y: "y", stroke: "arm" })],
+  },
+});
+
+/** Bars with one standard error to either side; values by arm. */
+export function bars(caption: string, arms: Readonly<Record<string, readonly number[]>>, label: string): Plot {
+  const items = Object.entries(arms).map(([arm, values]) => {
+    const m = values.reduce((sum, v) => sum + v, 0) / values.length;
+    const variance = values.reduce((sum, v) => sum + (v - m) ** 2, 0) / Math.max(1, values.length - 1);
+    const error = Math.sqrt(variance / values.length);
+    return { arm, mean: m, low: m - error, high: m + error };
+  });
+  const all = items.flatMap(({ low, high }) => [low, high]);
+  const least = Math.min(...all);
+  const most = Math.max(...all);
+  const margin = (most - least || Math.abs(most) || 1) * 0.2;
+  const domain = items.map(({ arm }) => arm);
+  return {
+    caption,
+    options: {
+      marginLeft: 180,
+      x: { label, grid: true, domain: [least - margin, most + margin] },
+      y: { label: null, domain },
+      marks: [
+        Plots.ruleY(items, { y: "arm", x1: "low", x2: "high", strokeWidth: 2 }),
+        Plots.dot(items, { y: "arm", x: "mean", r: 5, fill: "currentColor" }),
+      ],
+    },
+  };
+}
+
+/** How often values fall where; values by arm. */
+export function histogram(caption: string, arms: Readonly<Record<string, readonly number[]>>, label: string): Plot {
+  const items = Object.entries(arms).flatMap(([arm, values]) => values.map((value) => ({ arm, value })));
+  const bins = Plots.binX({ y: "proportion-facet" }, { x: { value: "value", thresholds: 60 } });
+  return {
+    caption,
+    options: {
+      x: { label },
+      y: { label: "share", grid: true },
+      fy: { label: null },
+      marks: [Plots.rectY(items, { ...bins, fy: "arm" })],
+    },
+  };
+}
+
+/** Images in [0, 1], `side` × `side`, in a row for each arm. */
+export function images(
+  caption: string,
+  arms: Readonly<Record<string, readonly ArrayLike<number>[]>>,
+  side: number,
+): Plot {
+  const pixels = Object.entries(arms).flatMap(([arm, list]) =>
+    list.flatMap((image, i) =>
+      Array.from({ length: side * side }, (_, p) => ({
+        arm,
+        x: i * (side + 1) + (p % side),
+        y: Math.floor(p / side),
+        value: image[p]!,
+      })),
+    ),
+  );
+  const most = Math.max(...Object.values(arms).map((list) => list.length));
+  return {
+    caption,
+    options: {
+      axis: null,
+      width: 100 + most * 60,
+      height: Object.keys(arms).length * 64 + 20,
+      marginLeft: 110,
+      fy: { label: null, axis: "left" },
+      y: { reverse: false },
+      color: { scheme: "greys", domain: [0, 1] },
+      marks: [
+        Plots.rect(pixels, {
+          x1: "x",
+          x2: (d) => d.x + 1,
+          y1: (d) => -d.y,
+          y2: (d) => -d.y - 1,
+          fill: "value",
+          fy: "arm",
+        }),
+      ],
+    },
+  };
+}
+
+/** A figure as HTML. */
+export function draw({ options }: Plot): string {
+  const { document } = parseHTML("<!doctype html><html><body></body></html>");
+  const drawn = Plots.plot({ width: 640, height: 320, ...options, document: document as unknown as Document });
+  return (drawn as unknown as { outerHTML: string }).outerHTML;
+}
