@@ -2,7 +2,7 @@
 // when it was verified does not.
 
 import { describe, expect, test } from "vitest";
-import { Base, Fault, Header, Op, State, Status } from "../assembly/isa";
+import { Base, ExtensionOp, Fault, Header, Op, State, Status } from "../assembly/isa";
 import {
   adagrad,
   adam,
@@ -123,7 +123,7 @@ const adamStep = Op.adamStep;
 const batchNormCombine = Op.batchNormCombine;
 
 const CORRUPTIONS: [what: string, op: Op, fault: Fault, corrupt: (p: Prepared) => void][] = [
-  ["an opcode that is none", loss, Fault.opcode, header(loss, Header.op, () => Op.count)],
+  ["an opcode that is none", loss, Fault.opcode, header(loss, Header.op, () => ExtensionOp.count)],
   ["an opcode far out", loss, Fault.opcode, header(loss, Header.op, () => 0xffffffff)],
   ["another opcode", loss, Fault.length, header(loss, Header.op, () => Op.relu)],
   ["an instruction that is too short", loss, Fault.length, header(loss, Header.words, (n) => n - 1)],

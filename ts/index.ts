@@ -69,6 +69,7 @@ export {
   stepDecay,
   warmup,
 } from "./schedules/schedules";
+export { averagedWeights } from "./training/averagedWeights";
 export type { Callback } from "./training/callbacks";
 export type { CompileOptions } from "./training/compile";
 export { type EarlyStoppingOptions, earlyStopping } from "./training/earlyStopping";

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { segmentWords, row as segmentRow } from "../support/segments";
-import { checkCoverage, checkOp, type Reals } from "../support/checkOp";
 import * as ops from "../../ts/ops/constraints";
+import { checkCoverage, checkOp, type Reals } from "../support/checkOp";
+import { row as segmentRow, segmentWords } from "../support/segments";
 
 /** The second row is w's; the first, of another parameter, is frozen. */
 const table = (frozen = false) => {
@@ -44,12 +44,24 @@ const CASES: [shape: number[], axes: number[]][] = [
   [[7, 3], [0]], // a unit's incoming weights; fewer columns than a vector
   [[61, 37], [0]], // whole lines of columns and a tail
   [[61, 37], [1]], // along rows
-  [[9, 4], [0, 1]], // all of it
+  [
+    [9, 4],
+    [0, 1],
+  ], // all of it
   [[9, 4], []], // each weight alone
-  [[3, 3, 4, 19], [0, 1, 2]], // a convolution's filters
+  [
+    [3, 3, 4, 19],
+    [0, 1, 2],
+  ], // a convolution's filters
   [[3, 3, 4, 19], [3]],
-  [[3, 5, 4, 6], [0, 2]], // two runs of reduced axes, the last one kept
-  [[3, 5, 4, 6], [1, 3]], // and not
+  [
+    [3, 5, 4, 6],
+    [0, 2],
+  ], // two runs of reduced axes, the last one kept
+  [
+    [3, 5, 4, 6],
+    [1, 3],
+  ], // and not
 ];
 
 for (const { title, low, high, rate } of LIMITS)

@@ -4,26 +4,14 @@ import { argumentError, wrong } from "../errors";
 import type { Shape, Tensor } from "../graph/graph";
 import { nonNegative, normConstraint, runsOf } from "../ops/constraints";
 import { either, type Field, listOf, nonNegative as nonNegativeField, or, positive, unit } from "../options";
-import { type Built, type Definition, definitionOf, factory } from "../registry";
+import { type Built, type Definition, factory } from "../registry";
 
 // biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
-interface ConstraintDefinition<C = any> extends Definition {
+export interface ConstraintDefinition<C = any> extends Definition {
   /** Throws where a parameter of that shape cannot be held so. */
   fits?(config: C, shape: Shape, who: string): void;
-  /** Builds what holds `w`, whose row of the segment table it is. */
+  /** Builds what holds `w`, whose row of the segment table it is, behind a step. */
   hold(config: C, w: Tensor, segments: Tensor, row: number): void;
-}
-
-const behind = (constraint: Built) => definitionOf<ConstraintDefinition>("constraint", constraint);
-
-/** @internal Throws `argument` where a constraint does not fit a parameter of that shape. */
-export function checkConstraint(constraint: Built, shape: Shape, who: string): void {
-  behind(constraint).fits?.(constraint, shape, who);
-}
-
-/** @internal Builds what holds `w` to its constraint after a step. */
-export function constrain(constraint: Built, w: Tensor, segments: Tensor, row: number): void {
-  behind(constraint).hold(constraint, w, segments, row);
 }
 
 /** Axes over which a norm is taken. */

@@ -12,8 +12,6 @@ export interface BatchNormOptions extends LayerOptions {
   momentum?: number;
   gammaRegularizer?: Built;
   betaRegularizer?: Built;
-  gammaConstraint?: Built;
-  betaConstraint?: Built;
 }
 
 /**
@@ -33,15 +31,13 @@ export const batchNorm: (options?: BatchNormOptions) => Layer = /* @__PURE__ */ 
     momentum: or(unit(), 0.9),
     gammaRegularizer: optional(built("regularizer", "l2(0.01)")),
     betaRegularizer: optional(built("regularizer", "l2(0.01)")),
-    gammaConstraint: optional(built("constraint", "nonNeg()")),
-    betaConstraint: optional(built("constraint", "nonNeg()")),
   }),
   parameters([x], config, who) {
     checkRank(who, x!, "[n, …, c]", x!.length > 0);
     const shape = [x!.at(-1)!];
     return {
-      gamma: { shape, initializer: ones(), regularizer: config.gammaRegularizer, constraint: config.gammaConstraint },
-      beta: { shape, initializer: zeros(), regularizer: config.betaRegularizer, constraint: config.betaConstraint },
+      gamma: { shape, initializer: ones(), regularizer: config.gammaRegularizer },
+      beta: { shape, initializer: zeros(), regularizer: config.betaRegularizer },
       movingMean: { shape, initializer: zeros(), statistic: true },
       movingVariance: { shape, initializer: ones(), statistic: true },
     };

@@ -1,7 +1,6 @@
 // What a layer is: a description that can be called on symbolic tensors. Parameters belong to the model that is made
 // of the calls; a layer that is called twice in a model shares them.
 
-import { checkConstraint } from "../constraints/constraints";
 import { argumentError, shapeError } from "../errors";
 import { Graph, type Shape, Tensor } from "../graph/graph";
 import { boolean, name, optional, type Read, type Schema, shape } from "../options";
@@ -120,10 +119,7 @@ export function isLayer(value: unknown): value is Layer {
 /** The parameters that a layer has whose first inputs are these. */
 export function parametersOf(config: Built, inputs: Symbolic[], who: string): Record<string, ParameterSpec> {
   const shapes = inputs.map((x) => x.shape);
-  const specs = definitionOf<LayerDefinition>("layer", config).parameters?.(shapes, config, who) ?? {};
-  for (const [key, { constraint, shape }] of Object.entries(specs))
-    if (constraint) checkConstraint(constraint, shape, `${who}/${key}`);
-  return specs;
+  return definitionOf<LayerDefinition>("layer", config).parameters?.(shapes, config, who) ?? {};
 }
 
 /** The output's shape, found by building the layer's ops once for a batch of one. `specs`: the parameters that it has. */

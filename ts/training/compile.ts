@@ -44,7 +44,7 @@ export interface CompileOptions {
    * The decay d of the parameters' exponential moving average, in (0, 1): after each step, constraints included,
    * mean ← d·mean + (1 − d)·θ, from the θ that the first update starts from on. `evaluate`, `predict`, `testOnBatch` and
    * validation run at the mean (with the moving statistics as they are), training at θ. `getWeights` and files hold θ, and
-   * files the mean too; `getWeights({ averaged: true })` reads the mean, and `setWeights` of that puts it in force.
+   * files the mean too; `averagedWeights(model)` reads the mean, and `setWeights` of that puts it in force.
    * `setWeights` begins the mean anew. What `earlyStopping` restores are the weights that were evaluated. (Polyak & Juditsky 1992)
    */
   ema?: number;

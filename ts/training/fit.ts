@@ -3,6 +3,8 @@
 import { State, Status } from "../../assembly/isa";
 import { type BatchSource, isBatchSource, readFitData } from "../data/sources";
 import { argumentError, wrong } from "../errors";
+import type { Tensor } from "../graph/graph";
+import { shuffle } from "../ops/shuffle";
 import {
   boolean,
   count,
@@ -133,16 +135,6 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     batchSize: examples && Math.min(batchSize * group, rows),
     examples: examples && Math.min(steps * batchSize * group, rows),
     monitors: [...names, ...(validation ? names.map(validationName) : [])],
-    pass: (visit) =>
-      train(state.epoch, async () => {
-        for (const part of parts) {
-          place(part);
-          await visit(part.examples, part.rows);
-          check();
-        }
-        parts = [];
-        step++;
-      }),
   };
   const callbacks = makeCallbacks(read.callbacks, plan, model);
   state.needIdle("fit");
@@ -171,6 +163,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   state.stopTraining = false;
   try {
     if (examples) held = reside(lane, examples, read.shuffle);
+    plan.data = stream ?? { examples: examples!, batchSize, ...held };
     state.callbackStates = () => callbackStates(callbacks);
     await each("onTrainBegin", {}, model);
     if (state.lastWeights) state.beginMean();
@@ -218,8 +211,8 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     }
   }
 
-  /** An epoch over arrays or over batches as they come. `take` does with the parts of a group what is to be done. */
-  async function train(epoch: number, take = update): Promise<void> {
+  /** An epoch over arrays or over batches as they come. */
+  async function train(epoch: number): Promise<void> {
     step = 0;
     parts = [];
     diverged = false;
@@ -228,12 +221,13 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       if (order) {
         lane.set(State.epoch, epoch);
         state.prepare(lane);
-        runtime.run(state.program(lane, { ...BARE, kind: "shuffle", rows, order }).all);
+        const build = (region: Tensor) => shuffle([region]);
+        runtime.run(state.program(lane, { ...BARE, kind: "region", rows, order, build }).all);
       }
       for (let first = 0; first < rows; first += batchSize) {
         parts.push({ examples, first, rows: Math.min(batchSize, rows - first) });
         if (parts.length < group) continue;
-        await take(epoch);
+        await update(epoch);
         if (state.stopTraining || step >= steps) return;
       }
     } else
@@ -243,10 +237,10 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
         // who gives batches of a group may fill one buffer again and again
         parts.push({ examples: group > 1 ? ownExamples(state, examples) : examples, first: 0, rows: examples.rows });
         if (parts.length < group) continue;
-        await take(epoch);
+        await update(epoch);
         if (state.stopTraining || step >= steps) return;
       }
-    if (parts.length) await take(epoch);
+    if (parts.length) await update(epoch);
     else if (!step) throw wrong("data", `fit: epoch ${epoch}`, "at least one batch", "none");
   }
 
@@ -255,17 +249,11 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     if (status === Status.done) state.step++;
   }
 
-  /** Puts a part where the lane's next pass finds it. */
-  function place({ examples, first, rows }: Part): void {
-    if (held.whole) point(lane, held.order, first, rows);
-    else stage(lane, examples, first, rows, held.order);
-  }
-
   /** An update on the gradients of all parts. */
   async function update(epoch: number): Promise<void> {
     if (watched) await each("onBatchBegin", step, {}, model);
     beginUpdate(state);
-    const { order } = held;
+    const { order, whole } = held;
     const many = parts.length > 1;
     const all = parts.reduce((sum, { rows }) => sum + rows, 0);
     if (many) {
@@ -285,9 +273,9 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       });
     }
     let row = 0;
-    for (const part of parts) {
-      const { examples, rows } = part;
-      place(part);
+    for (const { examples, first, rows } of parts) {
+      if (whole) point(lane, order, first, rows);
+      else stage(lane, examples, first, rows, order);
       lane.set(State.row, row);
       row += rows;
       const program = programFor(state, lane, "train", examples, rows, true, many ? all : 0);

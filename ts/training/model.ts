@@ -237,15 +237,10 @@ export class Model<P extends Prediction = Prediction> {
     state.updated();
   }
 
-  /**
-   * Copies of all parameters and moving statistics, by `layer/parameter`. `averaged`: of the parameters their mean over
-   * time, where `compile` was given `ema`.
-   */
-  getWeights(options?: { averaged?: boolean }): Record<string, NDArray> {
-    const { state } = this;
-    const { averaged } = readOptions("getWeights", options, { averaged: or(boolean(), false) });
-    state.check();
-    return { ...copyWeights(state), ...(averaged && copyWeights(state, state.mean, state.structure.parameters)) };
+  /** Copies of all parameters and moving statistics, by `layer/parameter`. */
+  getWeights(): Record<string, NDArray> {
+    this.state.check();
+    return copyWeights(this.state);
   }
 
   /**

@@ -1,7 +1,7 @@
 // A program: a model's graph for one kind of work and one set of shapes, lowered to a tape in memory.
 
 import { Base, type LabelKind, Op, SourceType } from "../../assembly/isa";
-import { constrain } from "../constraints/constraints";
+import type { ConstraintDefinition } from "../constraints/constraints";
 import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
 import { Graph, type Shape, Span, type Tensor } from "../graph/graph";
@@ -22,8 +22,8 @@ import {
   objective,
   penaltyGradient,
 } from "../ops/penalties";
-import { shuffle } from "../ops/shuffle";
 import { accumulate, clip, copy, fill, guard, optimizerStep } from "../ops/update";
+import { definitionOf } from "../registry";
 import { penaltyOf } from "../regularizers/regularizers";
 import type { Range } from "../runtime/runtime";
 import { type Lane, REPORT_HEAD } from "./lane";
@@ -41,18 +41,21 @@ export const BARE = { rows: 1, inputs: [], targets: [], training: false, accumul
 
 /** What a program is for, and its shapes. */
 export interface ProgramSpec {
-  kind: "initialize" | "shuffle" | "predict" | "evaluate" | "train" | "gradients" | "apply" | "statistics" | "block";
+  kind: "initialize" | "region" | "predict" | "evaluate" | "train" | "gradients" | "apply";
   rows: number;
   inputs: readonly SourceType[];
   targets: readonly TargetSpec[];
   /** Batch statistics and random masks. */
   training: boolean;
-  /** Rows of the group of batches whose gradients add up; 0: this batch is alone, and its gradients are written, not added. */
+  /**
+   * Rows of the group of batches whose gradients add up; 0: this batch is alone, and its gradients are written, not added.
+   * Of `predict`: not 0 has the batch's own statistics take the moving ones' place.
+   */
   accumulate: number;
-  /** Where the row numbers lie, for `shuffle`; or another region of memory that is written. */
+  /** Where the `rows` numbers lie that a `region` program writes. */
   order?: number;
-  /** What a program of kind `block` does, given the parameters and the region of their layout at `order`. */
-  build?(parameters: Tensor, region: Tensor): void;
+  /** Builds such a program. */
+  build?(region: Tensor, parameters: Tensor): void;
 }
 
 /** How one output's targets come. */
@@ -195,25 +198,23 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
       graph.layer = entry.layer.name;
       initialize([parameter(entry)], { ...fillingOf(entry.spec.initializer, entry.shape), op });
     });
-  } else if (kind === "shuffle") shuffle([leaf([rows], "order", spec.order)]);
-  else if (spec.build) spec.build(block, leaf([floats], "region", spec.order));
+  } else if (spec.build) spec.build(leaf([rows], "region", spec.order), block);
   else {
-    const predicts = kind === "predict" || kind === "statistics";
-    const trains = !predicts && kind !== "evaluate";
+    const trains = kind !== "predict" && kind !== "evaluate";
     if (kind !== "apply") {
       structure.inputs.forEach(({ value, name }, slot) => {
         graph.layer = name;
         inputs.push(gather(graph, { slot, shape: [rows, ...value.shape], type: spec.inputs[slot]! }));
       });
       results = forward(inputs, spec.training);
-      if (!predicts) addObjective();
+      if (kind !== "predict") addObjective();
       if (trains) backward();
     }
     graph.span = Span.update;
     graph.layer = "";
     if (kind === "gradients") penaltyGradient([gradients, block, segments]);
     else if (trains) update();
-    else if (kind === "statistics") for (const update of updates) update(0);
+    else if (spec.accumulate) for (const update of updates) update(0);
   }
   for (const t of results) if (t) graph.kept.add(t);
   return { graph, results };
@@ -328,10 +329,11 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     const factor = clipNorm && floats ? clip([gradients, block, segments], { clipNorm, clipValue }) : null;
     const moments = [0, 1, 2].map((i) => (slots[i] ? leaf([floats], `optimizer/${plan.slots[i]}`, slots[i]) : null));
     optimizerStep([block, ...moments, gradients, segments, factor], { ...plan.step, clipValue });
-    state.mask?.apply(block, leaf([floats], "mask", state.mask.at));
+    state.mask?.apply(block);
     parameters.forEach((entry, row) => {
       const { constraint } = entry.spec;
-      if (constraint) constrain(constraint, parameter(entry), segments, row);
+      if (constraint)
+        definitionOf<ConstraintDefinition>("constraint", constraint).hold(constraint, parameter(entry), segments, row);
     });
     if (config.ema) movingAverage([leaf([floats], "mean", slots[3]), block], { momentum: config.ema });
     if (!spec.accumulate) for (const update of updates) update();

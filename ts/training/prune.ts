@@ -1,5 +1,6 @@
 // Pruning: the smallest weights become 0 and stay it.
 
+import { Base } from "../../assembly/isa";
 import { argumentError, wrong } from "../errors";
 import { decodeBytes, encodeBase64 } from "../formats/base64";
 import { mask } from "../ops/blocks";
@@ -82,7 +83,7 @@ function counted(words: Uint32Array, entries: readonly Entry[]): Pruned {
 /** Sets the words of so many of the entries' weights to 0, the smallest ones', and all others to ones. */
 function chooseSmallest({ runtime, parameters }: ModelState, words: Uint32Array, entries: Entry[], sparsity: number) {
   const total = entries.reduce((sum, { size }) => sum + size, 0);
-  const count = Math.round(sparsity * total);
+  const count = Math.floor(sparsity * total + 0.5);
   if (!total) return;
   const sizes = new Float32Array(total);
   let at = 0;
@@ -112,7 +113,12 @@ function maskOf(state: ModelState): Uint32Array {
   if (!made) {
     const at = heap.allocate(floats * 4, `${state.name} (prune)`);
     heap.u32.fill(0xffffffff, at >>> 2, (at >>> 2) + floats);
-    state.mask = { at, apply: (parameters, words) => mask([parameters, words]), hold: () => hold(state) };
+    const place = { base: Base.absolute, offset: at };
+    state.mask = {
+      at,
+      apply: (block) => mask([block, block.graph.leaf(block.shape, "mask", place)]),
+      hold: () => hold(state),
+    };
     // programs that update know nothing of it
     state.lanes.get("training")?.forget();
     state.lastBatch = undefined;

@@ -46,7 +46,7 @@ export interface CompileConfig {
 export interface Mask {
   at: number;
   /** Builds it, behind a step. */
-  apply(parameters: Tensor, mask: Tensor): void;
+  apply(parameters: Tensor): void;
   /** Does it at once, to the weights in force. */
   hold(): void;
 }
@@ -194,8 +194,7 @@ export class ModelState implements Disposable {
   /** No weights are set aside any more; the mean begins anew, at those in force. */
   beginMean(): void {
     this.lastWeights = undefined;
-    const { mean, parameters, structure } = this;
-    this.runtime.heap.u8.copyWithin(mean, parameters, parameters + structure.parameterFloats * 4);
+    this.runtime.heap.u8.copyWithin(this.mean, this.parameters, this.statistics);
   }
 
   /** Counts an update; weights that a callback has set aside are no longer the last ones. */
@@ -208,7 +207,7 @@ export class ModelState implements Disposable {
   prepare(lane: Lane): void {
     const { u32, f32 } = this.runtime.heap;
     const at = lane.state >>> 2;
-    u32[at + State.parameters] = lane === this.lanes.get("training") ? this.parameters : this.mean;
+    u32[at + State.parameters] = this.mean;
     u32[at + State.statistics] = this.statistics;
     u32[at + State.halt] = u32[at + State.row] = 0;
     u32[at + State.step] = this.step;

@@ -1,8 +1,11 @@
 import { State } from "../../assembly/isa";
+import { wrong } from "../errors";
 import { runningMean } from "../ops/blocks";
 import { count, natural, nonNegative, optional, or } from "../options";
 import { type Built, factory } from "../registry";
+import { type Examples, point, stage } from "./batch";
 import type { CallbackDefinition, FitPlan } from "./callbacks";
+import { readBatch } from "./evaluate";
 import { BARE } from "./program";
 import type { ModelState } from "./state";
 import { outcome, pace, programFor } from "./step";
@@ -94,17 +97,20 @@ function average(state: ModelState, at: number, n: number): void {
   const lane = state.lane("training");
   const program = state.program(lane, {
     ...BARE,
-    kind: "block",
+    kind: "region",
+    training: true, // so that its key is not that of an order as long as the parameters
+    rows: state.structure.parameterFloats,
     order: at,
-    build: (parameters, region) => runningMean([region, parameters]),
+    build: (region, parameters) => runningMean([region, parameters]),
   });
   state.prepare(lane);
+  lane.set(State.parameters, state.parameters);
   lane.setReal(State.learningRate, 1 / n);
   state.runtime.run(program.all);
 }
 
 /** Behind the parameters at `at` the statistics that the training data have with them: means over the batches. */
-async function renewStatistics(state: ModelState, at: number, { pass }: FitPlan): Promise<void> {
+async function renewStatistics(state: ModelState, at: number, { data, steps = Infinity }: FitPlan): Promise<void> {
   const { structure, runtime, statistics } = state;
   const { heap } = runtime;
   const { parameterFloats, statisticFloats } = structure;
@@ -113,34 +119,52 @@ async function renewStatistics(state: ModelState, at: number, { pass }: FitPlan)
   // a frozen layer's stay as they are
   const entries = structure.statistics.filter(({ layer }) => layer.trainable);
   if (!entries.length) return;
+  const lane = state.lane("training");
+  /** Where batches of a group have their statistics. */
+  const copy = statistics + statisticFloats * 4;
   const sums = new Float64Array(statisticFloats);
   const pause = pace();
-  const { stopTraining } = state;
-  state.stopTraining = false; // what ended the training does not end the pass
   let batches = 0;
   let row = 0;
-  await pass(async (examples, rows) => {
-    const lane = state.lane("training");
-    const program = programFor(state, lane, "statistics", examples, rows, true);
-    /** Where batches of a group have their statistics. */
-    const copy = statistics + statisticFloats * 4;
+  if ("batches" in data!) {
+    for await (const batch of data.batches(state.epoch)) {
+      const examples = readBatch("fit: swa", state, batch);
+      await visit(examples, examples.rows, () => stage(lane, examples, 0, examples.rows));
+      if (batches >= steps) break;
+    }
+    if (!batches) throw wrong("data", "fit: swa", "one more pass over the batches, for batch normalization", "none");
+  } else {
+    const { examples, batchSize, order, whole } = data!;
+    for (let first = 0; first < examples.rows; first += batchSize) {
+      const rows = Math.min(batchSize, examples.rows - first);
+      // in the last epoch's order
+      await visit(examples, rows, () =>
+        whole ? point(lane, order, first, rows) : stage(lane, examples, first, rows, order),
+      );
+    }
+  }
+  for (const { offset, size } of entries)
+    for (let i = offset; i < offset + size; i++) heap.f32[(behind >>> 2) + i] = sums[i]! / batches;
+
+  /** Adds the statistics of a batch that `place` puts into the lane. */
+  async function visit(examples: Examples, rows: number, place: () => void): Promise<void> {
+    const { slices } = programFor(state, lane, "predict", examples, rows, true, rows);
     state.prepare(lane);
+    place();
     lane.set(State.parameters, at);
     lane.set(State.statistics, copy);
     lane.set(State.row, row);
-    row += rows;
     heap.u8.copyWithin(copy, statistics, copy);
-    for (const slice of program.slices) {
+    for (const slice of slices) {
       outcome(lane, await runtime.runAsync(slice), "fit: swa", examples);
       await pause();
+      state.check();
     }
     const found = heap.f32.subarray(copy >>> 2, (copy >>> 2) + statisticFloats);
     found.forEach((value, i) => {
       sums[i]! += value;
     });
+    row += rows;
     batches++;
-  });
-  state.stopTraining = stopTraining;
-  for (const { offset, size } of entries)
-    for (let i = offset; i < offset + size; i++) heap.f32[(behind >>> 2) + i] = sums[i]! / batches;
+  }
 }

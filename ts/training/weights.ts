@@ -56,19 +56,18 @@ export interface Snapshot {
 export function snapshotOf(state: ModelState, who: string): Snapshot {
   const { parameters, statistics, runtime, structure } = state;
   const { heap } = runtime;
-  const bytes = (structure.parameterFloats + structure.statisticFloats) * 4;
+  const bytes = statistics - parameters + structure.statisticFloats * 4;
   const at = heap.allocate(bytes, who);
-  const copy = (from: number, to: number, bytes: number) => {
-    heap.u8.copyWithin(to, from, from + bytes);
+  const copy = (from: number, to: number, size = bytes) => {
+    heap.u8.copyWithin(to, from, from + size);
   };
   return {
     at,
     take() {
-      const size = statistics - parameters;
-      copy(state.mean, at, size);
-      copy(statistics, at + size, bytes - size);
+      copy(parameters, at);
+      copy(state.mean, at, statistics - parameters);
     },
-    restore: () => copy(at, parameters, bytes),
+    restore: () => copy(at, parameters),
     free: () => heap.free(at),
   };
 }
