@@ -9,6 +9,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import { deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
 import { minify } from "terser";
+import { workerSource } from "./build.worker.js";
 import { pack } from "./pack.js";
 
 const run = (script, ...args) => execFileSync(process.execPath, [script, ...args], { stdio: "inherit" });
@@ -82,7 +83,7 @@ const resolve = (platform) => ({
   name: "downhill",
   setup({ onResolve }) {
     onResolve({ filter: /^#/ }, ({ path }) => {
-      if (!platform && (path === "#platform" || path === "#core/strict.js")) return { path, external: true };
+      if (!platform && CONDITIONAL.includes(path)) return { path, external: true };
       const file =
         path === "#platform" ? `ts/runtime/platform/${platform}.ts` : `build/${PLATFORM[path] ?? path.slice(1)}`;
       return { path: new URL(file, import.meta.url).pathname };
@@ -90,8 +91,15 @@ const resolve = (platform) => ({
   },
 });
 
+/** What package.json's `imports` has for dist/. */
+const CONDITIONAL = ["#platform", "#core/strict.js", "#core/worker.js"];
+
 /** What a page has for a core that Node has in another form, in build/. */
-const PLATFORM = { "#core/strict.js": "core/core.js", "#core/extension.js": "core/extension.js" };
+const PLATFORM = {
+  "#core/strict.js": "core/core.js",
+  "#core/extension.js": "core/extension.js",
+  "#core/worker.js": "core/worker.js",
+};
 
 const LICENSE = "/*! downhill, Apache-2.0 */";
 
@@ -127,6 +135,8 @@ async function buildBundles() {
     banner: { js: LICENSE },
     logLevel: "warning",
   };
+  for (const [name, platform] of Object.entries({ worker: "browser", workerNode: "node" }))
+    writeFileSync(`build/core/${name}.js`, `export default ${JSON.stringify(await workerSource(platform))};\n`);
   const library = { downhill: "ts/index.ts", random: "ts/random.ts" };
   await build({
     ...common,
@@ -138,6 +148,8 @@ async function buildBundles() {
       "core/extension": "build/core/extension.js",
       "core/deflated": "build/core/deflated.js",
       "core/none": "build/core/none.js",
+      "core/worker": "build/core/worker.js",
+      "core/workerNode": "build/core/workerNode.js",
       digits: "ts/data/digits.data.ts",
       // in one build with what uses them, so that there is one DownhillError
       "platform/node": "ts/runtime/platform/node.ts",
@@ -151,6 +163,9 @@ async function buildBundles() {
   await compress("dist", { reduce_funcs: false, sequences: false }, false, { beautify: true, indent_level: 2 });
   await build({ ...common, minify: true, entryPoints: library, outdir: "dist/browser", plugins: [resolve("browser")] });
   await compress("dist/browser", {}, true, {});
+  // an entry of its own would cut downhill.js into chunks by what it shares with it, and a page's bundle would compress worse
+  for (const folder of ["dist", "dist/browser"])
+    writeFileSync(`${folder}/worker.js`, `${LICENSE}\nexport { inWorker } from "./downhill.js";\n`);
   run("node_modules/typescript/bin/tsc", "-p", "tsconfig.types.json");
   // Node's own resolution wants whole file names
   for (const file of readdirSync("dist/types", { recursive: true }).filter((name) => name.endsWith(".d.ts"))) {

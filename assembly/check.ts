@@ -8,6 +8,8 @@ import {
   ActivityPenalty,
   ActivityPenaltyBackward,
   ActivityPenaltyReduce,
+  AttackStart,
+  AttackStep,
   Base,
   BatchNormBackward,
   BatchNormBackwardCombine,
@@ -18,6 +20,7 @@ import {
   BatchNormMoving,
   BiasAdd,
   Binary,
+  Broadcast,
   ClipFactor,
   ColumnSums,
   Copy,
@@ -28,8 +31,12 @@ import {
   Fault,
   Fill,
   Gather,
+  Gaussian,
   Gemm,
   GradientNorm,
+  GroupNorm,
+  GroupNormBackward,
+  GroupNormSums,
   Header,
   Mask,
   MeanLoss,
@@ -39,6 +46,7 @@ import {
   NonNegative,
   NormConstraint,
   Objective,
+  OneHot,
   Op,
   OptimizerStep,
   Orthogonal,
@@ -47,14 +55,20 @@ import {
   Prelu,
   PreluBackward,
   Random,
+  Reduce,
   ReduceRows,
   RunningMean,
+  ScaleChannels,
   Shuffle,
   Softmax,
   SoftmaxBackward,
   SoftmaxCrossEntropy,
   SoftmaxCrossEntropyBackward,
   State,
+  StridedCopy,
+  Take,
+  TieBackward,
+  TieStep,
   Unary,
   UnaryBackward,
 } from "./isa";
@@ -154,6 +168,14 @@ function slots(op: i32): u32 {
       return pack(GradientNorm.segmentCount, GradientNorm.clipValue);
     case Op.clipFactor:
       return pack(ClipFactor.chunks, ClipFactor.clipNorm);
+    case ExtensionOp.attackStart:
+      return pack(AttackStart.rows, AttackStart.high);
+    case ExtensionOp.attackStep:
+      return pack(AttackStep.rows, AttackStep.high);
+    case ExtensionOp.tieBackward:
+      return pack(TieBackward.n, TieBackward.share);
+    case ExtensionOp.tieStep:
+      return pack(TieStep.n, TieStep.coefficient);
     case Op.sgdStep:
     case ExtensionOp.adagradStep:
     case ExtensionOp.rmspropStep:
@@ -171,8 +193,31 @@ function slots(op: i32): u32 {
       return pack(Mask.n, Mask.n);
     case ExtensionOp.runningMean:
       return pack(RunningMean.n, RunningMean.n);
+      return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
+    case ExtensionOp.broadcast:
+      return pack(Broadcast.op, Broadcast.last);
+    case ExtensionOp.stridedCopy:
+      return pack(StridedCopy.offsetY, StridedCopy.last);
+    case ExtensionOp.reduce:
+      return pack(Reduce.kind, Reduce.chunk);
+    case ExtensionOp.take:
+    case ExtensionOp.takeBackward:
+      return pack(Take.outer, Take.inner);
+    case ExtensionOp.oneHot:
+      return pack(OneHot.rows, OneHot.classes);
+    case ExtensionOp.gaussian:
+      return pack(Gaussian.n, Gaussian.deviation);
+    case ExtensionOp.scaleChannels:
+      return pack(ScaleChannels.rows, ScaleChannels.channels);
+    case ExtensionOp.groupNorm:
+      return pack(GroupNorm.samples, GroupNorm.epsilon);
+    case ExtensionOp.groupNormBackward:
+      return pack(GroupNormBackward.samples, GroupNormBackward.groups);
+    case ExtensionOp.groupNormSums:
+      return pack(GroupNormSums.rows, GroupNormSums.chunkRows);
   }
-  // what is left are functions of an element, or the derivatives of such
+  // what is left are functions of an element, or the derivatives of such, or functions of two elements
+  if (op >= Op.count && elementInputs(op) == 2) return pack(Binary.n, Binary.n);
   return elementInputs(op) == 2 ? pack(UnaryBackward.n, UnaryBackward.alpha) : pack(Unary.n, Unary.beta);
 }
 

@@ -4,21 +4,57 @@
 // In the order of Op, behind those of kernels.ts.
 
 import { prelu, preluBackward } from "./kernels/activations";
+import { attackStart, attackStep } from "./kernels/adversarial";
 import { mask, runningMean } from "./kernels/blocks";
+import { broadcast } from "./kernels/broadcast";
 import { nonNegative, normConstraint } from "./kernels/constraints";
 import { adadeltaStep, lionStep, nadamStep, radamStep } from "./kernels/furtherSteps";
+import { groupNorm, groupNormBackward, groupNormSums } from "./kernels/groupNorm";
+import { oneHot, take, takeBackward } from "./kernels/indexing";
+import { stridedCopy } from "./kernels/layout";
 import { binaryCrossEntropy, binaryCrossEntropyBackward } from "./kernels/losses";
+import { gaussian, scaleChannels } from "./kernels/noise";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
-import { erfBlock, expBlock, logBlock } from "./kernels/unary";
+import { reduce } from "./kernels/reduce";
+import { tieBackward, tieStep } from "./kernels/tied";
+import { cosBlock, erfBlock, expBlock, logBlock, powBlock, signBlock, sinBlock } from "./kernels/unary";
+import {
+  absBlock,
+  clipBlock,
+  divideBlock,
+  dropBlock,
+  equalBlock,
+  greaterBlock,
+  greaterEqualBlock,
+  keepBlock,
+  maximumBlock,
+  minimumBlock,
+  sqrtBlock,
+} from "./kernels/wide.micro";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
 
 const KERNELS: StaticArray<Kernel> = [
+  changetype<Kernel>(divideBlock), // divide
+  changetype<Kernel>(powBlock), // pow
+  changetype<Kernel>(maximumBlock), // maximum
+  changetype<Kernel>(minimumBlock), // minimum
+  changetype<Kernel>(greaterBlock), // greater
+  changetype<Kernel>(greaterEqualBlock), // greaterEqual
+  changetype<Kernel>(equalBlock), // equal
+  changetype<Kernel>(keepBlock), // keep
+  changetype<Kernel>(dropBlock), // drop
   changetype<Kernel>(expBlock), // exp
   changetype<Kernel>(logBlock), // log
   changetype<Kernel>(erfBlock), // erf
+  changetype<Kernel>(sqrtBlock), // sqrt
+  changetype<Kernel>(absBlock), // abs
+  changetype<Kernel>(signBlock), // sign
+  changetype<Kernel>(sinBlock), // sin
+  changetype<Kernel>(cosBlock), // cos
+  changetype<Kernel>(clipBlock), // clip
   prelu, // prelu
   preluBackward, // preluBackward
   truncatedNormal, // truncatedNormal
@@ -35,12 +71,27 @@ const KERNELS: StaticArray<Kernel> = [
   nonNegative, // nonNegative
   mask, // mask
   runningMean, // runningMean
+  attackStart, // attackStart
+  attackStep, // attackStep
+  tieBackward, // tieBackward
+  tieStep, // tieStep
+  broadcast, // broadcast
+  stridedCopy, // stridedCopy
+  reduce, // reduce
+  take, // take
+  takeBackward, // takeBackward
+  oneHot, // oneHot
+  gaussian, // gaussian
+  scaleChannels, // scaleChannels
+  groupNorm, // groupNorm
+  groupNormBackward, // groupNormBackward
+  groupNormSums, // groupNormSums
 ];
 
 const OBJECT: usize = 32;
 
 /** The number of kernels here; see kernels.ts. */
-export const extensionCount: i32 = <i32>((changetype<usize>(KERNELS) - changetype<usize>(expBlock)) / OBJECT);
+export const extensionCount: i32 = <i32>((changetype<usize>(KERNELS) - changetype<usize>(divideBlock)) / OBJECT);
 
 /** Where its data end. */
 export const heapBase: usize = __heap_base;

@@ -224,9 +224,24 @@ export const enum Op {
  */
 export const enum ExtensionOp {
   // biome-ignore lint/style/useLiteralEnumMembers: the numbers go on
-  exp = Op.count,
+  divide = Op.count,
+  pow,
+  maximum,
+  minimum,
+  greater,
+  greaterEqual,
+  equal,
+  keep,
+  drop,
+  exp,
   log,
   erf,
+  sqrt,
+  abs,
+  sign,
+  sin,
+  cos,
+  clip,
   prelu,
   preluBackward,
   truncatedNormal,
@@ -244,6 +259,24 @@ export const enum ExtensionOp {
   nonNegative,
   mask,
   runningMean,
+  // adversarial, tied
+  attackStart,
+  attackStep,
+  tieBackward,
+  tieStep,
+  // primitives (ts/ops/arithmetic.ts, reductions.ts, layout.ts, indexing.ts)
+  broadcast,
+  stridedCopy,
+  reduce,
+  take,
+  takeBackward,
+  oneHot,
+  // noise and normalization by example
+  gaussian,
+  scaleChannels,
+  groupNorm,
+  groupNormBackward,
+  groupNormSums,
   count,
 }
 
@@ -371,8 +404,82 @@ export const enum Unary {
   y, // (n)
   x, // (n)
   n,
-  alpha, // negativeSlope, ELU's alpha, affine's scale
-  beta, // affine's offset
+  alpha, // negativeSlope, ELU's alpha, affine's scale, clip's lower bound
+  beta, // affine's offset, clip's upper bound
+}
+
+/** y[i] = a[i·strideA] ∘ b[i·strideB], ∘ an elementwise opcode of two inputs; i has `rank` ≤ MAX_RANK components, y is contiguous. */
+export const enum Broadcast {
+  y,
+  workspace, // BROADCAST_PIECE floats a thread
+  a,
+  b,
+  op,
+  rank,
+  dims, // MAX_RANK each; what is past `rank` is not read. The last stride is 0 or 1
+  stridesA = 12,
+  stridesB = 18,
+  last = 23,
+}
+
+/** y[offsetY + i·strideY] = x[offsetX + i·strideX], i of `rank` ≤ MAX_RANK components. */
+export const enum StridedCopy {
+  y,
+  x,
+  offsetY,
+  offsetX,
+  rank,
+  dims, // MAX_RANK each
+  stridesY = 11,
+  stridesX = 17,
+  last = 22,
+}
+
+/** y[o, c, i] = Σ or max of x[o, k, i] over the `chunk` values of k in chunk c. Split over (o, c). */
+export const enum Reduce {
+  y, // (outer, ⌈n/chunk⌉, inner)
+  x, // (outer, n, inner)
+  kind, // ReduceKind
+  outer,
+  n,
+  inner,
+  chunk,
+}
+
+export const enum ReduceKind {
+  sum,
+  max,
+}
+
+/** y[o, j, :] = x[o, index(j), :]; an index is cut to whole numbers in 0 … n − 1. */
+export const enum Take {
+  y, // (outer, count, inner)
+  x, // (outer, n, inner)
+  indices, // (count)
+  outer,
+  n,
+  count,
+  inner,
+}
+
+/** dx[o, r, :] = Σ over the j with index(j) = r, ascending, of dy[o, j, :]. Split over r. */
+export const enum TakeBackward {
+  dx, // (outer, n, inner)
+  dy, // (outer, count, inner)
+  indices, // (count)
+  outer,
+  n,
+  count,
+  inner,
+}
+
+/** y[r, :] = the unit vector of label r; present[r] = 1. Of a label −1: class 0, and 0. */
+export const enum OneHot {
+  y, // (rows, classes)
+  present, // (rows)
+  labels, // i32 (rows)
+  rows,
+  classes,
 }
 
 /** dx = dy · f′, elementwise; v is f's output where f′ can be had from it (relu leakyRelu elu selu sigmoid tanh softplus), else its input. */
@@ -430,6 +537,67 @@ export const enum Dropout {
   rowElements, // elements a row: the first element's number is State.row · rowElements
   op,
   rate,
+}
+
+/** y = x + deviation·z, or where multiplied, x·(1 + deviation·z), z standard normal. See kernels/noise.ts. */
+export const enum Gaussian {
+  y, // (n)
+  x, // (n)
+  n,
+  rowElements, // elements a row: the first element's number is State.row · rowElements
+  op,
+  multiplied, // 0 or 1
+  deviation,
+}
+
+/** y[row, c] = x[row, c] · scale[row / positions, c]. */
+export const enum ScaleChannels {
+  y, // (rows, channels)
+  x, // (rows, channels)
+  scale, // (rows / positions, channels)
+  rows,
+  positions, // rows an example
+  channels,
+}
+
+/** y = γ·h + β, h of mean 0 and variance 1 over each sample's groups of channels. statistics: K, s, t of h = (x − K)·s + t. */
+export const enum GroupNorm {
+  y, // (samples, positions, channels)
+  statistics, // (samples, groups, 3)
+  x, // (samples, positions, channels)
+  gamma, // (channels)
+  beta, // (channels)
+  samples,
+  positions,
+  channels,
+  groups,
+  epsilon,
+}
+
+/** dx = s·(g − mean g − h·mean(g·h)), g = γ·dy, means over each set. */
+export const enum GroupNormBackward {
+  dx, // (samples, positions, channels)
+  dy,
+  x,
+  gamma, // (channels)
+  statistics, // (samples, groups, 3)
+  samples,
+  positions,
+  channels,
+  groups,
+}
+
+/** partials = (Σ dy·h, Σ dy) over each chunk of rows. Split over chunks. */
+export const enum GroupNormSums {
+  partials, // (2, chunks, channels)
+  dy, // (rows, channels)
+  x, // (rows, channels)
+  statistics, // (rows / positions, groups, 3)
+  rows,
+  positions,
+  channels,
+  groups,
+  chunkRows,
 }
 
 /** partials[chunk] = (mean − x[0], M2) of each channel over the chunk's rows, M2 = Σ (x − mean)². Split over chunks. */
@@ -714,6 +882,61 @@ export const enum OptimizerStep {
   c, // nadam: momentumDecay
 }
 
+/** How far an adversarial example may be from the example: by element, or by its distance. */
+export const enum AttackNorm {
+  inf,
+  l2,
+}
+
+/** y: a random place within the ball of radius epsilon about x and the box; see kernels/adversarial.ts. */
+export const enum AttackStart {
+  y, // (rows, n)
+  x, // (rows, n)
+  rows,
+  n,
+  norm, // AttackNorm
+  op,
+  epsilon,
+  low,
+  high,
+}
+
+/** y: a step from `from` along g, brought back into the ball about x and the box; see kernels/adversarial.ts. */
+export const enum AttackStep {
+  y, // (rows, n)
+  from, // (rows, n)
+  g, // (rows, n)
+  x, // (rows, n)
+  rows,
+  n,
+  norm, // AttackNorm
+  stepSize,
+  epsilon,
+  low,
+  high,
+}
+
+/** dh = share · coefficient · h, or 0 where movers · State.learningRate · coefficient > 1; see kernels/tied.ts. */
+export const enum TieBackward {
+  dh, // (n)
+  h, // (n)
+  n,
+  movers,
+  coefficient,
+  share,
+}
+
+/** A tie's proximal step, where the tie is not in the gradient; see kernels/tied.ts. */
+export const enum TieStep {
+  a, // (n)
+  b, // (n)
+  segmentA, // (Segment.words)
+  segmentB, // (Segment.words), or absent: b is a constant
+  n,
+  movers,
+  coefficient,
+}
+
 /** Bits of OptimizerStep.flags. */
 export const enum OptimizerFlag {
   nesterov = 1,
@@ -765,6 +988,12 @@ export const enum RunningMean {
 
 /** Floats in a chunk of a reduction over a block: borders depend on this alone, so sums have the same bits on any number of threads. */
 export const REDUCE_CHUNK = 4096;
+
+/** Axes, adjacent ones that run on joined, that Broadcast and StridedCopy walk over. */
+export const MAX_RANK = 6;
+
+/** Floats that Broadcast does at a time. */
+export const BROADCAST_PIECE = 1024;
 
 /** Elements that a chunk of rows aims at in row-chunked reductions: chunkRows = max(1, ROW_CHUNK / columns). */
 export const ROW_CHUNK = 16384;

@@ -29,7 +29,8 @@ const downhill = {
         `build/core/${path
           .slice(6)
           .replace(/^strict\.js$/, "deflated.js")
-          .replace(/^extension\.js$/, "none.js")}`,
+          .replace(/^extension\.js$/, "none.js")
+          .replace(/^worker\.js$/, "workerNode.js")}`,
       ),
     );
     onResolve({ filter: /^#platform$/ }, () => at("ts/runtime/platform/node.ts"));

@@ -12,7 +12,9 @@ export type Family =
   | "schedule"
   | "initializer"
   | "regularizer"
-  | "constraint";
+  | "constraint"
+  | "attack"
+  | "penalty";
 
 /** What one option takes. `T` is the type it has once read. */
 export interface Field<T> {
@@ -74,10 +76,10 @@ export function mustBe(who: string, what: string, expected: string, got: unknown
   return new DownhillError("argument", `${who}: ${what} must be ${expected}, got ${came}`);
 }
 
-/** Checks one value. */
+/** Checks one value. Of a list a copy, which nobody else changes. */
 export function check<T>(who: string, what: string, f: Field<T>, value: unknown): T {
   if (!f.accepts(value)) throw mustBe(who, what, f.expected, value);
-  return value as T;
+  return (Array.isArray(value) ? [...value] : value) as T;
 }
 
 /** Reads an options object: unknown names are errors, `undefined` counts as absent, the object may be frozen. */
@@ -89,10 +91,9 @@ export function readOptions<S extends Schema>(who: string, given: unknown, schem
   }
   const read: Record<string, unknown> = {};
   for (const [key, f] of Object.entries(schema)) {
-    let value = Object.hasOwn(options, key) ? options[key] : undefined;
-    if (value === undefined && f.fallback) value = f.fallback();
-    else check(who, key, f, value);
-    if (value !== undefined) read[key] = Array.isArray(value) ? [...value] : value;
+    const option = Object.hasOwn(options, key) ? options[key] : undefined;
+    const value = option === undefined && f.fallback ? f.fallback() : check(who, key, f, option);
+    if (value !== undefined) read[key] = value;
   }
   return read as Read<S>;
 }

@@ -8,7 +8,8 @@ import { pointer, real, shareOf, size } from "../operands";
 /** How many inputs opcode `op` has where it is elementwise; else 0. */
 export function elementInputs(op: u32): u32 {
   if (op - <u32>Op.add < <u32>(Op.affine - Op.add)) return 2;
-  if (op == Op.affine || op - <u32>ExtensionOp.exp <= <u32>(ExtensionOp.erf - ExtensionOp.exp)) return 1;
+  if (op == Op.affine) return 1;
+  if (op >= <u32>Op.count) return op < <u32>ExtensionOp.exp ? 2 : op <= <u32>ExtensionOp.clip ? 1 : 0;
   return op - <u32>Op.relu <= <u32>(Op.softplusBackward - Op.relu) ? 1 + ((op - <u32>Op.relu) & 1) : 0;
 }
 
@@ -26,9 +27,9 @@ export function elementwise(op: u32, inputs: u32, block: u32, args: usize, ith: 
   const n = size(args, slot);
   let alpha: f32 = 0;
   let beta: f32 = 0;
-  if (op >= <u32>Op.affine) alpha = real(args, slot + 1);
-  if (op == Op.affine) beta = real(args, Unary.beta);
+  if (op >= <u32>Op.affine && (inputs == 1 || op < <u32>Op.count)) alpha = real(args, slot + 1);
   if (op >= <u32>Op.elu) beta = 1;
+  if (op == Op.affine || op >= <u32>ExtensionOp.exp) beta = real(args, Unary.beta);
   const from = shareOf(n, 16, ith, nth) << 2;
   const bytes = (shareOf(n, 16, ith + 1, nth) << 2) - from;
   const y = pointer(args, Unary.y) + from;

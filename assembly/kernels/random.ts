@@ -1,9 +1,10 @@
 // Numbers for shuffles and initializers. All are pure functions of (seed, stream, op) and the element's number:
 //
-//   initializers   element i is a function of word i % 4 of block (i/4, op, 0, 0xFFFFFFFF); split over elements
+//   initializers   element i is a function of word i % 4 of block (i/4, op, step, 0xFFFFFFFF), step 0 where parameters are
+//                  first filled, later for weight noise; split over elements
 //   shuffle        swap i is drawn from word i % 4 of block (i/4, op, State.epoch, 0); on rank 0
 //
-// A pass number of 0xFFFFFFFF is never reached by a step, so initializers share no block with dropout.
+// A pass number of 0xFFFFFFFF is never reached by a step, so these share no block with dropout.
 
 import { Random, Shuffle, State } from "../isa";
 import { store4 } from "../math/lanes.micro";
@@ -76,10 +77,11 @@ export function fillRandom(
 ): void {
   const seed = stateWord(args, State.seed);
   const stream = stateWord(args, State.stream);
+  const step = stateWord(args, State.step);
   const a = f32x4.splat(aReal);
   const b = f32x4.splat(bReal);
   for (let i = from; i < to; i += 4) {
-    const words = philox(i32x4(<i32>(i >> 2), op, 0, INITIALIZER), seed, stream);
+    const words = philox(i32x4(<i32>(i >> 2), op, step, INITIALIZER), seed, stream);
     store4(y + (i << 2), least < 0 ? uniform(words, a, b) : normal(words, a, b, least), (to - i) << 2);
   }
 }
@@ -145,3 +147,6 @@ export function randomNormal(args: usize, ith: u32, nth: u32): void {
 export function truncatedNormal(args: usize, ith: u32, nth: u32): void {
   draw(args, ith, nth, TRUNCATED);
 }
+
+// In a list of their own: asc warns of exported functions that take v128, though only other files here call them.
+export { normal, uniform };

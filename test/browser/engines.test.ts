@@ -9,9 +9,10 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { InitOptions } from "../../ts/index";
+import * as sources from "../../ts/index";
 import { BROWSERS, missing, type Page, type Running, start } from "./browsers";
 import type { PageApi } from "./page";
+import { baggingRun } from "./reference";
 import { type Site, serve } from "./server";
 
 const root = new URL("../../", import.meta.url);
@@ -35,7 +36,7 @@ let isolated: Site;
 let plain: Site;
 let expected: string;
 
-async function inNode([command, ...args]: string[], options: InitOptions) {
+async function inNode([command, ...args]: string[], options: sources.InitOptions) {
   const script = join(folder, "node.mjs");
   const url = new URL("dist/downhill.js", root).href;
   const { stdout } = await run(command!, [...args, script, url, JSON.stringify(options)], { cwd: folder });
@@ -114,6 +115,24 @@ for (const browser of BROWSERS)
       expect(one).toMatchObject({ fastMath });
       expect(three).toMatchObject({ fastMath, threads: 3, hash: one.hash });
       if (!fastMath) expect(one).toMatchObject({ hash: expected, warnings: [expect.stringMatching(/relaxed SIMD/)] });
+    });
+
+    test("bagging: workers train the models that they train in Node, on one and on three", async () => {
+      const expected = await baggingRun(sources, 2);
+      expect(new Set(expected.hashes).size).toBe(3);
+      for (const [site, parallel] of [
+        [isolated, 3],
+        [plain, 1],
+      ] as const)
+        expect(await call(await running.open(site.url), "bagging", parallel)).toEqual({ ...expected, warnings: [] });
+    });
+
+    test("inWorker: the same hash, with and without threads of its own", async () => {
+      for (const threads of [1, 2]) {
+        const got = await call(await running.open(isolated.url), "worker", threads);
+        expect(got).toMatchObject({ hash: expected, epochs: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], warnings: [] });
+        console.log(`${browser.name}, a worker of ${threads} thread(s): longest task ${got.longest.toFixed(0)} ms`);
+      }
     });
 
     test.each([1, 2])("the page has its turns during a fit on %i thread(s)", async (threads) => {

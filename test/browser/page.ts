@@ -1,7 +1,7 @@
 // What a page does for the tests, which call `globalThis.page` from outside.
 
 import type * as Downhill from "../../ts/index";
-import { referenceRun } from "./reference";
+import { baggingRun, referenceData, referenceModel, referenceRun } from "./reference";
 
 type Library = typeof Downhill;
 
@@ -31,7 +31,51 @@ async function gaps<T>(work: () => Promise<T>): Promise<{ longest: number; late:
   return { longest: Math.max(...times), late: times.filter((ms) => ms > 50).length / times.length };
 }
 
+/** What `work` returns, and what it warns of. */
+async function heard<T>(work: () => Promise<T>): Promise<T & { warnings: string[] }> {
+  const warnings: string[] = [];
+  const { warn } = console;
+  console.warn = (...args) => warnings.push(args.join(" "));
+  try {
+    return { ...(await work()), warnings };
+  } finally {
+    console.warn = warn;
+  }
+}
+
 const api = {
+  /** An ensemble on so many workers. */
+  bagging: async (parallel: number) => {
+    const downhill = await library();
+    return heard(() => baggingRun(downhill, parallel));
+  },
+
+  /** The reference run in a worker; how often the page had its turn meanwhile, and what a callback of its own saw. */
+  async worker(threads: number) {
+    const downhill = await library();
+    const { inWorker }: Pick<Library, "inWorker"> = await import(new URL("/dist/worker.js", location.href).href);
+    downhill.setSeed(0);
+    const model = referenceModel(downhill);
+    return heard(async () => {
+      const remote = await inWorker(model, { threads });
+      const epochs: number[] = [];
+      const onEpochEnd = (epoch: number) => void epochs.push(epoch);
+      let hash = "";
+      const paces = await gaps(async () => {
+        await remote.fit(referenceData(), {
+          epochs: 10,
+          batchSize: 53,
+          stepsPerEpoch: 20,
+          callbacks: [{ onEpochEnd }],
+        });
+        hash = await remote.weightsHash();
+      });
+      await remote.terminate();
+      model.dispose();
+      return { hash, epochs, ...paces };
+    });
+  },
+
   /** The reference run on a runtime with these options. */
   async reference(options: Downhill.InitOptions) {
     const downhill = await library();

@@ -73,3 +73,31 @@ export async function referenceRun(
   model.dispose();
   return { hash, loss: epochs.at(-1)!.loss };
 }
+
+type Ensembles = Library & Pick<typeof Downhill, "bagging" | "setSeed" | "prelu" | "rmsprop">;
+
+/**
+ * An ensemble: the hashes of its models, and the out-of-bag score. Its models need the core's extension, which a page's
+ * worker has of its own.
+ */
+export async function baggingRun(library: Ensembles, parallel: number) {
+  const { sequential, dense, batchNorm, dropout, prelu, rmsprop, softmaxCrossEntropy } = library;
+  library.setSeed(0);
+  const make = () => {
+    const model = sequential([
+      dense(67, { inputShape: [FEATURES] }),
+      batchNorm(),
+      prelu(),
+      dropout(0.3),
+      dense(CLASSES),
+    ]);
+    model.compile({ optimizer: rmsprop(), loss: softmaxCrossEntropy(), metrics: ["accuracy"] });
+    return model;
+  };
+  const ensemble = library.bagging(make, { estimators: 3, parallel });
+  const { failed } = await ensemble.fit(referenceData(), { epochs: 2, batchSize: 53 });
+  const hashes = await Promise.all(ensemble.models.map((model) => library.weightsHash(model)));
+  const score = await ensemble.oobScore();
+  ensemble.dispose();
+  return { hashes, score, failed: failed.length };
+}

@@ -35,6 +35,10 @@ def batch_norm(x, w, prefix, statistics, training, epsilon=1e-5, momentum=0.9):
     return F.batch_norm(rows, *moving, gamma, beta, training, 0.0, epsilon).reshape(x.shape)
 
 
+def epsilon(options):
+    return {"eps": options["epsilon"]} if "epsilon" in options else {}
+
+
 def forward(x, calls, w, statistics, training):
     counts = {}
     for name, *args in calls:
@@ -48,6 +52,11 @@ def forward(x, calls, w, statistics, training):
             x = ACTIVATIONS[options.get("activation", "linear")](x)
         elif name == "batchNorm":
             x = batch_norm(x, w, prefix, statistics, training, **options)
+        elif name == "layerNorm":
+            x = F.layer_norm(x, x.shape[-1:], w[prefix + "gamma"], w[prefix + "beta"], **epsilon(options))
+        elif name == "groupNorm":
+            gamma, beta = w[prefix + "gamma"], w[prefix + "beta"]
+            x = F.group_norm(x.movedim(-1, 1), args[0], gamma, beta, **epsilon(options)).movedim(1, -1)
         elif name == "prelu":
             x = torch.where(x > 0, x, w[prefix + "alpha"] * x)
         elif name == "flatten":
@@ -140,4 +149,19 @@ cases.append(case(draw(9, 3, 2), stack, weights))
 stack = [["batchNorm"], ["relu"], ["dense", 3], ["batchNorm"], ["dense", 2, {"activation": "sigmoid"}]]
 weights = norm_weights(4) | dense_weights(1, 4, 3) | norm_weights(3, 2) | dense_weights(2, 3, 2)
 cases.append(case(draw(10, 4), stack, weights))
+
+# normalization by example
+def scales(c, layer):
+    return {f"{layer}_1/gamma": torch.round((torch.rand(c) + 0.5) * 32) / 32, f"{layer}_1/beta": draw(c)}
+
+
+cases.append(case(draw(5, 7, scale=2, offset=1), [["layerNorm"]], scales(7, "layerNorm")))
+cases.append(case(draw(3, 2, 5, scale=2, offset=-1), [["layerNorm", {"epsilon": 0.1}]], scales(5, "layerNorm")))
+cases.append(case(draw(4, 6), [["groupNorm", 2]], scales(6, "groupNorm")))
+cases.append(case(draw(3, 2, 5, 6, scale=2, offset=1), [["groupNorm", 3, {"epsilon": 0.01}]], scales(6, "groupNorm")))
+cases.append(case(draw(2, 4, 3, 3), [["groupNorm", 1]], scales(3, "groupNorm")))
+cases.append(case(draw(2, 3, 3, 4), [["groupNorm", 4]], scales(4, "groupNorm")))
+stack = [["dense", 6], ["layerNorm"], ["gelu"], ["dense", 4], ["groupNorm", 2], ["relu"]]
+weights = dense_weights(1, 5, 6) | scales(6, "layerNorm") | dense_weights(2, 6, 4) | scales(4, "groupNorm")
+cases.append(case(draw(9, 5), stack, weights))
 write("layers", {"cases": cases})

@@ -99,6 +99,38 @@ test("a bundle for Node starts its threads", async () => {
   expect(await output(process.execPath, outfile)).toBe("2");
 });
 
+const WORKERS = `
+  import ${NAMES.replace("}", ", bagging, weightsHash }")} from "downhill";
+  import { inWorker } from "downhill/worker";
+  const make = () => {
+    const model = sequential([dense(4, { inputShape: [2] }), dense(1)]);
+    model.compile({ optimizer: adam(), loss: meanSquaredError() });
+    return model;
+  };
+  const x = [[0, 0], [0, 1], [1, 0], [1, 1]], y = [0, 1, 1, 2];
+  const { failed } = await bagging(make, { estimators: 3, parallel: 2 }).fit({ x, y });
+  const model = make();
+  const remote = await inWorker(model);
+  await remote.fit({ x, y });
+  await model.fit({ x, y });
+  console.log(failed.length, await remote.weightsHash() === await weightsHash(model)); // and Node ends
+`;
+
+test("bagging and downhill/worker: workers start without a bundler and in a bundle for Node", async () => {
+  const path = await entry("workers.mjs", WORKERS);
+  expect(await output(process.execPath, path)).toBe("0 true");
+  const outfile = join(folder, "workersBundle.mjs");
+  await build({
+    entryPoints: [path],
+    outfile,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    logLevel: "warning",
+  });
+  expect(await output(process.execPath, outfile)).toBe("0 true");
+});
+
 test("without a bundler: import", async () => {
   const path = await entry("import.mjs", `import ${NAMES} from "downhill";${TRAIN}`);
   expect(await output(process.execPath, path)).toBe("0110");

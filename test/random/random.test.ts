@@ -73,16 +73,17 @@ describe.each(BUILDS)("%s", (build) => {
         for (const workers of [1, 2, 3]) expect(draw(core, op, n, a, b, { workers })).toEqual(whole.slice(0, n));
     });
 
-    test("changes with seed, stream and op, and not with step and epoch", () => {
+    test("changes with seed, stream, op and step, and not with epoch", () => {
       const base = draw(seeded(core), op, 8, a, b);
-      expect(draw(seeded(core, { step: 4, epoch: 2 }), op, 8, a, b)).toEqual(base);
+      expect(draw(seeded(core, { epoch: 2 }), op, 8, a, b)).toEqual(base);
+      expect(draw(seeded(core, { step: 4 }), op, 8, a, b)).not.toEqual(base);
       expect(draw(seeded(core, { seed: 12 }), op, 8, a, b)).not.toEqual(base);
       expect(draw(seeded(core, { stream: 4 }), op, 8, a, b)).not.toEqual(base);
       expect(draw(seeded(core), op, 8, a, b, { id: 10 })).not.toEqual(base);
     });
   });
 
-  /** Word i % 4 of block (i/4, op, 0, 0xFFFFFFFF). */
+  /** Word i % 4 of block (i/4, op, step 0, 0xFFFFFFFF). */
   const word = (i: number) => philox([i >> 2, OP, 0, 0xffffffff], [11, 3])[i % 4]!;
 
   test("randomUniform: a + (b − a)·u with the upper 24 bits of the element's word", () => {

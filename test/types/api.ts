@@ -20,8 +20,43 @@ export async function predictions() {
   functional({ inputs: x, outputs: { left: a } }).predict([[1, 2, 3, 4]]).right;
   const model = sequential([dense(2, { inputShape: [4] })]);
   expectTypeOf(await model.fit({ x: [[1]], y: [1] })).toEqualTypeOf<downhill.History>();
+  expectTypeOf(model.predict([[1]], { training: true, samples: 3 })).toEqualTypeOf<NDArray>();
+  // @ts-expect-error: samples are a number
+  model.predict([[1]], { samples: "3" });
+  expectTypeOf(downhill.add()([a, b])).toEqualTypeOf<downhill.Symbolic>();
   expectTypeOf(model.getWeights()).toEqualTypeOf<Record<string, NDArray>>();
   expectTypeOf((await init()).memory()).toEqualTypeOf<{ used: number; reserved: number; max: number }>();
+}
+
+export async function ensembles() {
+  const make = () => sequential([dense(2, { inputShape: [4] })]);
+  const one = downhill.bagging(make, { estimators: 3 });
+  expectTypeOf(one.predict([[1, 2, 3, 4]])).toEqualTypeOf<NDArray>();
+  expectTypeOf(await one.oobScore()).toEqualTypeOf<number>();
+  expectTypeOf(await one.evaluate({ x: [[1]], y: [1] })).toEqualTypeOf<downhill.Logs>();
+  const { members, failed } = await one.fit(
+    { x: [[1]], y: [1] },
+    { epochs: 3, callbacks: (member) => [{ onEpochEnd: (epoch) => member + epoch }] },
+  );
+  expectTypeOf(members).toEqualTypeOf<(downhill.History | undefined)[]>();
+  expectTypeOf(failed[0]!.member).toEqualTypeOf<number>();
+  const x = input([4]);
+  const several = downhill.bagging(() => functional({ inputs: x, outputs: { left: dense(2)(x) } }), { estimators: 2 });
+  expectTypeOf(several.predict([[1, 2, 3, 4]]).left).toEqualTypeOf<NDArray>();
+  // @ts-expect-error: how many is not guessed
+  downhill.bagging(make);
+  // @ts-expect-error: no such vote
+  downhill.bagging(make, { estimators: 2, vote: "mean" });
+  // @ts-expect-error: no such option
+  one.fit({ x: [[1]], y: [1] }, { epoch: 3 });
+  const remote = await downhill.inWorker(make(), { threads: 2 });
+  expectTypeOf(await remote.predict([[1, 2, 3, 4]])).toEqualTypeOf<NDArray>();
+  expectTypeOf(await remote.getWeights()).toEqualTypeOf<Record<string, NDArray>>();
+  expectTypeOf(await remote.fit({ x: [[1]], y: [1] }, { epochs: 2 })).toEqualTypeOf<downhill.History>();
+  expectTypeOf(await remote.learningRate).toEqualTypeOf<number>();
+  remote.learningRate = 0.1;
+  // @ts-expect-error: a rate is a number
+  remote.learningRate = "0.1";
 }
 
 export function options() {
@@ -37,6 +72,16 @@ export function options() {
   dropout();
   // @ts-expect-error: no such option
   batchNorm({ axis: 1 });
+  // @ts-expect-error: a standard deviation is needed
+  downhill.gaussianNoise();
+  // @ts-expect-error: a number of groups is needed
+  downhill.groupNorm({ epsilon: 1e-3 });
+  // @ts-expect-error: it has no moving statistics
+  downhill.layerNorm({ momentum: 0.9 });
+  // @ts-expect-error: an axis is a number
+  downhill.concatenate({ axis: "last" });
+  // @ts-expect-error: a list of axes
+  downhill.permute(2, 1);
   // @ts-expect-error: momentum is SGD's
   adam({ momentum: 0.9 });
   // @ts-expect-error: beta1 is Adam's

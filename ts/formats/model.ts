@@ -1,6 +1,7 @@
 // Model files for users. This module alone names every type, so that whatever a file holds can be built.
 
 import { readFile, writeFileAtomic } from "#platform";
+import { fgsm, pgd } from "../adversarial/attacks";
 import { maxNorm, minMaxNorm, nonNeg, unitNorm } from "../constraints/constraints";
 import { argumentError, DownhillError } from "../errors";
 import {
@@ -35,8 +36,11 @@ import {
 import { batchNorm } from "../layers/batchNorm";
 import { dense } from "../layers/dense";
 import { dropout } from "../layers/dropout";
+import { groupNorm, layerNorm } from "../layers/groupNorm";
+import { add, average, concatenate, maximum, multiply, subtract } from "../layers/merge";
+import { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "../layers/noise";
 import { prelu } from "../layers/prelu";
-import { flatten, rescaling } from "../layers/shape";
+import { flatten, permute, rescaling, reshape } from "../layers/shape";
 import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "../losses/losses";
 import { accuracy } from "../metrics/metrics";
 import { adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd } from "../optimizers/optimizers";
@@ -60,6 +64,7 @@ import { modelCheckpoint } from "../training/modelCheckpoint";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { swa } from "../training/swa";
 import { terminateOnNaN } from "../training/terminateOnNaN";
+import { tied } from "../training/tied";
 
 /**
  * Makes every type known. By name, not as `Object.values` of a module: in dist/, where modules are one file, a module's
@@ -71,14 +76,17 @@ export function enrollAll(): void {
     [glorotNormal, glorotUniform, heNormal, heUniform, lecunNormal, lecunUniform],
   ].flat();
   const activations = [activation, elu, gelu, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh];
-  const layers = [...activations, batchNorm, dense, dropout, flatten, prelu, rescaling];
+  const noises = [alphaDropout, dropout, gaussianDropout, gaussianNoise, spatialDropout2d];
+  const merging = [add, average, concatenate, maximum, multiply, subtract];
+  const shapes = [flatten, permute, rescaling, reshape];
+  const layers = [...activations, ...merging, ...noises, ...shapes, batchNorm, dense, groupNorm, layerNorm, prelu];
   const losses = [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy];
   const optimizers = [adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd];
   const regularizers = [l1, l1l2, l2];
   const constraints = [maxNorm, minMaxNorm, nonNeg, unitNorm];
   const decays = [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, polynomialDecay, stepDecay];
   const callbacks = [earlyStopping, modelCheckpoint, swa, terminateOnNaN];
-  const rest = [...constraints, ...decays, oneCycle, warmup, accuracy, ...callbacks];
+  const rest = [...constraints, ...decays, oneCycle, warmup, accuracy, ...callbacks, fgsm, pgd, tied];
   for (const value of [...initializers, ...layers, ...losses, ...optimizers, ...regularizers, ...rest]) enroll(value);
 }
 

@@ -220,9 +220,33 @@ export function setSeed(n: number): void {
   streams = 0;
 }
 
+/** @internal What `make` returns; the models that it builds have this seed, and streams from this one on. */
+export function withStreams<T>(first: { seed: number; stream: number }, make: () => T): T {
+  const before = { seed, streams };
+  ({ seed, stream: streams } = first);
+  try {
+    return make();
+  } finally {
+    ({ seed, streams } = before);
+  }
+}
+
 /** @internal The seed and a stream of its own for a model that is being built. */
 export function nextStream(): { seed: number; stream: number } {
   return { seed, stream: streams++ };
+}
+
+/** @internal A runtime of `threads` threads on the module of a build for as many. */
+export async function runtimeOn(
+  module: WebAssembly.Module,
+  threads: number,
+  fastMath: boolean,
+  maxMemory: number,
+  workerUrl?: string,
+): Promise<Runtime> {
+  const [core, heap] = build(module, maxMemory, threads > 1);
+  if (threads === 1) return new Runtime(core, heap, fastMath);
+  return new TeamRuntime(core, heap, fastMath, await Team.start(threads, module, core, heap, workerUrl));
 }
 
 /**
@@ -258,15 +282,13 @@ export async function init(options?: InitOptions): Promise<Runtime> {
   if (threads > 1) {
     try {
       const module = await loadModule({ fastMath, shared: true });
-      const [core, heap] = build(module, maxMemory, true);
-      const team = await Team.start(threads, module, core, heap, read.workerUrl);
-      made = new TeamRuntime(core, heap, fastMath, team);
+      made = await runtimeOn(module, threads, fastMath, maxMemory, read.workerUrl);
     } catch (error) {
       if (error instanceof DownhillError && error.code === "memory") throw error;
       lacks.push(`threads (${(error as Error).message})`);
     }
   }
-  made ??= new Runtime(...build(await loadModule({ fastMath, shared: false }), maxMemory, false), fastMath);
+  made ??= await runtimeOn(await loadModule({ fastMath, shared: false }), 1, fastMath, maxMemory);
   if (lacks.length) console.warn(`downhill: going on without ${lacks.join(" and ")}`);
   if (read.seed !== undefined) setSeed(read.seed);
   current = made;

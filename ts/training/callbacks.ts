@@ -46,18 +46,29 @@ export interface StatefulCallback extends Callback {
   afterEpoch?(): unknown;
   /** The fit is over, however it ended. */
   close?(): void;
+  /** When that happened what it is told of, in milliseconds; set before a handler is called where it is told later. */
+  time?: number;
   /** Ends training where the loss is not finite, in the place of an error. */
   endsOnNaN?: boolean;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
 export interface CallbackDefinition<C = any> extends Definition {
+  /** It shows how training goes, and nothing else: of a model in a worker it runs with the caller, who is not waited for. */
+  shows?: boolean;
   create(config: C, plan: FitPlan, model: Model): StatefulCallback;
 }
 
 export type Handler = keyof Callback | "afterEpoch";
 
-const HANDLERS = ["onTrainBegin", "onTrainEnd", "onEpochBegin", "onEpochEnd", "onBatchBegin", "onBatchEnd"] as const;
+export const HANDLERS = [
+  "onTrainBegin",
+  "onTrainEnd",
+  "onEpochBegin",
+  "onEpochEnd",
+  "onBatchBegin",
+  "onBatchEnd",
+] as const;
 
 /** What a list of callbacks holds: what factories made, or objects with handlers. */
 export const callbackField: Field<Built | Callback> = {

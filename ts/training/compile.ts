@@ -1,6 +1,7 @@
 // compile: reads the optimizer, the losses and the metrics, and lays out the memory that training needs.
 
 import { Segment } from "../../assembly/isa";
+import type { Adversarial, AttackDefinition } from "../adversarial/attacks";
 import { lossDefinition } from "../losses/losses";
 import { accuracy, metricDefinition } from "../metrics/metrics";
 import { optimizerPlan } from "../optimizers/optimizers";
@@ -18,10 +19,11 @@ import {
   positive,
   readOptions,
 } from "../options";
-import { type Built, built } from "../registry";
+import { type Built, built, type Definition, definitionOf, isBuilt } from "../registry";
 import { penaltyOf } from "../regularizers/regularizers";
 import { rateAt } from "../schedules/schedules";
 import { capital } from "./logs";
+import type { Penalty } from "./program";
 import type { CompileConfig, ModelState } from "./state";
 import { checkKeys, splitPorts } from "./structure";
 
@@ -48,14 +50,38 @@ export interface CompileOptions {
    * `setWeights` begins the mean anew. What `earlyStopping` restores are the weights that were evaluated. (Polyak & Juditsky 1992)
    */
   ema?: number;
+  /**
+   * σ ≥ 0: each step's forward and backward passes run at w + ε, ε ~ N(0, σ²) drawn anew, and the update is of w. On all parameters,
+   * frozen ones too; penalties, and all but training, are at w. Default 0.
+   */
+  weightNoise?: number;
+  /** Train on (1 − weight)·J(x) + weight·J(x̃), x̃ made by an attack such as `fgsm`. weight: in [0, 1], default 0.5. */
+  adversarial?: { attack: Built; weight?: number };
+  /** Such as `tied(…)`. */
+  penalties?: readonly Built[];
+}
+
+/** A type of what `penalties` takes. */
+export interface PenaltyDefinition extends Definition {
+  /** Finds what it acts on; throws `argument`, `shape` or `state` where it cannot. */
+  bind(config: Built, state: ModelState): Penalty;
 }
 
 export type Metric = "accuracy" | Built;
 
 export const anything = { expected: "given", accepts: (v) => v !== undefined } as Field<unknown>;
 
+const adversarial: Field<{ attack: Built }> = {
+  expected: "an object { attack, weight } with an attack such as fgsm({ epsilon: 0.1 })",
+  accepts: (v) => isObject(v) && isBuilt("attack", (v as Adversarial).attack),
+};
+
+/** What the attack says of the option that names it. */
+export const readAdversarial = (given: { attack: Built } | undefined, inputs: number): Adversarial | undefined =>
+  given && definitionOf<AttackDefinition>("attack", given.attack).read(given, inputs);
+
 /** Reads options into plain data; throws `argument`. */
-export function readCompileOptions({ structure: { outputs } }: ModelState, options: unknown): CompileConfig {
+export function readCompileOptions({ structure: { inputs, outputs } }: ModelState, options: unknown): CompileConfig {
   const read = readOptions("compile", options, {
     optimizer: built("optimizer", "adam()"),
     loss: anything,
@@ -64,6 +90,9 @@ export function readCompileOptions({ structure: { outputs } }: ModelState, optio
     clipNorm: optional(positive()),
     clipValue: optional(positive()),
     ema: optional(inner()),
+    weightNoise: optional(nonNegative()),
+    adversarial: optional(adversarial),
+    penalties: optional(listOf(built("penalty", "tied(…)"))),
   });
   const several = outputs.length > 1;
   const perOutput = <T>(what: string, given: unknown, field: Field<T>, one: boolean): T[] =>
@@ -79,6 +108,7 @@ export function readCompileOptions({ structure: { outputs } }: ModelState, optio
   const isList = Array.isArray(metrics) && !metrics.some(Array.isArray);
   return {
     ...read,
+    adversarial: readAdversarial(read.adversarial, inputs.length),
     loss: perOutput("loss", loss, built("loss", "softmaxCrossEntropy()"), isOne(loss)),
     lossWeights: perOutput("lossWeights", lossWeights, nonNegative(), isOne(lossWeights)),
     metrics: perOutput("metrics", metrics, metricList, isList).flatMap((list = [], output) =>
@@ -113,7 +143,13 @@ export function compile(state: ModelState, config: CompileConfig): void {
       definition: metricDefinition(metric),
     };
   });
+  const { lossWeights: weights, adversarial } = config;
+  const share = adversarial?.weight ?? 0;
+  const lossWeights = adversarial
+    ? [...weights.map((w) => w * (1 - share)), ...weights.map((w) => w * share)]
+    : weights;
   const floats = structure.parameterFloats;
+  const penalties: Penalty[] = [];
   const regions: number[] = [];
   const take = (bytes: number) => {
     const at = heap.allocate(bytes, `${state.name} (optimizer ${optimizer.type})`);
@@ -126,11 +162,30 @@ export function compile(state: ModelState, config: CompileConfig): void {
     const slots = plan.slots.map((slot) => (slot ? take(floats * 4) : undefined));
     const segments = take(structure.parameters.length * Segment.words * 4);
     for (const at of slots) if (at) heap.f32.fill(plan.initial, at >>> 2, (at >>> 2) + floats);
+    const noise = config.weightNoise && floats ? take(floats * 4) : 0;
+    for (const penalty of config.penalties ?? [])
+      penalties.push(definitionOf<PenaltyDefinition>("penalty", penalty).bind(penalty, state));
+    const activities =
+      structure.calls.filter(({ layer }) => layer.config["activityRegularizer"]).length +
+      penalties.reduce((sum, { count }) => sum + count, 0);
     state.freeCompiled();
-    const { lossWeights } = config;
-    state.compiled = { config, plan, losses, metrics, lossWeights, gradients, slots, segments, regions };
+    state.compiled = {
+      config: { ...config, penalties: config.penalties && penalties.map((penalty) => penalty.config) },
+      plan,
+      losses,
+      metrics,
+      lossWeights,
+      activities,
+      penalties,
+      gradients,
+      slots,
+      segments,
+      noise,
+      regions,
+    };
   } catch (error) {
     heap.free(...regions);
+    for (const penalty of penalties) penalty.free();
     throw error;
   }
   state.step = 0;

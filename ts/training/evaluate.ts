@@ -56,7 +56,7 @@ export async function evaluate(state: ModelState, data: unknown, options: unknow
 export function evaluation(state: ModelState, batchSize: number, signal: AbortSignal | undefined) {
   const compiled = state.need("evaluate");
   signal?.throwIfAborted();
-  const sums = new Accumulator(state);
+  const sums = new Accumulator(state, compiled.config.lossWeights);
   const pause = pace();
   const check = () => {
     if (state.need("evaluate") !== compiled)
@@ -99,34 +99,40 @@ export function evaluation(state: ModelState, batchSize: number, signal: AbortSi
 
 /** The outputs for all examples; see Model.predict. One array an output, in their order. */
 export function predict(state: ModelState, x: unknown, options: unknown): NDArray[] {
-  const { batchSize, training } = readOptions("predict", options, {
+  const { batchSize, training, samples } = readOptions("predict", options, {
     batchSize: or(count(), 256),
     training: or(boolean(), false),
+    samples: optional(count()),
   });
   const examples = readInputs("predict", state, x);
   state.check();
   const { structure, runtime } = state;
   const { rows } = examples;
   const results = structure.outputs.map(({ value }) => {
-    const shape = [rows, ...value.shape];
+    const shape = [...(samples ? [samples] : []), rows, ...value.shape];
     return { data: newFloats("predict", sizeOf(shape)), shape };
   });
   const lane = state.lane("prediction");
-  for (let row = 0; row < rows; row += batchSize) {
-    const real = Math.min(batchSize, rows - row);
-    // a random mask depends on rows alone, so rounding up changes nothing; batch statistics would
-    const rounded = training ? real : Math.min(batchSize, ROUNDED.find((r) => r >= real) ?? roundUp(real, 256));
-    const program = programFor(state, lane, "predict", examples, rounded, training);
-    state.prepare(lane);
-    stage(lane, examples, row, real);
-    lane.set(State.row, row);
-    runtime.run(program.all);
-    program.results.forEach((tensor, i) => {
-      const size = tensor!.size / tensor!.shape[0]!;
-      const at = addressOf(lane, tensor!.place!);
-      results[i]!.data.set(runtime.heap.f32.subarray(at >>> 2, (at >>> 2) + real * size), row * size);
-    });
-  }
+  for (let sample = 0; sample < (samples ?? 1); sample++)
+    for (let row = 0; row < rows; row += batchSize) {
+      const real = Math.min(batchSize, rows - row);
+      // a random mask depends on rows alone, so rounding up changes nothing; batch statistics would
+      const rounded = training ? real : Math.min(batchSize, ROUNDED.find((r) => r >= real) ?? roundUp(real, 256));
+      const program = programFor(state, lane, "predict", examples, rounded, training);
+      state.prepare(lane);
+      stage(lane, examples, row, real);
+      lane.set(State.row, row);
+      lane.set(State.pass, sample);
+      runtime.run(program.all);
+      program.results.forEach((tensor, i) => {
+        const size = tensor!.size / tensor!.shape[0]!;
+        const at = addressOf(lane, tensor!.place!);
+        results[i]!.data.set(
+          runtime.heap.f32.subarray(at >>> 2, (at >>> 2) + real * size),
+          (sample * rows + row) * size,
+        );
+      });
+    }
   return results;
 }
 

@@ -260,9 +260,9 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       // the parts' gradients add up to those of one batch: each divides by the labels of all
       runtime.heap.clear(compiled.gradients, structure.parameterFloats * 4);
       // and move a copy of the statistics, which the update puts in force
-      const copy = state.statistics + structure.statisticFloats * 4;
-      runtime.heap.u8.copyWithin(copy, state.statistics, copy);
-      lane.set(State.statistics, copy);
+      const { statistics, statisticsCopy } = state;
+      runtime.heap.u8.copyWithin(statisticsCopy, statistics, statistics + structure.statisticFloats * 4);
+      lane.set(State.statistics, statisticsCopy);
       const indices = order ? runtime.heap.u32.subarray(order >>> 2) : undefined;
       compiled.losses.forEach((_, output) => {
         const labels = parts.reduce(

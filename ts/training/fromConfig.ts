@@ -22,6 +22,7 @@ import {
 } from "../options";
 import { type Built, reconfigure } from "../registry";
 import { rateOrSchedule } from "../schedules/schedules";
+import { readAdversarial } from "./compile";
 import { functionalStructure } from "./functional";
 import { weightsFromText, weightsToText } from "./packed";
 import type { CompileConfig } from "./state";
@@ -110,7 +111,7 @@ function ports(form: Form, named: readonly { name: string }[], values: readonly 
 }
 
 /** What `compile` was given for a model of that structure. */
-export function compileConfigFrom({ outputs }: Structure, given: unknown): CompileConfig {
+export function compileConfigFrom({ inputs, outputs }: Structure, given: unknown): CompileConfig {
   const read = readOptions("compile", given, {
     optimizer: object(),
     loss: listOf(object()),
@@ -119,6 +120,9 @@ export function compileConfigFrom({ outputs }: Structure, given: unknown): Compi
     clipNorm: optional(positive()),
     clipValue: optional(positive()),
     ema: optional(inner()),
+    weightNoise: optional(nonNegative()),
+    adversarial: optional(object()),
+    penalties: optional(listOf(object())),
   });
   if (read.loss.length !== outputs.length || read.lossWeights.length !== outputs.length)
     throw damaged(`${outputs.length} losses and weights, one an output`);
@@ -134,6 +138,14 @@ export function compileConfigFrom({ outputs }: Structure, given: unknown): Compi
     clipNorm: read.clipNorm,
     clipValue: read.clipValue,
     ema: read.ema,
+    weightNoise: read.weightNoise,
+    adversarial:
+      read.adversarial &&
+      readAdversarial(
+        { ...read.adversarial, attack: reconfigure("attack", read.adversarial["attack"] as Built) },
+        inputs.length,
+      ),
+    penalties: read.penalties?.map((penalty) => reconfigure("penalty", penalty as unknown as Built)),
   };
 }
 

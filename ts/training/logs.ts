@@ -8,8 +8,7 @@ export type Logs = { loss: number; dataLoss: number; penalty: number } & Record<
 
 /** `figure(i)`: of the report's i-th entry, losses first, then activity penalties, then metrics. */
 function logsOf(
-  { losses, lossWeights, metrics }: Compiled,
-  activities: number,
+  { losses, lossWeights, activities, metrics }: Compiled,
   loss: number,
   dataLoss: number,
   penalty: number,
@@ -27,7 +26,7 @@ const entryOf = (i: number): number => REPORT_HEAD + 4 * i;
 /** Sums reports of batches into means over all their examples. Nothing is allocated by batch. */
 export class Accumulator {
   readonly #compiled: Compiled;
-  readonly #activities: number;
+  readonly #weights: readonly number[];
   /** Of the reports, float by float: of an entry Σ value is the second and Σ count the third. */
   readonly #sums: Float64Array;
   /** Of the weights' penalties, times rows; and of the activities' penalties. */
@@ -35,10 +34,12 @@ export class Accumulator {
   #activity = 0;
   #rows = 0;
 
-  constructor({ compiled, activities }: ModelState) {
+  /** `weights`: of the means that make up the data loss. */
+  constructor({ compiled }: ModelState, weights = compiled!.lossWeights) {
     this.#compiled = compiled!;
-    this.#activities = activities;
-    this.#sums = new Float64Array(entryOf(compiled!.lossWeights.length + activities + compiled!.metrics.length));
+    this.#weights = weights;
+    const { lossWeights, activities, metrics } = this.#compiled;
+    this.#sums = new Float64Array(entryOf(lossWeights.length + activities + metrics.length));
   }
 
   /** Takes in what the lane reports of `rows` examples. */
@@ -48,8 +49,9 @@ export class Accumulator {
     const report = lane.report >>> 2;
     for (let i = 0; i < sums.length; i++) sums[i]! += f32[report + i]!;
     this.#penalties += lane.reported(3) * rows;
-    const { length } = this.#compiled.lossWeights;
-    for (let i = 0; i < this.#activities; i++) this.#activity += lane.reported(entryOf(length + i) + 1);
+    const { lossWeights, activities } = this.#compiled;
+    const { length } = lossWeights;
+    for (let i = 0; i < activities; i++) this.#activity += lane.reported(entryOf(length + i) + 1);
     this.#rows += rows;
   }
 
@@ -57,10 +59,9 @@ export class Accumulator {
   logs(): Logs {
     const sum = (i: number, word: number) => this.#sums[entryOf(i) + word]!;
     const mean = (i: number) => (sum(i, 2) > 0 ? sum(i, 1) / sum(i, 2) : 0);
-    const { lossWeights } = this.#compiled;
-    const dataLoss = lossWeights.reduce((total, weight, i) => total + weight * mean(i), 0);
+    const dataLoss = this.#weights.reduce((total, weight, i) => total + weight * mean(i), 0);
     const penalty = this.#rows > 0 ? (this.#penalties + this.#activity) / this.#rows : 0;
-    return logsOf(this.#compiled, this.#activities, dataLoss + penalty, dataLoss, penalty, mean);
+    return logsOf(this.#compiled, dataLoss + penalty, dataLoss, penalty, mean);
   }
 
   /** The first output without one label so far, or −1. */
@@ -75,7 +76,7 @@ export class Accumulator {
 }
 
 /** The names of the figures that a compiled model reports. */
-export const logNames = (compiled: Compiled): string[] => Object.keys(logsOf(compiled, 0, 0, 0, 0, () => 0));
+export const logNames = (compiled: Compiled): string[] => Object.keys(logsOf(compiled, 0, 0, 0, () => 0));
 
 export const capital = (name: string): string => name[0]!.toUpperCase() + name.slice(1);
 
@@ -83,5 +84,5 @@ export const capital = (name: string): string => name[0]!.toUpperCase() + name.s
 export const validationName = (name: string): string => `val${capital(name)}`;
 
 /** The last batch's figures. */
-export const batchLogs = (lane: Lane, { compiled, activities }: ModelState): Logs =>
-  logsOf(compiled!, activities, lane.reported(0), lane.reported(1), lane.reported(2), (i) => lane.reported(entryOf(i)));
+export const batchLogs = (lane: Lane, { compiled }: ModelState): Logs =>
+  logsOf(compiled!, lane.reported(0), lane.reported(1), lane.reported(2), (i) => lane.reported(entryOf(i)));

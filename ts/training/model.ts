@@ -151,8 +151,16 @@ export class Model<P extends Prediction = Prediction> {
     return evaluate(this.state, data, options);
   }
 
-  /** The outputs for x. `training`: with random masks and batch statistics. */
-  predict(x: Arrays, options?: { batchSize?: number; training?: boolean }): P {
+  /**
+   * The outputs for x, [n, …]. `training`: with random masks and batch statistics, of each `batchSize` rows.
+   *
+   * `samples` and `training`: Monte-Carlo inference (Gal & Ghahramani 2016), [samples, n, …], each sample of masks of its
+   * own, whatever `batchSize` is. Their mean is the prediction, their spread tells how sure it is. Batch norm layers that
+   * are to keep their moving statistics are frozen (`trainable = false`). Without `training` all samples are the same.
+   *
+   * @example model.predict(x, { training: true, samples: 30 })
+   */
+  predict(x: Arrays, options?: { batchSize?: number; training?: boolean; samples?: number }): P {
     const { state } = this;
     return join(predict(state, x, options), state.structure.outputs, state.structure.outputForm) as P;
   }
@@ -291,7 +299,7 @@ export class Model<P extends Prediction = Prediction> {
 }
 
 /** An array for each port, in the form in which they were given. */
-function join(arrays: NDArray[], ports: Port[], form: Form): Prediction {
+export function join<T>(arrays: T[], ports: Port[], form: Form): T | T[] | Record<string, T> {
   if (form === "one") return arrays[0]!;
   if (form === "list") return arrays;
   return Object.fromEntries(ports.map(({ name }, i) => [name, arrays[i]!]));

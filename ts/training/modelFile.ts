@@ -91,21 +91,13 @@ interface Contents {
  * @throws DownhillError `format`, `shape` or `argument` for a damaged file, before anything is taken; `memory`
  */
 export function decodeModel(bytes: Uint8Array, runtime: Runtime): Model {
-  const { name, structure, tensors, position, compiled, callbackStates, metadata, mask, lastWeights } = readFile(bytes);
-  const { seed, stream, epoch, step } = position;
+  const contents = readFile(bytes);
+  const { name, structure, position, compiled } = contents;
+  const { seed, stream } = position;
   const state = new ModelState(name, structure, runtime, { seed, stream });
   try {
-    const { heap } = runtime;
-    putWeights(state, tensors);
-    if (mask) putMask(state, mask);
-    if (compiled) {
-      compile(state, compiled.config);
-      state.learningRate = compiled.learningRate;
-      compiled.slots.forEach((slot, i) => {
-        for (const [{ offset }, data] of slot ?? []) heap.f32.set(data, (state.compiled!.slots[i]! >>> 2) + offset);
-      });
-    }
-    Object.assign(state, { epoch, step, callbackStates: () => callbackStates, metadata, lastWeights });
+    if (compiled) compile(state, compiled.config);
+    fill(state, contents);
     const model = new Model(() => state);
     void model.state; // from here on the model owns it
     return model;
@@ -113,6 +105,29 @@ export function decodeModel(bytes: Uint8Array, runtime: Runtime): Model {
     state.dispose();
     throw error;
   }
+}
+
+/** Puts what a file holds into the model that it is a later state of: one that was saved, trained elsewhere and saved again. */
+export function restoreModel(model: Model<never>, bytes: Uint8Array): void {
+  fill(model.state, readFile(bytes));
+}
+
+/** Puts everything that may change in training into a model of that structure, compiled as the file says. */
+function fill(
+  state: ModelState,
+  { tensors, position, compiled, callbackStates, metadata, mask, lastWeights }: Contents,
+): void {
+  const { heap } = state.runtime;
+  putWeights(state, tensors);
+  if (compiled) {
+    state.learningRate = compiled.learningRate;
+    compiled.slots.forEach((slot, i) => {
+      for (const [{ offset }, data] of slot ?? []) heap.f32.set(data, (state.compiled!.slots[i]! >>> 2) + offset);
+    });
+  }
+  if (mask) putMask(state, mask);
+  const { epoch, step } = position;
+  Object.assign(state, { epoch, step, callbackStates: () => callbackStates, metadata, lastWeights });
 }
 
 function readFile(bytes: Uint8Array): Contents {

@@ -1,6 +1,7 @@
 // A program: a model's graph for one kind of work and one set of shapes, lowered to a tape in memory.
 
-import { Base, type LabelKind, Op, SourceType } from "../../assembly/isa";
+import { Base, type LabelKind, Op, Segment, SourceType } from "../../assembly/isa";
+import type { AttackDefinition } from "../adversarial/attacks";
 import type { ConstraintDefinition } from "../constraints/constraints";
 import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
@@ -10,6 +11,7 @@ import { type Instruction, lower } from "../graph/tape";
 import { verify } from "../graph/verify";
 import { fillingOf } from "../initializers/initializers";
 import type { Symbolic } from "../layers/layer";
+import type { LossInputs } from "../losses/losses";
 import { movingAverage } from "../ops/batchNorm";
 import { add } from "../ops/elementwise";
 import { gather } from "../ops/gather";
@@ -23,7 +25,7 @@ import {
   penaltyGradient,
 } from "../ops/penalties";
 import { accumulate, clip, copy, fill, guard, optimizerStep } from "../ops/update";
-import { definitionOf } from "../registry";
+import { type Built, definitionOf } from "../registry";
 import { penaltyOf } from "../regularizers/regularizers";
 import type { Range } from "../runtime/runtime";
 import { type Lane, REPORT_HEAD } from "./lane";
@@ -33,8 +35,38 @@ import type { Entry } from "./structure";
 /** `fit` yields between ranges of about this much work, in nanoseconds. */
 const SLICE = 8e6;
 
-/** Numbers of random ops between those of one pass and those of the next: more than a model has calls. */
+/** Numbers of random ops between those of one pass and those of the next: more than a model has calls. Behind three passes is the weights' noise. */
 const PASS = 2 ** 16;
+const NOISE = 3 * PASS;
+
+/** A penalty on a tensor h of the forward pass; `slope` builds its gradient where it is not the usual one. */
+export interface Activity {
+  h: Tensor;
+  attributes: ActivityAttributes;
+  slope?: () => Tensor;
+}
+
+/** What a penalty on weights has to know of a program: what it is for, the rows of its batch and of all batches of the group. */
+export interface PenaltyPart {
+  kind: ProgramSpec["kind"];
+  rows: number;
+  all: number;
+}
+
+/** One of `compile`'s `penalties`, for a model. */
+export interface Penalty {
+  /** As a file keeps it. */
+  config: Built;
+  /** Builds its terms, averages over the group's examples; `parameter`: the leaf of a parameter of the model. */
+  terms(graph: Graph, parameter: (entry: Entry) => Tensor, part: PenaltyPart): Activity[];
+  /** Builds what comes behind the optimizer's step; `segment`: the leaf of a parameter's row of the segment table. */
+  step(graph: Graph, parameter: (entry: Entry) => Tensor, segment: (entry: Entry) => Tensor): void;
+  /** How many these are. */
+  count: number;
+  /** What it reads beyond the model's own memory, from … to. */
+  reads: readonly (readonly [number, number])[];
+  free(): void;
+}
 
 /** A spec of a program that reads no examples. */
 export const BARE = { rows: 1, inputs: [], targets: [], training: false, accumulate: 0 } as const;
@@ -56,6 +88,8 @@ export interface ProgramSpec {
   order?: number;
   /** Builds such a program. */
   build?(region: Tensor, parameters: Tensor): void;
+  /** `predict` gives the adversarial examples that it makes. */
+  attack?: Built;
 }
 
 /** How one output's targets come. */
@@ -82,8 +116,8 @@ export interface Program {
 
 /** A program's key among those of its lane. */
 export function keyOf(spec: ProgramSpec, frozen: string): string {
-  const { kind, rows, inputs, targets, training, accumulate, order } = spec;
-  let key = `${kind} ${rows} ${training} ${accumulate} ${frozen} ${inputs} ${order}`;
+  const { kind, rows, inputs, targets, training, accumulate, order, attack } = spec;
+  let key = `${kind} ${rows} ${training} ${accumulate} ${frozen} ${inputs} ${order} ${JSON.stringify(attack)}`;
   for (const { kind, shape, weighted } of targets) key += ` ${kind},${weighted},${shape}`;
   return key;
 }
@@ -103,8 +137,9 @@ export function lowerProgram(state: ModelState, lane: Lane, spec: ProgramSpec) {
   const block = (at = 0) => [at, at + runtime.heap.sizeOf(at)] as const;
   verify(tape, {
     [Base.absolute]: [
-      [state.statistics, state.statistics + structure.statisticFloats * 8],
+      [state.statistics, state.statistics + structure.statisticFloats * 4],
       ...[lane.state, spec.order, state.mask?.at, ...(state.compiled?.regions ?? [])].map(block),
+      ...(state.compiled?.penalties ?? []).flatMap((penalty) => penalty.reads),
     ],
     [Base.parameters]: [[0, structure.parameterFloats * 4]],
     [Base.statistics]: [[0, structure.statisticFloats * 4]],
@@ -164,8 +199,9 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   const { kind, rows } = spec;
   const graph = new Graph();
   let results: (Tensor | undefined)[] = [];
+  let targets: Pick<LossInputs, "target" | "weights" | "kind">[] = [];
   const inputs: Tensor[] = [];
-  const activities: { h: Tensor; attributes: ActivityAttributes }[] = [];
+  const activities: Activity[] = [];
   const updates: ((momentum?: number) => void)[] = [];
   /** The objective's gradient with respect to tensors of the forward pass, built in the backward span. */
   const seeds: (() => readonly [Tensor, Tensor])[] = [];
@@ -185,6 +221,13 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     }),
   );
   const parameter = (entry: Entry) => leaves.get(entry)!;
+  const trains = kind === "train" || kind === "gradients" || kind === "apply";
+  /** Where the parameters lie with this step's noise on them, if so, and their leaves there. */
+  const noise = trains && spec.training ? compiled!.noise : 0;
+  const noisy = new Map(
+    (noise ? parameters : []).map((entry) => [entry, leaf(entry.shape, entry.key, noise + entry.offset * 4)]),
+  );
+  const inForce = (entry: Entry) => noisy.get(entry) ?? parameter(entry);
   /** Has `build` done later, for the layer that is being built now. */
   const later = <F extends (momentum?: number) => unknown>(list: F[], build: F, layer = graph.layer) =>
     list.push(((momentum) => {
@@ -200,13 +243,24 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     });
   } else if (spec.build) spec.build(leaf([rows], "region", spec.order), block);
   else {
-    const trains = kind !== "predict" && kind !== "evaluate";
     if (kind !== "apply") {
       structure.inputs.forEach(({ value, name }, slot) => {
         graph.layer = name;
         inputs.push(gather(graph, { slot, shape: [rows, ...value.shape], type: spec.inputs[slot]! }));
       });
-      results = forward(inputs, spec.training);
+      if (noise) {
+        const into = leaf([floats], "noise", noise);
+        initialize([into], { opcode: Op.randomNormal, a: 0, b: compiled!.config.weightNoise!, op: NOISE });
+        accumulate([into, block]);
+      }
+      targets = spec.targets.map(({ kind, shape, weighted }, output) => {
+        graph.layer = compiled!.losses[output]!.name;
+        const raw = (slot: number, shape: Shape) =>
+          gather(graph, { slot, shape: [rows, ...shape], type: SourceType.raw32 });
+        const slot = targetSlot(inputs.length, output);
+        return { target: raw(slot, shape), weights: weighted ? raw(slot + 1, []) : null, kind };
+      });
+      results = spec.attack ? [perturb(spec.attack)] : forward(inputs, spec.training);
       if (kind !== "predict") addObjective();
       if (trains) backward();
     }
@@ -223,14 +277,14 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
    * The outputs for `xs`. Of a step's passes each has a number, and with it random numbers of its own; the first one, 0, alone
    * has activity penalties and moves statistics.
    */
-  function forward(xs: Tensor[], training: boolean, pass = 0): Tensor[] {
+  function forward(xs: Tensor[], training: boolean, pass = 0, at = inForce): Tensor[] {
     const values = new Map<Symbolic, Tensor>(structure.inputs.map(({ value }, i) => [value, xs[i]!]));
     structure.calls.forEach(({ call, layer }, op) => {
       const { name, config, definition, entries } = layer;
       graph.layer = name;
       const context = {
         config,
-        parameters: Object.fromEntries(entries.map((entry) => [entry.key.slice(name.length + 1), parameter(entry)])),
+        parameters: Object.fromEntries(entries.map((entry) => [entry.key.slice(name.length + 1), at(entry)])),
         training: training && (layer.trainable || !definition.frozenIsInference),
         op: op + pass * PASS,
         onUpdate: (build: (momentum?: number) => void) => pass || later(updates, build),
@@ -251,26 +305,22 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   }
 
   function addObjective(): void {
-    const { losses, lossWeights, metrics } = compiled!;
+    const { losses, lossWeights, metrics, config, penalties } = compiled!;
     const penalised = parameters.some(({ spec }) => spec.regularizer);
-    const targets = losses.map(({ name }, output) => {
-      const { kind, shape, weighted } = spec.targets[output]!;
-      graph.layer = name;
-      const raw = (slot: number, shape: Shape) =>
-        gather(graph, { slot, shape: [rows, ...shape], type: SourceType.raw32 });
-      const slot = targetSlot(inputs.length, output);
-      return { target: raw(slot, shape), weights: weighted ? raw(slot + 1, []) : null, kind };
-    });
     addLosses(results as Tensor[], 0);
+    if (trains && config.adversarial)
+      addLosses(forward([perturb(config.adversarial.attack)], spec.training, 1), losses.length);
     metrics.forEach(({ config, definition, output }, i) => {
       const loss = losses[output]!;
       graph.layer = loss.name;
       const [value, weight] = definition.call({ prediction: results[output]!, ...targets[output]!, loss }, config);
-      meanLoss([value!, weight!, entryAt("metric", lossWeights.length + state.activities + i)], { output: -1 });
+      meanLoss([value!, weight!, entryAt("metric", lossWeights.length + compiled!.activities + i)], { output: -1 });
     });
-    activities.forEach(({ h, attributes }, i) => {
+    const part = { kind, rows, all: spec.accumulate || rows };
+    for (const penalty of penalties) activities.push(...penalty.terms(graph, parameter, part));
+    activities.forEach(({ h, attributes, slope }, i) => {
       activityPenalty([h, entryAt("activity", lossWeights.length + i)], attributes);
-      later(seeds, () => [h, activityPenaltyBackward([h], attributes)], h.node!.layer);
+      later(seeds, () => [h, slope?.() ?? activityPenaltyBackward([h], attributes)], h.node!.layer);
     });
     graph.layer = "";
     objective(
@@ -296,18 +346,34 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     }
   }
 
+  function perturb(attack: Built): Tensor {
+    return definitionOf<AttackDefinition>("attack", attack).perturb(
+      {
+        ...compiled!,
+        x: inputs[0]!,
+        lossWeights: compiled!.config.lossWeights,
+        targets,
+        forward: (x) => forward([x], false, 2, parameter),
+        op: NOISE + PASS,
+      },
+      attack,
+    );
+  }
+
   function backward(): void {
     graph.span = Span.backward;
     const asked = kind === "gradients" ? inputs : [];
     const found = gradient(
       graph,
       seeds.map((seed) => seed()),
-      [...parameters.map(parameter), ...asked],
+      [...parameters.flatMap((entry) => [parameter(entry), inForce(entry)]), ...asked],
       (a, b) => add([a, b]),
     );
     for (const entry of parameters) {
-      const g = found.get(parameter(entry));
       graph.layer = entry.layer.name;
+      let g = found.get(inForce(entry));
+      const tied = noise && found.get(parameter(entry));
+      if (tied) g = g ? add([g, tied]) : tied;
       const into = leaf(entry.shape, `d ${entry.key}`, compiled!.gradients + entry.offset * 4);
       if (!g) {
         if (!spec.accumulate) fill([into], { value: 0 });
@@ -323,12 +389,15 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   }
 
   function update(): void {
-    const { config, plan, slots } = compiled!;
+    const { config, plan, slots, penalties } = compiled!;
     const { clipNorm, clipValue = 0 } = config;
     graph.apply(guard, [], {});
     const factor = clipNorm && floats ? clip([gradients, block, segments], { clipNorm, clipValue }) : null;
     const moments = [0, 1, 2].map((i) => (slots[i] ? leaf([floats], `optimizer/${plan.slots[i]}`, slots[i]) : null));
     optimizerStep([block, ...moments, gradients, segments, factor], { ...plan.step, clipValue });
+    const segment = (entry: Entry) =>
+      leaf([Segment.words], "segment", compiled!.segments + parameters.indexOf(entry) * Segment.words * 4);
+    if (kind === "train") for (const penalty of penalties) penalty.step(graph, parameter, segment);
     state.mask?.apply(block);
     parameters.forEach((entry, row) => {
       const { constraint } = entry.spec;

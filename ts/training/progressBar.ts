@@ -39,9 +39,12 @@ class Means {
   }
 }
 
-class Progress implements StatefulCallback {
+/** @internal */
+export class Progress implements StatefulCallback {
+  time?: number;
   readonly #width: number;
   readonly #plan: FitPlan;
+  readonly #out: typeof terminal;
   readonly #means = new Means();
   #validation: Record<string, number> = {};
   #began = 0;
@@ -55,21 +58,26 @@ class Progress implements StatefulCallback {
   #examples = 0;
   #elapsed = 0;
 
-  constructor(width: number, plan: FitPlan) {
+  constructor(width: number, plan: FitPlan, out = terminal) {
     this.#width = width;
     this.#plan = plan;
+    this.#out = out;
     this.#epoch = plan.initialEpoch;
   }
 
+  #now(): number {
+    return this.time ?? performance.now();
+  }
+
   onTrainBegin(): void {
-    this.#began = performance.now();
+    this.#began = this.#now();
   }
 
   onEpochBegin(epoch: number): void {
     this.#epoch = epoch;
     this.#step = this.#examples = this.#elapsed = 0;
     this.#means.reset();
-    this.#epochBegan = performance.now();
+    this.#epochBegan = this.#now();
   }
 
   onBatchEnd(step: number, logs: Logs): void {
@@ -78,37 +86,37 @@ class Progress implements StatefulCallback {
     this.#means.add(logs, Math.max(1, done - this.#examples));
     this.#step = step + 1;
     this.#examples = done;
-    const now = performance.now();
+    const now = this.#now();
     this.#elapsed = now - this.#epochBegan;
-    if (terminal.isTTY && now - this.#written >= INTERVAL) this.#live(this.#means.logs(), this.#left(now));
+    if (this.#out.isTTY && now - this.#written >= INTERVAL) this.#live(this.#means.logs(), this.#left(now));
   }
 
   onEpochEnd(_epoch: number, logs: Logs): void {
-    const now = performance.now();
+    const now = this.#now();
     this.#validation = Object.fromEntries(Object.entries(logs).filter(([name]) => name.startsWith("val")));
     this.#step = this.#plan.steps ?? this.#step;
-    if (terminal.isTTY) this.#live(logs, this.#left(now));
+    if (this.#out.isTTY) this.#live(logs, this.#left(now));
     else {
       const parts = [this.#count(), ...this.#figures(logs), this.#rate(), this.#left(now)];
-      terminal.write(`${parts.filter(Boolean).join("  ")}\n`);
+      this.#out.write(`${parts.filter(Boolean).join("  ")}\n`);
     }
   }
 
   onTrainEnd(logs: Partial<Logs>): void {
-    if (this.#open) this.#live(logs as Logs, `in ${duration(performance.now() - this.#began)}`);
+    if (this.#open) this.#live(logs as Logs, `in ${duration(this.#now() - this.#began)}`);
   }
 
   /** However the fit ends, what is written next begins a line. */
   close(): void {
-    if (this.#open) terminal.write("\n");
+    if (this.#open) this.#out.write("\n");
     this.#open = false;
   }
 
   #live(logs: Record<string, number>, time: string): void {
-    this.#written = performance.now();
+    this.#written = this.#now();
     this.#open = true;
     const head = this.#count();
-    const columns = terminal.columns - 1;
+    const columns = this.#out.columns - 1;
     const room = columns - head.length - 2;
     const figures = this.#figures({ ...this.#validation, ...logs });
     const rate = this.#rate();
@@ -119,7 +127,7 @@ class Progress implements StatefulCallback {
       tail = shorter(parts.filter(Boolean).join("  "));
     const width = Math.min(this.#width, room - tail.length - 2);
     const bar = width > 0 ? `  ${this.#bar(width)}` : "";
-    terminal.write(`\r\x1b[K${`${head}${bar}  ${tail}`.slice(0, columns)}`);
+    this.#out.write(`\r\x1b[K${`${head}${bar}  ${tail}`.slice(0, columns)}`);
   }
 
   #count(): string {
@@ -208,5 +216,6 @@ export const progressBar: (options?: ProgressBarOptions) => Built = /* @__PURE__
 >("callback", {
   type: "progressBar",
   options: () => ({ width: or(count(), 24) }),
+  shows: true,
   create: ({ width }, plan) => new Progress(width, plan),
 });

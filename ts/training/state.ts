@@ -1,6 +1,7 @@
 // What a model is inside: its structure, its blocks of memory, its lanes, and what it was compiled with.
 
 import { State } from "../../assembly/isa";
+import type { Adversarial } from "../adversarial/attacks";
 import { DownhillError } from "../errors";
 import type { Tensor } from "../graph/graph";
 import type { LossDefinition } from "../losses/losses";
@@ -11,8 +12,8 @@ import { type Disposable, nextStream, type Runtime } from "../runtime/runtime";
 import type { Examples } from "./batch";
 import type { CallbackState } from "./callbacks";
 import { Lane } from "./lane";
-import { BARE, buildProgram, keyOf, type Program, type ProgramSpec } from "./program";
-import type { Structure } from "./structure";
+import { BARE, buildProgram, keyOf, type Penalty, type Program, type ProgramSpec } from "./program";
+import type { ModelLayer, Structure } from "./structure";
 import type { Weights } from "./weights";
 
 /** A compiled model's optimizer, losses and metrics, and the memory that they need. */
@@ -22,12 +23,17 @@ export interface Compiled {
   plan: OptimizerPlan;
   losses: { name: string; config: Built; definition: LossDefinition }[];
   metrics: { name: string; output: number; config: Built; definition: MetricDefinition }[];
-  /** Of the means in a report that make up the data loss: the outputs' first. */
+  /** Of the means in a training report that make up the data loss: the outputs', and where it is adversarial the same again. */
   lossWeights: number[];
+  /** Penalties in a report that are averaged like the loss: on activities, then `penalties`. */
+  activities: number;
+  penalties: Penalty[];
   /** Addresses. */
   gradients: number;
   slots: (number | undefined)[];
   segments: number;
+  /** 0: none. */
+  noise: number;
   /** Of all of them. */
   regions: number[];
 }
@@ -40,6 +46,9 @@ export interface CompileConfig {
   clipNorm?: number | undefined;
   clipValue?: number | undefined;
   ema?: number | undefined;
+  weightNoise?: number | undefined;
+  adversarial?: Adversarial | undefined;
+  penalties?: Built[] | undefined;
 }
 
 /** Weights that stay 0: a block of the parameters' layout at `at`, and what holds them to it. */
@@ -60,6 +69,8 @@ export class ModelState implements Disposable {
   readonly stream: number;
   parameters = 0;
   statistics = 0;
+  /** Where batches of a group move a copy of them. */
+  statisticsCopy = 0;
   compiled: Compiled | undefined;
   /** Which weights are pruned; see prune.ts. */
   mask: Mask | undefined;
@@ -80,7 +91,12 @@ export class ModelState implements Disposable {
   /** The weights that the last fit ended with, where a callback put others in force: resumed training goes on from them. */
   lastWeights: Weights | undefined;
   disposed = false;
-  readonly activities: number;
+  /** Who needs the weights: the model itself, ties that read them, models that have them too. */
+  claims = 1;
+  /** The joint model in whose memory the weights lie. */
+  owner: ModelState | undefined;
+  /** The models that it was joined from, and which of its layers are theirs. */
+  members: { state: ModelState; layers: ModelLayer[] }[] = [];
   /** What trainOnBatch ran last: a loop over batches of one kind finds it here. */
   lastBatch: { examples: Examples; program: Program; changes: number } | undefined;
   #trainable: boolean[] = [];
@@ -95,16 +111,15 @@ export class ModelState implements Disposable {
     runtime.check();
     this.seed = position.seed;
     this.stream = position.stream;
-    this.activities = structure.calls.filter(({ layer }) => layer.config["activityRegularizer"]).length;
     const { heap } = runtime;
     const { parameterFloats, statisticFloats } = structure;
     // errors of memory name the layer with the most parameters
     const [largest] = [...structure.parameters].sort((a, b) => b.size - a.size);
     try {
-      // the statistics twice: batches of a group move a copy
       const bytes = (parameterFloats + statisticFloats * 2) * 4;
       this.parameters = heap.allocate(bytes, largest?.layer.name ?? name);
       this.statistics = this.parameters + parameterFloats * 4;
+      this.statisticsCopy = this.statistics + statisticFloats * 4;
       heap.clear(this.parameters, bytes);
       const lane = this.lane("training");
       this.prepare(lane);
@@ -139,13 +154,13 @@ export class ModelState implements Disposable {
   lane(name: LaneName): Lane {
     const known = this.lanes.get(name);
     if (known) return known;
-    const { lossWeights = [], metrics = [] } = this.compiled ?? {};
-    const entries = lossWeights.length + this.activities + metrics.length;
+    const { lossWeights = [], activities = 0, metrics = [], config } = this.compiled ?? {};
+    const entries = lossWeights.length + activities + metrics.length;
     const lane = new Lane(this.runtime, `${this.name} (${name})`, entries);
     // words and imul take the low 32 bits of what they are given; a seed's high word goes into the stream's
     lane.set(State.seed, this.seed);
     lane.set(State.stream, this.stream ^ Math.imul(this.seed / 2 ** 32, 0x9e3779b9));
-    lossWeights.forEach((weight, i) => {
+    (name === "training" ? lossWeights : (config?.lossWeights ?? [])).forEach((weight, i) => {
       this.runtime.heap.f32[(lane.report >>> 2) + 4 + 4 * i + 3] = weight;
     });
     this.lanes.set(name, lane);
@@ -155,6 +170,7 @@ export class ModelState implements Disposable {
   /** Frees what it was compiled with and the lanes, whose programs and reports fit nothing else. */
   freeCompiled(): void {
     this.runtime.heap.free(...(this.compiled?.regions ?? []));
+    for (const penalty of this.compiled?.penalties ?? []) penalty.free();
     this.compiled = undefined;
     this.lastBatch = undefined;
     this.forgetTrainable();
@@ -194,7 +210,8 @@ export class ModelState implements Disposable {
   /** No weights are set aside any more; the mean begins anew, at those in force. */
   beginMean(): void {
     this.lastWeights = undefined;
-    this.runtime.heap.u8.copyWithin(this.mean, this.parameters, this.statistics);
+    const { mean, parameters, structure } = this;
+    this.runtime.heap.u8.copyWithin(mean, parameters, parameters + structure.parameterFloats * 4);
   }
 
   /** Counts an update; weights that a callback has set aside are no longer the last ones. */
@@ -209,7 +226,7 @@ export class ModelState implements Disposable {
     const at = lane.state >>> 2;
     u32[at + State.parameters] = this.mean;
     u32[at + State.statistics] = this.statistics;
-    u32[at + State.halt] = u32[at + State.row] = 0;
+    u32[at + State.halt] = u32[at + State.row] = u32[at + State.pass] = 0;
     u32[at + State.step] = this.step;
     f32[at + State.penaltyScale] = 1;
     u32.fill(0, at + State.denominators, at + State.sources);
@@ -222,6 +239,14 @@ export class ModelState implements Disposable {
     runtime.settle();
     runtime.residents.delete(this);
     this.freeCompiled();
-    runtime.heap.free(this.parameters, this.mask?.at ?? 0);
+    runtime.heap.free(this.mask?.at ?? 0);
+    this.release();
+  }
+
+  /** Gives up a claim on the weights; the last one frees them. */
+  release(): void {
+    if (--this.claims) return;
+    if (this.owner) this.owner.release();
+    else this.runtime.heap.free(this.parameters);
   }
 }

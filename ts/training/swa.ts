@@ -121,7 +121,7 @@ async function renewStatistics(state: ModelState, at: number, { data, steps = In
   if (!entries.length) return;
   const lane = state.lane("training");
   /** Where batches of a group have their statistics. */
-  const copy = statistics + statisticFloats * 4;
+  const copy = state.statisticsCopy;
   const sums = new Float64Array(statisticFloats);
   const pause = pace();
   let batches = 0;
@@ -154,7 +154,7 @@ async function renewStatistics(state: ModelState, at: number, { data, steps = In
     lane.set(State.parameters, at);
     lane.set(State.statistics, copy);
     lane.set(State.row, row);
-    heap.u8.copyWithin(copy, statistics, copy);
+    heap.u8.copyWithin(copy, statistics, statistics + statisticFloats * 4);
     for (const slice of slices) {
       outcome(lane, await runtime.runAsync(slice), "fit: swa", examples);
       await pause();

@@ -6,9 +6,9 @@ import type { Entry } from "./structure";
 
 export type Weights = Record<string, NDArray>;
 
-/** Where an entry lies in a copy of the parameters, and the statistics behind them, that begins at `base`. */
-const addressIn = (base: number, { structure }: ModelState, { spec, offset }: Entry): number =>
-  base + (offset + (spec.statistic ? structure.parameterFloats : 0)) * 4;
+/** Where an entry lies among the weights in force, or in a copy of the parameters, and the statistics behind them, at `base`. */
+const addressIn = (base: number, { structure, parameters, statistics }: ModelState, { spec, offset }: Entry): number =>
+  offset * 4 + (!spec.statistic ? base : base === parameters ? statistics : base + structure.parameterFloats * 4);
 
 /** Copies of the numbers of all parameters and statistics, or of `entries`: of those in force or of those at `from`. */
 export const copyWeights = (
@@ -54,20 +54,23 @@ export interface Snapshot {
 
 /** @throws DownhillError `memory` */
 export function snapshotOf(state: ModelState, who: string): Snapshot {
-  const { parameters, statistics, runtime, structure } = state;
-  const { heap } = runtime;
-  const bytes = statistics - parameters + structure.statisticFloats * 4;
-  const at = heap.allocate(bytes, who);
-  const copy = (from: number, to: number, size = bytes) => {
-    heap.u8.copyWithin(to, from, from + size);
+  const { heap } = state.runtime;
+  const { parameterFloats, statisticFloats } = state.structure;
+  const at = heap.allocate((parameterFloats + statisticFloats) * 4, who);
+  const copy = (from: number, to: number, floats: number) => {
+    heap.u8.copyWithin(to, from, from + floats * 4);
   };
+  const behind = at + parameterFloats * 4;
   return {
     at,
     take() {
-      copy(parameters, at);
-      copy(state.mean, at, statistics - parameters);
+      copy(state.mean, at, parameterFloats);
+      copy(state.statistics, behind, statisticFloats);
     },
-    restore: () => copy(at, parameters),
+    restore() {
+      copy(at, state.parameters, parameterFloats);
+      copy(behind, state.statistics, statisticFloats);
+    },
     free: () => heap.free(at),
   };
 }

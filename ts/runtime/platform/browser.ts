@@ -26,7 +26,7 @@ export function startWorker(source: string, url?: string): WorkerHandle {
   const worker = new Worker(own);
   if (!url) setTimeout(() => URL.revokeObjectURL(own), 10_000);
   return {
-    post: (message) => worker.postMessage(message),
+    post: (message, transfer = []) => worker.postMessage(message, transfer),
     listen(onMessage, onEnd) {
       worker.onmessage = ({ data }) => onMessage(data);
       worker.onerror = (event) => onEnd(event.message || "it could not be started");

@@ -25,7 +25,7 @@ export function startWorker(source: string, _url?: string): WorkerHandle {
   const options = { eval: true, execArgv: [] };
   const worker = new Worker(`const port = require("node:worker_threads").parentPort;${source}`, options);
   return {
-    post: (message) => worker.postMessage(message),
+    post: (message, transfer = []) => worker.postMessage(message, transfer),
     listen(onMessage, onEnd) {
       worker.on("message", onMessage);
       worker.on("error", (error) => onEnd(String(error)));

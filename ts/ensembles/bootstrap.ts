@@ -1,0 +1,48 @@
+// Bootstrap samples (Efron 1979): rows drawn with replacement.
+
+import { defaultRuntime } from "../runtime/runtime";
+
+/** The counter's `op` words of what an ensemble draws: no layer has them. */
+const SAMPLE = 0xfffffffe;
+const STREAM = 0xfffffffd;
+
+/** How far the streams of neighbouring members lie apart; odd, so no two of 2³² are one. */
+const STRIDE = 0x9e3779b9;
+
+/** Where a model's random numbers come from. */
+export interface Position {
+  seed: number;
+  stream: number;
+}
+
+/** Philox words 0 … `length` − 1 of an op, for a model of that position. */
+function words(length: number, op: number, { seed, stream }: Position): Uint32Array {
+  const { core, heap } = defaultRuntime();
+  const out = new Uint32Array(Math.ceil(length / 4) * 4);
+  const at = heap.allocate(16, "bagging");
+  const high = stream ^ Math.imul(seed / 2 ** 32, STRIDE);
+  for (let i = 0; i < out.length; i += 4) {
+    core.philox4x32(at, i / 4, op, 0, 0, seed >>> 0, high >>> 0);
+    out.set(heap.u32.subarray(at >>> 2, (at >>> 2) + 4), i);
+  }
+  heap.free(at);
+  return out.subarray(0, length);
+}
+
+/** The position of a member: its stream derives from the ensemble's and its number. */
+export function memberPosition(ensemble: Position, member: number): Position {
+  const [first] = words(1, STREAM, ensemble);
+  return { seed: ensemble.seed, stream: (first! + Math.imul(member, STRIDE)) >>> 0 };
+}
+
+/** `size` of `rows` rows, drawn with replacement. */
+export function bootstrap(rows: number, size: number, member: Position): Uint32Array {
+  return words(size, SAMPLE, member).map((word) => Math.floor((word / 2 ** 32) * rows));
+}
+
+/** The rows, of `rows`, that a sample leaves out. */
+export function leftOut(rows: number, sample: Uint32Array): Uint32Array {
+  const drawn = new Uint8Array(rows);
+  for (const row of sample) drawn[row] = 1;
+  return Uint32Array.from({ length: rows }, (_, row) => row).filter((row) => !drawn[row]);
+}

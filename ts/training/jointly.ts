@@ -1,0 +1,160 @@
+// Several models as one, which trains them together.
+
+import { State } from "../../assembly/isa";
+import { argumentError, DownhillError } from "../errors";
+import type { NDArray } from "../ndarray";
+import { check, isRecord, name as nameField } from "../options";
+import { nextStream } from "../runtime/runtime";
+import { structureFromConfig } from "./fromConfig";
+import { Model, type ModelConfig } from "./model";
+import { ModelState } from "./state";
+
+/** What a model is keyed: where it has several inputs (outputs), the key and each one's name. */
+const portName = (key: string, ports: readonly unknown[], name: string) => (ports.length > 1 ? `${key}_${name}` : key);
+
+/**
+ * One model over several, to train them together, each on inputs of its own: `jointly({ a: modelA, b: modelB })` takes
+ * { a: xA, b: xB } and gives { a: …, b: … }; of a model with several inputs (outputs) these are `a_` and their names. Layers
+ * are named the same way: `dense_1` of modelA is `a_dense_1`. All inputs have the same number of examples.
+ *
+ * The joint model begins with the weights that the models have now, and from then on it and they have the same ones: what one of
+ * them trains, the others see. It is compiled by itself, with optimizer and losses of its own; so are they. `trainable` is that of the
+ * models' layers. `tied(…)` in its `compile` takes layers of the models, or its own. It may be disposed of before the models
+ * or after them.
+ *
+ * @throws DownhillError `argument` for models of different runtimes, one model twice, or one that was joined before;
+ * `state` where one is disposed or a `fit` is under way on it
+ * @example
+ * const both = jointly({ a: modelA, b: modelB });
+ * both.compile({ optimizer: adam(), loss: meanSquaredError(), penalties: [tied(modelA.getLayer("dense_1"), modelB.getLayer("dense_1"), 1)] });
+ */
+export function jointly<const M extends Readonly<Record<string, Model<never> | Model>>>(
+  models: M,
+): Model<{ [K in keyof M & string]: NDArray }> {
+  if (!isRecord(models) || models instanceof Model)
+    throw argumentError("jointly", "a record { a: modelA, b: modelB }", models);
+  const given = Object.entries(models);
+  if (given.length < 2) throw argumentError("jointly", "at least two models", given.length);
+  for (const [key, model] of given) {
+    check("jointly", "a key", nameField(), key);
+    if (!(model instanceof Model)) throw argumentError(`jointly: ${key}`, "a model", model);
+  }
+  const parts = given.map(([key, model]) => ({ key, state: model.state, config: model.config }));
+  const [{ state: first }] = parts as [(typeof parts)[0]];
+  parts.forEach(({ key, state }, i) => {
+    if (state.runtime !== first.runtime) throw argumentError(`jointly: ${key}`, "models of one runtime", "another's");
+    if (parts.findIndex((part) => part.state === state) < i)
+      throw argumentError(`jointly: ${key}`, "different models", "one twice");
+    if (state.owner || state.members.length)
+      throw argumentError(`jointly: ${key}`, "a model that was not joined before", "such a one");
+  });
+  const states = parts.map(({ state }) => state);
+  const readers = [...first.runtime.residents].filter(
+    (other) => other instanceof ModelState && reads(other, states),
+  ) as ModelState[];
+  for (const state of [...states, ...readers]) {
+    state.needIdle("jointly");
+    if (state.evaluating) throw new DownhillError("state", `jointly: an evaluation of ${state.name} is under way`);
+  }
+
+  const { structure } = structureFromConfig(joined(parts));
+  const joint = new ModelState("jointly", structure, first.runtime, nextStream());
+  let [layer, parameters, statistics] = [0, 0, 0];
+  for (const state of states) {
+    const layers = structure.layers.slice(layer, layer + state.structure.layers.length);
+    adopt(joint, state, layers, parameters * 4, statistics * 4);
+    layer += layers.length;
+    parameters += state.structure.parameterFloats;
+    statistics += state.structure.statisticFloats;
+  }
+  shareFitting(joint, states);
+  // their tapes have written down where the weights lay
+  for (const { lanes } of [...states, ...readers]) for (const lane of lanes.values()) lane.forget();
+  const model = new Model(() => joint);
+  void model.state; // from here on the model owns it
+  return model as never;
+}
+
+/** Whether a tie of the model reads weights of one of those. */
+const reads = ({ compiled }: ModelState, states: readonly ModelState[]): boolean =>
+  !!compiled?.penalties.some((penalty) =>
+    penalty.reads.some(([at]) =>
+      states.some(({ parameters, structure }) => at >= parameters && at < parameters + structure.parameterFloats * 4),
+    ),
+  );
+
+/** The models' architectures as one: values are numbered anew, all inputs first. */
+function joined(parts: readonly { key: string; config: ModelConfig }[]): ModelConfig {
+  const inputs = parts.flatMap(({ key, config }) =>
+    config.inputs.map(({ name, shape }) => ({ name: portName(key, config.inputs, name), shape })),
+  );
+  const all: ModelConfig = {
+    name: "jointly",
+    inputs,
+    inputForm: "record",
+    outputForm: "record",
+    layers: [],
+    calls: [],
+    outputs: [],
+  };
+  let firstInput = 0;
+  for (const { key, config } of parts) {
+    const { length } = config.inputs;
+    const [input, layer, value] = [firstInput, all.layers.length, inputs.length + all.calls.length - length];
+    const place = (v: number) => v + (v < length ? input : value);
+    for (const { name, config: own } of config.layers)
+      all.layers.push({ name: `${key}_${name}`, config: { ...own, name: `${key}_${name}` } });
+    for (const call of config.calls) all.calls.push({ layer: call.layer + layer, inputs: call.inputs.map(place) });
+    for (const { name, value } of config.outputs)
+      all.outputs.push({ name: portName(key, config.outputs, name), value: place(value) });
+    firstInput += length;
+  }
+  return all;
+}
+
+/** Puts a model's weights into the joint model's blocks, at so many bytes from their beginnings, and the model there too. */
+function adopt(
+  joint: ModelState,
+  state: ModelState,
+  layers: ModelState["members"][0]["layers"],
+  parameters: number,
+  statistics: number,
+): void {
+  const { heap } = joint.runtime;
+  const { parameterFloats, statisticFloats } = state.structure;
+  const [from, to] = [state.parameters, joint.parameters + parameters];
+  heap.u8.copyWithin(to, from, from + parameterFloats * 4);
+  heap.u8.copyWithin(joint.statistics + statistics, state.statistics, state.statistics + statisticFloats * 4);
+  state.parameters = to;
+  state.statistics = joint.statistics + statistics;
+  state.statisticsCopy = joint.statisticsCopy + statistics;
+  state.owner = joint;
+  joint.claims++;
+  heap.free(from);
+  for (const [, lane] of state.lanes) lane.set(State.parameters, to);
+  joint.members.push({ state, layers });
+  layers.forEach((layer, i) => {
+    const own = state.structure.layers[i]!;
+    Object.defineProperty(layer, "trainable", {
+      get: () => own.trainable,
+      set: (trainable: boolean) => {
+        own.trainable = trainable;
+      },
+    });
+  });
+}
+
+/** A fit of the joint model is one of each of its models, and the other way round: they have the same weights. */
+function shareFitting(joint: ModelState, states: readonly ModelState[]): void {
+  const under = new Set<ModelState>();
+  const share = (state: ModelState, others: readonly ModelState[]) =>
+    Object.defineProperty(state, "fitting", {
+      get: () => under.has(state) || others.some((other) => under.has(other)),
+      set: (fitting: boolean) => {
+        if (fitting) under.add(state);
+        else under.delete(state);
+      },
+    });
+  share(joint, states);
+  for (const state of states) share(state, [joint]);
+}

@@ -1,0 +1,195 @@
+// downhill/worker: a model in a worker, behind the same methods.
+
+import { cores } from "#platform";
+import { isBatchSource, readFitData } from "../data/sources";
+import { argumentError } from "../errors";
+import { check, count, either, isRecord, listOf, oneOf, optional, readOptions } from "../options";
+import { callbackField } from "../training/callbacks";
+import { signalField } from "../training/evaluate";
+import type { FitOptions, History } from "../training/fit";
+import type { Logs } from "../training/logs";
+import { Model, type ModelConfig, type Prediction } from "../training/model";
+import { encodeModel } from "../training/modelFile";
+import { type CallOptions, streamed, WorkerClient } from "./client";
+import { buffersIn } from "./protocol";
+
+/** Options of `inWorker`. */
+export interface WorkerOptions {
+  /** Threads of the worker's runtime; `"auto"` takes the machine's cores. Default: as many as the model's own has. */
+  threads?: number | "auto";
+}
+
+/** What a model's method takes, and a promise of what it gives. */
+type Remote<K extends keyof Model> = Model[K] extends (...args: infer A) => infer R
+  ? (...args: A) => Promise<Awaited<R>>
+  : never;
+
+/**
+ * A model in a worker. Its methods are a model's, each a promise; its properties too: `await remote.learningRate`. Calls are
+ * begun in the order in which they were made.
+ */
+export class RemoteModel<P extends Prediction = Prediction> {
+  readonly #client: WorkerClient;
+
+  /** @internal */
+  constructor(client: WorkerClient) {
+    this.#client = client;
+  }
+
+  #method<T>(name: string, args: unknown[]): Promise<T> {
+    return this.#client.call("method", [name, ...args]) as Promise<T>;
+  }
+
+  #get<T>(name: string): Promise<T> {
+    return this.#client.call("get", [name]) as Promise<T>;
+  }
+
+  /**
+   * Callbacks of factories run in the worker, but those that show progress; your own run here, and are given this object
+   * as the model. Training waits for them. Datasets and iterables stay here too: batches go over one by one.
+   */
+  async fit(data: Parameters<Model["fit"]>[0], options?: FitOptions): Promise<History> {
+    return (await this.#long("fit", data, options)) as History;
+  }
+
+  async evaluate(
+    data: Parameters<Model["evaluate"]>[0],
+    options?: { batchSize?: number; signal?: AbortSignal },
+  ): Promise<Logs> {
+    return (await this.#long("evaluate", data, options)) as Logs;
+  }
+
+  async #long(method: "fit" | "evaluate", data: unknown, options: object | undefined): Promise<unknown> {
+    const source = readFitData(method, data);
+    if (options !== undefined && !isRecord(options)) throw argumentError(method, "options as an object", options);
+    const { signal, callbacks, validationData, ...rest } = (options ?? {}) as FitOptions;
+    if (signal !== undefined) check(method, "signal", signalField, signal);
+    if (callbacks !== undefined) check(method, "callbacks", listOf(callbackField), callbacks);
+    // a dataset's arrays
+    const validation =
+      validationData === undefined ? undefined : readFitData(`${method}: validationData`, validationData);
+    if (validation && isBatchSource(validation))
+      throw argumentError(method, "validationData as arrays", validationData);
+    const stream = isBatchSource(source) ? source : undefined;
+    const call: CallOptions = { signal, callbacks, model: this, stream };
+    return this.#client.call(
+      method,
+      [stream ? streamed : source, { ...rest, ...(validation && { validationData: validation }) }],
+      call,
+    );
+  }
+
+  predict: (...args: Parameters<Model["predict"]>) => Promise<P> = (...args) => this.#method("predict", args);
+  trainOnBatch: Remote<"trainOnBatch"> = (...args) => this.#method("trainOnBatch", args);
+  testOnBatch: Remote<"testOnBatch"> = (...args) => this.#method("testOnBatch", args);
+  gradients: Remote<"gradients"> = (...args) => this.#method("gradients", args);
+  applyGradients: Remote<"applyGradients"> = (...args) => this.#method("applyGradients", args);
+  getWeights: Remote<"getWeights"> = (...args) => this.#method("getWeights", args);
+  setWeights: Remote<"setWeights"> = (...args) => this.#method("setWeights", args);
+  compile: Remote<"compile"> = (...args) => this.#method("compile", args);
+  countParams: Remote<"countParams"> = (...args) => this.#method("countParams", args);
+  summary: Remote<"summary"> = (...args) => this.#method("summary", args);
+
+  /** The model as the bytes of a file, as `saveModel` gives them; `loadModel` makes a model here of them. */
+  async saveModel(): Promise<Uint8Array> {
+    return (await this.#client.call("saveModel", [])) as Uint8Array;
+  }
+
+  /** As the function of that name. */
+  async weightsHash(): Promise<string> {
+    return (await this.#client.call("weightsHash", [])) as string;
+  }
+
+  get name(): Promise<string> {
+    return this.#get("name");
+  }
+
+  get epoch(): Promise<number> {
+    return this.#get("epoch");
+  }
+
+  get config(): Promise<ModelConfig> {
+    return this.#get("config");
+  }
+
+  /** The notes that go into files. */
+  get metadata(): Promise<Record<string, string>> {
+    return this.#get("metadata");
+  }
+
+  get layers(): Promise<readonly { name: string; type: string; trainable: boolean }[]> {
+    return this.#client.call("layers", []) as never;
+  }
+
+  /** Freezes or frees a layer; counts from the next step. */
+  async setTrainable(layer: string, trainable: boolean): Promise<void> {
+    await this.#client.call("trainable", [layer, trainable]);
+  }
+
+  get learningRate(): Promise<number> {
+    return this.#get("learningRate");
+  }
+
+  set learningRate(rate: number) {
+    this.#client.tell("set", "learningRate", rate);
+  }
+
+  get stopTraining(): Promise<boolean> {
+    return this.#get("stopTraining");
+  }
+
+  set stopTraining(stop: boolean) {
+    this.#client.tell("set", "stopTraining", stop);
+  }
+
+  /** Ends the worker, whatever it does; calls that have no answer yet reject with `state`. */
+  async terminate(): Promise<void> {
+    this.#client.terminate();
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.terminate();
+  }
+}
+
+/**
+ * A copy of the model, its optimizer and its position in a worker (a Web Worker, in Node a worker thread): the page stays
+ * free while it trains. What it computes has the same bits. The model given stays as it is.
+ *
+ * @example
+ * const remote = await inWorker(model);
+ * await remote.fit(train, { epochs: 10, callbacks: [{ onEpochEnd: (epoch, logs) => console.log(epoch, logs.loss) }] });
+ * console.log(await remote.evaluate(test));
+ * await remote.terminate();
+ * @throws DownhillError `argument` also for models with layers, losses or metrics of your own, which a worker does not
+ * know; `worker` where no worker can be had
+ */
+export async function inWorker<P extends Prediction>(
+  model: Model<P>,
+  options?: WorkerOptions,
+): Promise<RemoteModel<P>> {
+  if (!(model instanceof Model)) throw argumentError("inWorker", "a model", model);
+  const { threads: given } = readOptions("inWorker", options, {
+    threads: optional(either(count(), oneOf("auto"))),
+  });
+  const bytes = encodeModel(model as unknown as Model);
+  const { runtime } = model.state;
+  const threads = given === "auto" ? cores() : (given ?? runtime.threads);
+  const { fastMath, heap } = runtime;
+  const start = (threads: number) => WorkerClient.start({ threads, fastMath, maxMemory: heap.max });
+  let client: WorkerClient;
+  try {
+    client = await start(threads);
+  } catch (error) {
+    if (threads === 1) throw error;
+    client = await start(1);
+    console.warn(`downhill: going on without threads (${(error as Error).message})`);
+  }
+  try {
+    await client.call("load", [bytes], { transfer: buffersIn(bytes) });
+  } catch (error) {
+    client.terminate();
+    throw error;
+  }
+  return new RemoteModel<P>(client);
+}
