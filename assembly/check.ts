@@ -8,6 +8,7 @@ import {
   ActivityPenalty,
   ActivityPenaltyBackward,
   ActivityPenaltyReduce,
+  Adjust,
   AttackStart,
   AttackStep,
   Base,
@@ -27,6 +28,7 @@ import {
   Dropout,
   ElementLoss,
   ElementLossBackward,
+  Erase,
   ExtensionOp,
   Fault,
   Fill,
@@ -39,8 +41,11 @@ import {
   GroupNormSums,
   Header,
   Mask,
+  Matrices,
   MeanLoss,
   MeanLossBackward,
+  MixDraw,
+  MixRows,
   Mode,
   MovingAverage,
   NonNegative,
@@ -57,6 +62,7 @@ import {
   Random,
   Reduce,
   ReduceRows,
+  Resample,
   RunningMean,
   ScaleChannels,
   Shuffle,
@@ -193,7 +199,6 @@ function slots(op: i32): u32 {
       return pack(Mask.n, Mask.n);
     case ExtensionOp.runningMean:
       return pack(RunningMean.n, RunningMean.n);
-      return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
     case ExtensionOp.broadcast:
       return pack(Broadcast.op, Broadcast.last);
     case ExtensionOp.stridedCopy:
@@ -215,6 +220,18 @@ function slots(op: i32): u32 {
       return pack(GroupNormBackward.samples, GroupNormBackward.groups);
     case ExtensionOp.groupNormSums:
       return pack(GroupNormSums.rows, GroupNormSums.chunkRows);
+    case ExtensionOp.augmentMatrices:
+      return pack(Matrices.rows, Matrices.upperX);
+    case ExtensionOp.resample:
+      return pack(Resample.rows, Resample.fillValue);
+    case ExtensionOp.erase:
+      return pack(Erase.rows, Erase.fillValue);
+    case ExtensionOp.adjust:
+      return pack(Adjust.rows, Adjust.most);
+    case ExtensionOp.mixDraw:
+      return pack(MixDraw.rows, MixDraw.alpha);
+    case ExtensionOp.mixRows:
+      return pack(MixRows.rows, MixRows.channels);
   }
   // what is left are functions of an element, or the derivatives of such, or functions of two elements
   if (op >= Op.count && elementInputs(op) == 2) return pack(Binary.n, Binary.n);

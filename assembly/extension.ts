@@ -5,6 +5,7 @@
 
 import { prelu, preluBackward } from "./kernels/activations";
 import { attackStart, attackStep } from "./kernels/adversarial";
+import { adjust, augmentMatrices, erase, mixDraw, mixRows, resample } from "./kernels/augment";
 import { mask, runningMean } from "./kernels/blocks";
 import { broadcast } from "./kernels/broadcast";
 import { nonNegative, normConstraint } from "./kernels/constraints";
@@ -86,6 +87,12 @@ const KERNELS: StaticArray<Kernel> = [
   groupNorm, // groupNorm
   groupNormBackward, // groupNormBackward
   groupNormSums, // groupNormSums
+  augmentMatrices, // augmentMatrices
+  resample, // resample
+  erase, // erase
+  adjust, // adjust
+  mixDraw, // mixDraw
+  mixRows, // mixRows
 ];
 
 const OBJECT: usize = 32;

@@ -277,6 +277,13 @@ export const enum ExtensionOp {
   groupNorm,
   groupNormBackward,
   groupNormSums,
+  // augmentation
+  augmentMatrices,
+  resample,
+  erase,
+  adjust,
+  mixDraw,
+  mixRows,
   count,
 }
 
@@ -984,6 +991,117 @@ export const enum RunningMean {
   mean, // (n)
   x, // (n)
   n,
+}
+
+/** How an image is moved. */
+export const enum Movement {
+  translate, // by so many pixels
+  step, // by so many whole ones, rounded down
+  rotate, // by a share of a turn, drawn from lowerY … upperY
+  zoom, // an axis by 1 + what is drawn
+  zoomAlike, // both by 1 + what is drawn from lowerY … upperY
+  shear,
+  flip, // with probabilities upperY (upside down), upperX
+}
+
+/** What lies outside of an image. */
+export const enum FillMode {
+  constant, // fillValue
+  nearest, // a a a | a b c | c c c
+  reflect, // c b a | a b c | c b a
+  wrap, // a b c | a b c | a b c
+}
+
+/** matrices[r] = before[r] · a movement that is drawn for row r. See kernels/augment.ts. */
+export const enum Matrices {
+  matrices, // (rows, 6)
+  before, // (rows, 6) or absent
+  rows,
+  height,
+  width,
+  kind, // Movement
+  op,
+  lowerY,
+  upperY,
+  lowerX,
+  upperX,
+}
+
+/** y(p) = x(matrix · p), bilinear. */
+export const enum Resample {
+  y, // (rows, height, width, channels)
+  x, // (rows, height, width, channels)
+  matrices, // (rows, 6)
+  rows,
+  height,
+  width,
+  channels,
+  fillMode, // FillMode
+  fillValue,
+}
+
+/** With a probability a rectangle of the image becomes fillValue. */
+export const enum Erase {
+  y, // (rows, height, width, channels)
+  x, // (rows, height, width, channels)
+  rows,
+  height,
+  width,
+  channels,
+  op,
+  probability,
+  lowerArea,
+  upperArea,
+  lowerRatio,
+  upperRatio,
+  fillValue,
+}
+
+/** What `adjust` does with f, drawn from [lower, upper]. */
+export const enum Adjustment {
+  brightness, // x + f
+  contrast, // x·(1 + f) − f·mean
+}
+
+/** y = an adjustment of x, cut to [least, most]. */
+export const enum Adjust {
+  y, // (rows, pixels, channels)
+  x, // (rows, pixels, channels)
+  rows,
+  pixels,
+  channels,
+  kind, // Adjustment
+  op,
+  lower,
+  upper,
+  least,
+  most,
+}
+
+/** Beta(alpha, alpha) shares, partners, and of the two the row whose share is larger; with boxes, those of cutmix. */
+export const enum MixDraw {
+  shares, // (rows)
+  partners, // (rows): row numbers
+  winners, // (rows): row numbers
+  boxes, // (rows, 4): top, left, bottom, right; or absent
+  rows,
+  height,
+  width,
+  op,
+  alpha,
+}
+
+/** y = share·x + (1 − share)·x of the partner; with boxes, the partner's x in the box. */
+export const enum MixRows {
+  y, // (rows, height, width, channels)
+  x, // (rows, height, width, channels)
+  shares, // (rows)
+  partners, // (rows): row numbers
+  boxes, // (rows, 4), or absent
+  rows,
+  height,
+  width,
+  channels,
 }
 
 /** Floats in a chunk of a reduction over a block: borders depend on this alone, so sums have the same bits on any number of threads. */

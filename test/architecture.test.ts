@@ -49,6 +49,7 @@ const LEVELS: string[][] = [
   ["schedules", "initializers", "regularizers", "constraints"],
   ["optimizers", "losses", "layers"],
   ["metrics", "adversarial"],
+  ["metrics", "augment"],
   ["training"],
   ["formats/model"], // loadModel: it alone knows every type
   ["worker"],

@@ -6,6 +6,19 @@ export { type InitOptions, init, type Runtime, setSeed } from "./runtime/runtime
 // The rest by name.
 
 export { type FgsmOptions, fgsm, type PgdOptions, pgd } from "./adversarial/attacks";
+export type { Amount } from "./augment/augmentation";
+export { augmentBatch } from "./augment/augmentBatch";
+export {
+  type FillOptions,
+  randomCrop,
+  randomFlip,
+  randomRotate,
+  randomShear,
+  randomTranslate,
+  randomZoom,
+} from "./augment/geometric";
+export { cutmix, mixup } from "./augment/mix";
+export { type RangeOptions, randomBrightness, randomContrast, randomErasing, randomNoise } from "./augment/pixels";
 export {
   type Axes,
   type MinMaxNormOptions,

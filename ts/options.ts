@@ -14,7 +14,8 @@ export type Family =
   | "regularizer"
   | "constraint"
   | "attack"
-  | "penalty";
+  | "penalty"
+  | "augmentation";
 
 /** What one option takes. `T` is the type it has once read. */
 export interface Field<T> {

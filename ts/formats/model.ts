@@ -2,6 +2,9 @@
 
 import { readFile, writeFileAtomic } from "#platform";
 import { fgsm, pgd } from "../adversarial/attacks";
+import { randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom } from "../augment/geometric";
+import { cutmix, mixup } from "../augment/mix";
+import { randomBrightness, randomContrast, randomErasing, randomNoise } from "../augment/pixels";
 import { maxNorm, minMaxNorm, nonNeg, unitNorm } from "../constraints/constraints";
 import { argumentError, DownhillError } from "../errors";
 import {
@@ -71,23 +74,26 @@ import { tied } from "../training/tied";
  * object is made when that file is loaded, and whoever bundles it gets all that is in it.
  */
 export function enrollAll(): void {
-  const initializers = [
+  const types: unknown[][] = [
     [constant, zeros, ones, randomNormal, randomUniform, truncatedNormal, varianceScaling, orthogonal],
     [glorotNormal, glorotUniform, heNormal, heUniform, lecunNormal, lecunUniform],
-  ].flat();
-  const activations = [activation, elu, gelu, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh];
-  const noises = [alphaDropout, dropout, gaussianDropout, gaussianNoise, spatialDropout2d];
-  const merging = [add, average, concatenate, maximum, multiply, subtract];
-  const shapes = [flatten, permute, rescaling, reshape];
-  const layers = [...activations, ...merging, ...noises, ...shapes, batchNorm, dense, groupNorm, layerNorm, prelu];
-  const losses = [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy];
-  const optimizers = [adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd];
-  const regularizers = [l1, l1l2, l2];
-  const constraints = [maxNorm, minMaxNorm, nonNeg, unitNorm];
-  const decays = [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, polynomialDecay, stepDecay];
-  const callbacks = [earlyStopping, modelCheckpoint, swa, terminateOnNaN];
-  const rest = [...constraints, ...decays, oneCycle, warmup, accuracy, ...callbacks, fgsm, pgd, tied];
-  for (const value of [...initializers, ...layers, ...losses, ...optimizers, ...regularizers, ...rest]) enroll(value);
+    [activation, elu, gelu, leakyRelu, prelu, relu, selu, sigmoid, silu, softmax, softplus, tanh],
+    [alphaDropout, dropout, gaussianDropout, gaussianNoise, spatialDropout2d],
+    [add, average, concatenate, maximum, multiply, subtract],
+    [flatten, permute, rescaling, reshape],
+    [batchNorm, dense, groupNorm, layerNorm],
+    [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy],
+    [accuracy],
+    [adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd],
+    [l1, l1l2, l2, tied],
+    [maxNorm, minMaxNorm, nonNeg, unitNorm],
+    [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, oneCycle, polynomialDecay, stepDecay, warmup],
+    [earlyStopping, modelCheckpoint, swa, terminateOnNaN],
+    [fgsm, pgd],
+    [randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom],
+    [cutmix, mixup, randomBrightness, randomContrast, randomErasing, randomNoise],
+  ];
+  for (const type of types.flat()) enroll(type);
 }
 
 /** Where `saveModel` puts the bytes: a path, a function, or an object with `save`. */

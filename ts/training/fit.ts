@@ -1,6 +1,7 @@
 // The training loop.
 
 import { State, Status } from "../../assembly/isa";
+import { augmentationDefinition, pipelineField } from "../augment/augmentation";
 import { type BatchSource, isBatchSource, readFitData } from "../data/sources";
 import { argumentError, wrong } from "../errors";
 import type { Tensor } from "../graph/graph";
@@ -60,6 +61,11 @@ export interface FitOptions {
   validationSplit?: number;
   /** From class to factor ≥ 0. */
   classWeight?: Readonly<Record<string, number>>;
+  /**
+   * Augmentations, in this order, of each batch on its way into the model (one of one input): `[randomRotate(), mixup()]`. Neither
+   * validation nor any other call has them.
+   */
+  augment?: readonly Built[];
   /** Batches an update. Default 1. */
   accumulate?: number;
   /** Updates an epoch; default: all examples once. */
@@ -90,6 +96,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       expected: "a record from class to factor",
       accepts: (v) => isObject(v) && !(Symbol.iterator in v),
     } as Field<Record<string, number>>),
+    augment: optional(pipelineField()),
     accumulate: or(count(), 1),
     stepsPerEpoch: optional(count()),
     callbacks: or(listOf(callbackField), []),
@@ -98,6 +105,8 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   });
   const { epochs, initialEpoch, signal, stepsPerEpoch, classWeight, validationSplit } = read;
   const full = read.batchSize === "full";
+  const shapes = state.structure.inputs.map(({ value }) => value.shape);
+  for (const config of read.augment ?? []) augmentationDefinition(config).fits(shapes);
   let stream: BatchSource | undefined;
   let examples: Examples | undefined;
   let validation: Examples | undefined;
@@ -278,7 +287,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       else stage(lane, examples, first, rows, order);
       lane.set(State.row, row);
       row += rows;
-      const program = programFor(state, lane, "train", examples, rows, true, many ? all : 0);
+      const program = programFor(state, lane, "train", examples, rows, true, many ? all : 0, read.augment);
       // all of its spans but `update` where more parts follow
       const ranges = row === all ? program.slices : program.gradientSlices;
       const last = row === all ? ranges.at(-1) : undefined;

@@ -2,6 +2,7 @@
 
 import { Base, type LabelKind, Op, Segment, SourceType } from "../../assembly/isa";
 import type { AttackDefinition } from "../adversarial/attacks";
+import { augmented, type Mixing } from "../augment/augmentation";
 import type { ConstraintDefinition } from "../constraints/constraints";
 import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
@@ -84,6 +85,8 @@ export interface ProgramSpec {
    * Of `predict`: not 0 has the batch's own statistics take the moving ones' place.
    */
   accumulate: number;
+  /** What is done to the batch before the model has it. */
+  augment?: readonly Built[] | undefined;
   /** Where the `rows` numbers lie that a `region` program writes. */
   order?: number;
   /** Builds such a program. */
@@ -116,8 +119,8 @@ export interface Program {
 
 /** A program's key among those of its lane. */
 export function keyOf(spec: ProgramSpec, frozen: string): string {
-  const { kind, rows, inputs, targets, training, accumulate, order, attack } = spec;
-  let key = `${kind} ${rows} ${training} ${accumulate} ${frozen} ${inputs} ${order} ${JSON.stringify(attack)}`;
+  const { kind, rows, inputs, targets, training, accumulate, augment, order, attack } = spec;
+  let key = `${kind} ${rows} ${training} ${accumulate} ${frozen} ${inputs} ${order} ${JSON.stringify([augment, attack])}`;
   for (const { kind, shape, weighted } of targets) key += ` ${kind},${weighted},${shape}`;
   return key;
 }
@@ -203,6 +206,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   const inputs: Tensor[] = [];
   const activities: Activity[] = [];
   const updates: ((momentum?: number) => void)[] = [];
+  let mixing: Mixing | undefined;
   /** The objective's gradient with respect to tensors of the forward pass, built in the backward span. */
   const seeds: (() => readonly [Tensor, Tensor])[] = [];
 
@@ -246,7 +250,10 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     if (kind !== "apply") {
       structure.inputs.forEach(({ value, name }, slot) => {
         graph.layer = name;
-        inputs.push(gather(graph, { slot, shape: [rows, ...value.shape], type: spec.inputs[slot]! }));
+        const type = spec.inputs[slot]!;
+        let x = gather(graph, { slot, shape: [rows, ...value.shape], type });
+        if (spec.augment) ({ x, mixing } = augmented(x, spec.augment, type === SourceType.uint8));
+        inputs.push(x);
       });
       if (noise) {
         const into = leaf([floats], "noise", noise);
@@ -313,7 +320,8 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     metrics.forEach(({ config, definition, output }, i) => {
       const loss = losses[output]!;
       graph.layer = loss.name;
-      const [value, weight] = definition.call({ prediction: results[output]!, ...targets[output]!, loss }, config);
+      const given = { prediction: results[output]!, ...targets[output]! };
+      const [value, weight] = definition.call({ ...(mixing ? mixing.winner(given) : given), loss }, config);
       meanLoss([value!, weight!, entryAt("metric", lossWeights.length + compiled!.activities + i)], { output: -1 });
     });
     const part = { kind, rows, all: spec.accumulate || rows };
@@ -338,7 +346,8 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
       losses.forEach(({ config, definition, name }, output) => {
         graph.layer = name;
         const given = { prediction: predictions[output]!, ...targets[output]! };
-        const [loss, count] = definition.call(given, config) as [Tensor, Tensor];
+        const call = (given: LossInputs) => definition.call(given, config);
+        const [loss, count] = (mixing ? mixing.loss(given, call) : call(given)) as [Tensor, Tensor];
         const entry = entryAt("loss", first + output);
         meanLoss([loss, count, entry], { output });
         later(seeds, () => [loss, meanLossBackward([entry, loss], { output })]);

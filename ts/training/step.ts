@@ -35,9 +35,10 @@ export function programFor(
   rows: number,
   training: boolean,
   accumulate = 0,
+  augment?: ProgramSpec["augment"],
 ): Program {
   const { inputs, targets } = examples;
-  return state.program(lane, { kind, rows, inputs, targets, training, accumulate });
+  return state.program(lane, { kind, rows, inputs, targets, training, accumulate, augment });
 }
 
 /** Whether the objective is finite; where a number in the data is not, that is an error. */

@@ -1,0 +1,94 @@
+// What an augmentation is: a description of how a batch is changed between the gather and the first layer, in `fit` alone.
+
+import { argumentError, shapeError } from "../errors";
+import type { Shape, Tensor } from "../graph/graph";
+import type { LossInputs } from "../losses/losses";
+import { type Field, listOf } from "../options";
+import { type Built, built, type Definition, definitionOf, factory } from "../registry";
+
+/** The counter's `op` words of augmentations, from a pipeline's first on: no layer has them. */
+const AUGMENT = 0xa0000000;
+
+/** How labels are mixed. */
+export interface Mixing {
+  /** One number a row and its count: sums over the labels that a row has, times their shares; `call`: those of one label a row. */
+  loss(given: LossInputs, call: (given: LossInputs) => Tensor[]): Tensor[];
+  /** What metrics see: a row's label of the largest share. */
+  winner(given: LossInputs): LossInputs;
+}
+
+/** What `build` has to work with, and what it leaves. */
+export interface AugmentContext {
+  /** The `op` word of this augmentation's counters. */
+  op: number;
+  /** Whether examples are bytes, 0 … 255. */
+  bytes: boolean;
+  /** Of the augmentations so far. */
+  mixing?: Mixing;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
+export interface AugmentationDefinition<C = any> extends Definition {
+  /** Throws where it does not take a model's inputs of these shapes. */
+  fits(inputs: readonly Shape[]): void;
+  /** Builds its ops on the batch. */
+  build(x: Tensor, config: C, context: AugmentContext): Tensor;
+}
+
+/** @internal */
+export const augmentationDefinition = (config: Built): AugmentationDefinition =>
+  definitionOf<AugmentationDefinition>("augmentation", config);
+
+/** What `augment` takes. */
+export const pipelineField = (): Field<Built[]> => listOf(built("augmentation", "randomFlip()"));
+
+/** The batch after a pipeline, and how its labels are mixed. */
+export function augmented(x: Tensor, pipeline: readonly Built[], bytes: boolean): { x: Tensor; mixing?: Mixing } {
+  const context: AugmentContext = { op: AUGMENT, bytes };
+  for (const config of pipeline) {
+    x = augmentationDefinition(config).build(x, config, context);
+    context.op++;
+  }
+  return { ...context, x };
+}
+
+/** A factory of augmentations of one type; `images`: it takes nothing else. */
+export const augmentation = <Args extends unknown[]>(
+  images: boolean,
+  definition: Omit<AugmentationDefinition, "fits">,
+): ((...args: Args) => Built) =>
+  factory<Args, AugmentationDefinition>("augmentation", {
+    ...definition,
+    fits(inputs) {
+      const { type } = definition;
+      const [shape = []] = inputs;
+      if (inputs.length > 1) throw argumentError(type, "a model with one input", `one with ${inputs.length}`);
+      if (images && shape.length !== 2 && shape.length !== 3)
+        throw shapeError(
+          type,
+          "images",
+          "[n, height, width] or [n, height, width, channels] (the model may begin with flatten())",
+          ["n", ...shape],
+        );
+    },
+  });
+
+/** What a random amount is given as: a number a, for [−a, a], or [lower, upper]. */
+export type Amount = number | readonly [lower: number, upper: number];
+
+/** [lower, upper] */
+export const bounds = (amount: Amount): readonly [number, number] =>
+  typeof amount === "number" ? [-amount, amount] : amount;
+
+/** An amount within [least, most]. */
+export const amount = (least: number, most: number): Field<Amount> => ({
+  expected: `a number in [0, ${Math.min(-least, most)}] or [lower, upper] within [${least}, ${most}]`,
+  accepts: (v) => (typeof v === "number" || Array.isArray(v)) && pair(least, most).accepts(bounds(v as Amount)),
+});
+
+/** [lower, upper] within [least, most]. */
+export const pair = (least: number, most: number): Field<readonly [number, number]> => ({
+  expected: `[lower, upper] within [${least}, ${most}]`,
+  accepts: (v) =>
+    Array.isArray(v) && v.length === 2 && v.every(Number.isFinite) && v[0] >= least && v[0] <= v[1] && v[1] <= most,
+});
