@@ -46,7 +46,7 @@ const LEVELS: string[][] = [
   ["registry", "runtime"],
   ["graph", "random"],
   ["ops", "data", "formats"],
-  ["schedules", "initializers", "regularizers"],
+  ["schedules", "initializers", "regularizers", "constraints"],
   ["optimizers", "losses", "layers"],
   ["metrics"],
   ["custom"],
