@@ -101,7 +101,6 @@ export function enrollAll(): void {
     [cosineSimilarity, kullbackLeibler, softmaxCrossEntropy],
     [absoluteErrorMetric, accuracy, auc, f1, precision, rSquared, recall, topKAccuracy],
     [bidirectional, gru, lstm, simpleRnn],
-    [adagrad, adam, adamw, rmsprop, sgd],
     [adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd],
     [l1, l1l2, l2, tied],
     [maxNorm, minMaxNorm, nonNeg, unitNorm],
