@@ -3,7 +3,9 @@
 import type { BatchSource } from "../data/sources";
 import { type Field, isObject } from "../options";
 import { type Built, type Definition, definitionOf, isBuilt } from "../registry";
+
 import type { Examples, Residence } from "./batch";
+
 import type { Logs } from "./logs";
 import type { Model } from "./model";
 
@@ -31,6 +33,10 @@ export interface FitPlan {
   monitors: string[];
   /** What is trained on, from `onTrainBegin` on: batches as they come, or examples and where they lie. */
   data?: BatchSource | ({ examples: Examples; batchSize: number } & Residence);
+  /** As `fit` was given them, with defaults. */
+  options: Readonly<Record<string, unknown>>;
+  /** Copies of the examples that `fit` was given, without class weights, and of those validated on, where both are arrays. */
+  together: (() => Examples[]) | undefined;
 }
 
 /** What a factory's callback may do beyond a user's own. */
@@ -42,6 +48,8 @@ export interface StatefulCallback extends Callback {
   /** What an earlier fit's callback of this type knew; given before `onTrainBegin` where training is resumed. */
   // biome-ignore lint/suspicious/noExplicitAny: what getState gave
   setState?(state: any): void;
+  /** After the last epoch, before `onTrainEnd`: training may go on in another way; its epochs go into the history. */
+  afterTraining?(history: { epochs: Logs[] }, callbacks: readonly StatefulCallback[]): unknown;
   /** After every callback's `onEpochEnd`: what saves the model then sees what all of them know. */
   afterEpoch?(): unknown;
   /** The fit is over, however it ended. */
@@ -59,7 +67,7 @@ export interface CallbackDefinition<C = any> extends Definition {
   create(config: C, plan: FitPlan, model: Model): StatefulCallback;
 }
 
-export type Handler = keyof Callback | "afterEpoch";
+export type Handler = keyof Callback | "afterEpoch" | "afterTraining";
 
 export const HANDLERS = [
   "onTrainBegin",

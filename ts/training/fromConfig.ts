@@ -165,6 +165,7 @@ const STATES: Readonly<Record<string, () => Schema>> = {
   }),
   modelCheckpoint: () => ({ best: optional(finite()) }),
   swa: () => ({ count: natural(), weights: optional(object()) }),
+  reduceLROnPlateau: () => ({ best: optional(finite()), wait: natural(), cooldown: natural() }),
 };
 
 /** The same with weights as text. */
