@@ -40,7 +40,11 @@ import {
   GroupNorm,
   GroupNormBackward,
   GroupNormSums,
+  GruCell,
+  GruCellBackward,
   Header,
+  LstmCell,
+  LstmCellBackward,
   Mask,
   Matrices,
   MeanLoss,
@@ -215,6 +219,14 @@ function slots(op: i32): u32 {
     case ExtensionOp.lionStep:
     case Op.adamStep:
       return pack(OptimizerStep.segmentCount, OptimizerStep.c);
+    case ExtensionOp.lstmCell:
+      return pack(LstmCell.rows, LstmCell.units);
+    case ExtensionOp.lstmCellBackward:
+      return pack(LstmCellBackward.rows, LstmCellBackward.last);
+    case ExtensionOp.gruCell:
+      return pack(GruCell.rows, GruCell.units);
+    case ExtensionOp.gruCellBackward:
+      return pack(GruCellBackward.rows, GruCellBackward.units);
     case ExtensionOp.normConstraint:
       return pack(NormConstraint.row, NormConstraint.rate);
     case ExtensionOp.nonNegative:

@@ -30,6 +30,7 @@ import { gaussian, scaleChannels } from "./kernels/noise";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
+import { gruCell, gruCellBackward, lstmCell, lstmCellBackward } from "./kernels/recurrent";
 import { reduce } from "./kernels/reduce";
 import {
   cosineSimilarity,
@@ -82,14 +83,6 @@ const KERNELS: StaticArray<Kernel> = [
   binaryCrossEntropyBackward, // binaryCrossEntropyBackward
   adagradStep, // adagradStep
   rmspropStep, // rmspropStep
-  adadeltaStep, // adadeltaStep
-  nadamStep, // nadamStep
-  radamStep, // radamStep
-  lionStep, // lionStep
-  normConstraint, // normConstraint
-  nonNegative, // nonNegative
-  mask, // mask
-  runningMean, // runningMean
   meanAbsoluteError, // meanAbsoluteError
   meanAbsoluteErrorBackward, // meanAbsoluteErrorBackward
   huber, // huber
@@ -106,6 +99,14 @@ const KERNELS: StaticArray<Kernel> = [
   confusion, // confusion
   squareSums, // squareSums
   scoreHistogram, // scoreHistogram
+  adadeltaStep, // adadeltaStep
+  nadamStep, // nadamStep
+  radamStep, // radamStep
+  lionStep, // lionStep
+  normConstraint, // normConstraint
+  nonNegative, // nonNegative
+  mask, // mask
+  runningMean, // runningMean
   attackStart, // attackStart
   attackStep, // attackStep
   tieBackward, // tieBackward
@@ -127,6 +128,10 @@ const KERNELS: StaticArray<Kernel> = [
   adjust, // adjust
   mixDraw, // mixDraw
   mixRows, // mixRows
+  lstmCell, // lstmCell
+  lstmCellBackward, // lstmCellBackward
+  gruCell, // gruCell
+  gruCellBackward, // gruCellBackward
 ];
 
 const OBJECT: usize = 32;

@@ -3,9 +3,7 @@
 import type { BatchSource } from "../data/sources";
 import { type Field, isObject } from "../options";
 import { type Built, type Definition, definitionOf, isBuilt } from "../registry";
-
 import type { Examples, Residence } from "./batch";
-
 import type { Logs } from "./logs";
 import type { Model } from "./model";
 
@@ -31,12 +29,12 @@ export interface FitPlan {
   examples: number | undefined;
   /** Names that the epochs' logs will have. */
   monitors: string[];
-  /** What is trained on, from `onTrainBegin` on: batches as they come, or examples and where they lie. */
-  data?: BatchSource | ({ examples: Examples; batchSize: number } & Residence);
   /** As `fit` was given them, with defaults. */
   options: Readonly<Record<string, unknown>>;
   /** Copies of the examples that `fit` was given, without class weights, and of those validated on, where both are arrays. */
   together: (() => Examples[]) | undefined;
+  /** What is trained on, from `onTrainBegin` on: batches as they come, or examples and where they lie. */
+  data?: BatchSource | ({ examples: Examples; batchSize: number } & Residence);
 }
 
 /** What a factory's callback may do beyond a user's own. */

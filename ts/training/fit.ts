@@ -1,7 +1,7 @@
 // The training loop.
 
 import { State, Status } from "../../assembly/isa";
-import { augmentationDefinition, pipelineField } from "../augment/augmentation";
+import type { AugmentationDefinition } from "../augment/augmentation";
 import { type Batch, type BatchSource, isBatchSource, readFitData } from "../data/sources";
 import { argumentError, wrong } from "../errors";
 import type { Tensor } from "../graph/graph";
@@ -20,7 +20,7 @@ import {
   or,
   readOptions,
 } from "../options";
-import type { Built } from "../registry";
+import { type Built, built, definitionOf } from "../registry";
 import { countLabels, type Examples, ownExamples, point, type Residence, reside, someExamples, stage } from "./batch";
 import {
   type Callback,
@@ -96,7 +96,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       expected: "a record from class to factor",
       accepts: (v) => isObject(v) && !(Symbol.iterator in v),
     } as Field<Record<string, number>>),
-    augment: optional(pipelineField()),
+    augment: or(listOf(built("augmentation", "randomFlip()")), []),
     accumulate: or(count(), 1),
     stepsPerEpoch: optional(count()),
     callbacks: or(listOf(callbackField), []),
@@ -105,8 +105,9 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   });
   const { epochs, initialEpoch, signal, stepsPerEpoch, classWeight, validationSplit } = read;
   const full = read.batchSize === "full";
-  const shapes = state.structure.inputs.map(({ value }) => value.shape);
-  for (const config of read.augment ?? []) augmentationDefinition(config).fits(shapes);
+  const [first] = read.augment;
+  const augment =
+    first && definitionOf<AugmentationDefinition>("augmentation", first).pipeline(read.augment, state.structure.inputs);
   let stream: BatchSource | undefined;
   let examples: Examples | undefined;
   let validation: Examples | undefined;
@@ -234,8 +235,8 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       if (order) {
         lane.set(State.epoch, epoch);
         state.prepare(lane);
-        const build = (region: Tensor) => shuffle([region]);
-        runtime.run(state.program(lane, { ...BARE, kind: "region", rows, order, build }).all);
+        const write = (region: Tensor) => shuffle([region]);
+        runtime.run(state.program(lane, { ...BARE, kind: "region", rows, order, write }).all);
       }
       for (let first = 0; first < rows; first += batchSize) {
         parts.push({ examples, first, rows: Math.min(batchSize, rows - first) });
@@ -291,7 +292,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       else stage(lane, examples, first, rows, order);
       lane.set(State.row, row);
       row += rows;
-      const program = programFor(state, lane, "train", examples, rows, true, many ? all : 0, read.augment);
+      const program = programFor(state, lane, "train", examples, rows, true, many ? all : 0, augment);
       // all of its spans but `update` where more parts follow
       const ranges = row === all ? program.slices : program.gradientSlices;
       const last = row === all ? ranges.at(-1) : undefined;

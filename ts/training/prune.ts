@@ -5,6 +5,7 @@ import { argumentError, wrong } from "../errors";
 import { decodeBytes, encodeBase64 } from "../formats/base64";
 import { mask } from "../ops/blocks";
 import { fraction, listOf, oneOf, optional, or, readOptions, text } from "../options";
+import { joined, members } from "./kin";
 import { Model } from "./model";
 import type { ModelState } from "./state";
 import type { Entry, Structure } from "./structure";
@@ -54,7 +55,8 @@ export function prune(model: Model, options: PruneOptions): Pruned {
     if (!known.has(name)) throw argumentError("prune", `layers with a kernel (${[...known].join(", ")})`, name);
   state.needIdle("prune");
   // whoever else trains these weights knows nothing of the mask
-  if (state.owner || state.members.length) throw wrong("state", "prune", "a model that is not joined", "such a one");
+  if (joined.has(state) || members.has(state))
+    throw wrong("state", "prune", "a model that is not joined", "such a one");
   const chosen = kernels.filter(({ layer }) => !layers || layers.includes(layer.name));
   if (!chosen.length) throw wrong("argument", "prune", "a model with a kernel", "none");
   const words = maskOf(state);

@@ -101,7 +101,7 @@ function average(state: ModelState, at: number, n: number): void {
     training: true, // so that its key is not that of an order as long as the parameters
     rows: state.structure.parameterFloats,
     order: at,
-    build: (region, parameters) => runningMean([region, parameters]),
+    write: (region, parameters) => runningMean([region, parameters]),
   });
   state.prepare(lane, state.parameters);
   lane.setReal(State.learningRate, 1 / n);
