@@ -49,9 +49,7 @@ const LEVELS: string[][] = [
   ["schedules", "initializers", "regularizers", "constraints"],
   ["optimizers", "losses", "layers"],
   ["metrics"],
-  ["custom"],
-  ["metrics", "adversarial"],
-  ["metrics", "augment"],
+  ["custom", "augment"],
   ["training"],
   ["adversarial"],
   ["formats/model"], // loadModel: it alone knows every type
