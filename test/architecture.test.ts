@@ -53,6 +53,7 @@ const LEVELS: string[][] = [
   ["metrics", "adversarial"],
   ["metrics", "augment"],
   ["training"],
+  ["adversarial"],
   ["formats/model"], // loadModel: it alone knows every type
   ["worker"],
   ["ensembles"],

@@ -1,7 +1,6 @@
 // What a model is inside: its structure, its blocks of memory, its lanes, and what it was compiled with.
 
 import { State } from "../../assembly/isa";
-import type { Adversarial } from "../adversarial/attacks";
 import { DownhillError } from "../errors";
 import type { LossDefinition } from "../losses/losses";
 import type { MetricDefinition } from "../metrics/metrics";
@@ -11,8 +10,8 @@ import { type Disposable, nextStream, type Runtime } from "../runtime/runtime";
 import type { Examples } from "./batch";
 import type { CallbackState } from "./callbacks";
 import { Lane } from "./lane";
-import { BARE, buildProgram, keyOf, type Penalty, type Program, type ProgramSpec } from "./program";
-import type { ModelLayer, Structure } from "./structure";
+import { BARE, buildProgram, keyOf, type Program, type ProgramSpec, type Term } from "./program";
+import type { Structure } from "./structure";
 import type { Weights } from "./weights";
 
 /** A compiled model's optimizer, losses and metrics, and the memory that they need. */
@@ -21,12 +20,17 @@ export interface Compiled {
   config: CompileConfig;
   plan: OptimizerPlan;
   losses: { name: string; config: Built; definition: LossDefinition }[];
-  metrics: { name: string; output: number; config: Built; definition: MetricDefinition }[];
+  /** `at`: the first of its entries in the report, those of metrics counted alone. */
+  metrics: { name: string; output: number; config: Built; definition: MetricDefinition; at: number; entries: number }[];
+  /** Of all metrics in the report. */
+  entries: number;
   /** Of the means in a training report that make up the data loss: the outputs', and where it is adversarial the same again. */
   lossWeights: number[];
-  /** Penalties in a report that are averaged like the loss: on activities, then `penalties`. */
+  /** Penalties in a report that are averaged like the loss: on activities, then what terms add. */
   activities: number;
-  penalties: Penalty[];
+  terms: Term[];
+  /** What programs read beyond the model's own memory, from … to. */
+  reads: (readonly [number, number])[];
   /** Addresses. */
   gradients: number;
   slots: (number | undefined)[];
@@ -45,7 +49,7 @@ export interface CompileConfig {
   clipNorm?: number | undefined;
   clipValue?: number | undefined;
   weightNoise?: number | undefined;
-  adversarial?: Adversarial | undefined;
+  adversarial?: Record<string, unknown> | undefined;
   penalties?: Built[] | undefined;
 }
 
@@ -78,12 +82,6 @@ export class ModelState implements Disposable {
   /** The weights that the last fit ended with, where a callback put others in force: resumed training goes on from them. */
   lastWeights: Weights | undefined;
   disposed = false;
-  /** Who needs the weights: the model itself, ties that read them, models that have them too. */
-  claims = 1;
-  /** The joint model in whose memory the weights lie. */
-  owner: ModelState | undefined;
-  /** The models that it was joined from, and which of its layers are theirs. */
-  members: { state: ModelState; layers: ModelLayer[] }[] = [];
   /** What trainOnBatch ran last: a loop over batches of one kind finds it here. */
   lastBatch: { examples: Examples; program: Program; changes: number } | undefined;
   #trainable: boolean[] = [];
@@ -141,14 +139,14 @@ export class ModelState implements Disposable {
   lane(name: LaneName): Lane {
     const known = this.lanes.get(name);
     if (known) return known;
-    const { lossWeights = [], activities = 0, metrics = [], config } = this.compiled ?? {};
-    const entries = lossWeights.length + activities + metrics.length;
+    const { lossWeights = [], activities = 0, entries: own = 0, config } = this.compiled ?? {};
+    const entries = lossWeights.length + activities + own;
     const lane = new Lane(this.runtime, `${this.name} (${name})`, entries);
     // words and imul take the low 32 bits of what they are given; a seed's high word goes into the stream's
     lane.set(State.seed, this.seed);
     lane.set(State.stream, this.stream ^ Math.imul(this.seed / 2 ** 32, 0x9e3779b9));
     lane.set(State.parameters, this.parameters);
-    (name === "training" ? lossWeights : (config?.lossWeights ?? [])).forEach((weight, i) => {
+    config?.lossWeights.forEach((weight, i) => {
       this.runtime.heap.f32[(lane.report >>> 2) + 4 + 4 * i + 3] = weight;
     });
     this.lanes.set(name, lane);
@@ -158,7 +156,7 @@ export class ModelState implements Disposable {
   /** Frees what it was compiled with and the lanes, whose programs and reports fit nothing else. */
   freeCompiled(): void {
     this.runtime.heap.free(...(this.compiled?.regions ?? []));
-    for (const penalty of this.compiled?.penalties ?? []) penalty.free();
+    for (const term of this.compiled?.terms ?? []) term.free?.();
     this.compiled = undefined;
     this.lastBatch = undefined;
     this.forgetTrainable();
@@ -217,10 +215,8 @@ export class ModelState implements Disposable {
     this.release();
   }
 
-  /** Gives up a claim on the weights; the last one frees them. */
+  /** Frees the weights; see kin.ts. */
   release(): void {
-    if (--this.claims) return;
-    if (this.owner) this.owner.release();
-    else this.runtime.heap.free(this.parameters);
+    this.runtime.heap.free(this.parameters);
   }
 }
