@@ -48,8 +48,6 @@ const LEVELS: string[][] = [
   ["ops", "data", "formats"],
   ["schedules", "initializers", "regularizers"],
   ["optimizers", "losses", "layers"],
-  ["metrics"],
-  ["metrics", "adversarial"],
   ["metrics", "augment"],
   ["training"],
   ["adversarial"],
