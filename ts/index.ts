@@ -18,6 +18,19 @@ export {
 } from "./augment/geometric";
 export { cutmix, mixup } from "./augment/mix";
 export { type RangeOptions, randomBrightness, randomContrast, randomErasing, randomNoise } from "./augment/pixels";
+export {
+  type CustomContext,
+  type CustomParameter,
+  defineLayer,
+  defineLoss,
+  defineMetric,
+  type LayerSpec,
+  type LossSpec,
+  type MetricSpec,
+  type OptionDefaults,
+  type OptionsOf,
+} from "./custom/define";
+export type { Operand, Ops, Value } from "./custom/primitives";
 export { csv } from "./data/csv";
 export { type Dataset, dataset, type Item } from "./data/dataset";
 export { digits } from "./data/digits";
@@ -61,9 +74,21 @@ export { input, type Layer, Symbolic } from "./layers/layer";
 export { add, average, concatenate, maximum, multiply, subtract } from "./layers/merge";
 export { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "./layers/noise";
 export { prelu } from "./layers/prelu";
+export { bidirectional, gru, lstm, type RecurrentOptions, simpleRnn } from "./layers/recurrent";
 export { flatten, permute, rescaling, reshape } from "./layers/shape";
-export { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "./losses/losses";
+export {
+  binaryCrossEntropy,
+  cosineSimilarity,
+  hinge,
+  huber,
+  kullbackLeibler,
+  meanSquaredError,
+  poisson,
+  softmaxCrossEntropy,
+} from "./losses/losses";
+export { type Average, type AverageOptions, auc, f1, precision, recall, topKAccuracy } from "./metrics/classification";
 export { accuracy } from "./metrics/metrics";
+export { meanAbsoluteError, rSquared } from "./metrics/regression";
 export type { ArrayLike, NDArray } from "./ndarray";
 export { adagrad, adam, adamw, rmsprop, sgd } from "./optimizers/optimizers";
 export { l1, l1l2, l2 } from "./regularizers/regularizers";
@@ -79,14 +104,17 @@ export {
 } from "./schedules/schedules";
 export type { Callback } from "./training/callbacks";
 export type { CompileOptions } from "./training/compile";
+export { type CsvLoggerOptions, csvLogger } from "./training/csvLogger";
 export { type EarlyStoppingOptions, earlyStopping } from "./training/earlyStopping";
 export { type ExplainOptions, explain } from "./training/explain";
 export type { FitOptions, History } from "./training/fit";
 export { functional } from "./training/functional";
+export { learningRateScheduler, type RateOfEpoch } from "./training/learningRateScheduler";
 export type { Logs } from "./training/logs";
 export { type Model, sequential } from "./training/model";
 export { type ModelCheckpointOptions, modelCheckpoint } from "./training/modelCheckpoint";
 export { type ProgressBarOptions, progressBar } from "./training/progressBar";
+export { type ReduceLROnPlateauOptions, reduceLROnPlateau } from "./training/reduceLROnPlateau";
 export { terminateOnNaN } from "./training/terminateOnNaN";
 export { weightsHash } from "./training/weightsHash";
 

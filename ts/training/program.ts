@@ -1,7 +1,7 @@
 // A program: a model's graph for one kind of work and one set of shapes, lowered to a tape in memory.
 
 import { Base, type LabelKind, Op, SourceType } from "../../assembly/isa";
-import { augmented, type Mixing } from "../augment/augmentation";
+import type { Mixing, Pipeline } from "../augment/augmentation";
 import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
 import { Graph, type Shape, Span, type Tensor } from "../graph/graph";
@@ -24,7 +24,6 @@ import {
 } from "../ops/penalties";
 import { shuffle } from "../ops/shuffle";
 import { accumulate, clip, copy, fill, guard, optimizerStep } from "../ops/update";
-import type { Built } from "../registry";
 import { penaltyOf } from "../regularizers/regularizers";
 import type { Range } from "../runtime/runtime";
 import { type Lane, REPORT_HEAD } from "./lane";
@@ -76,7 +75,7 @@ export interface ProgramSpec {
   /** Rows of the group of batches whose gradients add up; 0: this batch is alone, and its gradients are written, not added. */
   accumulate: number;
   /** What is done to the batch before the model has it. */
-  augment?: readonly Built[] | undefined;
+  augment?: Pipeline | undefined;
   /** Where the row numbers lie, for `shuffle`. */
   order?: number;
   /** Builds the results, in the place of the outputs for the inputs. */
@@ -108,7 +107,7 @@ export interface Program {
 /** A program's key among those of its lane. */
 export function keyOf(spec: ProgramSpec, frozen: string): string {
   const { kind, rows, inputs, targets, training, accumulate, augment, order } = spec;
-  let key = `${kind} ${rows} ${training} ${accumulate} ${frozen} ${inputs} ${order} ${JSON.stringify(augment)}`;
+  let key = `${kind} ${rows} ${training} ${accumulate} ${frozen} ${inputs} ${order} ${augment?.key}`;
   for (const { kind, shape, weighted } of targets) key += ` ${kind},${weighted},${shape}`;
   return key;
 }
@@ -241,7 +240,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
         graph.layer = name;
         const type = spec.inputs[slot]!;
         let x = gather(graph, { slot, shape: [rows, ...value.shape], type });
-        if (spec.augment) ({ x, mixing } = augmented(x, spec.augment, type === SourceType.uint8));
+        if (spec.augment) ({ x, mixing } = spec.augment.build(x, type === SourceType.uint8));
         inputs.push(x);
       });
       spec.targets.forEach(({ kind, shape, weighted }, output) => {
@@ -300,12 +299,13 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     const penalised = parameters.some(({ spec }) => spec.regularizer);
     addLosses(results as Tensor[], 0);
     extend();
-    metrics.forEach(({ config, definition, output }, i) => {
+    metrics.forEach(({ config, definition, output, at, entries }) => {
       const loss = losses[output]!;
       graph.layer = loss.name;
       const given = { prediction: results[output]!, ...targets[output]! };
-      const [value, weight] = definition.call({ ...(mixing ? mixing.winner(given) : given), loss }, config);
-      meanLoss([value!, weight!, entryAt("metric", lossWeights.length + compiled!.activities + i)], { output: -1 });
+      const report = entryAt("metric", lossWeights.length + compiled!.activities + at, entries);
+      const found = definition.call({ ...(mixing?.winner(given) ?? given), loss, report }, config);
+      if (found) meanLoss([...found, report], { output: -1 });
     });
     activities.forEach(({ h, attributes }, i) => {
       activityPenalty([h, entryAt("activity", lossWeights.length + i)], attributes);
