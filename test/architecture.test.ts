@@ -50,8 +50,7 @@ const LEVELS: string[][] = [
   ["optimizers", "losses", "layers"],
   ["metrics"],
   ["custom"],
-  ["metrics", "adversarial"],
-  ["metrics", "augment"],
+  ["augment"],
   ["training"],
   ["adversarial"],
   ["formats/model"], // loadModel: it alone knows every type
