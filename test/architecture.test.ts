@@ -49,6 +49,8 @@ const LEVELS: string[][] = [
   ["schedules", "initializers", "regularizers", "constraints"],
   ["optimizers", "losses", "layers"],
   ["metrics"],
+  ["custom"],
+  ["augment"],
   ["custom", "augment"],
   ["training"],
   ["adversarial"],
