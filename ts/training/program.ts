@@ -339,8 +339,10 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
       losses.forEach(({ config, definition, name }, output) => {
         graph.layer = name;
         const given = { prediction: predictions[output]!, ...targets[output]! };
-        const call = (given: LossInputs) => definition.call(given, config);
-        const [loss, count] = (mixing?.loss(given, call) ?? call(given)) as [Tensor, Tensor];
+        const [loss, count] = (mixing?.loss(given, definition, config) ?? definition.call(given, config)) as [
+          Tensor,
+          Tensor,
+        ];
         const entry = entryAt("loss", first + output);
         meanLoss([loss, count, entry], { output });
         later(seeds, () => [loss, meanLossBackward([entry, loss], { output })]);
