@@ -48,6 +48,8 @@ const LEVELS: string[][] = [
   ["ops", "data", "formats"],
   ["schedules", "initializers", "regularizers"],
   ["optimizers", "losses", "layers"],
+  ["metrics"],
+  ["custom"],
   ["metrics", "adversarial"],
   ["metrics", "augment"],
   ["training"],

@@ -30,4 +30,25 @@ test("affine: y = alpha·x + beta, rounded twice", () =>
 const positive = (n: number) => [numbers(n, 1).map(Math.abs)];
 test("exp: y = e^x", () => checkElementwise(ExtensionOp.exp, one, (x) => Math.exp(x!)));
 test("log: y = log x", () => checkElementwise(ExtensionOp.log, positive, (x) => Math.log(x!)));
+test("sqrt: y = √x, rounded right", () =>
+  checkElementwise(ExtensionOp.sqrt, positive, (x) => fround(Math.sqrt(x!)), { tolerance: 0 }));
+test("abs: y = |x|", () => checkElementwise(ExtensionOp.abs, one, (x) => Math.abs(x!), { tolerance: 0 }));
+test("sign: y = sign x; 0, −0 and NaN stay", () => {
+  const x = (n: number) => [numbers(n, 1).map((v, i) => [v, 0, -0, NaN, Infinity, -Infinity, 1e-45][i % 7]!)];
+  checkElementwise(ExtensionOp.sign, x, (v) => Math.sign(v!), { tolerance: 0 });
+  const core = new Core();
+  const y = core.buffer(2);
+  core.runShares(core.instruction(ExtensionOp.sign, [y, core.floats([0, -0])], [2], [0, 0]));
+  expect([...y.f32]).toEqual([0, -0]);
+});
+test("sin: y = sin x", () => checkElementwise(ExtensionOp.sin, one, (x) => Math.sin(x!)));
+test("cos: y = cos x", () => checkElementwise(ExtensionOp.cos, one, (x) => Math.cos(x!)));
 test("erf: y = erf x", () => checkElementwise(ExtensionOp.erf, one, (x) => erf(x!)));
+test("divide: y = a/b, rounded right", () =>
+  checkElementwise(ExtensionOp.divide, two, (a, b) => fround(a! / b!), { tolerance: 0 }));
+test("pow: y = a^b", () =>
+  checkElementwise(
+    ExtensionOp.pow,
+    (n) => [positive(n)[0]!, numbers(n, 2)],
+    (a, b) => a! ** b!,
+  ));

@@ -8,12 +8,14 @@ import { BUILDS } from "../support/elementwise";
 import { erf, sigmoid } from "../support/functions";
 
 const STRIDE = 2039; // a prime: 2.1 million patterns
-const { abs, exp, log, tanh } = Math;
+const { abs, exp, log, sin, cos, tanh, PI } = Math;
 
 interface Case {
   op: number;
   reference: (x: number) => number;
   ulps: number;
+  /** What is tried: all, or |x| up to this. */
+  upTo?: number;
   /** Where values lie denser. */
   dense: [number, number];
   exact: [number, number][];
@@ -94,17 +96,50 @@ const CASES: Record<string, Case> = {
       [NaN, NaN],
     ],
   },
+  "sin on ±π": {
+    op: ExtensionOp.sin,
+    reference: sin,
+    ulps: 2,
+    upTo: PI,
+    dense: [-PI, PI],
+    exact: [
+      [0, 0],
+      [-0, -0],
+      [Infinity, NaN],
+      [-Infinity, NaN],
+      [NaN, NaN],
+      [1e-45, 1e-45],
+      [-1e-40, -1e-40],
+    ],
+  },
+  "cos on ±π": {
+    op: ExtensionOp.cos,
+    reference: cos,
+    ulps: 2,
+    upTo: PI,
+    dense: [-PI, PI],
+    exact: [
+      [0, 1],
+      [-0, 1],
+      [Infinity, NaN],
+      [-Infinity, NaN],
+      [NaN, NaN],
+      [1e-45, 1],
+    ],
+  },
+  "sin to 10⁶": { op: ExtensionOp.sin, reference: sin, ulps: 2, upTo: 1e6, dense: [-1e6, 1e6], exact: [] },
+  "cos to 10⁶": { op: ExtensionOp.cos, reference: cos, ulps: 2, upTo: 1e6, dense: [-1e6, 1e6], exact: [] },
 };
 
-/** Every STRIDE-th float, and half a million evenly in `dense`. */
-function samples({ dense: [from, to] }: Case): Float32Array {
+/** Every STRIDE-th float up to `upTo`, and half a million evenly in `dense`. */
+function samples({ dense: [from, to], upTo = Infinity }: Case): Float32Array {
   const n = 500_000;
   const x = new Float32Array(2 ** 32 / STRIDE + n);
   const bits = new Uint32Array(x.buffer);
   let count = 0;
   for (let pattern = 0; pattern < 2 ** 32; pattern += STRIDE) {
     bits[count] = pattern;
-    count++;
+    if (!(abs(x[count]!) > upTo)) count++;
   }
   for (let i = 0; i < n; i++) x[count++] = from + ((to - from) * i) / (n - 1);
   return x.subarray(0, count);
@@ -162,6 +197,17 @@ for (const [name, c] of Object.entries(CASES)) {
     });
   }
 }
+
+test("sin and cos of huge numbers stay in [−1, 1]", () => {
+  const x = samples({ ...CASES["sin on ±π"]!, upTo: 3.5e38 });
+  for (const build of BUILDS)
+    for (const op of [ExtensionOp.sin, ExtensionOp.cos]) {
+      const y = apply(build, op, x);
+      let outside = 0;
+      for (let i = 0; i < x.length; i++) if (!(abs(y[i]!) <= 1) && abs(x[i]!) < Infinity) outside++;
+      expect(outside).toBe(0);
+    }
+});
 
 test("a number has the same bits in every lane and in the tail", () => {
   for (const build of BUILDS)

@@ -123,4 +123,4 @@ checkOp(ops.clip, {
   differentiated: false,
   reference: () => [0, 5, NaN],
 });
-checkCoverage({ ...ops, constant: undefined }); // constant has no inputs: test/custom/primitives.test.ts runs it
+checkCoverage({ ...ops, constant: undefined }); // constant has no inputs: test/oracle/primitives.test.ts runs it

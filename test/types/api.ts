@@ -4,7 +4,20 @@ import { expectTypeOf } from "vitest";
 import { defineOp } from "../../ts/graph/graph";
 import * as downhill from "../../ts/index";
 
-const { dense, functional, input, sequential, adam, sgd, softmaxCrossEntropy, dropout, batchNorm, init } = downhill;
+const {
+  dense,
+  functional,
+  input,
+  sequential,
+  adam,
+  sgd,
+  softmaxCrossEntropy,
+  dropout,
+  batchNorm,
+  init,
+  defineLayer,
+  defineLoss,
+} = downhill;
 type NDArray = downhill.NDArray;
 
 export async function predictions() {
@@ -112,4 +125,24 @@ export function ops() {
   defineOp<object>({ name: "withoutShape", gradient: null, lower() {} });
   // @ts-expect-error: no such rule
   defineOp<object>({ name: "withAnother", shape, gradient: null, lower() {}, backward() {} });
+}
+
+export function custom() {
+  const swiglu = defineLayer({
+    type: "swiglu",
+    options: { units: 8 },
+    parameters: ([width], { units }) => ({ gate: { shape: [width!, units] } }),
+    call: (x, { gate }, ops, { options, training }) => (training ? ops.matmul(x, gate) : ops.add(x, options.units)),
+  });
+  sequential([swiglu({ units: 3, inputShape: [4], name: "s" })]);
+  const focal = defineLoss({ type: "focal", options: { gamma: 2 }, call: (t, p, ops) => ops.subtract(t, p) });
+  focal({ gamma: 1 });
+  // @ts-expect-error: no such option
+  swiglu({ width: 3 });
+  // @ts-expect-error: a number is asked for
+  focal({ gamma: "2" });
+  // @ts-expect-error: no such op
+  defineLoss({ type: "a", call: (t, _, ops) => ops.tan(t) });
+  // @ts-expect-error: a tensor must come back
+  defineLoss({ type: "a", call: () => 1 });
 }

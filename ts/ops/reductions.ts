@@ -49,11 +49,12 @@ export const reduction = (kind: () => ReduceKind) => ({
 });
 
 /** Σ over adjacent axes, which go. */
-export const sum: OpOf<AxesAttributes> = /* @__PURE__ */ defineOp<AxesAttributes>({
-  ...reduction(() => ReduceKind.sum),
-  name: "sum",
-  gradient: (dy, { inputs: [x], attributes }) => [repeat(dy, keptShape(x!.shape, attributes), x!.shape)],
-});
+export const sum: OpOf<AxesAttributes> = /* @__PURE__ */ (() =>
+  defineOp<AxesAttributes>({
+    ...reduction(() => ReduceKind.sum),
+    name: "sum",
+    gradient: (dy, { inputs: [x], attributes }) => [repeat(dy, keptShape(x!.shape, attributes), x!.shape)],
+  }))(); // in a function, see losses.ts
 
 /** x, repeated to a shape as NumPy broadcasts it. */
 export const broadcastTo: OpOf<{ to: Shape }> = /* @__PURE__ */ defineOp<{ to: Shape }>({

@@ -2,7 +2,7 @@
 
 import { State, Status } from "../../assembly/isa";
 import type { AugmentationDefinition } from "../augment/augmentation";
-import { type BatchSource, isBatchSource, readFitData } from "../data/sources";
+import { type Batch, type BatchSource, isBatchSource, readFitData } from "../data/sources";
 import { argumentError, wrong } from "../errors";
 import {
   boolean,
@@ -125,6 +125,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     if (isBatchSource(given)) throw argumentError("fit", "validationData as arrays", read.validationData);
     validation = readBatch("fit: validationData", state, given);
   }
+  if (validation) validation = ownExamples(state, validation);
 
   const compiled = state.need("fit");
   const { structure, runtime } = state;
@@ -143,11 +144,13 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     batchSize: examples && Math.min(batchSize * group, rows),
     examples: examples && Math.min(steps * batchSize * group, rows),
     monitors: [...names, ...(validation ? names.map(validationName) : [])],
+    options: read,
+    together:
+      examples && validation && (() => [ownExamples(state, readBatch("fit", state, source as Batch)), validation!]),
   };
   const callbacks = makeCallbacks(read.callbacks, plan, model);
   state.needIdle("fit");
   signal?.throwIfAborted();
-  if (validation) validation = ownExamples(state, validation);
   if (initialEpoch > 0) resumeCallbacks(callbacks, state.callbackStates());
 
   const lane = state.lane("training");
@@ -191,6 +194,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       await each("afterEpoch");
       check();
     }
+    await each("afterTraining", history, callbacks);
     await each("onTrainEnd", history.epochs.at(-1) ?? {}, model);
     return history;
   } finally {

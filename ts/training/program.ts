@@ -310,12 +310,13 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     addLosses(results as Tensor[], 0);
     if (trains && config.adversarial)
       addLosses(forward([perturb(config.adversarial.attack)], spec.training, 1), losses.length);
-    metrics.forEach(({ config, definition, output }, i) => {
+    metrics.forEach(({ config, definition, output, at, entries }) => {
       const loss = losses[output]!;
       graph.layer = loss.name;
       const given = { prediction: results[output]!, ...targets[output]! };
-      const [value, weight] = definition.call({ ...(mixing?.winner(given) ?? given), loss }, config);
-      meanLoss([value!, weight!, entryAt("metric", lossWeights.length + compiled!.activities + i)], { output: -1 });
+      const report = entryAt("metric", lossWeights.length + compiled!.activities + at, entries);
+      const found = definition.call({ ...(mixing?.winner(given) ?? given), loss, report }, config);
+      if (found) meanLoss([...found, report], { output: -1 });
     });
     const part = { kind, rows, all: spec.accumulate || rows };
     for (const penalty of penalties) activities.push(...penalty.terms(graph, parameter, part));
