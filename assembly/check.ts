@@ -2,7 +2,6 @@
 // when it was made; this holds the words against what they must be now. It sees where blocks begin, not how long they are.
 // The other builds hold nothing of it.
 
-import { Accumulate, Accuracy, ActivityPenalty, ActivityPenaltyBackward, ActivityPenaltyReduce, Adjust, AttackStart, AttackStep, Base, BatchNormBackward, BatchNormBackwardCombine, BatchNormBackwardSums, BatchNormCombine, BatchNormForward, BatchNormMoments, BatchNormMoving, BiasAdd, Binary, Broadcast, ClipFactor, ColumnSums, Copy, Dropout, ElementLoss, ElementLossBackward, Erase, ExtensionOp, Fault, Fill, Gather, Gaussian, Gemm, GradientNorm, GroupNorm, GroupNormBackward, GroupNormSums, Header, Matrices, MeanLoss, MeanLossBackward, MixDraw, MixRows, Mode, MovingAverage, Objective, OneHot, Op, OptimizerStep, Orthogonal, PenaltyGradient, PenaltySums, Prelu, PreluBackward, Random, Reduce, ReduceRows, Resample, ScaleChannels, Shuffle, Softmax, SoftmaxBackward, SoftmaxCrossEntropy, SoftmaxCrossEntropyBackward, State, StridedCopy, Take, TieBackward, TieStep, Unary, UnaryBackward } from "./isa";
 import {
   Accumulate,
   Accuracy,

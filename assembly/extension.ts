@@ -36,7 +36,19 @@ import {
 } from "./kernels/rowLosses";
 import { tieBackward, tieStep } from "./kernels/tied";
 import { cosBlock, erfBlock, expBlock, logBlock, powBlock, signBlock, sinBlock } from "./kernels/unary";
-import { absBlock, clipBlock, divideBlock, dropBlock, equalBlock, greaterBlock, greaterEqualBlock, keepBlock, maximumBlock, minimumBlock, sqrtBlock } from "./kernels/wide.micro";
+import {
+  absBlock,
+  clipBlock,
+  divideBlock,
+  dropBlock,
+  equalBlock,
+  greaterBlock,
+  greaterEqualBlock,
+  keepBlock,
+  maximumBlock,
+  minimumBlock,
+  sqrtBlock,
+} from "./kernels/wide.micro";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
 

@@ -48,10 +48,8 @@ const LEVELS: string[][] = [
   ["ops", "data", "formats"],
   ["schedules", "initializers", "regularizers"],
   ["optimizers", "losses", "layers"],
-  ["metrics"],
-  ["custom"],
-  ["metrics", "adversarial"],
   ["metrics", "augment"],
+  ["custom", "adversarial"],
   ["training"],
   ["formats/model"], // loadModel: it alone knows every type
   ["worker"],

@@ -2,6 +2,7 @@
 // training trains on; `attack` makes the same outside of training.
 
 import type { LabelKind } from "../../assembly/isa";
+import type { Mixing } from "../augment/augmentation";
 import { argumentError } from "../errors";
 import { gradient } from "../graph/gradient";
 import type { Tensor } from "../graph/graph";
@@ -32,6 +33,8 @@ export interface AttackContext {
   losses: readonly { config: Built; definition: LossDefinition }[];
   lossWeights: readonly number[];
   targets: readonly { target: Tensor; kind: LabelKind }[];
+  /** Where rows have several labels: the example climbs the loss of them all. */
+  mixing?: Mixing | undefined;
   /** Numbers of random ops that are free: this one and the next. */
   op: number;
 }
@@ -69,7 +72,7 @@ export const attackDefinition = (config: Built): AttackDefinition => definitionO
  * weights nor the other examples of a batch have a part in it.
  */
 function perturb(context: AttackContext, config: Built): Tensor {
-  const { x, forward, losses, lossWeights, targets, op } = context;
+  const { x, forward, losses, lossWeights, targets, mixing, op } = context;
   const { graph } = x;
   const { epsilon, stepSize, steps, norm, randomStart, clip } = attackDefinition(config).steps(config);
   const [low, high] = clip ?? [-Infinity, Infinity];
@@ -80,7 +83,8 @@ function perturb(context: AttackContext, config: Built): Tensor {
   for (let i = 0; i < steps; i++) {
     const seeds = forward(moved).map((prediction, output) => {
       const { config, definition } = losses[output]!;
-      const [loss] = definition.call({ prediction, ...targets[output]!, weights: null }, config) as [Tensor];
+      const given = { prediction, ...targets[output]!, weights: null };
+      const [loss] = (mixing?.loss(given, definition, config) ?? definition.call(given, config)) as [Tensor];
       const elements = definition.targets === "element" ? prediction.size / prediction.shape[0]! : 1;
       return [loss, constantLike([loss], { value: lossWeights[output]! / elements })] as const;
     });

@@ -358,6 +358,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
         x: inputs[0]!,
         lossWeights: compiled!.config.lossWeights,
         targets,
+        mixing,
         forward: (x) => forward([x], false, 2, parameter),
         op: NOISE + PASS,
       },
