@@ -40,7 +40,11 @@ import {
   GroupNorm,
   GroupNormBackward,
   GroupNormSums,
+  GruCell,
+  GruCellBackward,
   Header,
+  LstmCell,
+  LstmCellBackward,
   Matrices,
   MeanLoss,
   MeanLossBackward,
@@ -207,6 +211,14 @@ function slots(op: i32): u32 {
     case ExtensionOp.rmspropStep:
     case Op.adamStep:
       return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
+    case ExtensionOp.lstmCell:
+      return pack(LstmCell.rows, LstmCell.units);
+    case ExtensionOp.lstmCellBackward:
+      return pack(LstmCellBackward.rows, LstmCellBackward.last);
+    case ExtensionOp.gruCell:
+      return pack(GruCell.rows, GruCell.units);
+    case ExtensionOp.gruCellBackward:
+      return pack(GruCellBackward.rows, GruCellBackward.units);
     case ExtensionOp.broadcast:
       return pack(Broadcast.op, Broadcast.last);
     case ExtensionOp.stridedCopy:

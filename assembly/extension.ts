@@ -27,6 +27,7 @@ import { gaussian, scaleChannels } from "./kernels/noise";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
+import { gruCell, gruCellBackward, lstmCell, lstmCellBackward } from "./kernels/recurrent";
 import { reduce } from "./kernels/reduce";
 import {
   cosineSimilarity,
@@ -116,6 +117,10 @@ const KERNELS: StaticArray<Kernel> = [
   adjust, // adjust
   mixDraw, // mixDraw
   mixRows, // mixRows
+  lstmCell, // lstmCell
+  lstmCellBackward, // lstmCellBackward
+  gruCell, // gruCell
+  gruCellBackward, // gruCellBackward
 ];
 
 const OBJECT: usize = 32;

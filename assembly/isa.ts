@@ -292,6 +292,11 @@ export const enum ExtensionOp {
   adjust,
   mixDraw,
   mixRows,
+  // recurrent nets
+  lstmCell,
+  lstmCellBackward,
+  gruCell,
+  gruCellBackward,
   count,
 }
 
@@ -1128,6 +1133,56 @@ export const enum MixRows {
   height,
   width,
   channels,
+}
+
+/** One step of an LSTM: gates → σ(i) σ(f) tanh(g) σ(o) in place; c = f·cBefore + i·g; h = o·tanh c. */
+export const enum LstmCell {
+  h, // (rows, units)
+  c, // (rows, units)
+  gates, // (rows, 4·units): sums of products and bias on entry
+  cBefore, // (rows, units) or absent: 0
+  rows,
+  units,
+}
+
+/** Its gradients from those of h, dy + dh, and of c: of the sums, and in dc, of cBefore. */
+export const enum LstmCellBackward {
+  dgates, // (rows, 4·units); may be gates
+  dc, // (rows, units)
+  dy, // (rows, units) or absent: 0
+  dh, // (rows, units) or absent: 0
+  gates, // as the step left them
+  c,
+  cBefore,
+  rows,
+  units,
+  last, // 1: dc is 0 on entry, and not read
+}
+
+/** One step of a GRU, q = recurrent + bias: gates → r = σ(r + q), z = σ(z + q), n = tanh(n + r·q) in place; candidate = n's q; h = n + z·(hBefore − n). */
+export const enum GruCell {
+  h, // (rows, units)
+  candidate, // (rows, units)
+  gates, // (rows, 3·units): x's product and bias on entry
+  recurrent, // (rows, 3·units), hBefore's product, or absent: 0
+  bias, // (3·units) or absent: 0
+  hBefore, // (rows, units) or absent: 0
+  rows,
+  units,
+}
+
+/** Its gradients from those of h, dy + dh: of x's sums, of hBefore's, and what z lets through to hBefore. */
+export const enum GruCellBackward {
+  dgates, // (rows, 3·units); may be gates
+  drecurrent, // (rows, 3·units)
+  dhBefore, // (rows, units) or absent; may be dh
+  dy, // (rows, units) or absent: 0
+  dh, // (rows, units) or absent: 0
+  gates, // as the step left them
+  candidate,
+  hBefore,
+  rows,
+  units,
 }
 
 /** Floats in a chunk of a reduction over a block: borders depend on this alone, so sums have the same bits on any number of threads. */

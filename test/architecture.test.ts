@@ -49,8 +49,9 @@ const LEVELS: string[][] = [
   ["schedules", "initializers", "regularizers"],
   ["optimizers", "losses", "layers"],
   ["metrics", "augment"],
-  ["custom", "adversarial"],
+  ["custom"],
   ["training"],
+  ["adversarial"],
   ["formats/model"], // loadModel: it alone knows every type
   ["worker"],
   ["ensembles"],

@@ -5,7 +5,6 @@ export { type InitOptions, init, type Runtime, setSeed } from "./runtime/runtime
 
 // The rest by name.
 
-export { type FgsmOptions, fgsm, type PgdOptions, pgd } from "./adversarial/attacks";
 export type { Amount } from "./augment/augmentation";
 export { augmentBatch } from "./augment/augmentBatch";
 export {
@@ -75,6 +74,7 @@ export { input, type Layer, Symbolic } from "./layers/layer";
 export { add, average, concatenate, maximum, multiply, subtract } from "./layers/merge";
 export { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "./layers/noise";
 export { prelu } from "./layers/prelu";
+export { bidirectional, gru, lstm, type RecurrentOptions, simpleRnn } from "./layers/recurrent";
 export { flatten, permute, rescaling, reshape } from "./layers/shape";
 export {
   binaryCrossEntropy,
@@ -102,7 +102,6 @@ export {
   stepDecay,
   warmup,
 } from "./schedules/schedules";
-export { attack } from "./training/attack";
 export type { Callback } from "./training/callbacks";
 export type { CompileOptions } from "./training/compile";
 export { type CsvLoggerOptions, csvLogger } from "./training/csvLogger";
@@ -110,7 +109,6 @@ export { type EarlyStoppingOptions, earlyStopping } from "./training/earlyStoppi
 export { type ExplainOptions, explain } from "./training/explain";
 export type { FitOptions, History } from "./training/fit";
 export { functional } from "./training/functional";
-export { jointly } from "./training/jointly";
 export { learningRateScheduler, type RateOfEpoch } from "./training/learningRateScheduler";
 export type { Logs } from "./training/logs";
 export { type Model, sequential } from "./training/model";
@@ -118,11 +116,12 @@ export { type ModelCheckpointOptions, modelCheckpoint } from "./training/modelCh
 export { type ProgressBarOptions, progressBar } from "./training/progressBar";
 export { type ReduceLROnPlateauOptions, reduceLROnPlateau } from "./training/reduceLROnPlateau";
 export { terminateOnNaN } from "./training/terminateOnNaN";
-export { type TiedLayer, tied } from "./training/tied";
 export { weightsHash } from "./training/weightsHash";
 
 // Last, so that they do not change the order of what they import: a bundle would be 0.2 KB more.
 
+export { attack } from "./adversarial/attack";
+export { type FgsmOptions, fgsm, type PgdOptions, pgd } from "./adversarial/attacks";
 export {
   type Bagging,
   type BaggingFitOptions,
@@ -130,4 +129,6 @@ export {
   type BaggingOptions,
   bagging,
 } from "./ensembles/bagging";
+export { jointly } from "./training/jointly";
+export { type TiedLayer, tied } from "./training/tied";
 export { inWorker, type RemoteModel, type WorkerOptions } from "./worker/inWorker";

@@ -13,8 +13,7 @@ export type Family =
   | "initializer"
   | "regularizer"
   | "constraint"
-  | "attack"
-  | "penalty"
+  | "term"
   | "augmentation";
 
 /** What one option takes. `T` is the type it has once read. */

@@ -42,6 +42,7 @@ import { groupNorm, layerNorm } from "../layers/groupNorm";
 import { add, average, concatenate, maximum, multiply, subtract } from "../layers/merge";
 import { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "../layers/noise";
 import { prelu } from "../layers/prelu";
+import { bidirectional, gru, lstm, simpleRnn } from "../layers/recurrent";
 import { flatten, permute, rescaling, reshape } from "../layers/shape";
 import {
   binaryCrossEntropy,
@@ -97,6 +98,9 @@ export function enrollAll(): void {
     [binaryCrossEntropy, hinge, huber, meanAbsoluteError, meanSquaredError, poisson],
     [cosineSimilarity, kullbackLeibler, softmaxCrossEntropy],
     [absoluteErrorMetric, accuracy, auc, f1, precision, rSquared, recall, topKAccuracy],
+    [bidirectional, gru, lstm, simpleRnn],
+    [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy],
+    [accuracy],
     [adagrad, adam, adamw, rmsprop, sgd],
     [l1, l1l2, l2, tied],
     [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, oneCycle, polynomialDecay, stepDecay, warmup],

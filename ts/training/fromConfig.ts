@@ -21,7 +21,6 @@ import {
 } from "../options";
 import { type Built, reconfigure } from "../registry";
 import { rateOrSchedule } from "../schedules/schedules";
-import { readAdversarial } from "./compile";
 import { functionalStructure } from "./functional";
 import { weightsFromText, weightsToText } from "./packed";
 import type { CompileConfig } from "./state";
@@ -110,7 +109,7 @@ function ports(form: Form, named: readonly { name: string }[], values: readonly 
 }
 
 /** What `compile` was given for a model of that structure. */
-export function compileConfigFrom({ inputs, outputs }: Structure, given: unknown): CompileConfig {
+export function compileConfigFrom({ outputs }: Structure, given: unknown): CompileConfig {
   const read = readOptions("compile", given, {
     optimizer: object(),
     loss: listOf(object()),
@@ -136,13 +135,11 @@ export function compileConfigFrom({ inputs, outputs }: Structure, given: unknown
     clipNorm: read.clipNorm,
     clipValue: read.clipValue,
     weightNoise: read.weightNoise,
-    adversarial:
-      read.adversarial &&
-      readAdversarial(
-        { ...read.adversarial, attack: reconfigure("attack", read.adversarial["attack"] as Built) },
-        inputs.length,
-      ),
-    penalties: read.penalties?.map((penalty) => reconfigure("penalty", penalty as unknown as Built)),
+    adversarial: read.adversarial && {
+      ...read.adversarial,
+      attack: reconfigure("term", read.adversarial["attack"] as Built),
+    },
+    penalties: read.penalties?.map((penalty) => reconfigure("term", penalty as unknown as Built)),
   };
 }
 

@@ -1,7 +1,6 @@
 // What a model is inside: its structure, its blocks of memory, its lanes, and what it was compiled with.
 
 import { State } from "../../assembly/isa";
-import type { Adversarial } from "../adversarial/attacks";
 import { DownhillError } from "../errors";
 import type { LossDefinition } from "../losses/losses";
 import type { MetricDefinition } from "../metrics/metrics";
@@ -11,8 +10,8 @@ import { type Disposable, nextStream, type Runtime } from "../runtime/runtime";
 import type { Examples } from "./batch";
 import type { CallbackState } from "./callbacks";
 import { Lane } from "./lane";
-import { BARE, buildProgram, keyOf, type Penalty, type Program, type ProgramSpec } from "./program";
-import type { ModelLayer, Structure } from "./structure";
+import { BARE, buildProgram, keyOf, type Program, type ProgramSpec, type Term } from "./program";
+import type { Structure } from "./structure";
 import type { Weights } from "./weights";
 
 /** A compiled model's optimizer, losses and metrics, and the memory that they need. */
@@ -27,9 +26,11 @@ export interface Compiled {
   entries: number;
   /** Of the means in a training report that make up the data loss: the outputs', and where it is adversarial the same again. */
   lossWeights: number[];
-  /** Penalties in a report that are averaged like the loss: on activities, then `penalties`. */
+  /** Penalties in a report that are averaged like the loss: on activities, then what terms add. */
   activities: number;
-  penalties: Penalty[];
+  terms: Term[];
+  /** What programs read beyond the model's own memory, from … to. */
+  reads: (readonly [number, number])[];
   /** Addresses. */
   gradients: number;
   slots: (number | undefined)[];
@@ -48,7 +49,7 @@ export interface CompileConfig {
   clipNorm?: number | undefined;
   clipValue?: number | undefined;
   weightNoise?: number | undefined;
-  adversarial?: Adversarial | undefined;
+  adversarial?: Record<string, unknown> | undefined;
   penalties?: Built[] | undefined;
 }
 
@@ -81,12 +82,6 @@ export class ModelState implements Disposable {
   /** The weights that the last fit ended with, where a callback put others in force: resumed training goes on from them. */
   lastWeights: Weights | undefined;
   disposed = false;
-  /** Who needs the weights: the model itself, ties that read them, models that have them too. */
-  claims = 1;
-  /** The joint model in whose memory the weights lie. */
-  owner: ModelState | undefined;
-  /** The models that it was joined from, and which of its layers are theirs. */
-  members: { state: ModelState; layers: ModelLayer[] }[] = [];
   /** What trainOnBatch ran last: a loop over batches of one kind finds it here. */
   lastBatch: { examples: Examples; program: Program; changes: number } | undefined;
   #trainable: boolean[] = [];
@@ -151,7 +146,7 @@ export class ModelState implements Disposable {
     lane.set(State.seed, this.seed);
     lane.set(State.stream, this.stream ^ Math.imul(this.seed / 2 ** 32, 0x9e3779b9));
     lane.set(State.parameters, this.parameters);
-    (name === "training" ? lossWeights : (config?.lossWeights ?? [])).forEach((weight, i) => {
+    config?.lossWeights.forEach((weight, i) => {
       this.runtime.heap.f32[(lane.report >>> 2) + 4 + 4 * i + 3] = weight;
     });
     this.lanes.set(name, lane);
@@ -161,7 +156,7 @@ export class ModelState implements Disposable {
   /** Frees what it was compiled with and the lanes, whose programs and reports fit nothing else. */
   freeCompiled(): void {
     this.runtime.heap.free(...(this.compiled?.regions ?? []));
-    for (const penalty of this.compiled?.penalties ?? []) penalty.free();
+    for (const term of this.compiled?.terms ?? []) term.free?.();
     this.compiled = undefined;
     this.lastBatch = undefined;
     this.forgetTrainable();
@@ -220,10 +215,8 @@ export class ModelState implements Disposable {
     this.release();
   }
 
-  /** Gives up a claim on the weights; the last one frees them. */
+  /** Frees the weights; see kin.ts. */
   release(): void {
-    if (--this.claims) return;
-    if (this.owner) this.owner.release();
-    else this.runtime.heap.free(this.parameters);
+    this.runtime.heap.free(this.parameters);
   }
 }
