@@ -45,6 +45,7 @@ import {
   Header,
   LstmCell,
   LstmCellBackward,
+  Mask,
   Matrices,
   MeanLoss,
   MeanLossBackward,
@@ -52,6 +53,8 @@ import {
   MixRows,
   Mode,
   MovingAverage,
+  NonNegative,
+  NormConstraint,
   Objective,
   OneHot,
   Op,
@@ -65,6 +68,7 @@ import {
   Reduce,
   ReduceRows,
   Resample,
+  RunningMean,
   ScaleChannels,
   ScoreHistogram,
   Shuffle,
@@ -209,8 +213,12 @@ function slots(op: i32): u32 {
     case Op.sgdStep:
     case ExtensionOp.adagradStep:
     case ExtensionOp.rmspropStep:
+    case ExtensionOp.adadeltaStep:
+    case ExtensionOp.nadamStep:
+    case ExtensionOp.radamStep:
+    case ExtensionOp.lionStep:
     case Op.adamStep:
-      return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
+      return pack(OptimizerStep.segmentCount, OptimizerStep.c);
     case ExtensionOp.lstmCell:
       return pack(LstmCell.rows, LstmCell.units);
     case ExtensionOp.lstmCellBackward:
@@ -219,6 +227,14 @@ function slots(op: i32): u32 {
       return pack(GruCell.rows, GruCell.units);
     case ExtensionOp.gruCellBackward:
       return pack(GruCellBackward.rows, GruCellBackward.units);
+    case ExtensionOp.normConstraint:
+      return pack(NormConstraint.row, NormConstraint.rate);
+    case ExtensionOp.nonNegative:
+      return pack(NonNegative.row, NonNegative.n);
+    case ExtensionOp.mask:
+      return pack(Mask.n, Mask.n);
+    case ExtensionOp.runningMean:
+      return pack(RunningMean.n, RunningMean.n);
     case ExtensionOp.broadcast:
       return pack(Broadcast.op, Broadcast.last);
     case ExtensionOp.stridedCopy:

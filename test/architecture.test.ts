@@ -46,10 +46,12 @@ const LEVELS: string[][] = [
   ["registry", "runtime"],
   ["graph", "random"],
   ["ops", "data", "formats"],
-  ["schedules", "initializers", "regularizers"],
+  ["schedules", "initializers", "regularizers", "constraints"],
   ["optimizers", "losses", "layers"],
   ["metrics", "augment"],
   ["custom"],
+  ["metrics"],
+  ["custom", "augment"],
   ["training"],
   ["adversarial"],
   ["formats/model"], // loadModel: it alone knows every type

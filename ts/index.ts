@@ -19,6 +19,14 @@ export {
 export { cutmix, mixup } from "./augment/mix";
 export { type RangeOptions, randomBrightness, randomContrast, randomErasing, randomNoise } from "./augment/pixels";
 export {
+  type Axes,
+  type MinMaxNormOptions,
+  maxNorm,
+  minMaxNorm,
+  nonNeg,
+  unitNorm,
+} from "./constraints/constraints";
+export {
   type CustomContext,
   type CustomParameter,
   defineLayer,
@@ -90,7 +98,7 @@ export { type Average, type AverageOptions, auc, f1, precision, recall, topKAccu
 export { accuracy } from "./metrics/metrics";
 export { meanAbsoluteError, rSquared } from "./metrics/regression";
 export type { ArrayLike, NDArray } from "./ndarray";
-export { adagrad, adam, adamw, rmsprop, sgd } from "./optimizers/optimizers";
+export { adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd } from "./optimizers/optimizers";
 export { l1, l1l2, l2 } from "./regularizers/regularizers";
 export {
   cosineDecay,
@@ -102,6 +110,7 @@ export {
   stepDecay,
   warmup,
 } from "./schedules/schedules";
+export { averagedWeights } from "./training/averagedWeights";
 export type { Callback } from "./training/callbacks";
 export type { CompileOptions } from "./training/compile";
 export { type CsvLoggerOptions, csvLogger } from "./training/csvLogger";
@@ -114,7 +123,9 @@ export type { Logs } from "./training/logs";
 export { type Model, sequential } from "./training/model";
 export { type ModelCheckpointOptions, modelCheckpoint } from "./training/modelCheckpoint";
 export { type ProgressBarOptions, progressBar } from "./training/progressBar";
+export { type Pruned, type PruneOptions, prune } from "./training/prune";
 export { type ReduceLROnPlateauOptions, reduceLROnPlateau } from "./training/reduceLROnPlateau";
+export { type SwaOptions, swa } from "./training/swa";
 export { terminateOnNaN } from "./training/terminateOnNaN";
 export { weightsHash } from "./training/weightsHash";
 

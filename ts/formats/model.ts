@@ -5,6 +5,7 @@ import { fgsm, pgd } from "../adversarial/attacks";
 import { randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom } from "../augment/geometric";
 import { cutmix, mixup } from "../augment/mix";
 import { randomBrightness, randomContrast, randomErasing, randomNoise } from "../augment/pixels";
+import { maxNorm, minMaxNorm, nonNeg, unitNorm } from "../constraints/constraints";
 import { argumentError, DownhillError } from "../errors";
 import {
   constant,
@@ -57,7 +58,7 @@ import {
 import { auc, f1, precision, recall, topKAccuracy } from "../metrics/classification";
 import { accuracy } from "../metrics/metrics";
 import { absoluteErrorMetric, meanAbsoluteError, rSquared } from "../metrics/regression";
-import { adagrad, adam, adamw, rmsprop, sgd } from "../optimizers/optimizers";
+import { adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd } from "../optimizers/optimizers";
 import { type Field, optional, or, readOptions } from "../options";
 import { enroll, isFactory } from "../registry";
 import { l1, l1l2, l2 } from "../regularizers/regularizers";
@@ -79,6 +80,7 @@ import { Model } from "../training/model";
 import { modelCheckpoint } from "../training/modelCheckpoint";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { reduceLROnPlateau } from "../training/reduceLROnPlateau";
+import { swa } from "../training/swa";
 import { terminateOnNaN } from "../training/terminateOnNaN";
 import { tied } from "../training/tied";
 
@@ -99,12 +101,11 @@ export function enrollAll(): void {
     [cosineSimilarity, kullbackLeibler, softmaxCrossEntropy],
     [absoluteErrorMetric, accuracy, auc, f1, precision, rSquared, recall, topKAccuracy],
     [bidirectional, gru, lstm, simpleRnn],
-    [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy],
-    [accuracy],
-    [adagrad, adam, adamw, rmsprop, sgd],
+    [adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd],
     [l1, l1l2, l2, tied],
+    [maxNorm, minMaxNorm, nonNeg, unitNorm],
     [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, oneCycle, polynomialDecay, stepDecay, warmup],
-    [csvLogger, earlyStopping, learningRateScheduler, modelCheckpoint, reduceLROnPlateau, terminateOnNaN],
+    [csvLogger, earlyStopping, learningRateScheduler, modelCheckpoint, reduceLROnPlateau, swa, terminateOnNaN],
     [fgsm, pgd],
     [randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom],
     [cutmix, mixup, randomBrightness, randomContrast, randomErasing, randomNoise],

@@ -8,6 +8,7 @@ import {
   check,
   either,
   type Field,
+  inner,
   isObject,
   listOf,
   nonNegative,
@@ -41,6 +42,14 @@ export interface CompileOptions {
   /** The largest absolute value in the gradient, > 0. */
   clipValue?: number;
   /**
+   * The decay d of the parameters' exponential moving average, in (0, 1): after each step, constraints included,
+   * mean ← d·mean + (1 − d)·θ, from the θ that the first update starts from on. `evaluate`, `predict`, `testOnBatch` and
+   * validation run at the mean (with the moving statistics as they are), training at θ. `getWeights` and files hold θ, and
+   * files the mean too; `averagedWeights(model)` reads the mean, and `setWeights` of that puts it in force.
+   * `setWeights` begins the mean anew. What `earlyStopping` restores are the weights that were evaluated. (Polyak & Juditsky 1992)
+   */
+  ema?: number;
+  /**
    * σ ≥ 0: each step's forward and backward passes run at w + ε, ε ~ N(0, σ²) drawn anew, and the update is of w. On all parameters,
    * frozen ones too; penalties, and all but training, are at w. Default 0.
    */
@@ -73,6 +82,7 @@ export function readCompileOptions({ structure: { outputs } }: ModelState, optio
     metrics: or(anything, () => outputs.map(() => [])),
     clipNorm: optional(positive()),
     clipValue: optional(positive()),
+    ema: optional(inner()),
     weightNoise: optional(nonNegative()),
     adversarial: optional({
       expected: "{ attack, weight }",
@@ -107,7 +117,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
   const { structure, runtime } = state;
   const { heap } = runtime;
   const { optimizer } = config;
-  const plan = optimizerPlan(optimizer);
+  const plan = optimizerPlan(optimizer, config.ema);
   const learningRate = optimizer["learningRate"] as number | Built;
   rateAt(learningRate, 0, runtime.core);
   const decayed = (optimizer["decayFilter"] as string[] | undefined) ?? [];
@@ -177,8 +187,8 @@ export function compile(state: ModelState, config: CompileConfig): void {
   state.step = 0;
   state.epoch = 0;
   state.callbackStates = () => [];
-  state.lastWeights = undefined;
   state.learningRate = learningRate;
+  state.beginMean();
   writeSegments(state); // an evaluation may come before the first step
 }
 

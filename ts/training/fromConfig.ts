@@ -7,6 +7,7 @@ import {
   boolean,
   type Field,
   finite,
+  inner,
   isRecord,
   listOf,
   name,
@@ -117,6 +118,7 @@ export function compileConfigFrom({ outputs }: Structure, given: unknown): Compi
     metrics: listOf(object()),
     clipNorm: optional(positive()),
     clipValue: optional(positive()),
+    ema: optional(inner()),
     weightNoise: optional(nonNegative()),
     adversarial: optional(object()),
     penalties: optional(listOf(object())),
@@ -134,6 +136,7 @@ export function compileConfigFrom({ outputs }: Structure, given: unknown): Compi
     }),
     clipNorm: read.clipNorm,
     clipValue: read.clipValue,
+    ema: read.ema,
     weightNoise: read.weightNoise,
     adversarial: read.adversarial && {
       ...read.adversarial,
@@ -159,6 +162,7 @@ const STATES: Readonly<Record<string, () => Schema>> = {
   }),
   modelCheckpoint: () => ({ best: optional(finite()) }),
   reduceLROnPlateau: () => ({ best: optional(finite()), wait: natural(), cooldown: natural() }),
+  swa: () => ({ count: natural(), weights: optional(object()) }),
 };
 
 /** The same with weights as text. */

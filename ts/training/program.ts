@@ -2,6 +2,7 @@
 
 import { Base, type LabelKind, Op, SourceType } from "../../assembly/isa";
 import type { Mixing, Pipeline } from "../augment/augmentation";
+import type { ConstraintDefinition } from "../constraints/constraints";
 import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
 import { Graph, type Shape, Span, type Tensor } from "../graph/graph";
@@ -11,6 +12,7 @@ import { verify } from "../graph/verify";
 import { fillingOf } from "../initializers/initializers";
 import type { Symbolic } from "../layers/layer";
 import type { LossInputs } from "../losses/losses";
+import { movingAverage } from "../ops/batchNorm";
 import { add } from "../ops/elementwise";
 import { gather } from "../ops/gather";
 import { initialize } from "../ops/initialize";
@@ -22,8 +24,8 @@ import {
   objective,
   penaltyGradient,
 } from "../ops/penalties";
-import { shuffle } from "../ops/shuffle";
 import { accumulate, clip, copy, fill, guard, optimizerStep } from "../ops/update";
+import { definitionOf } from "../registry";
 import { penaltyOf } from "../regularizers/regularizers";
 import type { Range } from "../runtime/runtime";
 import { type Lane, REPORT_HEAD } from "./lane";
@@ -66,18 +68,23 @@ export const BARE = { rows: 1, inputs: [], targets: [], training: false, accumul
 
 /** What a program is for, and its shapes. */
 export interface ProgramSpec {
-  kind: "initialize" | "shuffle" | "predict" | "evaluate" | "train" | "gradients" | "apply";
+  kind: "initialize" | "region" | "predict" | "evaluate" | "train" | "gradients" | "apply";
   rows: number;
   inputs: readonly SourceType[];
   targets: readonly TargetSpec[];
   /** Batch statistics and random masks. */
   training: boolean;
-  /** Rows of the group of batches whose gradients add up; 0: this batch is alone, and its gradients are written, not added. */
+  /**
+   * Rows of the group of batches whose gradients add up; 0: this batch is alone, and its gradients are written, not added.
+   * Of `predict`: not 0 has the batch's own statistics take the moving ones' place.
+   */
   accumulate: number;
   /** What is done to the batch before the model has it. */
   augment?: Pipeline | undefined;
-  /** Where the row numbers lie, for `shuffle`. */
+  /** Where the `rows` numbers lie that a `region` program writes. */
   order?: number;
+  /** Builds such a program. */
+  write?(region: Tensor, parameters: Tensor): void;
   /** Builds the results, in the place of the outputs for the inputs. */
   build?: (program: Construction) => Tensor[];
 }
@@ -128,7 +135,7 @@ export function lowerProgram(state: ModelState, lane: Lane, spec: ProgramSpec) {
   verify(tape, {
     [Base.absolute]: [
       [state.statistics, state.statistics + structure.statisticFloats * 4],
-      ...[lane.state, spec.order, ...(state.compiled?.regions ?? [])].map(block),
+      ...[lane.state, spec.order, state.mask?.at, ...(state.compiled?.regions ?? [])].map(block),
       ...(state.compiled?.reads ?? []),
     ],
     [Base.parameters]: [[0, structure.parameterFloats * 4]],
@@ -192,7 +199,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   const inputs: Tensor[] = [];
   const activities: Construction["activities"] = [];
   const targets: Pick<LossInputs, "target" | "weights" | "kind">[] = [];
-  const updates: (() => void)[] = [];
+  const updates: ((momentum?: number) => void)[] = [];
   let mixing: Mixing | undefined;
   /** The objective's gradient with respect to tensors of the forward pass, built in the backward span. */
   const seeds: (() => readonly [Tensor, Tensor])[] = [];
@@ -221,10 +228,10 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     for (const term of compiled!.terms) term.extend(program);
   };
   /** Has `build` done later, for the layer that is being built now. */
-  const later = <F extends () => unknown>(list: F[], build: F, layer = graph.layer) =>
-    list.push((() => {
+  const later = <F extends (momentum?: number) => unknown>(list: F[], build: F, layer = graph.layer) =>
+    list.push(((momentum) => {
       graph.layer = layer;
-      return build();
+      return build(momentum);
     }) as F);
 
   if (kind === "initialize") {
@@ -233,7 +240,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
       graph.layer = entry.layer.name;
       initialize([parameter(entry)], { ...fillingOf(entry.spec.initializer, entry.shape), op });
     });
-  } else if (kind === "shuffle") shuffle([leaf([rows], "order", spec.order)]);
+  } else if (spec.write) spec.write(leaf([rows], "region", spec.order), block);
   else {
     if (kind !== "apply") {
       structure.inputs.forEach(({ value, name }, slot) => {
@@ -263,6 +270,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     graph.layer = "";
     if (kind === "gradients") penaltyGradient([gradients, block, segments]);
     else if (trains) update();
+    else if (spec.accumulate) for (const update of updates) update(0);
   }
   for (const t of results) if (t) graph.kept.add(t);
   return { graph, results };
@@ -277,7 +285,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
         parameters: Object.fromEntries(entries.map((entry) => [entry.key.slice(name.length + 1), at(entry)])),
         training: training && (layer.trainable || !definition.frozenIsInference),
         op: op + pass * PASS,
-        onUpdate: (build: () => void) => pass || later(updates, build),
+        onUpdate: (build: (momentum?: number) => void) => pass || later(updates, build),
       };
       const y = definition.call(
         call.inputs.map((x) => values.get(x)!),
@@ -374,6 +382,18 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     const moments = [0, 1, 2].map((i) => (slots[i] ? leaf([floats], `optimizer/${plan.slots[i]}`, slots[i]) : null));
     optimizerStep([block, ...moments, gradients, segments, factor], { ...plan.step, clipValue });
     extend();
+    state.mask?.apply(block);
+    parameters.forEach((entry, row) => {
+      const { constraint, shape } = { ...entry, ...entry.spec };
+      if (constraint)
+        definitionOf<ConstraintDefinition>("constraint", constraint).hold(
+          constraint,
+          leaf(shape, entry.key, entry.offset * 4, Base.parameters),
+          segments,
+          row,
+        );
+    });
+    if (config.ema) movingAverage([leaf([floats], "mean", slots[3]), block], { momentum: config.ema });
     if (!spec.accumulate) for (const update of updates) update();
     else if (updates.length) {
       const moved = leaf([structure.statisticFloats], "statistics", 0, Base.statistics);

@@ -2,6 +2,7 @@
 
 import { State } from "../../assembly/isa";
 import { DownhillError } from "../errors";
+import type { Tensor } from "../graph/graph";
 import type { LossDefinition } from "../losses/losses";
 import type { MetricDefinition } from "../metrics/metrics";
 import type { OptimizerPlan } from "../optimizers/optimizers";
@@ -48,9 +49,19 @@ export interface CompileConfig {
   metrics: { output: number; metric: Built }[];
   clipNorm?: number | undefined;
   clipValue?: number | undefined;
+  ema?: number | undefined;
   weightNoise?: number | undefined;
   adversarial?: Record<string, unknown> | undefined;
   penalties?: Built[] | undefined;
+}
+
+/** Weights that stay 0: a block of the parameters' layout at `at`, and what holds them to it. */
+export interface Mask {
+  at: number;
+  /** Builds it, behind a step. */
+  apply(parameters: Tensor): void;
+  /** Does it at once, to the weights in force. */
+  hold(): void;
 }
 
 export type LaneName = "training" | "evaluation" | "prediction";
@@ -65,6 +76,8 @@ export class ModelState implements Disposable {
   /** Where batches of a group move a copy of them. */
   statisticsCopy = 0;
   compiled: Compiled | undefined;
+  /** Which weights are pruned; see prune.ts. */
+  mask: Mask | undefined;
   /** Updates done. */
   step = 0;
   /** Epochs done. */
@@ -145,8 +158,7 @@ export class ModelState implements Disposable {
     // words and imul take the low 32 bits of what they are given; a seed's high word goes into the stream's
     lane.set(State.seed, this.seed);
     lane.set(State.stream, this.stream ^ Math.imul(this.seed / 2 ** 32, 0x9e3779b9));
-    lane.set(State.parameters, this.parameters);
-    config?.lossWeights.forEach((weight, i) => {
+    (name === "training" ? lossWeights : (config?.lossWeights ?? [])).forEach((weight, i) => {
       this.runtime.heap.f32[(lane.report >>> 2) + 4 + 4 * i + 3] = weight;
     });
     this.lanes.set(name, lane);
@@ -188,16 +200,29 @@ export class ModelState implements Disposable {
     this.#trainable = [];
   }
 
+  /** Where the parameters lie that evaluation runs at: their mean over time, unless a callback has put others in force. */
+  get mean(): number {
+    return (!this.lastWeights && this.compiled?.slots[3]) || this.parameters;
+  }
+
+  /** No weights are set aside any more; the mean begins anew, at those in force. */
+  beginMean(): void {
+    this.lastWeights = undefined;
+    const { mean, parameters, structure } = this;
+    this.runtime.heap.u8.copyWithin(mean, parameters, parameters + structure.parameterFloats * 4);
+  }
+
   /** Counts an update; weights that a callback has set aside are no longer the last ones. */
   updated(): void {
     this.step++;
-    this.lastWeights = undefined;
+    if (this.lastWeights) this.beginMean();
   }
 
   /** Sets the words of the state block that a pass begins with. */
   prepare(lane: Lane): void {
     const { u32, f32 } = this.runtime.heap;
     const at = lane.state >>> 2;
+    u32[at + State.parameters] = this.mean;
     u32[at + State.statistics] = this.statistics;
     u32[at + State.halt] = u32[at + State.row] = u32[at + State.pass] = 0;
     u32[at + State.step] = this.step;
@@ -212,6 +237,7 @@ export class ModelState implements Disposable {
     runtime.settle();
     runtime.residents.delete(this);
     this.freeCompiled();
+    runtime.heap.free(this.mask?.at ?? 0);
     this.release();
   }
 
