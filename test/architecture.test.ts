@@ -48,6 +48,8 @@ const LEVELS: string[][] = [
   ["ops", "data", "formats"],
   ["schedules", "initializers", "regularizers", "constraints"],
   ["optimizers", "losses", "layers"],
+  ["metrics", "augment"],
+  ["custom"],
   ["metrics"],
   ["custom"],
   ["augment"],
