@@ -49,14 +49,14 @@ const LEVELS: string[][] = [
   ["schedules", "initializers", "regularizers"],
   ["optimizers", "losses", "layers"],
   ["metrics"],
-  ["custom"],
-  ["metrics", "adversarial"],
-  ["metrics", "augment"],
+  ["custom", "adversarial", "augment"],
   ["training"],
+  ["diagnostics"],
   ["formats/model"], // loadModel: it alone knows every type
   ["worker"],
   ["ensembles"],
   ["index", "cli"],
+  ["landscapes"],
 ];
 
 /** The entry of LEVELS that a file belongs to: its own, or its folder's. */

@@ -5,19 +5,6 @@ export { type InitOptions, init, type Runtime, setSeed } from "./runtime/runtime
 
 // The rest by name.
 
-export {
-  type CustomContext,
-  type CustomParameter,
-  defineLayer,
-  defineLoss,
-  defineMetric,
-  type LayerSpec,
-  type LossSpec,
-  type MetricSpec,
-  type OptionDefaults,
-  type OptionsOf,
-} from "./custom/define";
-export type { Operand, Ops, Value } from "./custom/primitives";
 export { type FgsmOptions, fgsm, type PgdOptions, pgd } from "./adversarial/attacks";
 export type { Amount } from "./augment/augmentation";
 export { augmentBatch } from "./augment/augmentBatch";
@@ -32,10 +19,36 @@ export {
 } from "./augment/geometric";
 export { cutmix, mixup } from "./augment/mix";
 export { type RangeOptions, randomBrightness, randomContrast, randomErasing, randomNoise } from "./augment/pixels";
+export {
+  type CustomContext,
+  type CustomParameter,
+  defineLayer,
+  defineLoss,
+  defineMetric,
+  type LayerSpec,
+  type LossSpec,
+  type MetricSpec,
+  type OptionDefaults,
+  type OptionsOf,
+} from "./custom/define";
+export type { Operand, Ops, Value } from "./custom/primitives";
 export { csv } from "./data/csv";
 export { type Dataset, dataset, type Item } from "./data/dataset";
 export { digits } from "./data/digits";
 export { idx } from "./data/idx";
+export {
+  type GradientMonitorOptions,
+  type GradientReport,
+  gradientMonitor,
+  gradientReport,
+} from "./diagnostics/gradientMonitor";
+export {
+  conditionNumber,
+  type HessianOptions,
+  type HessianSpectrum,
+  hessianSpectrum,
+  isSaddle,
+} from "./diagnostics/hessian";
 export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, type LoadSource, loadModel, type SaveTarget, saveModel } from "./formats/model";
 export {

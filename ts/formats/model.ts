@@ -5,6 +5,7 @@ import { fgsm, pgd } from "../adversarial/attacks";
 import { randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom } from "../augment/geometric";
 import { cutmix, mixup } from "../augment/mix";
 import { randomBrightness, randomContrast, randomErasing, randomNoise } from "../augment/pixels";
+import { gradientMonitor } from "../diagnostics/gradientMonitor";
 import { argumentError, DownhillError } from "../errors";
 import {
   constant,
@@ -85,7 +86,7 @@ export function enrollAll(): void {
     [adagrad, adam, adamw, rmsprop, sgd],
     [l1, l1l2, l2, tied],
     [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, oneCycle, polynomialDecay, stepDecay, warmup],
-    [earlyStopping, modelCheckpoint, terminateOnNaN],
+    [earlyStopping, gradientMonitor, modelCheckpoint, terminateOnNaN],
     [fgsm, pgd],
     [randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom],
     [cutmix, mixup, randomBrightness, randomContrast, randomErasing, randomNoise],
