@@ -24,6 +24,7 @@ import {
   Broadcast,
   ClipFactor,
   ColumnSums,
+  Confusion,
   Copy,
   Dropout,
   ElementLoss,
@@ -61,16 +62,19 @@ import {
   ReduceRows,
   Resample,
   ScaleChannels,
+  ScoreHistogram,
   Shuffle,
   Softmax,
   SoftmaxBackward,
   SoftmaxCrossEntropy,
   SoftmaxCrossEntropyBackward,
+  SquareSums,
   State,
   StridedCopy,
   Take,
   TieBackward,
   TieStep,
+  TopKAccuracy,
   Unary,
   UnaryBackward,
 } from "./isa";
@@ -143,9 +147,21 @@ function slots(op: i32): u32 {
     case Op.softmaxCrossEntropyBackward:
       return pack(SoftmaxCrossEntropyBackward.rows, SoftmaxCrossEntropyBackward.smoothing);
     case ExtensionOp.binaryCrossEntropy:
+    case ExtensionOp.meanAbsoluteError:
+    case ExtensionOp.huber:
+    case ExtensionOp.hinge:
+    case ExtensionOp.poisson:
+    case ExtensionOp.kullbackLeibler:
+    case ExtensionOp.cosineSimilarity:
     case Op.meanSquaredError:
       return pack(ElementLoss.rows, ElementLoss.option);
     case ExtensionOp.binaryCrossEntropyBackward:
+    case ExtensionOp.meanAbsoluteErrorBackward:
+    case ExtensionOp.huberBackward:
+    case ExtensionOp.hingeBackward:
+    case ExtensionOp.poissonBackward:
+    case ExtensionOp.kullbackLeiblerBackward:
+    case ExtensionOp.cosineSimilarityBackward:
     case Op.meanSquaredErrorBackward:
       return pack(ElementLossBackward.rows, ElementLossBackward.option);
     case Op.meanLoss:
@@ -154,6 +170,14 @@ function slots(op: i32): u32 {
       return pack(MeanLossBackward.rows, MeanLossBackward.output);
     case Op.accuracy:
       return pack(Accuracy.rows, Accuracy.kind);
+    case ExtensionOp.topKAccuracy:
+      return pack(TopKAccuracy.rows, TopKAccuracy.k);
+    case ExtensionOp.confusion:
+      return pack(Confusion.rows, Confusion.kind);
+    case ExtensionOp.squareSums:
+      return pack(SquareSums.rows, SquareSums.n);
+    case ExtensionOp.scoreHistogram:
+      return pack(ScoreHistogram.rows, ScoreHistogram.bins);
     case Op.activityPenalty:
       return pack(ActivityPenalty.n, ActivityPenalty.l2);
     case Op.activityPenaltyReduce:

@@ -10,12 +10,30 @@ import { broadcast } from "./kernels/broadcast";
 import { groupNorm, groupNormBackward, groupNormSums } from "./kernels/groupNorm";
 import { oneHot, take, takeBackward } from "./kernels/indexing";
 import { stridedCopy } from "./kernels/layout";
-import { binaryCrossEntropy, binaryCrossEntropyBackward } from "./kernels/losses";
+import {
+  binaryCrossEntropy,
+  binaryCrossEntropyBackward,
+  hinge,
+  hingeBackward,
+  huber,
+  huberBackward,
+  meanAbsoluteError,
+  meanAbsoluteErrorBackward,
+  poisson,
+  poissonBackward,
+} from "./kernels/losses";
+import { confusion, scoreHistogram, squareSums, topKAccuracy } from "./kernels/metrics";
 import { gaussian, scaleChannels } from "./kernels/noise";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
 import { reduce } from "./kernels/reduce";
+import {
+  cosineSimilarity,
+  cosineSimilarityBackward,
+  kullbackLeibler,
+  kullbackLeiblerBackward,
+} from "./kernels/rowLosses";
 import { tieBackward, tieStep } from "./kernels/tied";
 import { cosBlock, erfBlock, expBlock, logBlock, powBlock, signBlock, sinBlock } from "./kernels/unary";
 import {
@@ -61,6 +79,22 @@ const KERNELS: StaticArray<Kernel> = [
   binaryCrossEntropyBackward, // binaryCrossEntropyBackward
   adagradStep, // adagradStep
   rmspropStep, // rmspropStep
+  meanAbsoluteError, // meanAbsoluteError
+  meanAbsoluteErrorBackward, // meanAbsoluteErrorBackward
+  huber, // huber
+  huberBackward, // huberBackward
+  hinge, // hinge
+  hingeBackward, // hingeBackward
+  poisson, // poisson
+  poissonBackward, // poissonBackward
+  kullbackLeibler, // kullbackLeibler
+  kullbackLeiblerBackward, // kullbackLeiblerBackward
+  cosineSimilarity, // cosineSimilarity
+  cosineSimilarityBackward, // cosineSimilarityBackward
+  topKAccuracy, // topKAccuracy
+  confusion, // confusion
+  squareSums, // squareSums
+  scoreHistogram, // scoreHistogram
   attackStart, // attackStart
   attackStep, // attackStep
   tieBackward, // tieBackward

@@ -250,6 +250,23 @@ export const enum ExtensionOp {
   binaryCrossEntropyBackward,
   adagradStep,
   rmspropStep,
+  // losses and metrics
+  meanAbsoluteError,
+  meanAbsoluteErrorBackward,
+  huber,
+  huberBackward,
+  hinge,
+  hingeBackward,
+  poisson,
+  poissonBackward,
+  kullbackLeibler,
+  kullbackLeiblerBackward,
+  cosineSimilarity,
+  cosineSimilarityBackward,
+  topKAccuracy,
+  confusion,
+  squareSums,
+  scoreHistogram,
   // adversarial, tied
   attackStart,
   attackStep,
@@ -727,7 +744,10 @@ export const enum SoftmaxCrossEntropyBackward {
   smoothing,
 }
 
-/** Elementwise losses: rowLoss = w · Σⱼ loss(prediction, target), rowCount = labelled elements (target not NaN). */
+/**
+ * Elementwise losses: rowLoss = w · Σⱼ loss(prediction, target), rowCount = labelled elements (target not NaN). Losses of
+ * whole rows (kullbackLeibler, cosineSimilarity) have the same operands: rowCount is 1, or 0 where one target is NaN.
+ */
 export const enum ElementLoss {
   rowLoss, // (rows)
   rowCount, // (rows)
@@ -736,7 +756,7 @@ export const enum ElementLoss {
   weights, // (rows) or absent
   rows,
   n,
-  option, // binaryCrossEntropy: 1 from logits, 0 from probabilities
+  option, // binaryCrossEntropy: 1 from logits, 0 from probabilities; poisson: 1 from the log; huber: delta, f32
 }
 
 /** dprediction = dRow · w · ∂loss/∂prediction, 0 where there is no label. */
@@ -778,6 +798,62 @@ export const enum Accuracy {
   rows,
   n,
   kind, // AccuracyKind
+}
+
+/** rowCorrect = w · [the label is among the k largest], rowWeight = w; 0, 0 where not labelled. */
+export const enum TopKAccuracy {
+  rowCorrect, // (rows)
+  rowWeight, // (rows)
+  prediction, // (rows, n)
+  labels, // i32 (rows) or f32 (rows, n)
+  weights, // (rows) or absent
+  rows,
+  n,
+  kind, // AccuracyKind: index or rows
+  k,
+}
+
+/** sums[j] = Σ w of class (of binary kinds: column) j: predicted and true, predicted, true. */
+export const enum Confusion {
+  sums, // (n, 3)
+  workspace, // f64 (n, 3)
+  prediction, // (rows, n)
+  labels, // i32 (rows) or f32 (rows, n)
+  weights, // (rows) or absent
+  rows,
+  n,
+  kind, // AccuracyKind
+}
+
+/** sums[j] = Σ w, Σ w·t, Σ w·t², Σ w·(t − prediction)² of column j, each in two floats whose sum it is. */
+export const enum SquareSums {
+  sums, // (n, 8)
+  workspace, // f64 (n, 4)
+  prediction, // (rows, n)
+  target, // (rows, n)
+  weights, // (rows) or absent
+  rows,
+  n,
+}
+
+/** sums[j, c, b] = Σ w, Σ w·u, Σ w·u² of the labels of column (class) j that are false (c = 0) or true (1), their scores in bin b; u: where in it, −½ to ½. */
+export const enum ScoreHistogram {
+  sums, // (n, 2, bins, 3)
+  prediction, // (rows, n)
+  labels, // i32 (rows) or f32 (rows, n)
+  weights, // (rows) or absent
+  rows,
+  n,
+  kind, // AccuracyKind
+  score, // Score
+  bins,
+}
+
+/** What a score is of predictions. */
+export const enum Score {
+  value, // x
+  probability, // log(x / (1 − x))
+  softmax, // the same of softmax(x)
 }
 
 /** partials[chunk] = Σ over the chunk of l1·|h| + l2·½h². Split over chunks of REDUCE_CHUNK floats. */

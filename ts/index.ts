@@ -89,8 +89,19 @@ export { add, average, concatenate, maximum, multiply, subtract } from "./layers
 export { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "./layers/noise";
 export { prelu } from "./layers/prelu";
 export { flatten, permute, rescaling, reshape } from "./layers/shape";
-export { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "./losses/losses";
+export {
+  binaryCrossEntropy,
+  cosineSimilarity,
+  hinge,
+  huber,
+  kullbackLeibler,
+  meanSquaredError,
+  poisson,
+  softmaxCrossEntropy,
+} from "./losses/losses";
+export { type Average, type AverageOptions, auc, f1, precision, recall, topKAccuracy } from "./metrics/classification";
 export { accuracy } from "./metrics/metrics";
+export { meanAbsoluteError, rSquared } from "./metrics/regression";
 export type { ArrayLike, NDArray } from "./ndarray";
 export { adagrad, adam, adamw, rmsprop, sgd } from "./optimizers/optimizers";
 export { l1, l1l2, l2 } from "./regularizers/regularizers";
@@ -107,15 +118,18 @@ export {
 export { attack } from "./training/attack";
 export type { Callback } from "./training/callbacks";
 export type { CompileOptions } from "./training/compile";
+export { type CsvLoggerOptions, csvLogger } from "./training/csvLogger";
 export { type EarlyStoppingOptions, earlyStopping } from "./training/earlyStopping";
 export { type ExplainOptions, explain } from "./training/explain";
 export type { FitOptions, History } from "./training/fit";
 export { functional } from "./training/functional";
 export { jointly } from "./training/jointly";
+export { learningRateScheduler, type RateOfEpoch } from "./training/learningRateScheduler";
 export type { Logs } from "./training/logs";
 export { type Model, sequential } from "./training/model";
 export { type ModelCheckpointOptions, modelCheckpoint } from "./training/modelCheckpoint";
 export { type ProgressBarOptions, progressBar } from "./training/progressBar";
+export { type ReduceLROnPlateauOptions, reduceLROnPlateau } from "./training/reduceLROnPlateau";
 export { terminateOnNaN } from "./training/terminateOnNaN";
 export { type TiedLayer, tied } from "./training/tied";
 export { weightsHash } from "./training/weightsHash";

@@ -45,7 +45,7 @@ export function accuracy(args: usize, ith: u32, nth: u32): void {
 }
 
 /** Where the first of the greatest of n numbers stands; n where one is NaN. */
-function indexOfGreatest(x: usize, n: usize): usize {
+export function indexOfGreatest(x: usize, n: usize): usize {
   let best = load<f32>(x);
   let index: usize = 0;
   for (let j: usize = 0; j < n; j++) {

@@ -7,6 +7,7 @@ import { Adjust, Adjustment, Erase, FillMode, Matrices, MixDraw, MixRows, Moveme
 import { cos64, exp64, log64 } from "../math/scalars";
 import { pointer, real, share, size, stateWord } from "../operands";
 import { philox } from "../random/philox";
+import { meanOf } from "./augment.micro";
 import { lessFour, loadRest, storeRest } from "./rest.micro";
 
 /** A block of example number State.row + r. */
@@ -110,9 +111,8 @@ function compose(to: usize, m: usize, a: f64, b: f64, t: f64, c: f64, d: f64, s:
   }
 }
 
-/** Where the extension of n numbers by `mode` has its i-th; −1: nowhere. */
+/** Where the extension of n numbers by `mode` has its i-th, i < 0 or i ≥ n; −1: nowhere. */
 function placeOf(i: i32, n: i32, mode: i32): i32 {
-  if (<u32>i < <u32>n) return i;
   if (mode == FillMode.constant) return -1;
   if (mode == FillMode.nearest) return i < 0 ? 0 : n - 1;
   const period = mode == FillMode.wrap ? n : 2 * n;
@@ -202,11 +202,6 @@ function resampleImage(
   }
 }
 
-/** (1 − u)·a + u·b: a where u is 0, b where it is 1. */
-function meanOf(a: v128, b: v128, u: v128): v128 {
-  return f32x4.add(f32x4.mul(f32x4.sub(f32x4.splat(1), u), a), f32x4.mul(u, b));
-}
-
 /** One pixel of y: that of x at (sx, sy). */
 function resamplePixel(
   y: usize,
@@ -226,10 +221,10 @@ function resamplePixel(
   const i = <i32>left;
   const j = <i32>top;
   const rowBytes = <i32>pixelBytes * width;
-  const i0 = placeOf(i, width, mode);
-  const i1 = placeOf(i + 1, width, mode);
-  const j0 = placeOf(j, height, mode);
-  const j1 = placeOf(j + 1, height, mode);
+  const i0 = <u32>i < <u32>width ? i : placeOf(i, width, mode);
+  const i1 = <u32>(i + 1) < <u32>width ? i + 1 : placeOf(i + 1, width, mode);
+  const j0 = <u32>j < <u32>height ? j : placeOf(j, height, mode);
+  const j1 = <u32>(j + 1) < <u32>height ? j + 1 : placeOf(j + 1, height, mode);
   const p = j0 * rowBytes;
   const q = j1 * rowBytes;
   const l = i0 * <i32>pixelBytes;

@@ -6,6 +6,10 @@
 //                            from probabilities  l = −t·max(log p, −100) − (1 − t)·max(log(1 − p), −100)
 //                                                dp = (p − t)/max(p·(1 − p), 1e−12)
 //   meanSquaredError         l = (x − t)²                                                              dx = 2·(x − t)
+//   meanAbsoluteError        l = |x − t|                                                               dx = sign(x − t), 0 at 0
+//   huber                    l = ½d² where |d| = |x − t| < δ, else δ·(|d| − ½δ)                         dx = d within ±δ
+//   hinge                    l = max(0, 1 − t·x)                                                       dx = −t where l > 0
+//   poisson                  l = x − t·log(x + 1e−8);  from the log  exp(x) − t·x                      dx = 1 − t/(x + 1e−8);  exp(x) − t
 //
 // Rows are split over ranks. A row is summed in four lanes, lane j taking elements j, j + 4, …; then (0 + 1) + (2 + 3); then
 // what whole vectors leave over. All exponentials are of numbers less the row's maximum.
@@ -64,7 +68,7 @@ function exponentials(to: usize, x: usize, n: usize, m: f32): f32 {
 }
 
 /** Σ x over n numbers. */
-function sumOfRow(x: usize, n: usize): f32 {
+export function sumOfRow(x: usize, n: usize): f32 {
   let sum = f32x4.splat(0);
   for (; n; n = lessFour(n)) {
     sum = f32x4.add(sum, loadRest(x, n, 0));
@@ -187,7 +191,7 @@ function combine(y: usize, t: usize, n: usize, scale: f32, factor: f32, shift: f
   }
 }
 
-function elementLosses(args: usize, ith: u32, nth: u32, kind: Kind): void {
+function elementLosses(args: usize, ith: u32, nth: u32, kind: Kind, delta: f32): void {
   const rows = size(args, ElementLoss.rows);
   const n = size(args, ElementLoss.n);
   const rowLoss = pointer(args, ElementLoss.rowLoss);
@@ -203,7 +207,7 @@ function elementLosses(args: usize, ith: u32, nth: u32, kind: Kind): void {
     for (let left = n; left; left = lessFour(left)) {
       const t = loadRest(target + at, left, NaN);
       const labelled = f32x4.eq(t, t);
-      const l = elementLoss(loadRest(prediction + at, left, 0), t, kind);
+      const l = elementLoss(loadRest(prediction + at, left, 0), t, kind, delta);
       sum = f32x4.add(sum, v128.and(l, labelled));
       count = i32x4.sub(count, labelled);
       at += 16;
@@ -215,7 +219,7 @@ function elementLosses(args: usize, ith: u32, nth: u32, kind: Kind): void {
   }
 }
 
-function elementGradients(args: usize, ith: u32, nth: u32, kind: Kind): void {
+function elementGradients(args: usize, ith: u32, nth: u32, kind: Kind, delta: f32): void {
   const rows = size(args, ElementLossBackward.rows);
   const n = size(args, ElementLossBackward.n);
   const dprediction = pointer(args, ElementLossBackward.dprediction);
@@ -230,27 +234,64 @@ function elementGradients(args: usize, ith: u32, nth: u32, kind: Kind): void {
     let at = (r * n) << 2;
     for (let left = n; left; left = lessFour(left)) {
       const t = loadRest(target + at, left, 0);
-      const d = elementGradient(loadRest(prediction + at, left, 0), t, kind);
+      const d = elementGradient(loadRest(prediction + at, left, 0), t, kind, delta);
       storeRest(dprediction + at, v128.and(f32x4.mul(d, f32x4.splat(scale)), f32x4.eq(t, t)), left);
       at += 16;
     }
   }
 }
 
+/** An option of two values (ElementLossBackward has it in the same slot): the first kind where it is set, else the second. */
+function kindOf(args: usize, set: Kind, not: Kind): Kind {
+  return size(args, ElementLoss.option) ? set : not;
+}
+
 export function binaryCrossEntropy(args: usize, ith: u32, nth: u32): void {
-  elementLosses(args, ith, nth, size(args, ElementLoss.option) ? Kind.logits : Kind.probabilities);
+  elementLosses(args, ith, nth, kindOf(args, Kind.logits, Kind.probabilities), 0);
 }
 
 export function binaryCrossEntropyBackward(args: usize, ith: u32, nth: u32): void {
-  elementGradients(args, ith, nth, size(args, ElementLossBackward.option) ? Kind.logits : Kind.probabilities);
+  elementGradients(args, ith, nth, kindOf(args, Kind.logits, Kind.probabilities), 0);
 }
 
 export function meanSquaredError(args: usize, ith: u32, nth: u32): void {
-  elementLosses(args, ith, nth, Kind.squared);
+  elementLosses(args, ith, nth, Kind.squared, 0);
 }
 
 export function meanSquaredErrorBackward(args: usize, ith: u32, nth: u32): void {
-  elementGradients(args, ith, nth, Kind.squared);
+  elementGradients(args, ith, nth, Kind.squared, 0);
+}
+
+export function meanAbsoluteError(args: usize, ith: u32, nth: u32): void {
+  elementLosses(args, ith, nth, Kind.absolute, 0);
+}
+
+export function meanAbsoluteErrorBackward(args: usize, ith: u32, nth: u32): void {
+  elementGradients(args, ith, nth, Kind.absolute, 0);
+}
+
+export function huber(args: usize, ith: u32, nth: u32): void {
+  elementLosses(args, ith, nth, Kind.huber, real(args, ElementLoss.option));
+}
+
+export function huberBackward(args: usize, ith: u32, nth: u32): void {
+  elementGradients(args, ith, nth, Kind.huber, real(args, ElementLossBackward.option));
+}
+
+export function hinge(args: usize, ith: u32, nth: u32): void {
+  elementLosses(args, ith, nth, Kind.hinge, 0);
+}
+
+export function hingeBackward(args: usize, ith: u32, nth: u32): void {
+  elementGradients(args, ith, nth, Kind.hinge, 0);
+}
+
+export function poisson(args: usize, ith: u32, nth: u32): void {
+  elementLosses(args, ith, nth, kindOf(args, Kind.logRate, Kind.rate), 0);
+}
+
+export function poissonBackward(args: usize, ith: u32, nth: u32): void {
+  elementGradients(args, ith, nth, kindOf(args, Kind.logRate, Kind.rate), 0);
 }
 
 /** What output `output` divides by: a denominator that is not 0, else its own count. */
@@ -289,3 +330,5 @@ export function meanLossBackward(args: usize, ith: u32, nth: u32): void {
   const end = share(rows, ith + 1, nth);
   for (let r = share(rows, ith, nth); r < end; r++) store<f32>(dRow + (r << 2), value);
 }
+
+export { sumOfLanes };

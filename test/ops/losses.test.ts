@@ -130,6 +130,85 @@ for (const [op, option, f, prediction] of [
       ],
     });
 
+const huber = (delta: number) => (x: number, t: number) =>
+  abs(x - t) < delta ? (x - t) ** 2 / 2 : delta * (abs(x - t) - delta / 2);
+const sign = (i: number) => (i % 11 === 7 ? Number.NaN : i % 3 ? 1 : -1);
+const counts = (i: number) => (i % 11 === 7 ? Number.NaN : i % 4);
+const rate = (i: number) => 0.06 + ((i * 13) % 17) / 5;
+
+for (const [op, option, f, prediction, target] of [
+  [ops.meanAbsoluteError, 0, (x: number, t: number) => abs(x - t), undefined, undefined],
+  [ops.huber, 1, huber(1), undefined, undefined],
+  [ops.huber, 0.3125, huber(0.3125), undefined, undefined],
+  [ops.hinge, 0, (x: number, t: number) => max(0, 1 - t * x), undefined, sign],
+  [ops.poisson, 0, (x: number, t: number) => x - t * log(x + 1e-8), rate, counts],
+  [ops.poisson, 1, (x: number, t: number) => exp(x) - t * x, undefined, counts],
+] as const)
+  for (const weighted of [false, true])
+    checkOp(op, {
+      title: `option ${option}${weighted ? ", weighted" : ""}`,
+      attributes: { option },
+      cases: [...SIZES, [5, 3, 7] as const].map((x) => ({
+        prediction: x,
+        target: x,
+        weights: weighted ? [x[0]] : null,
+      })),
+      values: {
+        // 1/64 off where predictions of `numbers` could meet a kink
+        target: target ?? ((i) => (i % 11 === 7 ? Number.NaN : (i % 5) / 4 - 1 / 64)),
+        weights: weightOf,
+        ...(prediction && { prediction }),
+      },
+      constants: ["target", "weights"],
+      tolerance: 4e-6,
+      gradientTolerance: 2e-5,
+      shapes: ({ prediction: [m] }) => [[m!], [m!]],
+      reference: ({ prediction, target, weights }, s) => elementLoss(prediction, target, weights, s.prediction[0]!, f),
+      wrong: [
+        [{ prediction: [2, 3], target: [2, 4], weights: null }, /expected targets of shape \[n, 3\], got \[n, 4\]/],
+      ],
+    });
+
+const kullbackLeibler = (x: Reals, t: Reals) =>
+  t.reduce((sum, tj, j) => sum + (tj > 0 ? tj * (log(tj) - max(log(x[j]!), -100)) : 0), 0);
+const dot = (a: Reals, b: Reals) => a.reduce((sum, v, j) => sum + v * b[j]!, 0);
+const cosine = (x: Reals, t: Reals) => 1 - dot(x, t) / (Math.sqrt(dot(x, x)) * Math.sqrt(dot(t, t)));
+
+for (const [op, f, values] of [
+  [ops.kullbackLeibler, kullbackLeibler, { prediction: rate, target: (i: number) => (i % 4) / 8 }],
+  [ops.cosineSimilarity, cosine, {}],
+] as const)
+  for (const weighted of [false, true])
+    checkOp(op, {
+      title: weighted ? "weighted" : "without weights",
+      attributes: { option: 0 },
+      cases: SIZES.map(([m, n]) => ({
+        prediction: [m, n],
+        target: {
+          shape: [m, n],
+          // one NaN masks its row
+          values: Array.from({ length: m * n }, (_, i) =>
+            i === 2 * n + 1 ? Number.NaN : "target" in values ? values.target(i) : ((i * 5) % 9) / 4 - 1,
+          ),
+        },
+        weights: weighted ? [m] : null,
+      })),
+      values: { weights: weightOf, ...values },
+      constants: ["target", "weights"],
+      tolerance: 4e-6,
+      gradientTolerance: 2e-5,
+      shapes: ({ prediction: [m] }) => [[m!], [m!]],
+      reference({ prediction, target, weights }, { prediction: [m, n] }) {
+        const row = (x: Reals, r: number) => x.subarray(r * n!, (r + 1) * n!);
+        const labelled = Array.from({ length: m! }, (_, r) => !row(target, r).some(Number.isNaN));
+        const loss = labelled.map((l, r) => (l ? f(row(prediction, r), row(target, r)) * (weights?.[r] ?? 1) : 0));
+        return [loss, labelled.map(Number)];
+      },
+      wrong: [
+        [{ prediction: [2, 3], target: [2, 4], weights: null }, /expected targets of shape \[n, 3\], got \[n, 4\]/],
+      ],
+    });
+
 const sum = (x: Reals) => x.reduce((a, b) => a + b, 0);
 const ROWS = [1, 3, 17, 1025];
 

@@ -20,6 +20,10 @@ def case(loss, options, y, per_label, activation=None, weight=None, x=x, kernel=
     y_hat = vx @ vk + vb
     if activation == "sigmoid":
         y_hat = torch.sigmoid(y_hat)
+    if activation == "softmax":
+        y_hat = torch.softmax(y_hat, 1)
+    if activation == "softplus":
+        y_hat = F.softplus(y_hat)
     each = per_label(y_hat, y)
     labelled = ~each.isnan()
     scale = torch.ones(len(x)) if weight is None else weight
@@ -50,6 +54,22 @@ def elementwise(f):
 
     return per_label
 
+
+def hinge(y_hat, y, reduction):
+    return (1 - y * y_hat).clamp(min=0)
+
+
+def by_row(f):
+    """One number a row; one NaN masks it."""
+
+    def per_label(y_hat, y):
+        return torch.where(y.isnan().any(1), NAN, f(y_hat, y.nan_to_num(0)))
+
+    return per_label
+
+
+kullback_leibler = by_row(lambda y_hat, y: F.kl_div(y_hat.log(), y, reduction="none").sum(1))
+cosine = by_row(lambda y_hat, y: 1 - F.cosine_similarity(y_hat, y, dim=1))
 
 labels = torch.randint(0, OUT, (N,))
 some = labels.clone()
@@ -92,4 +112,28 @@ one = {"kernel": kernel[:, :1], "bias": bias[:1]}
 cases.append(case("binaryCrossEntropy", {}, bits[:, :1], bce, weight=weights, **one))
 cases.append(case("softmaxCrossEntropy", {"labelSmoothing": 0}, torch.full((N,), -1), cross_entropy(0)))
 cases.append(case("meanSquaredError", {}, nothing, mse))
+
+# the rest of the elementwise ones, and those of rows
+torch.manual_seed(1)
+signs = torch.randint(0, 2, (N, OUT)).double() * 2 - 1
+counts = torch.randint(0, 5, (N, OUT)).double()
+masked = lambda y: torch.where(some_bits.isnan(), NAN, y)
+for weight in (None, weights):
+    for y in (targets, some_targets):
+        cases.append(case("meanAbsoluteError", {}, y, elementwise(F.l1_loss), weight=weight))
+        cases.append(case("huber", {}, y, elementwise(F.huber_loss), weight=weight))
+        quarter = elementwise(lambda a, b, reduction: F.huber_loss(a, b, reduction=reduction, delta=0.25))
+        cases.append(case("huber", {"delta": 0.25}, y, quarter, weight=weight))
+        cases.append(case("cosineSimilarity", {}, y, cosine, weight=weight))
+    for y in (signs, masked(signs)):
+        cases.append(case("hinge", {}, y, elementwise(hinge), weight=weight))
+    for y in (counts, masked(counts)):
+        rate = elementwise(lambda a, b, reduction: F.poisson_nll_loss(a, b, log_input=False, reduction=reduction))
+        cases.append(case("poisson", {}, y, rate, activation="softplus", weight=weight))
+        log_rate = elementwise(lambda a, b, reduction: F.poisson_nll_loss(a, b, reduction=reduction))
+        cases.append(case("poisson", {"fromLog": True}, y, log_rate, weight=weight))
+    for y in (rows, some_rows):
+        cases.append(case("kullbackLeibler", {}, y, kullback_leibler, activation="softmax", weight=weight))
+cases.append(case("meanAbsoluteError", {}, nothing, elementwise(F.l1_loss)))
+cases.append(case("cosineSimilarity", {}, nothing, cosine))
 write("losses", {"cases": cases})

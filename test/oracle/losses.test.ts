@@ -64,5 +64,11 @@ test("a fixture of every loss", () => {
     "softmaxCrossEntropy",
     "binaryCrossEntropy",
     "meanSquaredError",
+    "meanAbsoluteError",
+    "huber",
+    "cosineSimilarity",
+    "hinge",
+    "poisson",
+    "kullbackLeibler",
   ]);
 });

@@ -10,11 +10,11 @@ import { lower } from "../graph/tape";
 import { verify } from "../graph/verify";
 import type { ArrayLike, NDArray } from "../ndarray";
 import { gather } from "../ops/gather";
-import { check, natural, or, readOptions } from "../options";
-import type { Built } from "../registry";
+import { check, listOf, natural, or, readOptions } from "../options";
+import { type Built, built } from "../registry";
 import { roundUp } from "../runtime/memory";
 import { defaultRuntime } from "../runtime/runtime";
-import { augmentationDefinition, augmented, pipelineField } from "./augmentation";
+import { pipelineOf } from "./augmentation";
 
 /**
  * The examples as a pipeline makes them, to look at: what a training step makes of them whose batch they are. Exactly what the
@@ -28,12 +28,12 @@ import { augmentationDefinition, augmented, pipelineField } from "./augmentation
 export function augmentBatch(x: ArrayLike, pipeline: readonly Built[], options?: { seed?: number }): NDArray {
   const who = "augmentBatch";
   const { data: given, shape } = readArray(`${who}: x`, x);
-  check(who, "pipeline", pipelineField(), pipeline);
+  check(who, "pipeline", listOf(built("augmentation", "randomFlip()")), pipeline);
   const { seed } = readOptions(who, options, { seed: or(natural(), 0) });
   if (!shape || shape.length < 2) throw wrong("shape", who, "x of shape [n, …]", `[${shape}]`);
   const rows = shape[0]!;
   if (!given.length) throw wrong("shape", who, "at least one example", "none");
-  for (const config of pipeline) augmentationDefinition(config).fits([shape.slice(1)]);
+  const { build } = pipelineOf(pipeline, [{ value: { shape: shape.slice(1) } }]);
   checkFinite(`${who}: x`, given, given.length / rows);
 
   const runtime = defaultRuntime();
@@ -43,7 +43,7 @@ export function augmentBatch(x: ArrayLike, pipeline: readonly Built[], options?:
   const type = data instanceof Uint8Array ? SourceType.uint8 : SourceType.float32;
   const graph = new Graph();
   const source = gather(graph, { slot: 0, shape, type });
-  const { x: y } = augmented(source, pipeline, type === SourceType.uint8);
+  const { x: y } = build(source, type === SourceType.uint8);
   graph.kept.add(y);
   prune(graph);
   graph.nodes.sort((a, b) => a.span - b.span);

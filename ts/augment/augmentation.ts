@@ -3,8 +3,8 @@
 import { argumentError, shapeError } from "../errors";
 import type { Shape, Tensor } from "../graph/graph";
 import type { LossInputs } from "../losses/losses";
-import { type Field, listOf } from "../options";
-import { type Built, built, type Definition, definitionOf, factory } from "../registry";
+import type { Field } from "../options";
+import { type Built, type Definition, definitionOf, factory } from "../registry";
 
 /** The counter's `op` words of augmentations, from a pipeline's first on: no layer has them. */
 const AUGMENT = 0xa0000000;
@@ -27,51 +27,55 @@ export interface AugmentContext {
   mixing?: Mixing;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
-export interface AugmentationDefinition<C = any> extends Definition {
-  /** Throws where it does not take a model's inputs of these shapes. */
-  fits(inputs: readonly Shape[]): void;
-  /** Builds its ops on the batch. */
-  build(x: Tensor, config: C, context: AugmentContext): Tensor;
+/** A pipeline for batches of one shape. */
+export interface Pipeline {
+  /** Tells pipelines apart. */
+  key: string;
+  /** The batch x behind it, and how its labels are mixed. */
+  build(x: Tensor, bytes: boolean): { x: Tensor; mixing?: Mixing };
 }
 
-/** @internal */
-export const augmentationDefinition = (config: Built): AugmentationDefinition =>
-  definitionOf<AugmentationDefinition>("augmentation", config);
+// biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
+export interface AugmentationDefinition<C = any> extends Definition {
+  /** Whether it takes nothing but images. */
+  images: boolean;
+  /** Builds its ops on the batch. */
+  build(x: Tensor, config: C, context: AugmentContext): Tensor;
+  /** `pipelineOf`: reached from here, so that who augments nothing has none of this. */
+  pipeline: typeof pipelineOf;
+}
 
-/** What `augment` takes. */
-export const pipelineField = (): Field<Built[]> => listOf(built("augmentation", "randomFlip()"));
-
-/** The batch after a pipeline, and how its labels are mixed. */
-export function augmented(x: Tensor, pipeline: readonly Built[], bytes: boolean): { x: Tensor; mixing?: Mixing } {
-  const context: AugmentContext = { op: AUGMENT, bytes };
-  for (const config of pipeline) {
-    x = augmentationDefinition(config).build(x, config, context);
-    context.op++;
-  }
-  return { ...context, x };
+/** A pipeline of augmentations for a model with these inputs; throws where it does not fit their shapes. */
+export function pipelineOf(configs: readonly Built[], inputs: readonly { value: { shape: Shape } }[]): Pipeline {
+  const { shape } = inputs[0]!.value;
+  const items = configs.map((config) => {
+    const { images, type, build } = definitionOf<AugmentationDefinition>("augmentation", config);
+    if (inputs.length > 1) throw argumentError(type, "a model with one input", `one with ${inputs.length}`);
+    if (images && shape.length !== 2 && shape.length !== 3) {
+      const expected = "[n, height, width] or [n, height, width, channels] (the model may begin with flatten())";
+      throw shapeError(type, "images", expected, ["n", ...shape]);
+    }
+    return (x: Tensor, context: AugmentContext) => build(x, config, context);
+  });
+  return {
+    key: JSON.stringify(configs),
+    build(x, bytes) {
+      const context: AugmentContext = { op: AUGMENT, bytes };
+      for (const item of items) {
+        x = item(x, context);
+        context.op++;
+      }
+      return { ...context, x };
+    },
+  };
 }
 
 /** A factory of augmentations of one type; `images`: it takes nothing else. */
 export const augmentation = <Args extends unknown[]>(
   images: boolean,
-  definition: Omit<AugmentationDefinition, "fits">,
+  definition: Omit<AugmentationDefinition, "images" | "pipeline">,
 ): ((...args: Args) => Built) =>
-  factory<Args, AugmentationDefinition>("augmentation", {
-    ...definition,
-    fits(inputs) {
-      const { type } = definition;
-      const [shape = []] = inputs;
-      if (inputs.length > 1) throw argumentError(type, "a model with one input", `one with ${inputs.length}`);
-      if (images && shape.length !== 2 && shape.length !== 3)
-        throw shapeError(
-          type,
-          "images",
-          "[n, height, width] or [n, height, width, channels] (the model may begin with flatten())",
-          ["n", ...shape],
-        );
-    },
-  });
+  factory<Args, AugmentationDefinition>("augmentation", { ...definition, images, pipeline: pipelineOf });
 
 /** What a random amount is given as: a number a, for [−a, a], or [lower, upper]. */
 export type Amount = number | readonly [lower: number, upper: number];

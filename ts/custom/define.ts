@@ -308,8 +308,7 @@ export function defineLoss<const O extends OptionDefaults = Record<never, never>
   return enrolled<O, LossDefinition>("loss", {
     type,
     options: schema,
-    targets: "element",
-    orClasses: true,
+    targets: "either",
     prediction: () => spec.prediction ?? "values",
     call: (inputs, config: Built) =>
       named(inputs.prediction.graph, type, () => {
@@ -348,7 +347,8 @@ export function defineMetric<const O extends OptionDefaults = Record<never, neve
         const { prediction, weights, kind, loss } = inputs;
         const context = { options: optionsOf(config) as OptionsOf<O> };
         const result = resultOf(type, prediction.graph, spec.call(labels.yTrue, prediction, primitives, context));
-        const elementwise = kind !== LabelKind.index && loss.definition.targets === "element";
+        const { targets } = loss.definition;
+        const elementwise = kind !== LabelKind.index && (targets === "element" || targets === "either");
         const [value, count] = rowsOf(type, result, labels, elementwise);
         return [weighted(value, weights), weighted(count, weights)];
       }),

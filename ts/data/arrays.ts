@@ -108,7 +108,7 @@ export function checkFinite(who: string, data: NumberArray, rowSize: number): vo
 }
 
 /** No float is beyond it but the infinities. */
-const FINITE = Number.MAX_VALUE;
+export const FINITE = Number.MAX_VALUE;
 
 const badNumber = (who: string, at: number, rowSize: number, expected: string, got: number) =>
   wrong("data", who, `${expected} in row ${Math.floor(at / rowSize)}, column ${at % rowSize}`, got);
@@ -137,51 +137,58 @@ interface ReadTargets {
 }
 
 /**
- * Targets of `n` examples: class numbers [n] or [n, 1], or rows of probabilities [n, classes], where `elementwise` is
- * false; else one target an element, of the prediction's shape, [n] being taken for [n, 1], or, with `orClasses`, class
- * numbers. NaN, and −1 as a class number: not labelled.
+ * Targets of `n` examples: class numbers [n] or [n, 1], or rows of probabilities [n, classes], where they are of that kind;
+ * else one target an element, of the prediction's shape, [n] being taken for [n, 1]; of "either" kind class numbers, where
+ * such come for several classes. NaN, and −1 as a class number: not labelled. `range`: as a loss has it.
  */
 export function readTargets(
   who: string,
   value: unknown,
   n: number,
   prediction: Shape,
-  elementwise: boolean,
-  range?: readonly [number, number],
-  orClasses?: boolean,
+  kindOfTargets: "class" | "element" | "row" | "either",
+  range: readonly [lowest: number, highest: number, between?: false] = [-FINITE, FINITE],
 ): ReadTargets {
   const classes = prediction.at(-1) ?? 1;
-  const rowShape = elementwise ? prediction : [classes];
+  const rowShape = kindOfTargets === "class" ? [classes] : prediction;
   const size = sizeOf(rowShape);
   const { data: given, shape: got } = readArray(who, value, [n, ...rowShape]);
   const of = (row: Shape) => got.length > 0 && sameShape(got.slice(1), row);
-  if (orClasses && prediction.length === 1 && classes > 1 && (of([]) || of([1]))) elementwise = false;
-  const index = !elementwise && !(classes > 1 && of(rowShape));
+  const byClass =
+    kindOfTargets === "class" ||
+    (kindOfTargets === "either" && prediction.length === 1 && classes > 1 && (of([]) || of([1])));
+  const index = byClass && !(classes > 1 && of(rowShape));
   if (!(of(rowShape) || ((index || size === 1) && (of([]) || of([1])))))
-    throw shapeError(who, "targets", elementwise ? ["n", ...rowShape] : `[n], [n, 1] or [n, ${classes}]`, got);
+    throw shapeError(who, "targets", byClass ? `[n], [n, 1] or [n, ${classes}]` : ["n", ...rowShape], got);
   if (got[0] !== n) throw wrong("shape", who, `${n} targets, one for each example`, got[0]);
 
   const [low, most, high = most]: readonly [number, number, number?] = index
     ? [0, classes - 1]
-    : elementwise
-      ? (range ?? [-FINITE, FINITE])
-      : [0, 1, 1 + 1e-6]; // probabilities are rounded
+    : byClass
+      ? [0, 1, 1 + 1e-6] // probabilities are rounded
+      : [range[0], range[1]];
+  const apart = range[2] === false;
   const data = index ? new Int32Array(given) : given instanceof Float32Array ? given : Float32Array.from(given);
-  let complete = true;
+  let complete = !apart; // where there is a gap, `allWithin` does not tell
   for (let i = 0; i < data.length; i++) {
     const t = index ? given[i]! : data[i]!;
     if (t !== t || (index && t === -1)) {
       complete = false;
       if (index) data[i] = -1;
-    } else if (!(t >= low && t <= high && t === data[i])) {
-      const among = most === FINITE ? "a finite target" : `a target in [${low}, ${most}]`;
+    } else if (!(t >= low && t <= high && t === data[i]) || (apart && t !== low && t !== most)) {
+      const finite = `a finite target${low < 0 ? "" : " ≥ 0"}`;
+      const among = most === FINITE ? finite : apart ? `${low} or ${most}` : `a target in [${low}, ${most}]`;
       const expected = index ? `a class in [0, ${most}] (or -1: not labelled)` : among;
       throw badNumber(who, i, index ? 1 : size, expected, t);
     }
   }
   const kind = index ? LabelKind.index : LabelKind.rows;
   const shape = index ? [] : rowShape;
-  return { data, shape: got, targets: { kind, shape, low, high, complete, elementwise, weighted: false } };
+  return {
+    data,
+    shape: got,
+    targets: { kind, shape, low, high, complete, elementwise: !byClass && kindOfTargets !== "row", weighted: false },
+  };
 }
 
 /** Whether all labels lie in the range of what was read before. */

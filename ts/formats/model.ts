@@ -44,8 +44,19 @@ import { add, average, concatenate, maximum, multiply, subtract } from "../layer
 import { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "../layers/noise";
 import { prelu } from "../layers/prelu";
 import { flatten, permute, rescaling, reshape } from "../layers/shape";
-import { binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy } from "../losses/losses";
+import {
+  binaryCrossEntropy,
+  cosineSimilarity,
+  hinge,
+  huber,
+  kullbackLeibler,
+  meanSquaredError,
+  poisson,
+  softmaxCrossEntropy,
+} from "../losses/losses";
+import { auc, f1, precision, recall, topKAccuracy } from "../metrics/classification";
 import { accuracy } from "../metrics/metrics";
+import { absoluteErrorMetric, meanAbsoluteError, rSquared } from "../metrics/regression";
 import { adagrad, adam, adamw, rmsprop, sgd } from "../optimizers/optimizers";
 import { type Field, optional, or, readOptions } from "../options";
 import { enroll, isFactory } from "../registry";
@@ -61,10 +72,13 @@ import {
   stepDecay,
   warmup,
 } from "../schedules/schedules";
+import { csvLogger } from "../training/csvLogger";
 import { earlyStopping } from "../training/earlyStopping";
+import { learningRateScheduler } from "../training/learningRateScheduler";
 import { Model } from "../training/model";
 import { modelCheckpoint } from "../training/modelCheckpoint";
 import { decodeModel, encodeModel } from "../training/modelFile";
+import { reduceLROnPlateau } from "../training/reduceLROnPlateau";
 import { terminateOnNaN } from "../training/terminateOnNaN";
 import { tied } from "../training/tied";
 
@@ -81,12 +95,14 @@ export function enrollAll(): void {
     [add, average, concatenate, maximum, multiply, subtract],
     [flatten, permute, rescaling, reshape],
     [batchNorm, dense, groupNorm, layerNorm],
-    [binaryCrossEntropy, meanSquaredError, softmaxCrossEntropy],
-    [accuracy],
+    [binaryCrossEntropy, hinge, huber, meanAbsoluteError, meanSquaredError, poisson],
+    [cosineSimilarity, kullbackLeibler, softmaxCrossEntropy],
+    [absoluteErrorMetric, accuracy, auc, f1, precision, rSquared, recall, topKAccuracy],
     [adagrad, adam, adamw, rmsprop, sgd],
     [l1, l1l2, l2, tied],
     [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, oneCycle, polynomialDecay, stepDecay, warmup],
     [earlyStopping, gradientMonitor, modelCheckpoint, terminateOnNaN],
+    [csvLogger, earlyStopping, learningRateScheduler, modelCheckpoint, reduceLROnPlateau, terminateOnNaN],
     [fgsm, pgd],
     [randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom],
     [cutmix, mixup, randomBrightness, randomContrast, randomErasing, randomNoise],

@@ -53,7 +53,7 @@ export const alphaDropout: (rate: number, options?: LayerOptions) => Layer = /* 
     if (!training || rate === 0) return x!;
     // with m the mask: a·(x·m + α′·(1 − m)) + b = a·(1 − p)·[(x − α′)·m/(1 − p)] + a·α′ + b, p the rate that a mask has
     const p = Math.min(Math.floor(rate * 65536 + 0.5), 65535) / 65536;
-    const a = 1 / Math.sqrt((1 - p) * (1 + p * SELU_FLOOR ** 2));
+    const a = 1 / Math.sqrt((1 - p) * (1 + p * SELU_FLOOR * SELU_FLOOR));
     const shifted = affine([x!], { scale: 1, offset: -SELU_FLOOR });
     return affine([dropoutOp([shifted], { rate, op })], { scale: a * (1 - p), offset: a * (1 - p) * SELU_FLOOR });
   },

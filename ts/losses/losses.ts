@@ -2,13 +2,17 @@
 // number, is not labelled and left out.
 
 import type { LabelKind } from "../../assembly/isa";
+import { FINITE } from "../data/arrays";
 import type { Tensor } from "../graph/graph";
 import * as ops from "../ops/losses";
-import { boolean, fraction, or } from "../options";
+import { boolean, fraction, or, positive } from "../options";
 import { type Built, type Definition, definitionOf, factory } from "../registry";
 
-/** How a loss reads its targets: class numbers (or rows of probabilities), or one target an element. */
-export type TargetKind = "class" | "element";
+/**
+ * How a loss reads its targets: class numbers (or rows of probabilities), one target an element, or the same where a row is
+ * labelled as a whole or not at all; or class numbers or one target an element, as they come.
+ */
+export type TargetKind = "class" | "element" | "row" | "either";
 
 /** What a loss sees. */
 export interface LossInputs {
@@ -21,10 +25,8 @@ export interface LossInputs {
 // biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
 export interface LossDefinition<C = any> extends Definition {
   targets: TargetKind;
-  /** One target an element, or where there are several outputs an example, class numbers: as they come. */
-  orClasses?: boolean;
-  /** Targets lie in [lowest, highest]. */
-  range?: readonly [number, number];
+  /** Targets lie in [lowest, highest]; `false` behind them: they are the one or the other. */
+  range?: readonly [lowest: number, highest: number, between?: false];
   /** What the prediction is: decides where `accuracy` cuts. */
   prediction(config: C): "logits" | "probabilities" | "values";
   /** One number a row and its count of labels. */
@@ -70,4 +72,65 @@ export const meanSquaredError: () => Built = /* @__PURE__ */ loss<[]>({
   prediction: () => "values",
   call: ({ prediction, target, weights }) =>
     ops.meanSquaredError([prediction, target, weights], { option: 0 }).node!.outputs,
+});
+
+/**
+ * Squared near 0, absolute beyond: L = ½d² where |d| = |ŷ − t| < δ, else δ·(|d| − ½δ), the mean over all elements.
+ * `delta` δ > 0, default 1. (Huber 1964)
+ */
+export const huber: (options?: { delta?: number }) => Built = /* @__PURE__ */ loss({
+  type: "huber",
+  options: () => ({ delta: or(positive(), 1) }),
+  targets: "element",
+  prediction: () => "values",
+  call: ({ prediction, target, weights }, { delta }) =>
+    ops.huber([prediction, target, weights], { option: delta }).node!.outputs,
+});
+
+/** L = max(0, 1 − t·ŷ), the mean over all elements. Targets are −1 or 1. (Cortes & Vapnik 1995) */
+export const hinge: () => Built = /* @__PURE__ */ loss<[]>({
+  type: "hinge",
+  targets: "element",
+  range: [-1, 1, false],
+  prediction: () => "logits",
+  call: ({ prediction, target, weights }) => ops.hinge([prediction, target, weights], { option: 0 }).node!.outputs,
+});
+
+/**
+ * The negative log-likelihood of counts t without what does not depend on ŷ: L = ŷ − t·log(ŷ + 10⁻⁸), ŷ the rate;
+ * `fromLog`: L = exp(ŷ) − t·ŷ, ŷ its logarithm. The mean over all elements. Targets are ≥ 0. (PyTorch's PoissonNLLLoss)
+ */
+export const poisson: (options?: { fromLog?: boolean }) => Built = /* @__PURE__ */ loss({
+  type: "poisson",
+  options: () => ({ fromLog: or(boolean(), false) }),
+  targets: "element",
+  range: [0, FINITE],
+  prediction: () => "values",
+  call: ({ prediction, target, weights }, { fromLog }) =>
+    ops.poisson([prediction, target, weights], { option: +fromLog }).node!.outputs,
+});
+
+/**
+ * L = Σⱼ tⱼ·log(tⱼ/ŷⱼ) of a row, 0·log 0 = 0; ŷ [n, classes] probabilities, log ŷ floored at −100. Targets are ≥ 0; one NaN
+ * masks its row. (Kullback & Leibler 1951)
+ */
+export const kullbackLeibler: () => Built = /* @__PURE__ */ loss<[]>({
+  type: "kullbackLeibler",
+  targets: "row",
+  range: [0, FINITE],
+  prediction: () => "probabilities",
+  call: ({ prediction, target, weights }) =>
+    ops.kullbackLeibler([prediction, target, weights], { option: 0 }).node!.outputs,
+});
+
+/**
+ * L = 1 − ŷ·t/(max(‖ŷ‖, ε)·max(‖t‖, ε)) of a row, ε = 10⁻⁸; ŷ [n, size]. 0 where both point the same way, 2 where they are
+ * opposed. One NaN among the targets masks its row.
+ */
+export const cosineSimilarity: () => Built = /* @__PURE__ */ loss<[]>({
+  type: "cosineSimilarity",
+  targets: "row",
+  prediction: () => "values",
+  call: ({ prediction, target, weights }) =>
+    ops.cosineSimilarity([prediction, target, weights], { option: 0 }).node!.outputs,
 });

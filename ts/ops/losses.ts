@@ -47,14 +47,20 @@ export const softmaxCrossEntropy: OpOf<CrossEntropyAttributes> = /* @__PURE__ */
 });
 
 export interface ElementLossAttributes {
+  /** An integer; a real where the loss takes one. */
   option: number;
 }
 
-/** A loss that is a sum over elements: inputs prediction (n, …), target (n, …), weights (n) or null; outputs rowLoss, rowCount. */
-function elementLoss(name: string, forward: Op, backward: Op) {
+/**
+ * A loss that is a sum over elements: inputs prediction (n, …), target (n, …), weights (n) or null; outputs rowLoss, rowCount.
+ * `real`: its option is one.
+ */
+function elementLoss(name: string, forward: Op, backward: Op, real = false) {
   const push = (tape: TapeWriter, { inputs, outputs, attributes }: Node<ElementLossAttributes>, op: Op, x: Tensor) => {
     const rows = x.shape[0]!;
-    tape.push(op, outputs, inputs, [rows, x.size / rows, attributes.option], [], transcendental(x.size));
+    const options = [attributes.option];
+    const sizes = [rows, x.size / rows, ...(real ? [] : options)];
+    tape.push(op, outputs, inputs, sizes, real ? options : [], transcendental(x.size));
   };
   const backwardOp: OpOf<ElementLossAttributes> = /* @__PURE__ */ defineOp<ElementLossAttributes>({
     name: `${name}Backward`,
@@ -89,6 +95,36 @@ export const binaryCrossEntropy = /* @__PURE__ */ (() =>
   ))();
 export const meanSquaredError = /* @__PURE__ */ (() =>
   elementLoss("meanSquaredError", Op.meanSquaredError, Op.meanSquaredErrorBackward))();
+
+export const meanAbsoluteError = /* @__PURE__ */ (() =>
+  elementLoss(
+    "meanAbsoluteError",
+    extended(ExtensionOp.meanAbsoluteError),
+    extended(ExtensionOp.meanAbsoluteErrorBackward),
+  ))();
+/** `option`: delta. */
+export const huber = /* @__PURE__ */ (() =>
+  elementLoss("huber", extended(ExtensionOp.huber), extended(ExtensionOp.huberBackward), true))();
+export const hinge = /* @__PURE__ */ (() =>
+  elementLoss("hinge", extended(ExtensionOp.hinge), extended(ExtensionOp.hingeBackward)))();
+/** `option` 1: the prediction is the rate's logarithm; 0: the rate. */
+export const poisson = /* @__PURE__ */ (() =>
+  elementLoss("poisson", extended(ExtensionOp.poisson), extended(ExtensionOp.poissonBackward)))();
+
+// Of rows (n, size) as a whole: one NaN among a row's targets masks it.
+
+export const kullbackLeibler = /* @__PURE__ */ (() =>
+  elementLoss(
+    "kullbackLeibler",
+    extended(ExtensionOp.kullbackLeibler),
+    extended(ExtensionOp.kullbackLeiblerBackward),
+  ))();
+export const cosineSimilarity = /* @__PURE__ */ (() =>
+  elementLoss(
+    "cosineSimilarity",
+    extended(ExtensionOp.cosineSimilarity),
+    extended(ExtensionOp.cosineSimilarityBackward),
+  ))();
 
 export interface MeanAttributes {
   /** Which of the state block's denominators divides; −1: none, the batch's own count does. */

@@ -24,7 +24,7 @@ export const gaussian: OpOf<GaussianAttributes> = /* @__PURE__ */ defineOp<Gauss
   inPlace: [0],
   lower(tape, { inputs, outputs: [y], attributes: { deviation, multiplied, op } }) {
     const sizes = [y!.size, y!.size / y!.shape[0]!, op, +multiplied];
-    tape.push(extended(ExtensionOp.gaussian), [y!], inputs, sizes, [deviation], randomNumbers(2 * y!.size));
+    tape.push(extended(ExtensionOp.gaussian), [y!], inputs, sizes, [deviation], randomNumbers(5 * y!.size));
   },
 });
 

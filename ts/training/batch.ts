@@ -101,13 +101,12 @@ export function readExamples(
     const { name, value: port } = outputs[output]!;
     const label = `${who}: y${outputs.length > 1 ? `.${name}` : ""}`;
     const { definition } = losses[output]!;
-    const elementwise = definition.targets === "element";
-    const read = readTargets(label, value, rows, port.shape, elementwise, definition.range, definition.orClasses);
+    const read = readTargets(label, value, rows, port.shape, definition.targets, definition.range);
     // by output, or one array for all
     const own = outputForm === "record" && isRecordOf(names, sampleWeight) ? sampleWeight[name] : sampleWeight;
     let weight = own === undefined ? undefined : readWeights(`${who}: sampleWeight`, own, rows);
     if (classWeight) {
-      const classes = Math.max(elementwise ? 2 : 1, port.shape.at(-1) ?? 1);
+      const classes = Math.max(read.targets.elementwise ? 2 : 1, port.shape.at(-1) ?? 1);
       weight = weighClasses(`${who}: classWeight`, classWeight, read.data, rows, weight, classes);
     }
     const slot = targetSlot(inputs.length, output);

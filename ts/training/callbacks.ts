@@ -2,6 +2,7 @@
 
 import { type Field, isObject } from "../options";
 import { type Built, type Definition, definitionOf, isBuilt } from "../registry";
+import type { Examples } from "./batch";
 import type { Logs } from "./logs";
 import type { Model } from "./model";
 
@@ -27,6 +28,10 @@ export interface FitPlan {
   examples: number | undefined;
   /** Names that the epochs' logs will have. */
   monitors: string[];
+  /** As `fit` was given them, with defaults. */
+  options: Readonly<Record<string, unknown>>;
+  /** Copies of the examples that `fit` was given, without class weights, and of those validated on, where both are arrays. */
+  together: (() => Examples[]) | undefined;
 }
 
 /** What a factory's callback may do beyond a user's own. */
@@ -38,6 +43,8 @@ export interface StatefulCallback extends Callback {
   /** What an earlier fit's callback of this type knew; given before `onTrainBegin` where training is resumed. */
   // biome-ignore lint/suspicious/noExplicitAny: what getState gave
   setState?(state: any): void;
+  /** After the last epoch, before `onTrainEnd`: training may go on in another way; its epochs go into the history. */
+  afterTraining?(history: { epochs: Logs[] }, callbacks: readonly StatefulCallback[]): unknown;
   /** After every callback's `onEpochEnd`: what saves the model then sees what all of them know. */
   afterEpoch?(): unknown;
   /** The fit is over, however it ended. */
@@ -55,7 +62,7 @@ export interface CallbackDefinition<C = any> extends Definition {
   create(config: C, plan: FitPlan, model: Model): StatefulCallback;
 }
 
-export type Handler = keyof Callback | "afterEpoch";
+export type Handler = keyof Callback | "afterEpoch" | "afterTraining";
 
 export const HANDLERS = [
   "onTrainBegin",

@@ -123,14 +123,20 @@ export function compile(state: ModelState, config: CompileConfig): void {
     config: loss,
     definition: lossDefinition(loss),
   }));
+  let entries = 0;
   const metrics = config.metrics.map(({ metric, output }, i, all) => {
+    const definition = metricDefinition(metric);
+    const at = entries;
+    entries += Math.ceil((definition.sums?.(outputs[output]!.value.shape, losses[output]!) ?? 1) / 4);
     const twins = all.slice(0, i).filter((m) => m.output === output && m.metric.type === metric.type).length;
     const name = metric.type + (twins ? `_${twins}` : "");
     return {
       name: outputs.length > 1 ? outputs[output]!.name + capital(name) : name,
       output,
       config: metric,
-      definition: metricDefinition(metric),
+      definition,
+      at,
+      entries: entries - at,
     };
   });
   const { lossWeights: weights, adversarial } = config;
@@ -164,6 +170,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
       plan,
       losses,
       metrics,
+      entries,
       lossWeights,
       activities,
       penalties,

@@ -161,6 +161,7 @@ const STATES: Readonly<Record<string, () => Schema>> = {
     weights: optional(object()),
   }),
   modelCheckpoint: () => ({ best: optional(finite()) }),
+  reduceLROnPlateau: () => ({ best: optional(finite()), wait: natural(), cooldown: natural() }),
 };
 
 /** The same with weights as text. */

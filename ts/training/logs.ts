@@ -6,17 +6,23 @@ import type { Compiled, ModelState } from "./state";
 /** Named figures: `loss`, `dataLoss`, `penalty`, metrics, and after an epoch the same of the validation data (`valLoss`, …). */
 export type Logs = { loss: number; dataLoss: number; penalty: number } & Record<string, number>;
 
-/** `figure(i)`: of the report's i-th entry, losses first, then activity penalties, then metrics. */
+/** `figure(i)`: of the report's i-th entry, losses first, then activity penalties, then metrics; `sums`, which begin at `from`, are all of it. */
 function logsOf(
   { losses, lossWeights, activities, metrics }: Compiled,
   loss: number,
   dataLoss: number,
   penalty: number,
   figure: (i: number) => number,
+  sums: Float32Array | Float64Array,
+  from = 0,
 ): Logs {
   const logs: Logs = { loss, dataLoss, penalty };
   if (losses.length > 1) for (let i = 0; i < losses.length; i++) logs[`${losses[i]!.name}Loss`] = figure(i);
-  for (let i = 0; i < metrics.length; i++) logs[metrics[i]!.name] = figure(lossWeights.length + activities + i);
+  const first = lossWeights.length + activities;
+  for (const { name, definition, config, at, entries } of metrics) {
+    const begin = from + entryOf(first + at);
+    logs[name] = definition.result?.(sums.subarray(begin, begin + 4 * entries), config) ?? figure(first + at);
+  }
   return logs;
 }
 
@@ -38,8 +44,8 @@ export class Accumulator {
   constructor({ compiled }: ModelState, weights = compiled!.lossWeights) {
     this.#compiled = compiled!;
     this.#weights = weights;
-    const { lossWeights, activities, metrics } = this.#compiled;
-    this.#sums = new Float64Array(entryOf(lossWeights.length + activities + metrics.length));
+    const { lossWeights, activities, entries } = this.#compiled;
+    this.#sums = new Float64Array(entryOf(lossWeights.length + activities + entries));
   }
 
   /** Takes in what the lane reports of `rows` examples. */
@@ -61,7 +67,7 @@ export class Accumulator {
     const mean = (i: number) => (sum(i, 2) > 0 ? sum(i, 1) / sum(i, 2) : 0);
     const dataLoss = this.#weights.reduce((total, weight, i) => total + weight * mean(i), 0);
     const penalty = this.#rows > 0 ? (this.#penalties + this.#activity) / this.#rows : 0;
-    return logsOf(this.#compiled, dataLoss + penalty, dataLoss, penalty, mean);
+    return logsOf(this.#compiled, dataLoss + penalty, dataLoss, penalty, mean, this.#sums);
   }
 
   /** The first output without one label so far, or −1. */
@@ -76,7 +82,8 @@ export class Accumulator {
 }
 
 /** The names of the figures that a compiled model reports. */
-export const logNames = (compiled: Compiled): string[] => Object.keys(logsOf(compiled, 0, 0, 0, () => 0));
+export const logNames = (compiled: Compiled): string[] =>
+  Object.keys(logsOf(compiled, 0, 0, 0, () => 0, new Float32Array()));
 
 export const capital = (name: string): string => name[0]!.toUpperCase() + name.slice(1);
 
@@ -84,5 +91,7 @@ export const capital = (name: string): string => name[0]!.toUpperCase() + name.s
 export const validationName = (name: string): string => `val${capital(name)}`;
 
 /** The last batch's figures. */
-export const batchLogs = (lane: Lane, { compiled }: ModelState): Logs =>
-  logsOf(compiled!, lane.reported(0), lane.reported(1), lane.reported(2), (i) => lane.reported(entryOf(i)));
+export function batchLogs(lane: Lane, { compiled }: ModelState): Logs {
+  const at = (i: number) => lane.reported(i);
+  return logsOf(compiled!, at(0), at(1), at(2), (i) => at(entryOf(i)), lane.runtime.heap.f32, lane.report >>> 2);
+}

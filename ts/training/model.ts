@@ -148,7 +148,7 @@ export class Model<P extends Prediction = Prediction> {
     data: Batch | { arrays(): unknown } | Iterable<Batch> | AsyncIterable<Batch>,
     options?: { batchSize?: number; signal?: AbortSignal },
   ): Promise<Logs> {
-    return evaluate(this.state, data, options);
+    return await evaluate(this.state, data, options); // awaited: else the model may be collected meanwhile
   }
 
   /**

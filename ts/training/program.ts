@@ -2,7 +2,7 @@
 
 import { Base, type LabelKind, Op, Segment, SourceType } from "../../assembly/isa";
 import type { AttackDefinition } from "../adversarial/attacks";
-import { augmented, type Mixing } from "../augment/augmentation";
+import type { Mixing, Pipeline } from "../augment/augmentation";
 import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
 import { Graph, type Shape, Span, type Tensor } from "../graph/graph";
@@ -82,7 +82,7 @@ export interface ProgramSpec {
   /** Rows of the group of batches whose gradients add up; 0: this batch is alone, and its gradients are written, not added. */
   accumulate: number;
   /** What is done to the batch before the model has it. */
-  augment?: readonly Built[] | undefined;
+  augment?: Pipeline | undefined;
   /** Where the row numbers lie, for `shuffle`. */
   order?: number;
   /** `predict` gives the adversarial examples that it makes. */
@@ -114,7 +114,7 @@ export interface Program {
 /** A program's key among those of its lane. */
 export function keyOf(spec: ProgramSpec, frozen: string): string {
   const { kind, rows, inputs, targets, training, accumulate, augment, order, attack } = spec;
-  let key = `${kind} ${rows} ${training} ${accumulate} ${frozen} ${inputs} ${order} ${JSON.stringify([augment, attack])}`;
+  let key = `${kind} ${rows} ${training} ${accumulate} ${frozen} ${inputs} ${order} ${augment?.key} ${JSON.stringify(attack)}`;
   for (const { kind, shape, weighted } of targets) key += ` ${kind},${weighted},${shape}`;
   return key;
 }
@@ -246,7 +246,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
         graph.layer = name;
         const type = spec.inputs[slot]!;
         let x = gather(graph, { slot, shape: [rows, ...value.shape], type });
-        if (spec.augment) ({ x, mixing } = augmented(x, spec.augment, type === SourceType.uint8));
+        if (spec.augment) ({ x, mixing } = spec.augment.build(x, type === SourceType.uint8));
         inputs.push(x);
       });
       if (noise) {
@@ -310,12 +310,13 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     addLosses(results as Tensor[], 0);
     if (trains && config.adversarial)
       addLosses(forward([perturb(config.adversarial.attack)], spec.training, 1), losses.length);
-    metrics.forEach(({ config, definition, output }, i) => {
+    metrics.forEach(({ config, definition, output, at, entries }) => {
       const loss = losses[output]!;
       graph.layer = loss.name;
       const given = { prediction: results[output]!, ...targets[output]! };
-      const [value, weight] = definition.call({ ...(mixing ? mixing.winner(given) : given), loss }, config);
-      meanLoss([value!, weight!, entryAt("metric", lossWeights.length + compiled!.activities + i)], { output: -1 });
+      const report = entryAt("metric", lossWeights.length + compiled!.activities + at, entries);
+      const found = definition.call({ ...(mixing?.winner(given) ?? given), loss, report }, config);
+      if (found) meanLoss([...found, report], { output: -1 });
     });
     const part = { kind, rows, all: spec.accumulate || rows };
     for (const penalty of penalties) activities.push(...penalty.terms(graph, parameter, part));
@@ -340,7 +341,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
         graph.layer = name;
         const given = { prediction: predictions[output]!, ...targets[output]! };
         const call = (given: LossInputs) => definition.call(given, config);
-        const [loss, count] = (mixing ? mixing.loss(given, call) : call(given)) as [Tensor, Tensor];
+        const [loss, count] = (mixing?.loss(given, call) ?? call(given)) as [Tensor, Tensor];
         const entry = entryAt("loss", first + output);
         meanLoss([loss, count, entry], { output });
         later(seeds, () => [loss, meanLossBackward([entry, loss], { output })]);

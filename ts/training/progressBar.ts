@@ -10,8 +10,8 @@ import type { Logs } from "./logs";
 const INTERVAL = 100;
 /** Where the bar would have less room than this, figures are written shorter. */
 const NARROWEST = 8;
-/** Parts of the loss that the line leaves out. */
-const PARTS = ["dataLoss", "penalty", "valDataLoss", "valPenalty"];
+/** Parts of the loss, and a mark, that the line leaves out. */
+const PARTS = ["dataLoss", "penalty", "valDataLoss", "valPenalty", "retraining"];
 
 /** Options of `progressBar`. */
 export interface ProgressBarOptions {
@@ -139,7 +139,8 @@ export class Progress implements StatefulCallback {
   /** The share of all epochs that is done; where an epoch's steps are not known, by whole epochs. */
   #share(): number {
     const { epochs, initialEpoch, steps } = this.#plan;
-    return (this.#epoch - initialEpoch + (steps === undefined ? 0 : this.#step / steps)) / (epochs - initialEpoch);
+    const done = this.#epoch - initialEpoch + (steps === undefined ? 0 : this.#step / steps);
+    return Math.min(1, done / (epochs - initialEpoch)); // early stopping may train a second time
   }
 
   #bar(width: number): string {

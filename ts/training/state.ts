@@ -21,7 +21,10 @@ export interface Compiled {
   config: CompileConfig;
   plan: OptimizerPlan;
   losses: { name: string; config: Built; definition: LossDefinition }[];
-  metrics: { name: string; output: number; config: Built; definition: MetricDefinition }[];
+  /** `at`: the first of its entries in the report, those of metrics counted alone. */
+  metrics: { name: string; output: number; config: Built; definition: MetricDefinition; at: number; entries: number }[];
+  /** Of all metrics in the report. */
+  entries: number;
   /** Of the means in a training report that make up the data loss: the outputs', and where it is adversarial the same again. */
   lossWeights: number[];
   /** Penalties in a report that are averaged like the loss: on activities, then `penalties`. */
@@ -141,8 +144,8 @@ export class ModelState implements Disposable {
   lane(name: LaneName): Lane {
     const known = this.lanes.get(name);
     if (known) return known;
-    const { lossWeights = [], activities = 0, metrics = [], config } = this.compiled ?? {};
-    const entries = lossWeights.length + activities + metrics.length;
+    const { lossWeights = [], activities = 0, entries: own = 0, config } = this.compiled ?? {};
+    const entries = lossWeights.length + activities + own;
     const lane = new Lane(this.runtime, `${this.name} (${name})`, entries);
     // words and imul take the low 32 bits of what they are given; a seed's high word goes into the stream's
     lane.set(State.seed, this.seed);
