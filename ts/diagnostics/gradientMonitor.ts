@@ -135,8 +135,9 @@ export const gradientMonitor: (options?: GradientMonitorOptions) => Built = /* @
     };
     const thin = () => {
       known.every *= 2;
-      const half = <T>(list: T[]) => list.filter((_, i) => i % 2 === 0);
-      known.steps = half(known.steps);
+      const { steps, every } = known;
+      const half = (list: number[]) => list.filter((_, i) => steps[i]! % every === 0);
+      known.steps = half(steps);
       for (const records of Object.values(known.layers)) {
         records.gradientNorm = half(records.gradientNorm);
         records.weightNorm = half(records.weightNorm);
