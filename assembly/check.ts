@@ -40,7 +40,12 @@ import {
   GroupNorm,
   GroupNormBackward,
   GroupNormSums,
+  GruCell,
+  GruCellBackward,
   Header,
+  LstmCell,
+  LstmCellBackward,
+  Mask,
   Matrices,
   MeanLoss,
   MeanLossBackward,
@@ -48,6 +53,8 @@ import {
   MixRows,
   Mode,
   MovingAverage,
+  NonNegative,
+  NormConstraint,
   Objective,
   OneHot,
   Op,
@@ -61,6 +68,7 @@ import {
   Reduce,
   ReduceRows,
   Resample,
+  RunningMean,
   ScaleChannels,
   ScoreHistogram,
   Shuffle,
@@ -205,8 +213,28 @@ function slots(op: i32): u32 {
     case Op.sgdStep:
     case ExtensionOp.adagradStep:
     case ExtensionOp.rmspropStep:
+    case ExtensionOp.adadeltaStep:
+    case ExtensionOp.nadamStep:
+    case ExtensionOp.radamStep:
+    case ExtensionOp.lionStep:
     case Op.adamStep:
-      return pack(OptimizerStep.segmentCount, OptimizerStep.epsilon);
+      return pack(OptimizerStep.segmentCount, OptimizerStep.c);
+    case ExtensionOp.lstmCell:
+      return pack(LstmCell.rows, LstmCell.units);
+    case ExtensionOp.lstmCellBackward:
+      return pack(LstmCellBackward.rows, LstmCellBackward.last);
+    case ExtensionOp.gruCell:
+      return pack(GruCell.rows, GruCell.units);
+    case ExtensionOp.gruCellBackward:
+      return pack(GruCellBackward.rows, GruCellBackward.units);
+    case ExtensionOp.normConstraint:
+      return pack(NormConstraint.row, NormConstraint.rate);
+    case ExtensionOp.nonNegative:
+      return pack(NonNegative.row, NonNegative.n);
+    case ExtensionOp.mask:
+      return pack(Mask.n, Mask.n);
+    case ExtensionOp.runningMean:
+      return pack(RunningMean.n, RunningMean.n);
     case ExtensionOp.broadcast:
       return pack(Broadcast.op, Broadcast.last);
     case ExtensionOp.stridedCopy:

@@ -6,7 +6,10 @@
 import { prelu, preluBackward } from "./kernels/activations";
 import { attackStart, attackStep } from "./kernels/adversarial";
 import { adjust, augmentMatrices, erase, mixDraw, mixRows, resample } from "./kernels/augment";
+import { mask, runningMean } from "./kernels/blocks";
 import { broadcast } from "./kernels/broadcast";
+import { nonNegative, normConstraint } from "./kernels/constraints";
+import { adadeltaStep, lionStep, nadamStep, radamStep } from "./kernels/furtherSteps";
 import { groupNorm, groupNormBackward, groupNormSums } from "./kernels/groupNorm";
 import { oneHot, take, takeBackward } from "./kernels/indexing";
 import { stridedCopy } from "./kernels/layout";
@@ -27,6 +30,7 @@ import { gaussian, scaleChannels } from "./kernels/noise";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
 import { truncatedNormal } from "./kernels/random";
+import { gruCell, gruCellBackward, lstmCell, lstmCellBackward } from "./kernels/recurrent";
 import { reduce } from "./kernels/reduce";
 import {
   cosineSimilarity,
@@ -95,6 +99,14 @@ const KERNELS: StaticArray<Kernel> = [
   confusion, // confusion
   squareSums, // squareSums
   scoreHistogram, // scoreHistogram
+  adadeltaStep, // adadeltaStep
+  nadamStep, // nadamStep
+  radamStep, // radamStep
+  lionStep, // lionStep
+  normConstraint, // normConstraint
+  nonNegative, // nonNegative
+  mask, // mask
+  runningMean, // runningMean
   attackStart, // attackStart
   attackStep, // attackStep
   tieBackward, // tieBackward
@@ -116,6 +128,10 @@ const KERNELS: StaticArray<Kernel> = [
   adjust, // adjust
   mixDraw, // mixDraw
   mixRows, // mixRows
+  lstmCell, // lstmCell
+  lstmCellBackward, // lstmCellBackward
+  gruCell, // gruCell
+  gruCellBackward, // gruCellBackward
 ];
 
 const OBJECT: usize = 32;

@@ -267,6 +267,15 @@ export const enum ExtensionOp {
   confusion,
   squareSums,
   scoreHistogram,
+  // optimizers, constraints, pruning, averaging
+  adadeltaStep,
+  nadamStep,
+  radamStep,
+  lionStep,
+  normConstraint,
+  nonNegative,
+  mask,
+  runningMean,
   // adversarial, tied
   attackStart,
   attackStep,
@@ -292,6 +301,11 @@ export const enum ExtensionOp {
   adjust,
   mixDraw,
   mixRows,
+  // recurrent nets
+  lstmCell,
+  lstmCellBackward,
+  gruCell,
+  gruCellBackward,
   count,
 }
 
@@ -935,8 +949,8 @@ export const enum ClipFactor {
 /**
  * Optimizer steps: one pass over the block. g = gradient + State.penaltyScale·(l1·sign(w) + l2·w), cut to ±clipValue
  * where clipValue > 0, times factor[0] where present; then weight decay, the update with State.learningRate, shrink.
- * Slots: sgd velocity; adagrad Σ g²; rmsprop mean g², momentum buffer, mean g (centered); adam m, v, largest v (AMSGrad).
- * Momentum is in force where it is not 0.
+ * Slots: sgd velocity; adagrad Σ g²; rmsprop mean g², momentum buffer, mean g (centered); adam m, v, largest v (AMSGrad);
+ * adadelta mean g², mean Δ²; nadam and radam m, v; lion m. Momentum is in force where it is not 0.
  */
 export const enum OptimizerStep {
   parameters,
@@ -950,9 +964,10 @@ export const enum OptimizerStep {
   floats,
   flags, // OptimizerFlag bits
   clipValue,
-  a, // sgd: momentum; rmsprop: 1 − rho; adam: beta1
-  b, // sgd: dampening; rmsprop: momentum; adam: beta2
+  a, // sgd: momentum; rmsprop, adadelta: 1 − rho; adam, nadam, radam, lion: beta1
+  b, // sgd: dampening; rmsprop: momentum; adam, nadam, radam, lion: beta2
   epsilon,
+  c, // nadam: momentumDecay
 }
 
 /** How far an adversarial example may be from the example: by element, or by its distance. */
@@ -1017,6 +1032,46 @@ export const enum OptimizerFlag {
   momentum = 4,
   amsgrad = 8,
   decoupled = 16,
+}
+
+/**
+ * w ← w·(rate·min(max(n, low), high) + (1 − rate)·n)/(1e-7 + n), n the root of Σ w² over the reduced axes; left alone where
+ * row `row` of the segments is frozen. The axes, merged to runs: kept0 reduced0 kept1 reduced1 kept2.
+ */
+export const enum NormConstraint {
+  w, // (kept0, reduced0, kept1, reduced1, kept2)
+  segments,
+  row,
+  kept0,
+  reduced0,
+  kept1,
+  reduced1,
+  kept2,
+  low,
+  high,
+  rate,
+}
+
+/** w ← max(w, 0); left alone where row `row` of the segments is frozen. */
+export const enum NonNegative {
+  w, // (n)
+  segments,
+  row,
+  n,
+}
+
+/** w ← w & mask: 0 where the mask's word is 0, w where all of its bits are set. */
+export const enum Mask {
+  w, // (n)
+  mask, // u32 (n)
+  n,
+}
+
+/** mean ← mean + (x − mean)·State.learningRate: equal numbers stay as they are. */
+export const enum RunningMean {
+  mean, // (n)
+  x, // (n)
+  n,
 }
 
 /** How an image is moved. */
@@ -1128,6 +1183,56 @@ export const enum MixRows {
   height,
   width,
   channels,
+}
+
+/** One step of an LSTM: gates → σ(i) σ(f) tanh(g) σ(o) in place; c = f·cBefore + i·g; h = o·tanh c. */
+export const enum LstmCell {
+  h, // (rows, units)
+  c, // (rows, units)
+  gates, // (rows, 4·units): sums of products and bias on entry
+  cBefore, // (rows, units) or absent: 0
+  rows,
+  units,
+}
+
+/** Its gradients from those of h, dy + dh, and of c: of the sums, and in dc, of cBefore. */
+export const enum LstmCellBackward {
+  dgates, // (rows, 4·units); may be gates
+  dc, // (rows, units)
+  dy, // (rows, units) or absent: 0
+  dh, // (rows, units) or absent: 0
+  gates, // as the step left them
+  c,
+  cBefore,
+  rows,
+  units,
+  last, // 1: dc is 0 on entry, and not read
+}
+
+/** One step of a GRU, q = recurrent + bias: gates → r = σ(r + q), z = σ(z + q), n = tanh(n + r·q) in place; candidate = n's q; h = n + z·(hBefore − n). */
+export const enum GruCell {
+  h, // (rows, units)
+  candidate, // (rows, units)
+  gates, // (rows, 3·units): x's product and bias on entry
+  recurrent, // (rows, 3·units), hBefore's product, or absent: 0
+  bias, // (3·units) or absent: 0
+  hBefore, // (rows, units) or absent: 0
+  rows,
+  units,
+}
+
+/** Its gradients from those of h, dy + dh: of x's sums, of hBefore's, and what z lets through to hBefore. */
+export const enum GruCellBackward {
+  dgates, // (rows, 3·units); may be gates
+  drecurrent, // (rows, 3·units)
+  dhBefore, // (rows, units) or absent; may be dh
+  dy, // (rows, units) or absent: 0
+  dh, // (rows, units) or absent: 0
+  gates, // as the step left them
+  candidate,
+  hBefore,
+  rows,
+  units,
 }
 
 /** Floats in a chunk of a reduction over a block: borders depend on this alone, so sums have the same bits on any number of threads. */

@@ -5,7 +5,6 @@ export { type InitOptions, init, type Runtime, setSeed } from "./runtime/runtime
 
 // The rest by name.
 
-export { type FgsmOptions, fgsm, type PgdOptions, pgd } from "./adversarial/attacks";
 export type { Amount } from "./augment/augmentation";
 export { augmentBatch } from "./augment/augmentBatch";
 export {
@@ -19,6 +18,14 @@ export {
 } from "./augment/geometric";
 export { cutmix, mixup } from "./augment/mix";
 export { type RangeOptions, randomBrightness, randomContrast, randomErasing, randomNoise } from "./augment/pixels";
+export {
+  type Axes,
+  type MinMaxNormOptions,
+  maxNorm,
+  minMaxNorm,
+  nonNeg,
+  unitNorm,
+} from "./constraints/constraints";
 export {
   type CustomContext,
   type CustomParameter,
@@ -88,6 +95,7 @@ export { input, type Layer, Symbolic } from "./layers/layer";
 export { add, average, concatenate, maximum, multiply, subtract } from "./layers/merge";
 export { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "./layers/noise";
 export { prelu } from "./layers/prelu";
+export { bidirectional, gru, lstm, type RecurrentOptions, simpleRnn } from "./layers/recurrent";
 export { flatten, permute, rescaling, reshape } from "./layers/shape";
 export {
   binaryCrossEntropy,
@@ -103,7 +111,7 @@ export { type Average, type AverageOptions, auc, f1, precision, recall, topKAccu
 export { accuracy } from "./metrics/metrics";
 export { meanAbsoluteError, rSquared } from "./metrics/regression";
 export type { ArrayLike, NDArray } from "./ndarray";
-export { adagrad, adam, adamw, rmsprop, sgd } from "./optimizers/optimizers";
+export { adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd } from "./optimizers/optimizers";
 export { l1, l1l2, l2 } from "./regularizers/regularizers";
 export {
   cosineDecay,
@@ -115,7 +123,7 @@ export {
   stepDecay,
   warmup,
 } from "./schedules/schedules";
-export { attack } from "./training/attack";
+export { averagedWeights } from "./training/averagedWeights";
 export type { Callback } from "./training/callbacks";
 export type { CompileOptions } from "./training/compile";
 export { type CsvLoggerOptions, csvLogger } from "./training/csvLogger";
@@ -123,19 +131,21 @@ export { type EarlyStoppingOptions, earlyStopping } from "./training/earlyStoppi
 export { type ExplainOptions, explain } from "./training/explain";
 export type { FitOptions, History } from "./training/fit";
 export { functional } from "./training/functional";
-export { jointly } from "./training/jointly";
 export { learningRateScheduler, type RateOfEpoch } from "./training/learningRateScheduler";
 export type { Logs } from "./training/logs";
 export { type Model, sequential } from "./training/model";
 export { type ModelCheckpointOptions, modelCheckpoint } from "./training/modelCheckpoint";
 export { type ProgressBarOptions, progressBar } from "./training/progressBar";
+export { type Pruned, type PruneOptions, prune } from "./training/prune";
 export { type ReduceLROnPlateauOptions, reduceLROnPlateau } from "./training/reduceLROnPlateau";
+export { type SwaOptions, swa } from "./training/swa";
 export { terminateOnNaN } from "./training/terminateOnNaN";
-export { type TiedLayer, tied } from "./training/tied";
 export { weightsHash } from "./training/weightsHash";
 
 // Last, so that they do not change the order of what they import: a bundle would be 0.2 KB more.
 
+export { attack } from "./adversarial/attack";
+export { type FgsmOptions, fgsm, type PgdOptions, pgd } from "./adversarial/attacks";
 export {
   type Bagging,
   type BaggingFitOptions,
@@ -143,4 +153,6 @@ export {
   type BaggingOptions,
   bagging,
 } from "./ensembles/bagging";
+export { jointly } from "./training/jointly";
+export { type TiedLayer, tied } from "./training/tied";
 export { inWorker, type RemoteModel, type WorkerOptions } from "./worker/inWorker";

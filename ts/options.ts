@@ -13,8 +13,7 @@ export type Family =
   | "initializer"
   | "regularizer"
   | "constraint"
-  | "attack"
-  | "penalty"
+  | "term"
   | "augmentation";
 
 /** What one option takes. `T` is the type it has once read. */
@@ -45,6 +44,8 @@ export const nonNegative = () => number("a number ≥ 0", (v) => v >= 0);
 export const positive = () => number("a number > 0", (v) => v > 0);
 /** [0, 1) */
 export const fraction = () => number("a number in [0, 1)", (v) => v >= 0 && v < 1);
+/** (0, 1) */
+export const inner = () => number("a number in (0, 1)", (v) => v > 0 && v < 1);
 /** [0, 1] */
 export const unit = () => number("a number in [0, 1]", (v) => v >= 0 && v <= 1);
 export const count = () => number("a positive integer", (v) => v > 0 && Number.isSafeInteger(v));

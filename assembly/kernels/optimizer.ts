@@ -36,7 +36,7 @@ import {
 } from "./segment";
 
 /** What the segment asks for; `decay`: its coupled decay. */
-function extrasOf(args: usize, segment: usize, decay: f32): Extras {
+export function extrasOf(args: usize, segment: usize, decay: f32): Extras {
   const clipped = real(args, OptimizerStep.clipValue) > 0;
   if (clipped || penaltyOf(args, segment, Segment.l1) != 0 || segmentReal(segment, Segment.shrink) != 0)
     return Extras.all;
@@ -44,7 +44,7 @@ function extrasOf(args: usize, segment: usize, decay: f32): Extras {
 }
 
 /** 1 − β in f32. */
-function complement(beta: f32): v128 {
+export function complement(beta: f32): v128 {
   return f32x4.splat(<f32>(1 - <f64>beta));
 }
 

@@ -46,6 +46,9 @@ export const SEEDS: readonly number[] = Array.from({ length: 12 }, (_, i) => 100
 
 export const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
 
+/** What settings are tried on, with --pilot. */
+export const PILOT: readonly number[] = [0, 1, 2, 3, 4, 5];
+
 /** The standard error of the mean. */
 export function standardError(values: readonly number[]): number {
   const m = mean(values);
@@ -72,7 +75,12 @@ export interface Row {
   seconds: number;
 }
 
-export function rowOf({ method, claim, seeds }: Experiment, { differences, of }: Outcome, seconds: number): Row {
+export function rowOf(
+  { method, claim }: Experiment,
+  seeds: readonly number[],
+  { differences, of }: Outcome,
+  seconds: number,
+): Row {
   if (differences.length !== seeds.length || seeds.length < 5 || !differences.every(Number.isFinite))
     throw new Error(`${method}: expected one finite difference for each of at least 5 seeds, got [${differences}]`);
   return {

@@ -30,6 +30,7 @@ interface Case {
   a?: number;
   b?: number;
   epsilon?: number;
+  c?: number;
   clipValue?: number;
   factor?: number;
   penaltyScale?: number;
@@ -64,6 +65,14 @@ const CASES: Record<string, Case> = {
     flags: OptimizerFlag.amsgrad | OptimizerFlag.decoupled,
     factor: 0.2,
   },
+  adadelta: { op: ExtensionOp.adadeltaStep, slots: 2, a: 0.1, epsilon: 1e-6, learningRate: 3 },
+  "adadelta, clipped": { op: ExtensionOp.adadeltaStep, slots: 2, a: 0.3, epsilon: 1e-2, clipValue: 0.5, factor: 0.4 },
+  nadam: { ...adam, op: ExtensionOp.nadamStep, c: 0.004 },
+  "nadam, late, clipped": { ...adam, op: ExtensionOp.nadamStep, c: 0.5, firstStep: 1234, clipValue: 0.5, factor: 0.4 },
+  radam: { ...adam, op: ExtensionOp.radamStep, firstStep: 3 }, // rectified from step 6 on
+  "radam, clipped": { ...adam, op: ExtensionOp.radamStep, b: 0.5, clipValue: 0.5, factor: 0.4 },
+  lion: { op: ExtensionOp.lionStep, slots: 1, a: 0.9, b: 0.99, flags: OptimizerFlag.decoupled },
+  "lion, clipped": { op: ExtensionOp.lionStep, slots: 1, a: 0.5, b: 0.75, flags: 16, clipValue: 0.5, factor: 0.25 },
 };
 
 const f = Math.fround;
@@ -105,6 +114,32 @@ function reference(rows: readonly SegmentRow[], c: Case, start: Float32Array, gr
         let u = g / (Math.sqrt(mean) + epsilon);
         if (b) u = s1[i] = b * s1[i]! + u;
         w[i]! -= rate * u;
+      } else if (c.op === ExtensionOp.adadeltaStep) {
+        s0[i] = (1 - a) * s0[i]! + a * g * g;
+        const u = Math.sqrt((s1[i]! + epsilon) / (s0[i]! + epsilon)) * g;
+        s1[i] = (1 - a) * s1[i]! + a * u * u;
+        w[i]! -= rate * u;
+      } else if (c.op === ExtensionOp.lionStep) {
+        w[i]! -= rate * Math.sign(a * s0[i]! + (1 - a) * g);
+        s0[i] = b * s0[i]! + (1 - b) * g;
+      } else if (c.op !== Op.adamStep) {
+        s0[i] = a * s0[i]! + (1 - a) * g;
+        s1[i] = b * s1[i]! + (1 - b) * g * g;
+        const t = step + 1;
+        const root = Math.sqrt(s1[i]! / (1 - b ** t));
+        if (c.op === ExtensionOp.nadamStep) {
+          const mu = (k: number) => a * (1 - 0.5 * 0.96 ** (k * f(c.c!)));
+          let product = 1;
+          for (let k = 1; k <= t; k++) product *= mu(k);
+          const m = (mu(t + 1) * s0[i]!) / (1 - product * mu(t + 1)) + ((1 - mu(t)) * g) / (1 - product);
+          w[i]! -= (rate * m) / (root + epsilon);
+        } else {
+          const most = 2 / (1 - b) - 1;
+          const length = most - (2 * t * b ** t) / (1 - b ** t);
+          const rectified = Math.sqrt(((length - 4) * (length - 2) * most) / ((most - 4) * (most - 2) * length));
+          const adaptive = (rectified * Math.sqrt(1 - b ** t)) / (Math.sqrt(s1[i]!) + epsilon);
+          w[i]! -= ((rate * s0[i]!) / (1 - a ** t)) * (length > 5 ? adaptive : 1);
+        }
       } else {
         // kept are m / (1 − a) and v / (1 − b)
         s0[i] = a * s0[i]! + g;
@@ -138,7 +173,7 @@ function run(
     c.op,
     [parameters, slots[0] ?? null, slots[1] ?? null, slots[2] ?? null, block, segmentTable(core, rows), factor],
     [rows.length, start.length, c.flags ?? 0],
-    [c.clipValue ?? 0, c.a ?? 0, c.b ?? 0, c.epsilon ?? 0],
+    [c.clipValue ?? 0, c.a ?? 0, c.b ?? 0, c.epsilon ?? 0, c.c ?? 0],
   );
   core.state.f32[State.learningRate] = c.learningRate ?? 0.1;
   core.state.f32[State.penaltyScale] = c.penaltyScale ?? 1;
@@ -224,7 +259,7 @@ for (const build of ["strict", "fastMath"] satisfies Build[]) {
     ];
     const table = segmentTable(core, [row(0, 3)]);
     core.state.f32[State.learningRate] = 0.5;
-    core.runShares(core.instruction(Op.sgdStep, [w, v, null, null, g, table, null], [1, 3, 0], [0, 0.9, 0.5, 0]));
+    core.runShares(core.instruction(Op.sgdStep, [w, v, null, null, g, table, null], [1, 3, 0], [0, 0.9, 0.5, 0, 0]));
     expect([...v.f32]).toEqual([1, -1, 2]);
     expect([...w.f32]).toEqual([0.5, 2.5, 2]);
   });

@@ -43,6 +43,7 @@ interface Step {
   a?: number;
   b?: number;
   epsilon?: number;
+  c?: number;
   step?: number;
   /** Of one weight: what is taken from it, given its gradient and slots, which it changes. `rate`: η. */
   update(g: number, s: number[], rate: number, t: number): number;
@@ -72,6 +73,13 @@ function rmsprop(g: number, s: number[], centered: boolean): number {
   s[0] = (1 - FRESH) * s[0]! + FRESH * g * g;
   if (centered) s[2] = (1 - FRESH) * s[2]! + FRESH * g;
   return g / (Math.sqrt(s[0]! - (centered ? s[2]! ** 2 : 0)) + EPSILON);
+}
+
+/** m and v with a fresh gradient; √v. */
+function moments(g: number, s: number[], beta2 = B): number {
+  s[0] = A * s[0]! + (1 - A) * g;
+  s[1] = beta2 * s[1]! + (1 - beta2) * g * g;
+  return Math.sqrt(s[1]!);
 }
 
 const one = [true, false, false];
@@ -185,6 +193,78 @@ const STEPS: Step[] = [
     flags: OptimizerFlag.decoupled,
     update: (g, s, rate, t) => adam(g, s, rate, t, false),
   },
+  {
+    title: "adadelta",
+    opcode: extended(ExtensionOp.adadeltaStep),
+    slots: two,
+    a: FRESH,
+    epsilon: EPSILON,
+    update(g, s, rate) {
+      s[0] = (1 - FRESH) * s[0]! + FRESH * g * g;
+      const u = Math.sqrt((s[1]! + EPSILON) / (s[0]! + EPSILON)) * g;
+      s[1] = (1 - FRESH) * s[1]! + FRESH * u * u;
+      return rate * u;
+    },
+  },
+  {
+    title: "nadam",
+    opcode: extended(ExtensionOp.nadamStep),
+    slots: two,
+    a: A,
+    b: B,
+    c: 0.25,
+    epsilon: EPSILON,
+    step: 1,
+    update(g, s, rate) {
+      const root = moments(g, s) / Math.sqrt(1 - B * B);
+      const [one, two, three] = [1, 2, 3].map((t) => A * (1 - 0.5 * 0.96 ** (t / 4))) as [number, number, number];
+      const m = (three * s[0]!) / (1 - one * two * three) + ((1 - two) * g) / (1 - one * two);
+      return (rate * m) / (root + EPSILON);
+    },
+  },
+  {
+    title: "radam, not rectified",
+    opcode: extended(ExtensionOp.radamStep),
+    slots: two,
+    a: A,
+    b: B,
+    epsilon: EPSILON,
+    step: 4,
+    update(g, s, rate, t) {
+      moments(g, s);
+      return (rate * s[0]!) / (1 - A ** t);
+    },
+  },
+  {
+    title: "radam, rectified",
+    opcode: extended(ExtensionOp.radamStep),
+    slots: two,
+    a: A,
+    b: 0.75,
+    epsilon: EPSILON,
+    step: 9,
+    update(g, s, rate, t) {
+      const root = moments(g, s, 0.75);
+      const length = 7 - (2 * t * 0.75 ** t) / (1 - 0.75 ** t);
+      const rectified = Math.sqrt(((length - 4) * (length - 2) * 7) / (3 * 5 * length));
+      return ((rate * s[0]!) / (1 - A ** t)) * ((rectified * Math.sqrt(1 - 0.75 ** t)) / (root + EPSILON));
+    },
+  },
+  {
+    title: "lion",
+    opcode: extended(ExtensionOp.lionStep),
+    slots: one,
+    a: A,
+    b: 0.75,
+    flags: OptimizerFlag.decoupled,
+    clipValue: 0.5,
+    factor: true,
+    update(g, s, rate) {
+      const c = A * s[0]! + (1 - A) * g;
+      s[0] = 0.75 * s[0]! + 0.25 * g;
+      return rate * Math.sign(c);
+    },
+  },
 ];
 
 for (const {
@@ -197,13 +277,14 @@ for (const {
   a = 0,
   b = 0,
   epsilon = 0,
+  c = 0,
   step = 6,
   update,
 } of STEPS) {
   const slot = (i: number) => (slots[i] ? [FLOATS] : null);
   checkOp(ops.optimizerStep, {
     title,
-    attributes: { opcode, flags, clipValue, a, b, epsilon },
+    attributes: { opcode, flags, clipValue, a, b, epsilon, c },
     cases: [
       {
         parameters: [FLOATS],

@@ -1,13 +1,15 @@
 """fixtures/optimizers.json: ten steps of an MLP 3-5-3 (tanh, softmax cross-entropy) under each optimizer.
 
-Of torch.optim 1.13 these equal PyTorch 2's documented formulas. Penalties are added to the loss, c/2·|w|² and c·|w|₁, on the
+Of torch.optim 1.13 these equal PyTorch 2's documented formulas, but for NAdam, whose product of momenta 1.13 has wrong:
+that, and Lion, which PyTorch has not, are written down here. Penalties are added to the loss, c/2·|w|² and c·|w|₁, on the
 kernels; then clip_grad_value_, then clip_grad_norm_, then the optimizer, whose weight decay comes last.
 """
 
+import numpy as np
 import torch
 from oracle import draw, leaf, write
 from torch.nn.utils import clip_grad_norm_, clip_grad_value_
-from torch.optim import SGD, Adagrad, Adam, AdamW, RMSprop
+from torch.optim import SGD, Adadelta, Adagrad, Adam, AdamW, RAdam, RMSprop
 
 STEPS, BATCH = 10, 6
 SHAPES = {"dense_1/kernel": (3, 5), "dense_1/bias": (5,), "dense_2/kernel": (5, 3), "dense_2/bias": (3,)}
@@ -23,8 +25,68 @@ NAMES = {
     "initialAccumulatorValue": "initial_accumulator_value",
     "rho": "alpha",
     "epsilon": "eps",
+    "momentumDecay": "momentum_decay",
 }
-CLASSES = {"sgd": SGD, "adagrad": Adagrad, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
+
+
+class Own:
+    """An optimizer in numpy: `update(w, g, t, slots)` returns what w becomes."""
+
+    def __init__(self, parameters, **options):
+        self.parameters = [(p, {"m": 0.0, "v": 0.0, "product": 1.0}) for p in parameters]
+        self.options = {**self.defaults, **options}
+        self.t = 0
+
+    def zero_grad(self):
+        for p, _ in self.parameters:
+            p.grad = None
+
+    def step(self):
+        self.t += 1
+        for p, slots in self.parameters:
+            w = self.update(p.detach().numpy(), p.grad.numpy(), self.t, slots, **self.options)
+            p.data = torch.from_numpy(w)
+
+
+class NAdam(Own):
+    """Of PyTorch 2's page on NAdam."""
+
+    defaults = {"lr": 2e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0, "momentum_decay": 4e-3}
+
+    def update(self, w, g, t, s, lr, betas, eps, weight_decay, momentum_decay):
+        beta1, beta2 = betas
+        g = g + weight_decay * w
+        mu, mu_next = (beta1 * (1 - 0.5 * 0.96 ** (k * momentum_decay)) for k in (t, t + 1))
+        s["product"] *= mu
+        s["m"] = beta1 * s["m"] + (1 - beta1) * g
+        s["v"] = beta2 * s["v"] + (1 - beta2) * g**2
+        m = mu_next * s["m"] / (1 - s["product"] * mu_next) + (1 - mu) * g / (1 - s["product"])
+        return w - lr * m / (np.sqrt(s["v"] / (1 - beta2**t)) + eps)
+
+
+class Lion(Own):
+    """Chen et al. 2023, Algorithm 2."""
+
+    defaults = {"lr": 1e-4, "betas": (0.9, 0.99), "weight_decay": 0}
+
+    def update(self, w, g, t, s, lr, betas, weight_decay):
+        c = betas[0] * s["m"] + (1 - betas[0]) * g
+        s["m"] = betas[1] * s["m"] + (1 - betas[1]) * g
+        return w - lr * (np.sign(c) + weight_decay * w)
+
+
+CLASSES = {
+    "sgd": SGD,
+    "adagrad": Adagrad,
+    "rmsprop": RMSprop,
+    "adam": Adam,
+    "adamw": AdamW,
+    "adadelta": Adadelta,
+    "nadam": NAdam,
+    "radam": RAdam,
+    "lion": Lion,
+}
+BETAS = {"adam": (0.9, 0.999), "adamw": (0.9, 0.999), "nadam": (0.9, 0.999), "radam": (0.9, 0.999), "lion": (0.9, 0.99)}
 
 CONFIGURATIONS = [
     ("sgd", {}),
@@ -52,6 +114,16 @@ CONFIGURATIONS = [
     ("adamw", {}),
     ("adamw", {"learningRate": 0.05, "weightDecay": 0.2}),
     ("adamw", {"learningRate": 0.05, "weightDecay": 0.2, "amsgrad": True, "beta2": 0.5}),
+    ("adadelta", {}),
+    ("adadelta", {"learningRate": 5, "rho": 0.7, "epsilon": 1e-3, "weightDecay": 0.05}),
+    ("nadam", {}),
+    ("nadam", {"learningRate": 0.05, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-4, "weightDecay": 0.05}),
+    ("nadam", {"learningRate": 0.05, "momentumDecay": 0.5}),
+    ("radam", {}),
+    ("radam", {"learningRate": 0.05, "beta1": 0.8, "beta2": 0.95, "epsilon": 1e-4, "weightDecay": 0.05}),
+    ("radam", {"learningRate": 0.05, "beta2": 0.5}),
+    ("lion", {}),
+    ("lion", {"learningRate": 0.02, "beta1": 0.7, "beta2": 0.95, "weightDecay": 0.2}),
 ]
 CLIPPED = [
     ("sgd", SGD_MOMENTUM),
@@ -60,6 +132,12 @@ CLIPPED = [
     ("rmsprop", {"weightDecay": 0.05}),
     ("adam", {"learningRate": 0.05, "weightDecay": 0.05, "amsgrad": True}),
     ("adamw", {"learningRate": 0.05, "weightDecay": 0.2}),
+]
+FURTHER = [
+    ("adadelta", {"weightDecay": 0.05}),
+    ("nadam", {"learningRate": 0.05, "weightDecay": 0.05}),
+    ("radam", {"learningRate": 0.05, "weightDecay": 0.05}),
+    ("lion", {"learningRate": 0.02, "weightDecay": 0.2}),
 ]
 EXTRAS = [
     {"clipNorm": 0.3},
@@ -74,8 +152,10 @@ EXTRAS = [
 
 def run(optimizer, options, clipNorm=None, clipValue=None, l1=0, l2=0):
     w = {key: leaf(t) for key, t in initial.items()}
-    betas = {"betas": (options.get("beta1", 0.9), options.get("beta2", 0.999))} if optimizer.startswith("adam") else {}
-    translated = {NAMES.get(k, k): v for k, v in options.items() if not k.startswith("beta")}
+    one, two = BETAS.get(optimizer, (0, 0))
+    betas = {"betas": (options.get("beta1", one), options.get("beta2", two))} if optimizer in BETAS else {}
+    names = {**NAMES, "rho": "rho"} if optimizer == "adadelta" else NAMES
+    translated = {names.get(k, k): v for k, v in options.items() if not k.startswith("beta")}
     default_rate = {"lr": 0.01} if optimizer == "sgd" else {}
     optimize = CLASSES[optimizer](w.values(), **{**default_rate, **translated, **betas})
     losses, weights = [], []
@@ -97,7 +177,9 @@ def run(optimizer, options, clipNorm=None, clipValue=None, l1=0, l2=0):
     return {"losses": losses, "weights": weights}
 
 
-runs = [(o, options, {}) for o, options in CONFIGURATIONS] + [(o, options, e) for o, options in CLIPPED for e in EXTRAS]
+runs = [(o, options, {}) for o, options in CONFIGURATIONS]
+runs += [(o, options, e) for o, options in CLIPPED for e in EXTRAS]
+runs += [(o, options, e) for o, options in FURTHER for e in (EXTRAS[0], EXTRAS[-1])]
 write(
     "optimizers",
     {

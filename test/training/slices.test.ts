@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { LabelKind, SourceType } from "../../assembly/isa";
 import { Span } from "../../ts/graph/graph";
-import { adam, dense, sequential, softmaxCrossEntropy } from "../../ts/index";
+import { adam, dense, lstm, sequential, softmaxCrossEntropy } from "../../ts/index";
 import { buildProgram, type ProgramSpec } from "../../ts/training/program";
 
 const SLICE = 8e6;
@@ -37,5 +37,23 @@ test("a batch is cut where its work is more than a slice's, also where its gradi
     expect(at).toBe(end);
   }
   expect(slices.some(({ from, to }) => from > update && to <= all.to)).toBe(false);
+  model.dispose();
+});
+
+test("a long sequence's products over all steps are cut too: no slice has more work than there should be", () => {
+  const model = sequential([lstm(64, { inputShape: [1000, 64], returnSequences: true }), lstm(64), dense(10)]);
+  model.compile({ optimizer: adam(), loss: softmaxCrossEntropy() });
+  const { state } = model;
+  const { slices, instructions } = buildProgram(state, state.lane("training"), {
+    kind: "train",
+    rows: 32,
+    inputs: [SourceType.float32],
+    targets: [{ kind: LabelKind.index, shape: [], weighted: false }],
+    training: true,
+    accumulate: 0,
+  });
+  expect(instructions.length).toBeGreaterThan(8000);
+  expect(slices.length).toBeGreaterThan(20);
+  for (const { work } of slices) expect(work).toBeLessThanOrEqual(SLICE);
   model.dispose();
 });

@@ -1,11 +1,10 @@
 // Attacks: how an example is moved, a little, to where the model's loss is larger. In `compile` they make what adversarial
 // training trains on; `attack` makes the same outside of training.
 
-import type { LabelKind } from "../../assembly/isa";
+import { Base } from "../../assembly/isa";
 import { argumentError } from "../errors";
 import { gradient } from "../graph/gradient";
-import type { Tensor } from "../graph/graph";
-import type { LossDefinition } from "../losses/losses";
+import { Span, type Tensor } from "../graph/graph";
 import { type AttackAttributes, attackStart, attackStep, constantLike } from "../ops/adversarial";
 import { add } from "../ops/elementwise";
 import {
@@ -21,26 +20,19 @@ import {
   readOptions,
   unit,
 } from "../options";
-import { type Built, built, type Definition, definitionOf, factory } from "../registry";
+import { type Built, definitionOf, factory, isBuilt } from "../registry";
+import type { TermDefinition } from "../training/compile";
+import { REPORT_HEAD } from "../training/lane";
+import { type Construction, PASS, type Term } from "../training/program";
+import type { Compiled, ModelState } from "../training/state";
+import type { Entry } from "../training/structure";
 
-/** What an attack has to work with: a program under construction. */
-export interface AttackContext {
-  /** The examples. */
-  x: Tensor;
-  /** The outputs for other examples, in inference mode, at the weights themselves. */
-  forward(x: Tensor): Tensor[];
-  losses: readonly { config: Built; definition: LossDefinition }[];
-  lossWeights: readonly number[];
-  targets: readonly { target: Tensor; kind: LabelKind }[];
-  /** Numbers of random ops that are free: this one and the next. */
-  op: number;
-}
-
-/** What `compile` takes as `adversarial`. */
-export interface Adversarial {
-  attack: Built;
-  weight: number;
-}
+/** @internal An option that takes an attack. */
+export const attackField = (): Field<Built> => ({
+  expected: "an attack such as fgsm({ epsilon: 0.1 })",
+  accepts: (value) => isBuilt("term", value) && "steps" in definitionOf("term", value),
+  family: "term",
+});
 
 /** An attack's steps. */
 interface Steps {
@@ -53,36 +45,45 @@ interface Steps {
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
-export interface AttackDefinition<C = any> extends Definition {
+interface AttackDefinition<C = any> extends TermDefinition {
   steps(config: C): Steps;
-  /** Builds the adversarial examples. */
-  perturb(context: AttackContext, config: Built): Tensor;
-  /** Reads `compile`'s option, for a model of so many inputs. */
-  read(given: unknown, inputs: number): Adversarial;
 }
 
-/** @internal */
-export const attackDefinition = (config: Built): AttackDefinition => definitionOf<AttackDefinition>("attack", config);
+/** Behind two forward passes and the noise on weights. */
+const RANDOM_START = 4 * PASS;
 
 /**
- * Each example climbs its own loss: Σ over the outputs of loss weight · (the mean over the output's elements). Neither sample
- * weights nor the other examples of a batch have a part in it.
+ * Builds the adversarial examples. Each example climbs its own loss: Σ over the outputs of loss weight · (the mean over the
+ * output's elements), in inference mode, at the weights themselves. Neither sample weights nor the other examples of a batch have a
+ * part in it.
+ *
+ * @internal
  */
-function perturb(context: AttackContext, config: Built): Tensor {
-  const { x, forward, losses, lossWeights, targets, op } = context;
-  const { graph } = x;
-  const { epsilon, stepSize, steps, norm, randomStart, clip } = attackDefinition(config).steps(config);
+export function perturb(config: Built, { compiled }: ModelState, program: Construction): Tensor {
+  const { graph, inputs, forward, lossOf } = program;
+  const { epsilon, stepSize, steps, norm, randomStart, clip } = definitionOf<AttackDefinition>("term", config).steps(
+    config,
+  );
+  const x = inputs[0]!;
   const [low, high] = clip ?? [-Infinity, Infinity];
   const attributes: AttackAttributes = { norm, epsilon, low, high };
+  const leaves = new Map<Entry, Tensor>();
+  const weight = (entry: Entry) => {
+    const { shape, key, offset, spec } = entry;
+    const base = spec.statistic ? Base.statistics : Base.parameters;
+    const leaf = leaves.get(entry) ?? graph.leaf(shape, key, { base, offset: offset * 4 });
+    leaves.set(entry, leaf);
+    return leaf;
+  };
   const layer = x.node!.layer;
   graph.layer = layer;
-  let moved = randomStart ? attackStart([x], { ...attributes, op }) : x;
+  let moved = randomStart ? attackStart([x], { ...attributes, op: RANDOM_START }) : x;
   for (let i = 0; i < steps; i++) {
-    const seeds = forward(moved).map((prediction, output) => {
-      const { config, definition } = losses[output]!;
-      const [loss] = definition.call({ prediction, ...targets[output]!, weights: null }, config) as [Tensor];
+    const seeds = forward([moved], false, 2, weight).map((prediction, output) => {
+      const { definition } = compiled!.losses[output]!;
+      const [loss] = lossOf(prediction, output, { weights: null }) as [Tensor];
       const elements = definition.targets === "element" ? prediction.size / prediction.shape[0]! : 1;
-      return [loss, constantLike([loss], { value: lossWeights[output]! / elements })] as const;
+      return [loss, constantLike([loss], { value: compiled!.config.lossWeights[output]! / elements })] as const;
     });
     const slope = gradient(graph, seeds, [moved], (a, b) => add([a, b])).get(moved);
     if (!slope) throw argumentError(config.type, "a model whose loss has a gradient with respect to its input", "none");
@@ -92,19 +93,37 @@ function perturb(context: AttackContext, config: Built): Tensor {
   return moved;
 }
 
-function read(given: unknown, inputs: number): Adversarial {
+/** `compile`'s option `adversarial`: the loss of the adversarial examples beside that of the clean ones. */
+function bind(given: Record<string, unknown>, compiled: Compiled, state: ModelState): Term {
   const who = "compile: adversarial";
-  const options = readOptions(who, given, {
-    attack: built("attack", "fgsm({ epsilon: 0.1 })"),
+  if (!("attack" in given)) throw argumentError("compile: penalties", "penalties such as tied(…)", given);
+  const { attack, weight } = readOptions(who, given, {
+    attack: attackField(),
     weight: or(unit(), 0.5),
   });
-  checkInputs(who, inputs);
-  return options;
+  checkInputs(who, state);
+  const { config } = compiled;
+  const own = config.lossWeights;
+  const lossWeights = [...own.map((w) => w * (1 - weight)), ...own.map((w) => w * weight)];
+  config.adversarial = { attack, weight };
+  compiled.lossWeights = lossWeights;
+  return {
+    extend(program) {
+      const { graph, spec } = program;
+      if (graph.span !== Span.forward || (spec.kind !== "train" && spec.kind !== "gradients")) return;
+      // evaluations have lanes of their own, where the outputs' weights are whole and the others 0
+      const { report, runtime } = state.lane("training");
+      const first = (report >>> 2) + REPORT_HEAD + 3;
+      for (let i = 0; i < lossWeights.length; i++) runtime.heap.f32[first + 4 * i] = lossWeights[i]!;
+      const moved = perturb(attack, state, program);
+      program.addLosses(program.forward([moved], spec.training, 1), own.length);
+    },
+  };
 }
 
 /** @internal */
-export function checkInputs(who: string, inputs: number): void {
-  if (inputs > 1) throw argumentError(who, "a model of one input", inputs);
+export function checkInputs(who: string, { structure: { inputs } }: ModelState): void {
+  if (inputs.length > 1) throw argumentError(who, "a model of one input", inputs.length);
 }
 
 const range: Field<readonly [number, number]> = /* @__PURE__ */ (() => ({
@@ -114,7 +133,7 @@ const range: Field<readonly [number, number]> = /* @__PURE__ */ (() => ({
 }))();
 
 const attackFactory = <Args extends unknown[]>(definition: Pick<AttackDefinition, "type" | "options" | "steps">) =>
-  factory<Args, AttackDefinition>("attack", { ...definition, perturb, read });
+  factory<Args, AttackDefinition>("term", { ...definition, bind });
 
 export interface FgsmOptions {
   /** How far each element is moved, > 0, in the units of the model's input. */

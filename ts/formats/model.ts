@@ -6,6 +6,7 @@ import { randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, ran
 import { cutmix, mixup } from "../augment/mix";
 import { randomBrightness, randomContrast, randomErasing, randomNoise } from "../augment/pixels";
 import { gradientMonitor } from "../diagnostics/gradientMonitor";
+import { maxNorm, minMaxNorm, nonNeg, unitNorm } from "../constraints/constraints";
 import { argumentError, DownhillError } from "../errors";
 import {
   constant,
@@ -43,6 +44,7 @@ import { groupNorm, layerNorm } from "../layers/groupNorm";
 import { add, average, concatenate, maximum, multiply, subtract } from "../layers/merge";
 import { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "../layers/noise";
 import { prelu } from "../layers/prelu";
+import { bidirectional, gru, lstm, simpleRnn } from "../layers/recurrent";
 import { flatten, permute, rescaling, reshape } from "../layers/shape";
 import {
   binaryCrossEntropy,
@@ -57,7 +59,7 @@ import {
 import { auc, f1, precision, recall, topKAccuracy } from "../metrics/classification";
 import { accuracy } from "../metrics/metrics";
 import { absoluteErrorMetric, meanAbsoluteError, rSquared } from "../metrics/regression";
-import { adagrad, adam, adamw, rmsprop, sgd } from "../optimizers/optimizers";
+import { adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd } from "../optimizers/optimizers";
 import { type Field, optional, or, readOptions } from "../options";
 import { enroll, isFactory } from "../registry";
 import { l1, l1l2, l2 } from "../regularizers/regularizers";
@@ -79,6 +81,7 @@ import { Model } from "../training/model";
 import { modelCheckpoint } from "../training/modelCheckpoint";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { reduceLROnPlateau } from "../training/reduceLROnPlateau";
+import { swa } from "../training/swa";
 import { terminateOnNaN } from "../training/terminateOnNaN";
 import { tied } from "../training/tied";
 
@@ -98,11 +101,14 @@ export function enrollAll(): void {
     [binaryCrossEntropy, hinge, huber, meanAbsoluteError, meanSquaredError, poisson],
     [cosineSimilarity, kullbackLeibler, softmaxCrossEntropy],
     [absoluteErrorMetric, accuracy, auc, f1, precision, rSquared, recall, topKAccuracy],
-    [adagrad, adam, adamw, rmsprop, sgd],
+    [bidirectional, gru, lstm, simpleRnn],
+    [adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd],
     [l1, l1l2, l2, tied],
+    [maxNorm, minMaxNorm, nonNeg, unitNorm],
     [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, oneCycle, polynomialDecay, stepDecay, warmup],
     [earlyStopping, gradientMonitor, modelCheckpoint, terminateOnNaN],
     [csvLogger, earlyStopping, learningRateScheduler, modelCheckpoint, reduceLROnPlateau, terminateOnNaN],
+    [csvLogger, earlyStopping, learningRateScheduler, modelCheckpoint, reduceLROnPlateau, swa, terminateOnNaN],
     [fgsm, pgd],
     [randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom],
     [cutmix, mixup, randomBrightness, randomContrast, randomErasing, randomNoise],

@@ -46,9 +46,9 @@ export const batchNorm: (options?: BatchNormOptions) => Layer = /* @__PURE__ */ 
     const { gamma, beta, movingMean, movingVariance } = parameters;
     if (!training) return batchNormInference([x!, gamma!, beta!, movingMean!, movingVariance!], { epsilon });
     const [y, mean, variance] = batchNormOp([x!, gamma!, beta!], { epsilon }).node!.outputs;
-    onUpdate(() => {
-      movingAverage([movingMean!, mean!], { momentum });
-      movingAverage([movingVariance!, variance!], { momentum });
+    onUpdate((weight = momentum) => {
+      movingAverage([movingMean!, mean!], { momentum: weight });
+      movingAverage([movingVariance!, variance!], { momentum: weight });
     });
     return y!;
   },

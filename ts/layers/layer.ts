@@ -24,8 +24,8 @@ export interface CallContext<C> {
   training: boolean;
   /** The number of this call's random op. */
   op: number;
-  /** Registers what to build in the update span. */
-  onUpdate(build: () => void): void;
+  /** Registers what to build in the update span. `momentum`: the old statistics' weight, in the place of the layer's own. */
+  onUpdate(build: (momentum?: number) => void): void;
 }
 
 /** A layer type. Shapes of `parameters` and of symbolic tensors are without the batch. */

@@ -38,17 +38,18 @@ export interface StepAttributes {
   a: number;
   b: number;
   epsilon: number;
+  c?: number;
 }
 
 /** An optimizer's step. Inputs parameters, slot0, slot1, slot2 (or null), gradients, segments, factor or null. */
 export const optimizerStep = /* @__PURE__ */ defineEffect<StepAttributes>(
   "optimizerStep",
-  (tape, { inputs, attributes: { opcode, flags, clipValue, a, b, epsilon } }) => {
+  (tape, { inputs, attributes: { opcode, flags, clipValue, a, b, epsilon, c = 0 } }) => {
     const floats = inputs[0]!.size;
     const sizes = [inputs[5]!.shape[0]!, floats, flags];
     const slots = inputs.slice(1, 4).filter((t) => t).length;
     const work = streaming((3 + 2 * slots) * floats);
-    tape.push(opcode, inputs.slice(0, 4), inputs.slice(4), sizes, [clipValue, a, b, epsilon], work);
+    tape.push(opcode, inputs.slice(0, 4), inputs.slice(4), sizes, [clipValue, a, b, epsilon, c], work);
   },
 );
 

@@ -71,9 +71,11 @@ function optimizer<O extends OptimizerOptions>(
   });
 }
 
-/** @internal */
-export function optimizerPlan(config: Built): OptimizerPlan {
-  return definitionOf<OptimizerDefinition>("optimizer", config).plan(config);
+/** @internal `ema`: a fourth slot holds the parameters' mean. */
+export function optimizerPlan(config: Built, ema?: number): OptimizerPlan {
+  const plan = definitionOf<OptimizerDefinition>("optimizer", config).plan(config);
+  if (ema) plan.slots[3] = "mean";
+  return plan;
 }
 
 export interface SgdOptions extends OptimizerOptions {
@@ -221,4 +223,104 @@ export const adamw: (options?: AdamOptions) => Built = /* @__PURE__ */ optimizer
   0.01,
   adamOptions,
   /* @__PURE__ */ adamPlan(true),
+);
+
+export interface AdadeltaOptions extends OptimizerOptions {
+  /** How much of the old means stays, in [0, 1]. Default 0.9. */
+  rho?: number;
+  /** Default 1e-6. */
+  epsilon?: number;
+}
+
+/**
+ * v ← ρ·v + (1 − ρ)·g², Δ = √(u + epsilon)/√(v + epsilon)·g, u ← ρ·u + (1 − ρ)·Δ², θ ← θ − ε·Δ. Default learning rate 1.
+ * (Zeiler 2012)
+ */
+export const adadelta: (options?: AdadeltaOptions) => Built = /* @__PURE__ */ optimizer<AdadeltaOptions>(
+  "adadelta",
+  1,
+  0,
+  () => ({ rho: or(unit(), 0.9), epsilon: or(positive(), 1e-6) }),
+  ({ rho, epsilon }) => ({
+    slots: ["meanSquare", "meanSquareDelta"],
+    initial: 0,
+    step: { opcode: extended(ExtensionOp.adadeltaStep), flags: 0, a: 1 - rho, b: 0, epsilon },
+  }),
+);
+
+export type RadamOptions = Omit<AdamOptions, "amsgrad">;
+
+export interface NadamOptions extends RadamOptions {
+  /** How fast the momentum rises to β₁, ≥ 0. Default 0.004. */
+  momentumDecay?: number;
+}
+
+const momentOptions = () => {
+  const { amsgrad, ...rest } = adamOptions();
+  return rest;
+};
+
+const momentPlan = (
+  opcode: ExtensionOp,
+  { beta1, beta2, epsilon }: Required<RadamOptions>,
+  c?: number,
+): OptimizerPlan => ({
+  slots: ["m", "v"],
+  initial: 0,
+  step: { opcode: extended(opcode), flags: 0, a: beta1, b: beta2, epsilon, ...(c !== undefined && { c }) },
+});
+
+/**
+ * Adam with Nesterov's momentum: μₜ = β₁·(1 − ½·0.96^(t·momentumDecay)), m and v as Adam's,
+ * m̂ = μₜ₊₁·m/(1 − μ₁·…·μₜ₊₁) + (1 − μₜ)·g/(1 − μ₁·…·μₜ), θ ← θ − ε·m̂/(√v̂ + epsilon), v̂ = v/(1 − β₂ᵗ).
+ * Default learning rate 0.002. (Dozat 2016)
+ */
+export const nadam: (options?: NadamOptions) => Built = /* @__PURE__ */ optimizer<NadamOptions>(
+  "nadam",
+  0.002,
+  0,
+  () => ({ ...momentOptions(), momentumDecay: or(nonNegative(), 0.004) }),
+  (config) => momentPlan(ExtensionOp.nadamStep, config, config.momentumDecay),
+);
+
+/**
+ * Adam whose rate is rectified for the variance of 1/√v: with ρ∞ = 2/(1 − β₂) − 1 and ρₜ = ρ∞ − 2·t·β₂ᵗ/(1 − β₂ᵗ), where
+ * ρₜ > 5, θ ← θ − ε·rₜ·m̂·√(1 − β₂ᵗ)/(√v + epsilon), rₜ² = (ρₜ − 4)·(ρₜ − 2)·ρ∞/((ρ∞ − 4)·(ρ∞ − 2)·ρₜ); before,
+ * θ ← θ − ε·m̂. Default learning rate 0.001. (Liu et al. 2019)
+ */
+export const radam: (options?: RadamOptions) => Built = /* @__PURE__ */ optimizer<RadamOptions>(
+  "radam",
+  0.001,
+  0,
+  () => momentOptions(),
+  (config) => momentPlan(ExtensionOp.radamStep, config),
+);
+
+export interface LionOptions extends OptimizerOptions {
+  /** The old momentum's weight in the update, in [0, 1). Default 0.9. */
+  beta1?: number;
+  /** The old momentum's weight in the new one, in [0, 1). Default 0.99. */
+  beta2?: number;
+}
+
+/**
+ * Steps of one size: θ ← θ·(1 − ε·weightDecay) − ε·sign(β₁·m + (1 − β₁)·g), then m ← β₂·m + (1 − β₂)·g. The decay is
+ * decoupled. Default learning rate 0.0001. (Chen et al. 2023)
+ */
+export const lion: (options?: LionOptions) => Built = /* @__PURE__ */ optimizer<LionOptions>(
+  "lion",
+  0.0001,
+  0,
+  () => ({ beta1: or(fraction(), 0.9), beta2: or(fraction(), 0.99) }),
+  ({ beta1, beta2 }) => ({
+    slots: ["m"],
+    initial: 0,
+    step: {
+      opcode: extended(ExtensionOp.lionStep),
+      flags: OptimizerFlag.decoupled,
+      a: beta1,
+      b: beta2,
+      epsilon: 0,
+    },
+  }),
 );

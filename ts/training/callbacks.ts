@@ -1,8 +1,9 @@
 // Callbacks: what `fit` calls as it goes. A factory's result is plain data; what it does is made when a fit begins.
 
+import type { BatchSource } from "../data/sources";
 import { type Field, isObject } from "../options";
 import { type Built, type Definition, definitionOf, isBuilt } from "../registry";
-import type { Examples } from "./batch";
+import type { Examples, Residence } from "./batch";
 import type { Logs } from "./logs";
 import type { Model } from "./model";
 
@@ -32,6 +33,8 @@ export interface FitPlan {
   options: Readonly<Record<string, unknown>>;
   /** Copies of the examples that `fit` was given, without class weights, and of those validated on, where both are arrays. */
   together: (() => Examples[]) | undefined;
+  /** What is trained on, from `onTrainBegin` on: batches as they come, or examples and where they lie. */
+  data?: BatchSource | ({ examples: Examples; batchSize: number } & Residence);
 }
 
 /** What a factory's callback may do beyond a user's own. */

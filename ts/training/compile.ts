@@ -1,7 +1,6 @@
 // compile: reads the optimizer, the losses and the metrics, and lays out the memory that training needs.
 
 import { Segment } from "../../assembly/isa";
-import type { Adversarial, AttackDefinition } from "../adversarial/attacks";
 import { lossDefinition } from "../losses/losses";
 import { accuracy, metricDefinition } from "../metrics/metrics";
 import { optimizerPlan } from "../optimizers/optimizers";
@@ -9,6 +8,7 @@ import {
   check,
   either,
   type Field,
+  inner,
   isObject,
   listOf,
   nonNegative,
@@ -22,8 +22,8 @@ import { type Built, built, type Definition, definitionOf, isBuilt } from "../re
 import { penaltyOf } from "../regularizers/regularizers";
 import { rateAt } from "../schedules/schedules";
 import { capital } from "./logs";
-import type { Penalty } from "./program";
-import type { CompileConfig, ModelState } from "./state";
+import type { Term } from "./program";
+import type { CompileConfig, Compiled, ModelState } from "./state";
 import { checkKeys, splitPorts } from "./structure";
 
 /** One for the only output, or a list or record that fits the outputs. */
@@ -42,6 +42,14 @@ export interface CompileOptions {
   /** The largest absolute value in the gradient, > 0. */
   clipValue?: number;
   /**
+   * The decay d of the parameters' exponential moving average, in (0, 1): after each step, constraints included,
+   * mean ← d·mean + (1 − d)·θ, from the θ that the first update starts from on. `evaluate`, `predict`, `testOnBatch` and
+   * validation run at the mean (with the moving statistics as they are), training at θ. `getWeights` and files hold θ, and
+   * files the mean too; `averagedWeights(model)` reads the mean, and `setWeights` of that puts it in force.
+   * `setWeights` begins the mean anew. What `earlyStopping` restores are the weights that were evaluated. (Polyak & Juditsky 1992)
+   */
+  ema?: number;
+  /**
    * σ ≥ 0: each step's forward and backward passes run at w + ε, ε ~ N(0, σ²) drawn anew, and the update is of w. On all parameters,
    * frozen ones too; penalties, and all but training, are at w. Default 0.
    */
@@ -52,27 +60,21 @@ export interface CompileOptions {
   penalties?: readonly Built[];
 }
 
-/** A type of what `penalties` takes. */
-export interface PenaltyDefinition extends Definition {
-  /** Finds what it acts on; throws `argument`, `shape` or `state` where it cannot. */
-  bind(config: Built, state: ModelState): Penalty;
+/** A type of what `penalties` takes, or of an attack. */
+export interface TermDefinition extends Definition {
+  /**
+   * Finds what it acts on, and writes into `compiled` what a file is to keep in the place of `given`, and of reports what is more.
+   * Throws `argument` or `shape`.
+   */
+  bind(given: Record<string, unknown>, compiled: Compiled, state: ModelState): Term;
 }
 
 export type Metric = "accuracy" | Built;
 
 export const anything = { expected: "given", accepts: (v) => v !== undefined } as Field<unknown>;
 
-const adversarial: Field<{ attack: Built }> = {
-  expected: "an object { attack, weight } with an attack such as fgsm({ epsilon: 0.1 })",
-  accepts: (v) => isObject(v) && isBuilt("attack", (v as Adversarial).attack),
-};
-
-/** What the attack says of the option that names it. */
-export const readAdversarial = (given: { attack: Built } | undefined, inputs: number): Adversarial | undefined =>
-  given && definitionOf<AttackDefinition>("attack", given.attack).read(given, inputs);
-
 /** Reads options into plain data; throws `argument`. */
-export function readCompileOptions({ structure: { inputs, outputs } }: ModelState, options: unknown): CompileConfig {
+export function readCompileOptions({ structure: { outputs } }: ModelState, options: unknown): CompileConfig {
   const read = readOptions("compile", options, {
     optimizer: built("optimizer", "adam()"),
     loss: anything,
@@ -80,9 +82,13 @@ export function readCompileOptions({ structure: { inputs, outputs } }: ModelStat
     metrics: or(anything, () => outputs.map(() => [])),
     clipNorm: optional(positive()),
     clipValue: optional(positive()),
+    ema: optional(inner()),
     weightNoise: optional(nonNegative()),
-    adversarial: optional(adversarial),
-    penalties: optional(listOf(built("penalty", "tied(…)"))),
+    adversarial: optional({
+      expected: "{ attack, weight }",
+      accepts: (v) => isBuilt("term", (v as Record<string, unknown> | null)?.["attack"]),
+    } as Field<Record<string, unknown>>),
+    penalties: optional(listOf(built("term", "tied(…)"))),
   });
   const several = outputs.length > 1;
   const perOutput = <T>(what: string, given: unknown, field: Field<T>, one: boolean): T[] =>
@@ -98,7 +104,6 @@ export function readCompileOptions({ structure: { inputs, outputs } }: ModelStat
   const isList = Array.isArray(metrics) && !metrics.some(Array.isArray);
   return {
     ...read,
-    adversarial: readAdversarial(read.adversarial, inputs.length),
     loss: perOutput("loss", loss, built("loss", "softmaxCrossEntropy()"), isOne(loss)),
     lossWeights: perOutput("lossWeights", lossWeights, nonNegative(), isOne(lossWeights)),
     metrics: perOutput("metrics", metrics, metricList, isList).flatMap((list = [], output) =>
@@ -112,7 +117,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
   const { structure, runtime } = state;
   const { heap } = runtime;
   const { optimizer } = config;
-  const plan = optimizerPlan(optimizer);
+  const plan = optimizerPlan(optimizer, config.ema);
   const learningRate = optimizer["learningRate"] as number | Built;
   rateAt(learningRate, 0, runtime.core);
   const decayed = (optimizer["decayFilter"] as string[] | undefined) ?? [];
@@ -139,13 +144,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
       entries: entries - at,
     };
   });
-  const { lossWeights: weights, adversarial } = config;
-  const share = adversarial?.weight ?? 0;
-  const lossWeights = adversarial
-    ? [...weights.map((w) => w * (1 - share)), ...weights.map((w) => w * share)]
-    : weights;
   const floats = structure.parameterFloats;
-  const penalties: Penalty[] = [];
   const regions: number[] = [];
   const take = (bytes: number) => {
     const at = heap.allocate(bytes, `${state.name} (optimizer ${optimizer.type})`);
@@ -158,38 +157,38 @@ export function compile(state: ModelState, config: CompileConfig): void {
     const slots = plan.slots.map((slot) => (slot ? take(floats * 4) : undefined));
     const segments = take(structure.parameters.length * Segment.words * 4);
     for (const at of slots) if (at) heap.f32.fill(plan.initial, at >>> 2, (at >>> 2) + floats);
-    const noise = config.weightNoise && floats ? take(floats * 4) : 0;
-    for (const penalty of config.penalties ?? [])
-      penalties.push(definitionOf<PenaltyDefinition>("penalty", penalty).bind(penalty, state));
-    const activities =
-      structure.calls.filter(({ layer }) => layer.config["activityRegularizer"]).length +
-      penalties.reduce((sum, { count }) => sum + count, 0);
-    state.freeCompiled();
-    state.compiled = {
-      config: { ...config, penalties: config.penalties && penalties.map((penalty) => penalty.config) },
+    const compiled: Compiled = {
+      config,
       plan,
       losses,
       metrics,
       entries,
-      lossWeights,
-      activities,
-      penalties,
+      lossWeights: config.lossWeights,
+      activities: structure.calls.filter(({ layer }) => layer.config["activityRegularizer"]).length,
+      terms: [],
+      reads: [],
       gradients,
       slots,
       segments,
-      noise,
+      noise: config.weightNoise ? take(floats * 4) : 0,
       regions,
     };
+    compiled.terms = [config.adversarial ?? [], config.penalties ?? []]
+      .flat()
+      .map((given) =>
+        definitionOf<TermDefinition>("term", (given["attack"] ?? given) as Built).bind(given, compiled, state),
+      );
+    state.freeCompiled();
+    state.compiled = compiled;
   } catch (error) {
     heap.free(...regions);
-    for (const penalty of penalties) penalty.free();
     throw error;
   }
   state.step = 0;
   state.epoch = 0;
   state.callbackStates = () => [];
-  state.lastWeights = undefined;
   state.learningRate = learningRate;
+  state.beginMean();
   writeSegments(state); // an evaluation may come before the first step
 }
 

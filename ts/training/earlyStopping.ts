@@ -5,7 +5,7 @@ import type { CallbackDefinition } from "./callbacks";
 import type { Logs } from "./logs";
 import { improvement, type Mode, modeOption } from "./monitor";
 import type { SecondTraining } from "./retrain";
-import { copyWeights, putWeights, type Snapshot, snapshotOf, type Weights } from "./weights";
+import { copyWeights, goOn, putWeights, type Snapshot, snapshotOf, type Weights } from "./weights";
 
 /** Options of `earlyStopping`. */
 export interface EarlyStoppingOptions {
@@ -99,7 +99,7 @@ export const earlyStopping: (options?: EarlyStoppingOptions) => Built = /* @__PU
           putWeights(state, earlier, best.at);
           taken = true;
         }
-        if (resumed && state.lastWeights) putWeights(state, state.lastWeights);
+        if (resumed) goOn(state);
         if (known.stopped) model.stopTraining = true;
       },
       onEpochEnd(epoch: number, logs: Logs) {
@@ -120,7 +120,7 @@ export const earlyStopping: (options?: EarlyStoppingOptions) => Built = /* @__PU
       onTrainEnd() {
         const { state } = model;
         if (!best || !taken || second) return;
-        state.lastWeights = copyWeights(state);
+        state.lastWeights ??= copyWeights(state);
         best.restore();
       },
       getState() {

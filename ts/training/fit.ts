@@ -4,6 +4,8 @@ import { State, Status } from "../../assembly/isa";
 import type { AugmentationDefinition } from "../augment/augmentation";
 import { type Batch, type BatchSource, isBatchSource, readFitData } from "../data/sources";
 import { argumentError, wrong } from "../errors";
+import type { Tensor } from "../graph/graph";
+import { shuffle } from "../ops/shuffle";
 import {
   boolean,
   count,
@@ -174,9 +176,10 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   state.stopTraining = false;
   try {
     if (examples) held = reside(lane, examples, read.shuffle);
+    plan.data = stream ?? { examples: examples!, batchSize, ...held };
     state.callbackStates = () => callbackStates(callbacks);
     await each("onTrainBegin", {}, model);
-    state.lastWeights = undefined;
+    if (state.lastWeights) state.beginMean();
     for (let epoch = initialEpoch; epoch < epochs && !state.stopTraining; epoch++) {
       await each("onEpochBegin", epoch, {}, model);
       accumulator.reset();
@@ -232,7 +235,8 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       if (order) {
         lane.set(State.epoch, epoch);
         state.prepare(lane);
-        runtime.run(state.program(lane, { ...BARE, kind: "shuffle", rows, order }).all);
+        const write = (region: Tensor) => shuffle([region]);
+        runtime.run(state.program(lane, { ...BARE, kind: "region", rows, order, write }).all);
       }
       for (let first = 0; first < rows; first += batchSize) {
         parts.push({ examples, first, rows: Math.min(batchSize, rows - first) });

@@ -7,6 +7,7 @@ import {
   boolean,
   type Field,
   finite,
+  inner,
   isRecord,
   listOf,
   name,
@@ -21,7 +22,6 @@ import {
 } from "../options";
 import { type Built, reconfigure } from "../registry";
 import { rateOrSchedule } from "../schedules/schedules";
-import { readAdversarial } from "./compile";
 import { functionalStructure } from "./functional";
 import { weightsFromText, weightsToText } from "./packed";
 import type { CompileConfig } from "./state";
@@ -110,7 +110,7 @@ function ports(form: Form, named: readonly { name: string }[], values: readonly 
 }
 
 /** What `compile` was given for a model of that structure. */
-export function compileConfigFrom({ inputs, outputs }: Structure, given: unknown): CompileConfig {
+export function compileConfigFrom({ outputs }: Structure, given: unknown): CompileConfig {
   const read = readOptions("compile", given, {
     optimizer: object(),
     loss: listOf(object()),
@@ -118,6 +118,7 @@ export function compileConfigFrom({ inputs, outputs }: Structure, given: unknown
     metrics: listOf(object()),
     clipNorm: optional(positive()),
     clipValue: optional(positive()),
+    ema: optional(inner()),
     weightNoise: optional(nonNegative()),
     adversarial: optional(object()),
     penalties: optional(listOf(object())),
@@ -135,14 +136,13 @@ export function compileConfigFrom({ inputs, outputs }: Structure, given: unknown
     }),
     clipNorm: read.clipNorm,
     clipValue: read.clipValue,
+    ema: read.ema,
     weightNoise: read.weightNoise,
-    adversarial:
-      read.adversarial &&
-      readAdversarial(
-        { ...read.adversarial, attack: reconfigure("attack", read.adversarial["attack"] as Built) },
-        inputs.length,
-      ),
-    penalties: read.penalties?.map((penalty) => reconfigure("penalty", penalty as unknown as Built)),
+    adversarial: read.adversarial && {
+      ...read.adversarial,
+      attack: reconfigure("term", read.adversarial["attack"] as Built),
+    },
+    penalties: read.penalties?.map((penalty) => reconfigure("term", penalty as unknown as Built)),
   };
 }
 
@@ -162,6 +162,7 @@ const STATES: Readonly<Record<string, () => Schema>> = {
   }),
   modelCheckpoint: () => ({ best: optional(finite()) }),
   reduceLROnPlateau: () => ({ best: optional(finite()), wait: natural(), cooldown: natural() }),
+  swa: () => ({ count: natural(), weights: optional(object()) }),
 };
 
 /** The same with weights as text. */

@@ -6,8 +6,10 @@ import type { NDArray } from "../ndarray";
 import { check, isRecord, name as nameField } from "../options";
 import { nextStream } from "../runtime/runtime";
 import { structureFromConfig } from "./fromConfig";
+import { holdOf, joined, members } from "./kin";
 import { Model, type ModelConfig } from "./model";
 import { ModelState } from "./state";
+import type { ModelLayer } from "./structure";
 
 /** What a model is keyed: where it has several inputs (outputs), the key and each one's name. */
 const portName = (key: string, ports: readonly unknown[], name: string) => (ports.length > 1 ? `${key}_${name}` : key);
@@ -45,7 +47,7 @@ export function jointly<const M extends Readonly<Record<string, Model<never> | M
     if (state.runtime !== first.runtime) throw argumentError(`jointly: ${key}`, "models of one runtime", "another's");
     if (parts.findIndex((part) => part.state === state) < i)
       throw argumentError(`jointly: ${key}`, "different models", "one twice");
-    if (state.owner || state.members.length)
+    if (joined.has(state) || members.has(state))
       throw argumentError(`jointly: ${key}`, "a model that was not joined before", "such a one");
   });
   const states = parts.map(({ state }) => state);
@@ -57,8 +59,9 @@ export function jointly<const M extends Readonly<Record<string, Model<never> | M
     if (state.evaluating) throw new DownhillError("state", `jointly: an evaluation of ${state.name} is under way`);
   }
 
-  const { structure } = structureFromConfig(joined(parts));
+  const { structure } = structureFromConfig(merged(parts));
   const joint = new ModelState("jointly", structure, first.runtime, nextStream());
+  members.set(joint, []);
   let [layer, parameters, statistics] = [0, 0, 0];
   for (const state of states) {
     const layers = structure.layers.slice(layer, layer + state.structure.layers.length);
@@ -77,14 +80,12 @@ export function jointly<const M extends Readonly<Record<string, Model<never> | M
 
 /** Whether a tie of the model reads weights of one of those. */
 const reads = ({ compiled }: ModelState, states: readonly ModelState[]): boolean =>
-  !!compiled?.penalties.some((penalty) =>
-    penalty.reads.some(([at]) =>
-      states.some(({ parameters, structure }) => at >= parameters && at < parameters + structure.parameterFloats * 4),
-    ),
+  !!compiled?.reads.some(([at]) =>
+    states.some(({ parameters, structure }) => at >= parameters && at < parameters + structure.parameterFloats * 4),
   );
 
 /** The models' architectures as one: values are numbered anew, all inputs first. */
-function joined(parts: readonly { key: string; config: ModelConfig }[]): ModelConfig {
+function merged(parts: readonly { key: string; config: ModelConfig }[]): ModelConfig {
   const inputs = parts.flatMap(({ key, config }) =>
     config.inputs.map(({ name, shape }) => ({ name: portName(key, config.inputs, name), shape })),
   );
@@ -116,7 +117,7 @@ function joined(parts: readonly { key: string; config: ModelConfig }[]): ModelCo
 function adopt(
   joint: ModelState,
   state: ModelState,
-  layers: ModelState["members"][0]["layers"],
+  layers: ModelLayer[],
   parameters: number,
   statistics: number,
 ): void {
@@ -128,11 +129,12 @@ function adopt(
   state.parameters = to;
   state.statistics = joint.statistics + statistics;
   state.statisticsCopy = joint.statisticsCopy + statistics;
-  state.owner = joint;
-  joint.claims++;
   heap.free(from);
+  holdOf(joint).claims++;
+  holdOf(state).free = () => joint.release();
+  joined.add(state);
   for (const [, lane] of state.lanes) lane.set(State.parameters, to);
-  joint.members.push({ state, layers });
+  members.get(joint)!.push({ state, layers });
   layers.forEach((layer, i) => {
     const own = state.structure.layers[i]!;
     Object.defineProperty(layer, "trainable", {

@@ -251,13 +251,17 @@ export class Model<P extends Prediction = Prediction> {
     return copyWeights(this.state);
   }
 
-  /** Sets all parameters and moving statistics; takes exactly the model's keys, all or nothing. */
+  /**
+   * Sets all parameters and moving statistics; takes exactly the model's keys, all or nothing. Pruned weights stay 0, and
+   * an exponential moving average begins anew.
+   */
   setWeights(weights: Record<string, NDArray>): void {
     const { state } = this;
     const read = readRecord("setWeights", weights, state.structure.entries, true);
     state.needIdle("setWeights");
     putWeights(state, read);
-    state.lastWeights = undefined;
+    state.mask?.hold();
+    state.beginMean();
   }
 
   /** The number of parameters, moving statistics included. */

@@ -8,6 +8,7 @@
 //   position      seed, stream, epoch, step
 //   callbacks     what the callbacks of the last fit know
 //   metadata      the user's own notes, text by name                            where there are any
+//   mask          which parameters are pruned, bits in base64                  where the model is pruned
 //   lastWeights   the weights that training goes on from, where they are not those in force
 
 import { DownhillError, show } from "../errors";
@@ -29,6 +30,7 @@ import {
 } from "./fromConfig";
 import { Model } from "./model";
 import { packed, unpacked, weightsFromText, weightsToText } from "./packed";
+import { maskToText, putMask, readMask } from "./prune";
 import { type CompileConfig, ModelState } from "./state";
 import type { Entry, Structure } from "./structure";
 import { putWeights, type Weights } from "./weights";
@@ -63,6 +65,7 @@ export function encodeModel(model: Model): Uint8Array {
       callbacks.map(({ type, state }) => ({ type, state: callbackStateToText(structure, type, state) })),
     );
   if (Object.keys(state.metadata).length) metadata["metadata"] = stringifyJson(state.metadata);
+  if (state.mask) metadata["mask"] = maskToText(state);
   if (lastWeights) metadata["lastWeights"] = stringifyJson(weightsToText(structure, lastWeights));
   return encodeSafetensors(weights, metadata);
 }
@@ -78,6 +81,7 @@ interface Contents {
     | undefined;
   callbackStates: CallbackState[];
   metadata: Record<string, string>;
+  mask: Uint8Array | undefined;
   lastWeights: Weights | undefined;
 }
 
@@ -111,7 +115,7 @@ export function restoreModel(model: Model<never>, bytes: Uint8Array): void {
 /** Puts everything that may change in training into a model of that structure, compiled as the file says. */
 function fill(
   state: ModelState,
-  { tensors, position, compiled, callbackStates, metadata, lastWeights }: Contents,
+  { tensors, position, compiled, callbackStates, metadata, mask, lastWeights }: Contents,
 ): void {
   const { heap } = state.runtime;
   putWeights(state, tensors);
@@ -121,6 +125,7 @@ function fill(
       for (const [{ offset }, data] of slot ?? []) heap.f32.set(data, (state.compiled!.slots[i]! >>> 2) + offset);
     });
   }
+  if (mask) putMask(state, mask);
   const { epoch, step } = position;
   Object.assign(state, { epoch, step, callbackStates: () => callbackStates, metadata, lastWeights });
 }
@@ -156,6 +161,7 @@ function readFile(bytes: Uint8Array): Contents {
     metadata["lastWeights"] === undefined
       ? undefined
       : weightsFromText("loadModel: lastWeights", structure, json("lastWeights") as object);
+  const mask = metadata["mask"] === undefined ? undefined : readMask("loadModel: mask", structure, metadata["mask"]);
   const compiled = metadata["compile"] === undefined ? undefined : readCompiled(structure, metadata, json);
   return {
     name,
@@ -165,6 +171,7 @@ function readFile(bytes: Uint8Array): Contents {
     compiled,
     callbackStates,
     metadata: { ...record } as Record<string, string>,
+    mask,
     lastWeights,
   };
 }
@@ -181,7 +188,7 @@ function readCompiled(
   json: (key: string) => unknown,
 ): Contents["compiled"] {
   const config = compileConfigFrom(structure, json("compile"));
-  const slots = optimizerPlan(config.optimizer).slots.map((slot) =>
+  const slots = optimizerPlan(config.optimizer, config.ema).slots.map((slot) =>
     slot === undefined
       ? undefined
       : unpacked(`loadModel: optimizer/${slot}`, structure.parameters, metadata[`optimizer/${slot}`]),

@@ -1,8 +1,8 @@
 // A program: a model's graph for one kind of work and one set of shapes, lowered to a tape in memory.
 
-import { Base, type LabelKind, Op, Segment, SourceType } from "../../assembly/isa";
-import type { AttackDefinition } from "../adversarial/attacks";
+import { Base, type LabelKind, Op, SourceType } from "../../assembly/isa";
 import type { Mixing, Pipeline } from "../augment/augmentation";
+import type { ConstraintDefinition } from "../constraints/constraints";
 import { fuse } from "../graph/fuse";
 import { gradient, prune } from "../graph/gradient";
 import { Graph, type Shape, Span, type Tensor } from "../graph/graph";
@@ -12,6 +12,7 @@ import { verify } from "../graph/verify";
 import { fillingOf } from "../initializers/initializers";
 import type { Symbolic } from "../layers/layer";
 import type { LossInputs } from "../losses/losses";
+import { movingAverage } from "../ops/batchNorm";
 import { add } from "../ops/elementwise";
 import { gather } from "../ops/gather";
 import { initialize } from "../ops/initialize";
@@ -23,9 +24,8 @@ import {
   objective,
   penaltyGradient,
 } from "../ops/penalties";
-import { shuffle } from "../ops/shuffle";
 import { accumulate, clip, copy, fill, guard, optimizerStep } from "../ops/update";
-import { type Built, definitionOf } from "../registry";
+import { definitionOf } from "../registry";
 import { penaltyOf } from "../regularizers/regularizers";
 import type { Range } from "../runtime/runtime";
 import { type Lane, REPORT_HEAD } from "./lane";
@@ -35,37 +35,32 @@ import type { Entry } from "./structure";
 /** `fit` yields between ranges of about this much work, in nanoseconds. */
 const SLICE = 8e6;
 
-/** Numbers of random ops between those of one pass and those of the next: more than a model has calls. Behind three passes is the weights' noise. */
-const PASS = 2 ** 16;
-const NOISE = 3 * PASS;
+/** Numbers of random ops between those of one pass and those of the next: more than a model has calls. */
+export const PASS = 2 ** 16;
 
-/** A penalty on a tensor h of the forward pass; `slope` builds its gradient where it is not the usual one. */
-export interface Activity {
-  h: Tensor;
-  attributes: ActivityAttributes;
-  slope?: () => Tensor;
+/** A program under construction, as what extends it sees it. */
+export interface Construction {
+  graph: Graph;
+  spec: ProgramSpec;
+  inputs: Tensor[];
+  /** Penalties on tensors of the forward pass. */
+  activities: { h: Tensor; attributes: ActivityAttributes }[];
+  /**
+   * The outputs for `xs`. Of a step's passes each has a number, and with it random numbers of its own; the first one, 0, alone
+   * has activity penalties and moves statistics. `at`: the leaf of a parameter, by default where this step has it.
+   */
+  forward(xs: Tensor[], training: boolean, pass?: number, at?: (entry: Entry) => Tensor): Tensor[];
+  /** One number a row and its count, of an output that predicts that; `but`: in the place of what the loss would be given. */
+  lossOf(prediction: Tensor, output: number, but?: Partial<LossInputs>): Tensor[];
+  /** Adds the means of the outputs' losses to the report, from entry `first` on, and to what is differentiated. */
+  addLosses(predictions: Tensor[], first: number): void;
 }
 
-/** What a penalty on weights has to know of a program: what it is for, the rows of its batch and of all batches of the group. */
-export interface PenaltyPart {
-  kind: ProgramSpec["kind"];
-  rows: number;
-  all: number;
-}
-
-/** One of `compile`'s `penalties`, for a model. */
-export interface Penalty {
-  /** As a file keeps it. */
-  config: Built;
-  /** Builds its terms, averages over the group's examples; `parameter`: the leaf of a parameter of the model. */
-  terms(graph: Graph, parameter: (entry: Entry) => Tensor, part: PenaltyPart): Activity[];
-  /** Builds what comes behind the optimizer's step; `segment`: the leaf of a parameter's row of the segment table. */
-  step(graph: Graph, parameter: (entry: Entry) => Tensor, segment: (entry: Entry) => Tensor): void;
-  /** How many these are. */
-  count: number;
-  /** What it reads beyond the model's own memory, from … to. */
-  reads: readonly (readonly [number, number])[];
-  free(): void;
+/** What `compile` was given beside the losses that adds to a model's programs. */
+export interface Term {
+  /** Called where a program has its outputs' losses, its gradients and its optimizer's step; `graph.span` tells which. */
+  extend(program: Construction): void;
+  free?(): void;
 }
 
 /** A spec of a program that reads no examples. */
@@ -73,20 +68,25 @@ export const BARE = { rows: 1, inputs: [], targets: [], training: false, accumul
 
 /** What a program is for, and its shapes. */
 export interface ProgramSpec {
-  kind: "initialize" | "shuffle" | "predict" | "evaluate" | "train" | "gradients" | "apply";
+  kind: "initialize" | "region" | "predict" | "evaluate" | "train" | "gradients" | "apply";
   rows: number;
   inputs: readonly SourceType[];
   targets: readonly TargetSpec[];
   /** Batch statistics and random masks. */
   training: boolean;
-  /** Rows of the group of batches whose gradients add up; 0: this batch is alone, and its gradients are written, not added. */
+  /**
+   * Rows of the group of batches whose gradients add up; 0: this batch is alone, and its gradients are written, not added.
+   * Of `predict`: not 0 has the batch's own statistics take the moving ones' place.
+   */
   accumulate: number;
   /** What is done to the batch before the model has it. */
   augment?: Pipeline | undefined;
-  /** Where the row numbers lie, for `shuffle`. */
+  /** Where the `rows` numbers lie that a `region` program writes. */
   order?: number;
-  /** `predict` gives the adversarial examples that it makes. */
-  attack?: Built;
+  /** Builds such a program. */
+  write?(region: Tensor, parameters: Tensor): void;
+  /** Builds the results, in the place of the outputs for the inputs. */
+  build?: (program: Construction) => Tensor[];
 }
 
 /** How one output's targets come. */
@@ -113,8 +113,8 @@ export interface Program {
 
 /** A program's key among those of its lane. */
 export function keyOf(spec: ProgramSpec, frozen: string): string {
-  const { kind, rows, inputs, targets, training, accumulate, augment, order, attack } = spec;
-  let key = `${kind} ${rows} ${training} ${accumulate} ${frozen} ${inputs} ${order} ${augment?.key} ${JSON.stringify(attack)}`;
+  const { kind, rows, inputs, targets, training, accumulate, augment, order } = spec;
+  let key = `${kind} ${rows} ${training} ${accumulate} ${frozen} ${inputs} ${order} ${augment?.key}`;
   for (const { kind, shape, weighted } of targets) key += ` ${kind},${weighted},${shape}`;
   return key;
 }
@@ -135,8 +135,8 @@ export function lowerProgram(state: ModelState, lane: Lane, spec: ProgramSpec) {
   verify(tape, {
     [Base.absolute]: [
       [state.statistics, state.statistics + structure.statisticFloats * 4],
-      ...[lane.state, spec.order, ...(state.compiled?.regions ?? [])].map(block),
-      ...(state.compiled?.penalties ?? []).flatMap((penalty) => penalty.reads),
+      ...[lane.state, spec.order, state.mask?.at, ...(state.compiled?.regions ?? [])].map(block),
+      ...(state.compiled?.reads ?? []),
     ],
     [Base.parameters]: [[0, structure.parameterFloats * 4]],
     [Base.statistics]: [[0, structure.statisticFloats * 4]],
@@ -196,10 +196,10 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   const { kind, rows } = spec;
   const graph = new Graph();
   let results: (Tensor | undefined)[] = [];
-  let targets: Pick<LossInputs, "target" | "weights" | "kind">[] = [];
   const inputs: Tensor[] = [];
-  const activities: Activity[] = [];
-  const updates: (() => void)[] = [];
+  const activities: Construction["activities"] = [];
+  const targets: Pick<LossInputs, "target" | "weights" | "kind">[] = [];
+  const updates: ((momentum?: number) => void)[] = [];
   let mixing: Mixing | undefined;
   /** The objective's gradient with respect to tensors of the forward pass, built in the backward span. */
   const seeds: (() => readonly [Tensor, Tensor])[] = [];
@@ -212,25 +212,26 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   // read where it is compiled alone
   const segments = leaf([parameters.length, 8], "segments", compiled?.segments);
   const gradients = leaf([floats], "gradients", compiled?.gradients);
+  const trains = kind !== "predict" && kind !== "evaluate";
+  /** Where the parameters lie with noise on them, if so. */
+  const noise = +(trains && spec.training && compiled!.noise);
   const leaves = new Map(
     structure.entries.map((entry) => {
       const { shape, key, offset, spec } = entry;
-      return [entry, leaf(shape, key, offset * 4, spec.statistic ? Base.statistics : Base.parameters)];
+      const base = spec.statistic ? Base.statistics : noise ? Base.absolute : Base.parameters;
+      return [entry, leaf(shape, key, offset * 4 + (spec.statistic ? 0 : noise), base)];
     }),
   );
   const parameter = (entry: Entry) => leaves.get(entry)!;
-  const trains = kind === "train" || kind === "gradients" || kind === "apply";
-  /** Where the parameters lie with this step's noise on them, if so, and their leaves there. */
-  const noise = trains && spec.training ? compiled!.noise : 0;
-  const noisy = new Map(
-    (noise ? parameters : []).map((entry) => [entry, leaf(entry.shape, entry.key, noise + entry.offset * 4)]),
-  );
-  const inForce = (entry: Entry) => noisy.get(entry) ?? parameter(entry);
+  const program: Construction = { graph, spec, inputs, activities, forward, lossOf, addLosses };
+  const extend = () => {
+    for (const term of compiled!.terms) term.extend(program);
+  };
   /** Has `build` done later, for the layer that is being built now. */
-  const later = <F extends () => unknown>(list: F[], build: F, layer = graph.layer) =>
-    list.push((() => {
+  const later = <F extends (momentum?: number) => unknown>(list: F[], build: F, layer = graph.layer) =>
+    list.push(((momentum) => {
       graph.layer = layer;
-      return build();
+      return build(momentum);
     }) as F);
 
   if (kind === "initialize") {
@@ -239,7 +240,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
       graph.layer = entry.layer.name;
       initialize([parameter(entry)], { ...fillingOf(entry.spec.initializer, entry.shape), op });
     });
-  } else if (kind === "shuffle") shuffle([leaf([rows], "order", spec.order)]);
+  } else if (spec.write) spec.write(leaf([rows], "region", spec.order), block);
   else {
     if (kind !== "apply") {
       structure.inputs.forEach(({ value, name }, slot) => {
@@ -249,19 +250,19 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
         if (spec.augment) ({ x, mixing } = spec.augment.build(x, type === SourceType.uint8));
         inputs.push(x);
       });
-      if (noise) {
-        const into = leaf([floats], "noise", noise);
-        initialize([into], { opcode: Op.randomNormal, a: 0, b: compiled!.config.weightNoise!, op: NOISE });
-        accumulate([into, block]);
-      }
-      targets = spec.targets.map(({ kind, shape, weighted }, output) => {
+      spec.targets.forEach(({ kind, shape, weighted }, output) => {
         graph.layer = compiled!.losses[output]!.name;
         const raw = (slot: number, shape: Shape) =>
           gather(graph, { slot, shape: [rows, ...shape], type: SourceType.raw32 });
         const slot = targetSlot(inputs.length, output);
-        return { target: raw(slot, shape), weights: weighted ? raw(slot + 1, []) : null, kind };
+        targets.push({ target: raw(slot, shape), weights: weighted ? raw(slot + 1, []) : null, kind });
       });
-      results = spec.attack ? [perturb(spec.attack)] : forward(inputs, spec.training);
+      if (noise) {
+        const noisy = leaf([floats], "noise", noise);
+        initialize([noisy], { opcode: Op.randomNormal, a: 0, b: compiled!.config.weightNoise!, op: 3 * PASS });
+        accumulate([noisy, block]);
+      }
+      results = spec.build ? spec.build(program) : forward(inputs, spec.training);
       if (kind !== "predict") addObjective();
       if (trains) backward();
     }
@@ -269,15 +270,12 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     graph.layer = "";
     if (kind === "gradients") penaltyGradient([gradients, block, segments]);
     else if (trains) update();
+    else if (spec.accumulate) for (const update of updates) update(0);
   }
   for (const t of results) if (t) graph.kept.add(t);
   return { graph, results };
 
-  /**
-   * The outputs for `xs`. Of a step's passes each has a number, and with it random numbers of its own; the first one, 0, alone
-   * has activity penalties and moves statistics.
-   */
-  function forward(xs: Tensor[], training: boolean, pass = 0, at = inForce): Tensor[] {
+  function forward(xs: Tensor[], training: boolean, pass = 0, at = parameter): Tensor[] {
     const values = new Map<Symbolic, Tensor>(structure.inputs.map(({ value }, i) => [value, xs[i]!]));
     structure.calls.forEach(({ call, layer }, op) => {
       const { name, config, definition, entries } = layer;
@@ -287,7 +285,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
         parameters: Object.fromEntries(entries.map((entry) => [entry.key.slice(name.length + 1), at(entry)])),
         training: training && (layer.trainable || !definition.frozenIsInference),
         op: op + pass * PASS,
-        onUpdate: (build: () => void) => pass || later(updates, build),
+        onUpdate: (build: (momentum?: number) => void) => pass || later(updates, build),
       };
       const y = definition.call(
         call.inputs.map((x) => values.get(x)!),
@@ -305,11 +303,10 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   }
 
   function addObjective(): void {
-    const { losses, lossWeights, metrics, config, penalties } = compiled!;
+    const { losses, lossWeights, metrics } = compiled!;
     const penalised = parameters.some(({ spec }) => spec.regularizer);
     addLosses(results as Tensor[], 0);
-    if (trains && config.adversarial)
-      addLosses(forward([perturb(config.adversarial.attack)], spec.training, 1), losses.length);
+    extend();
     metrics.forEach(({ config, definition, output, at, entries }) => {
       const loss = losses[output]!;
       graph.layer = loss.name;
@@ -318,11 +315,9 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
       const found = definition.call({ ...(mixing?.winner(given) ?? given), loss, report }, config);
       if (found) meanLoss([...found, report], { output: -1 });
     });
-    const part = { kind, rows, all: spec.accumulate || rows };
-    for (const penalty of penalties) activities.push(...penalty.terms(graph, parameter, part));
-    activities.forEach(({ h, attributes, slope }, i) => {
+    activities.forEach(({ h, attributes }, i) => {
       activityPenalty([h, entryAt("activity", lossWeights.length + i)], attributes);
-      later(seeds, () => [h, slope?.() ?? activityPenaltyBackward([h], attributes)], h.node!.layer);
+      later(seeds, () => [h, activityPenaltyBackward([h], attributes)], h.node!.layer);
     });
     graph.layer = "";
     objective(
@@ -334,33 +329,23 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
       ],
       { lossCount: lossWeights.length, activityCount: activities.length },
     );
-
-    /** Adds the means of the outputs' losses to the report, from entry `first` on, and to what is differentiated. */
-    function addLosses(predictions: Tensor[], first: number): void {
-      losses.forEach(({ config, definition, name }, output) => {
-        graph.layer = name;
-        const given = { prediction: predictions[output]!, ...targets[output]! };
-        const call = (given: LossInputs) => definition.call(given, config);
-        const [loss, count] = (mixing?.loss(given, call) ?? call(given)) as [Tensor, Tensor];
-        const entry = entryAt("loss", first + output);
-        meanLoss([loss, count, entry], { output });
-        later(seeds, () => [loss, meanLossBackward([entry, loss], { output })]);
-      });
-    }
   }
 
-  function perturb(attack: Built): Tensor {
-    return definitionOf<AttackDefinition>("attack", attack).perturb(
-      {
-        ...compiled!,
-        x: inputs[0]!,
-        lossWeights: compiled!.config.lossWeights,
-        targets,
-        forward: (x) => forward([x], false, 2, parameter),
-        op: NOISE + PASS,
-      },
-      attack,
-    );
+  function lossOf(prediction: Tensor, output: number, but?: Partial<LossInputs>): Tensor[] {
+    const { config, definition } = compiled!.losses[output]!;
+    const call = (given: LossInputs) => definition.call(given, config);
+    const given = { prediction, ...targets[output]!, ...but };
+    return mixing ? mixing.loss(given, call) : call(given);
+  }
+
+  function addLosses(predictions: Tensor[], first: number): void {
+    compiled!.losses.forEach(({ name }, output) => {
+      graph.layer = name;
+      const [loss, count] = lossOf(predictions[output]!, output) as [Tensor, Tensor];
+      const entry = entryAt("loss", first + output);
+      meanLoss([loss, count, entry], { output });
+      later(seeds, () => [loss, meanLossBackward([entry, loss], { output })]);
+    });
   }
 
   function backward(): void {
@@ -369,14 +354,12 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     const found = gradient(
       graph,
       seeds.map((seed) => seed()),
-      [...parameters.flatMap((entry) => [parameter(entry), inForce(entry)]), ...asked],
+      [...parameters.map(parameter), ...asked],
       (a, b) => add([a, b]),
     );
     for (const entry of parameters) {
+      const g = found.get(parameter(entry));
       graph.layer = entry.layer.name;
-      let g = found.get(inForce(entry));
-      const tied = noise && found.get(parameter(entry));
-      if (tied) g = g ? add([g, tied]) : tied;
       const into = leaf(entry.shape, `d ${entry.key}`, compiled!.gradients + entry.offset * 4);
       if (!g) {
         if (!spec.accumulate) fill([into], { value: 0 });
@@ -387,20 +370,31 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
         graph.kept.add(g);
       }
     }
+    extend();
     results = asked.map((x) => found.get(x));
     if (spec.accumulate) for (const update of updates) update(); // of a copy, which update() puts in force
   }
 
   function update(): void {
-    const { config, plan, slots, penalties } = compiled!;
+    const { config, plan, slots } = compiled!;
     const { clipNorm, clipValue = 0 } = config;
     graph.apply(guard, [], {});
     const factor = clipNorm && floats ? clip([gradients, block, segments], { clipNorm, clipValue }) : null;
     const moments = [0, 1, 2].map((i) => (slots[i] ? leaf([floats], `optimizer/${plan.slots[i]}`, slots[i]) : null));
     optimizerStep([block, ...moments, gradients, segments, factor], { ...plan.step, clipValue });
-    const segment = (entry: Entry) =>
-      leaf([Segment.words], "segment", compiled!.segments + parameters.indexOf(entry) * Segment.words * 4);
-    if (kind === "train") for (const penalty of penalties) penalty.step(graph, parameter, segment);
+    extend();
+    state.mask?.apply(block);
+    parameters.forEach((entry, row) => {
+      const { constraint, shape } = { ...entry, ...entry.spec };
+      if (constraint)
+        definitionOf<ConstraintDefinition>("constraint", constraint).hold(
+          constraint,
+          leaf(shape, entry.key, entry.offset * 4, Base.parameters),
+          segments,
+          row,
+        );
+    });
+    if (config.ema) movingAverage([leaf([floats], "mean", slots[3]), block], { momentum: config.ema });
     if (!spec.accumulate) for (const update of updates) update();
     else if (updates.length) {
       const moved = leaf([structure.statisticFloats], "statistics", 0, Base.statistics);

@@ -1,8 +1,8 @@
 // What a model is inside: its structure, its blocks of memory, its lanes, and what it was compiled with.
 
 import { State } from "../../assembly/isa";
-import type { Adversarial } from "../adversarial/attacks";
 import { DownhillError } from "../errors";
+import type { Tensor } from "../graph/graph";
 import type { LossDefinition } from "../losses/losses";
 import type { MetricDefinition } from "../metrics/metrics";
 import type { OptimizerPlan } from "../optimizers/optimizers";
@@ -11,8 +11,8 @@ import { type Disposable, nextStream, type Runtime } from "../runtime/runtime";
 import type { Examples } from "./batch";
 import type { CallbackState } from "./callbacks";
 import { Lane } from "./lane";
-import { BARE, buildProgram, keyOf, type Penalty, type Program, type ProgramSpec } from "./program";
-import type { ModelLayer, Structure } from "./structure";
+import { BARE, buildProgram, keyOf, type Program, type ProgramSpec, type Term } from "./program";
+import type { Structure } from "./structure";
 import type { Weights } from "./weights";
 
 /** A compiled model's optimizer, losses and metrics, and the memory that they need. */
@@ -27,9 +27,11 @@ export interface Compiled {
   entries: number;
   /** Of the means in a training report that make up the data loss: the outputs', and where it is adversarial the same again. */
   lossWeights: number[];
-  /** Penalties in a report that are averaged like the loss: on activities, then `penalties`. */
+  /** Penalties in a report that are averaged like the loss: on activities, then what terms add. */
   activities: number;
-  penalties: Penalty[];
+  terms: Term[];
+  /** What programs read beyond the model's own memory, from … to. */
+  reads: (readonly [number, number])[];
   /** Addresses. */
   gradients: number;
   slots: (number | undefined)[];
@@ -47,9 +49,19 @@ export interface CompileConfig {
   metrics: { output: number; metric: Built }[];
   clipNorm?: number | undefined;
   clipValue?: number | undefined;
+  ema?: number | undefined;
   weightNoise?: number | undefined;
-  adversarial?: Adversarial | undefined;
+  adversarial?: Record<string, unknown> | undefined;
   penalties?: Built[] | undefined;
+}
+
+/** Weights that stay 0: a block of the parameters' layout at `at`, and what holds them to it. */
+export interface Mask {
+  at: number;
+  /** Builds it, behind a step. */
+  apply(parameters: Tensor): void;
+  /** Does it at once, to the weights in force. */
+  hold(): void;
 }
 
 export type LaneName = "training" | "evaluation" | "prediction";
@@ -64,6 +76,8 @@ export class ModelState implements Disposable {
   /** Where batches of a group move a copy of them. */
   statisticsCopy = 0;
   compiled: Compiled | undefined;
+  /** Which weights are pruned; see prune.ts. */
+  mask: Mask | undefined;
   /** Updates done. */
   step = 0;
   /** Epochs done. */
@@ -81,12 +95,6 @@ export class ModelState implements Disposable {
   /** The weights that the last fit ended with, where a callback put others in force: resumed training goes on from them. */
   lastWeights: Weights | undefined;
   disposed = false;
-  /** Who needs the weights: the model itself, ties that read them, models that have them too. */
-  claims = 1;
-  /** The joint model in whose memory the weights lie. */
-  owner: ModelState | undefined;
-  /** The models that it was joined from, and which of its layers are theirs. */
-  members: { state: ModelState; layers: ModelLayer[] }[] = [];
   /** What trainOnBatch ran last: a loop over batches of one kind finds it here. */
   lastBatch: { examples: Examples; program: Program; changes: number } | undefined;
   #trainable: boolean[] = [];
@@ -150,7 +158,6 @@ export class ModelState implements Disposable {
     // words and imul take the low 32 bits of what they are given; a seed's high word goes into the stream's
     lane.set(State.seed, this.seed);
     lane.set(State.stream, this.stream ^ Math.imul(this.seed / 2 ** 32, 0x9e3779b9));
-    lane.set(State.parameters, this.parameters);
     (name === "training" ? lossWeights : (config?.lossWeights ?? [])).forEach((weight, i) => {
       this.runtime.heap.f32[(lane.report >>> 2) + 4 + 4 * i + 3] = weight;
     });
@@ -161,7 +168,7 @@ export class ModelState implements Disposable {
   /** Frees what it was compiled with and the lanes, whose programs and reports fit nothing else. */
   freeCompiled(): void {
     this.runtime.heap.free(...(this.compiled?.regions ?? []));
-    for (const penalty of this.compiled?.penalties ?? []) penalty.free();
+    for (const term of this.compiled?.terms ?? []) term.free?.();
     this.compiled = undefined;
     this.lastBatch = undefined;
     this.forgetTrainable();
@@ -193,16 +200,29 @@ export class ModelState implements Disposable {
     this.#trainable = [];
   }
 
+  /** Where the parameters lie that evaluation runs at: their mean over time, unless a callback has put others in force. */
+  get mean(): number {
+    return (!this.lastWeights && this.compiled?.slots[3]) || this.parameters;
+  }
+
+  /** No weights are set aside any more; the mean begins anew, at those in force. */
+  beginMean(): void {
+    this.lastWeights = undefined;
+    const { mean, parameters, structure } = this;
+    this.runtime.heap.u8.copyWithin(mean, parameters, parameters + structure.parameterFloats * 4);
+  }
+
   /** Counts an update; weights that a callback has set aside are no longer the last ones. */
   updated(): void {
     this.step++;
-    this.lastWeights = undefined;
+    if (this.lastWeights) this.beginMean();
   }
 
   /** Sets the words of the state block that a pass begins with. */
   prepare(lane: Lane): void {
     const { u32, f32 } = this.runtime.heap;
     const at = lane.state >>> 2;
+    u32[at + State.parameters] = this.mean;
     u32[at + State.statistics] = this.statistics;
     u32[at + State.halt] = u32[at + State.row] = u32[at + State.pass] = 0;
     u32[at + State.step] = this.step;
@@ -217,13 +237,12 @@ export class ModelState implements Disposable {
     runtime.settle();
     runtime.residents.delete(this);
     this.freeCompiled();
+    runtime.heap.free(this.mask?.at ?? 0);
     this.release();
   }
 
-  /** Gives up a claim on the weights; the last one frees them. */
+  /** Frees the weights; see kin.ts. */
   release(): void {
-    if (--this.claims) return;
-    if (this.owner) this.owner.release();
-    else this.runtime.heap.free(this.parameters);
+    this.runtime.heap.free(this.parameters);
   }
 }

@@ -20,6 +20,7 @@ export function learningRate(state: ModelState): number {
 export function beginUpdate(state: ModelState): Lane {
   const lane = state.lane("training");
   state.prepare(lane);
+  lane.set(State.parameters, state.parameters);
   lane.setReal(State.learningRate, learningRate(state));
   if (state.trainableChanged()) writeSegments(state);
   return lane;

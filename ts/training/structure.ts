@@ -1,6 +1,7 @@
 // A model's structure: which layers are called in which order, what they are named, and where each parameter lies in
 // the block.
 
+import type { ConstraintDefinition } from "../constraints/constraints";
 import { argumentError, type DownhillError, wrong } from "../errors";
 import { type Shape, sizeOf } from "../graph/graph";
 import {
@@ -14,6 +15,7 @@ import {
   type Symbolic,
 } from "../layers/layer";
 import { isRecord } from "../options";
+import { definitionOf } from "../registry";
 import { roundUp } from "../runtime/memory";
 
 /** Parameters begin on cache lines. */
@@ -208,10 +210,12 @@ function layOut(structure: Structure, layer: ModelLayer): void {
   const specs = parametersOf(config, calls[0]!.inputs, name);
   for (const { inputs } of calls.slice(1)) inferShape(config, inputs, name, specs);
   for (const [parameter, spec] of Object.entries(specs)) {
-    const { shape } = spec;
+    const { shape, constraint } = spec;
+    const key = `${name}/${parameter}`;
+    if (constraint) definitionOf<ConstraintDefinition>("constraint", constraint).fits?.(constraint, shape, key);
     const size = sizeOf(shape);
     const block = spec.statistic ? "statisticFloats" : "parameterFloats";
-    const entry = { key: `${name}/${parameter}`, shape, size, offset: structure[block], spec, layer };
+    const entry = { key, shape, size, offset: structure[block], spec, layer };
     structure[block] += roundUp(size, ALIGN_FLOATS);
     layer.entries.push(entry);
     structure.entries.push(entry);

@@ -1,16 +1,18 @@
 // Parameter tying: a penalty on the difference of two layers' parameters (Goodfellow et al. 2016, 7.9).
 
-import { Base } from "../../assembly/isa";
+import { Base, Segment } from "../../assembly/isa";
 import { argumentError, DownhillError, wrong } from "../errors";
-import { type Graph, sameShape } from "../graph/graph";
+import { Span, sameShape } from "../graph/graph";
 import { isLayer, type Layer } from "../layers/layer";
-import { subtract } from "../ops/elementwise";
+import { affine, subtract } from "../ops/elementwise";
 import { tieBackward, tieStep } from "../ops/tied";
+import { accumulate } from "../ops/update";
 import { type Field, nonNegative } from "../options";
 import { type Built, factory } from "../registry";
-import type { PenaltyDefinition } from "./compile";
-import type { Penalty } from "./program";
-import { ModelState } from "./state";
+import type { TermDefinition } from "./compile";
+import { holdOf, members } from "./kin";
+import type { Term } from "./program";
+import { type Compiled, ModelState } from "./state";
 import { type Entry, ModelLayer } from "./structure";
 
 /** A layer of the model that is compiled by its name, a layer of a model, or what a layer's factory returned. */
@@ -22,7 +24,7 @@ interface Side {
   state: ModelState;
 }
 
-interface Tie extends Penalty {
+interface Tie extends Term {
   /** Those of the two layers that belong to the model. */
   layers: ModelLayer[];
 }
@@ -33,7 +35,7 @@ const layerField: Field<TiedLayer> = {
 };
 
 /** The layers that a config's names stand for, where they were given. */
-const given = /* @__PURE__ */ new WeakMap<Built, readonly [TiedLayer, TiedLayer]>();
+const originals = /* @__PURE__ */ new WeakMap<Built, readonly [TiedLayer, TiedLayer]>();
 
 const nameOf = (layer: TiedLayer): string =>
   typeof layer === "string"
@@ -61,9 +63,9 @@ const nameOf = (layer: TiedLayer): string =>
  */
 export const tied: (a: TiedLayer, b: TiedLayer, c: number) => Built = /* @__PURE__ */ factory<
   [a: TiedLayer, b: TiedLayer, c: number],
-  PenaltyDefinition
+  TermDefinition
 >(
-  "penalty",
+  "term",
   {
     type: "tied",
     positional: ["a", "b", "c"],
@@ -73,13 +75,16 @@ export const tied: (a: TiedLayer, b: TiedLayer, c: number) => Built = /* @__PURE
   (read) => {
     const [a, b] = [read["a"], read["b"]] as [TiedLayer, TiedLayer];
     const config = { ...read, a: nameOf(a), b: nameOf(b) };
-    given.set(config, [a, b]);
+    originals.set(config, [a, b]);
     return config;
   },
 );
 
-function bind(config: Built, state: ModelState): Tie {
-  const [a, b] = (given.get(config) ?? [config["a"] as string, config["b"] as string]).map((layer) =>
+function bind(given: Record<string, unknown>, compiled: Compiled, state: ModelState): Tie {
+  const config = given as unknown as Built;
+  if ("attack" in given)
+    throw argumentError("compile: adversarial.attack", "an attack such as fgsm({ epsilon: 0.1 })", config);
+  const [a, b] = (originals.get(config) ?? [config["a"] as string, config["b"] as string]).map((layer) =>
     find(layer, state),
   ) as [Side, Side];
   const c = config["c"] as number;
@@ -101,43 +106,67 @@ function bind(config: Built, state: ModelState): Tie {
         `${second.key} of shape [${first.shape.join(", ")}]`,
         `[${second.shape.join(", ")}]`,
       );
-  const others = [a, b].filter((side) => side.state !== state);
-  for (const { state } of others) state.claims++;
+  const other = [a, b].find((side) => side.state !== state);
   const layers = [a, b].flatMap((side) => (side.state === state ? side.layer : []));
+  const { penalties = [] } = compiled.config;
+  const names = { ...config, a: a.layer.name, b: b.layer.name };
+  penalties[penalties.indexOf(config)] = other ? notForFiles(names, `${nameA} is tied to ${nameB}`) : names;
+  compiled.activities += pairs.length;
+  let held = false;
+
+  /** Keeps the other model's weights where they are. */
+  const hold = () => {
+    if (!other || held) return;
+    if (other.state.disposed) throw new DownhillError("state", `tied: ${other.state.name} has been disposed of`);
+    holdOf(other.state).claims++;
+    held = true;
+  };
+  /** Of the ties that end in one of the two layers, the ends in them. */
   const movers = () =>
-    state
-      .compiled!.penalties.flatMap((penalty) => (penalty as Tie).layers ?? [])
-      .filter((layer) => layers.includes(layer)).length;
+    compiled.terms.flatMap((term) => (term as Tie).layers ?? []).filter((layer) => layers.includes(layer)).length;
+
   return {
-    config: kept({ ...config, a: a.layer.name, b: b.layer.name }, others.length > 0 && `${nameA} is tied to ${nameB}`),
     layers,
-    count: pairs.length,
-    get reads() {
-      return others.flatMap((side) => parametersOf(side).map(([, entry]) => placeOf(side.state, entry)));
-    },
     free() {
-      for (const { state } of others) state.release();
+      if (held) other!.state.release();
     },
-    step(graph, parameter, segment) {
+    extend({ graph, spec, activities }) {
+      const { kind, rows } = spec;
+      const all = spec.accumulate || rows;
+      const weight = (side: Side, { shape, key, offset }: Entry) =>
+        graph.leaf(
+          shape,
+          key,
+          side === other
+            ? { base: Base.absolute, offset: side.state.parameters + offset * 4 }
+            : { base: Base.parameters, offset: offset * 4 },
+        );
       graph.layer = layers[0]!.name;
       for (const [first, second] of pairs) {
-        const attributes = { coefficient: c, movers: movers() };
-        if (others.length) {
-          const [own, other] = a.state === state ? [first, second] : [second, first];
-          tieStep([parameter(own), constant(graph, others[0]!, other), segment(own), null], attributes);
-        } else tieStep([parameter(first), parameter(second), segment(first), segment(second)], attributes);
+        const [u, v] = [weight(a, first), weight(b, second)] as const;
+        if (graph.span === Span.forward) {
+          hold();
+          if (other) compiled.reads.push(placeOf(other.state, other === a ? first : second));
+          activities.push({ h: subtract([u, v]), attributes: { l1: 0, l2: c * rows, rows: all } });
+        } else if (graph.span === Span.backward) {
+          const into = ({ shape, key, offset }: Entry) =>
+            graph.leaf(shape, `d ${key}`, { base: Base.absolute, offset: compiled.gradients + offset * 4 });
+          // of a group of batches each has its rows' part
+          const slope = { coefficient: c, share: rows / all, movers: kind === "train" ? movers() : 0 };
+          const dh = tieBackward([subtract([u, v])], slope);
+          if (a !== other) accumulate([into(first), dh]);
+          if (b !== other) accumulate([into(second), affine([dh], { scale: -1, offset: 0 })]);
+        } else if (kind === "train") {
+          const segment = (entry: Entry) =>
+            graph.leaf([Segment.words], "segment", {
+              base: Base.absolute,
+              offset: compiled.segments + state.structure.parameters.indexOf(entry) * Segment.words * 4,
+            });
+          const attributes = { coefficient: c, movers: movers() };
+          if (a === other) tieStep([v, u, segment(second), null], attributes);
+          else tieStep([u, v, segment(first), b === other ? null : segment(second)], attributes);
+        }
       }
-    },
-    terms(graph, parameter, { kind, rows, all }) {
-      const leaf = (side: Side, entry: Entry) =>
-        side.state === state ? parameter(entry) : constant(graph, side, entry);
-      return pairs.map(([first, second]) => {
-        graph.layer = layers[0]!.name;
-        const h = subtract([leaf(a, first), leaf(b, second)]);
-        // of a group of batches each has its rows' part
-        const slope = { coefficient: c, share: rows / all, movers: kind === "train" ? movers() : 0 };
-        return { h, attributes: { l1: 0, l2: c * rows, rows: all }, slope: () => tieBackward([h], slope) };
-      });
     },
   };
 }
@@ -148,7 +177,7 @@ function find(layer: TiedLayer, state: ModelState): Side {
   const own = state.structure.layers.find(isIt);
   if (own) return { layer: own, state };
   if (typeof layer !== "string") {
-    for (const member of state.members) {
+    for (const member of members.get(state) ?? []) {
       const at = member.state.structure.layers.findIndex(isIt);
       if (at >= 0) return { layer: member.layers[at]!, state };
     }
@@ -174,15 +203,10 @@ const placeOf = ({ parameters }: ModelState, { offset, size }: Entry): readonly 
   parameters + (offset + size) * 4,
 ];
 
-const constant = (graph: Graph, { state }: Side, entry: Entry) =>
-  graph.leaf(entry.shape, entry.key, { base: Base.absolute, offset: placeOf(state, entry)[0] });
-
-/** The config; where a file cannot hold it, one that says so when it is written. */
-function kept(config: Built, why: string | false): Built {
-  if (!why) return config;
-  return Object.defineProperty(config, "toJSON", {
+/** The config, which says what is the matter where it is written into a file. */
+const notForFiles = (config: Built, why: string): Built =>
+  Object.defineProperty(config, "toJSON", {
     value() {
       throw new DownhillError("state", `saveModel: ${why}, which a file cannot hold; compile without the tie first`);
     },
   });
-}

@@ -36,10 +36,16 @@ export function putWeights(
     if (weights[entry.key]) state.runtime.heap.f32.set(weights[entry.key]!.data, addressIn(to, state, entry) >>> 2);
 }
 
+/** Puts the last weights in force again, where a callback has set them aside. */
+export function goOn(state: ModelState): void {
+  if (state.lastWeights) putWeights(state, state.lastWeights);
+  state.lastWeights = undefined;
+}
+
 /** A place for a copy of the parameters and statistics in linear memory: taking it is one pass. */
 export interface Snapshot {
   readonly at: number;
-  /** Copies the weights in force. */
+  /** Copies the weights that evaluation runs at. */
   take(): void;
   /** Puts the copy in force. */
   restore(): void;
@@ -58,7 +64,7 @@ export function snapshotOf(state: ModelState, who: string): Snapshot {
   return {
     at,
     take() {
-      copy(state.parameters, at, parameterFloats);
+      copy(state.mean, at, parameterFloats);
       copy(state.statistics, behind, statisticFloats);
     },
     restore() {

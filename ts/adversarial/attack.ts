@@ -1,18 +1,19 @@
 // Adversarial examples against a compiled model, outside of training.
 
 import { State } from "../../assembly/isa";
-import { checkInputs } from "../adversarial/attacks";
 import { newFloats } from "../data/arrays";
 import type { Arrays } from "../data/sources";
 import { argumentError } from "../errors";
 import { sizeOf } from "../graph/graph";
 import type { NDArray } from "../ndarray";
 import { check } from "../options";
-import { type Built, built } from "../registry";
-import { readExamples, stage } from "./batch";
-import { addressOf } from "./evaluate";
-import { Model } from "./model";
-import { outcome } from "./step";
+import type { Built } from "../registry";
+import { readExamples, stage } from "../training/batch";
+import { addressOf } from "../training/evaluate";
+import { Model } from "../training/model";
+import { buildProgram, keyOf, type ProgramSpec } from "../training/program";
+import { outcome } from "../training/step";
+import { attackField, checkInputs, perturb } from "./attacks";
 
 /** Rows that are attacked at once. */
 const ROWS = 256;
@@ -29,9 +30,9 @@ const ROWS = 256;
 export function attack(model: Model<never> | Model, x: Arrays, y: Arrays, how: Built): NDArray {
   const who = "attack";
   if (!(model instanceof Model)) throw argumentError(who, "a model", model);
-  check(who, "attack", built("attack", "fgsm({ epsilon: 0.1 })"), how);
+  check(who, "attack", attackField(), how);
   const { state } = model;
-  checkInputs(who, state.structure.inputs.length);
+  checkInputs(who, state);
   const examples = readExamples(who, state, x, y, { finite: true });
   state.need(who);
   const { structure, runtime } = state;
@@ -41,8 +42,16 @@ export function attack(model: Model<never> | Model, x: Arrays, y: Arrays, how: B
   const lane = state.lane("prediction");
   for (let row = 0; row < rows; row += ROWS) {
     const count = Math.min(ROWS, rows - row);
-    const spec = { rows: count, inputs, targets, training: false, accumulate: 0, attack: how };
-    const program = state.program(lane, { ...spec, kind: "predict" });
+    const spec: ProgramSpec = {
+      kind: "predict",
+      rows: count,
+      inputs,
+      targets,
+      training: false,
+      accumulate: 0,
+      build: (program) => [perturb(how, state, program)],
+    };
+    const program = lane.program(keyOf(spec, JSON.stringify(how)), () => buildProgram(state, lane, spec));
     state.prepare(lane);
     stage(lane, examples, row, count);
     lane.set(State.row, row);
