@@ -53,6 +53,9 @@ const LEVELS: string[][] = [
   ["metrics"],
   ["custom"],
   ["augment"],
+  ["custom", "adversarial", "augment"],
+  ["training"],
+  ["diagnostics"],
   ["custom", "augment"],
   ["training"],
   ["adversarial"],
@@ -60,6 +63,7 @@ const LEVELS: string[][] = [
   ["worker"],
   ["ensembles"],
   ["index", "cli"],
+  ["landscapes"],
 ];
 
 /** The entry of LEVELS that a file belongs to: its own, or its folder's. */
