@@ -5,8 +5,8 @@ import { fgsm, pgd } from "../adversarial/attacks";
 import { randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom } from "../augment/geometric";
 import { cutmix, mixup } from "../augment/mix";
 import { randomBrightness, randomContrast, randomErasing, randomNoise } from "../augment/pixels";
-import { gradientMonitor } from "../diagnostics/gradientMonitor";
 import { maxNorm, minMaxNorm, nonNeg, unitNorm } from "../constraints/constraints";
+import { gradientMonitor } from "../diagnostics/gradientMonitor";
 import { argumentError, DownhillError } from "../errors";
 import {
   constant,
