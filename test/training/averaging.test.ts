@@ -17,6 +17,7 @@ import {
   type NDArray,
   type Runtime,
   relu,
+  rmsprop,
   saveModel,
   sequential,
   setSeed,
@@ -109,6 +110,22 @@ describe("ema", () => {
     for (const m of [model, again] as Model[]) await m.fit({ x, y }, { epochs: 4, initialEpoch: 2, batchSize: 16 });
     expect(averaged(again)).toEqual(averaged(model));
     expect(await saveModel(again)).toEqual(await saveModel(model));
+  });
+
+  test("beside the mean of gradients that a centred RMSProp has", async () => {
+    using model = net();
+    model.compile({
+      optimizer: rmsprop({ centered: true, momentum: 0.5 }),
+      loss: softmaxCrossEntropy(),
+      ema: 0.9,
+    });
+    model.trainOnBatch(x, y);
+    const bytes = await saveModel(model);
+    using again = await loadModel(bytes);
+    expect(Buffer.compare(bytes, await saveModel(again))).toBe(0);
+    for (const m of [model, again] as Model[]) m.trainOnBatch(x, y);
+    expect(averaged(again)).toEqual(averaged(model));
+    expect(await weightsHash(again)).toBe(await weightsHash(model));
   });
 
   test("a failed step and a bad call change nothing", () => {
