@@ -301,6 +301,16 @@ describe("swa", () => {
     expect(model.predict(x)).toEqual(plain.predict(x));
   });
 
+  test("behind earlyStopping's second training the pass is over the fit's own rows", async () => {
+    using model = sequential([batchNorm({ inputShape: [4] }), dense(3)]);
+    model.compile({ optimizer: sgd({ learningRate: 0.1 }), loss: softmaxCrossEntropy() });
+    const callbacks = [swa({ startEpoch: 0 }), earlyStopping({ retrain: "sameSteps" })];
+    await model.fit({ x, y }, { epochs: 2, batchSize: "full", shuffle: false, validationSplit: 0.5, callbacks });
+    const column = Array.from({ length: 30 }, (_, row) => x.data[row * 4]!);
+    const mean = column.reduce((sum, v) => sum + v / 30, 0);
+    expect(model.getWeights()["batchNorm_1/movingMean"]!.data[0]).toBeCloseTo(mean, 6);
+  });
+
   test("a model that is disposed of during the pass rejects", async () => {
     const model = net();
     const dispose: Callback = { onTrainEnd: () => setTimeout(() => model.dispose()) };
