@@ -324,12 +324,22 @@ describe("swa", () => {
     expect(model.getWeights()["batchNorm_1/movingMean"]!.data[0]).toBeCloseTo(mean, 6);
   });
 
-  test("a model that is disposed of during the pass rejects", async () => {
+  test("a model that is disposed of during the pass, or a fit that is aborted, rejects", async () => {
     const model = net();
     const dispose: Callback = { onTrainEnd: () => setTimeout(() => model.dispose()) };
     const callbacks = [dispose, swa({ startEpoch: 0 })];
     const big = { x: { data: floats(4 * 200_000), shape: [200_000, 4] }, y: labels(200_000, 3) };
     await rejected("state", model.fit(big, { epochs: 1, batchSize: 1000, callbacks }));
+
+    // and one that is aborted with the reason, at the weights that it had trained
+    const [aborted, plain] = [net(), net()];
+    const controller = new AbortController();
+    const abort: Callback = { onTrainEnd: () => setTimeout(() => controller.abort("enough")) };
+    const options = { epochs: 1, batchSize: 1000 };
+    const fit = aborted.fit(big, { ...options, signal: controller.signal, callbacks: [abort, swa({ startEpoch: 0 })] });
+    await expect(fit).rejects.toBe("enough");
+    await plain.fit(big, options);
+    expect(weightBits(any(aborted))).toEqual(weightBits(any(plain)));
   });
 
   test("the same bits on 1, 2 and 3 threads", async () => {

@@ -119,7 +119,9 @@ function average(state: ModelState, at: number, n: number): void {
 }
 
 /** Behind the parameters at `at` the statistics that the training data have with them: means over the batches. */
-async function renewStatistics(state: ModelState, at: number, { data, steps = Infinity }: FitPlan): Promise<void> {
+async function renewStatistics(state: ModelState, at: number, plan: FitPlan): Promise<void> {
+  const { data, steps = Infinity } = plan;
+  const signal = plan.options["signal"] as AbortSignal | undefined;
   const { structure, runtime, statistics } = state;
   const { heap } = runtime;
   const { parameterFloats, statisticFloats } = structure;
@@ -167,6 +169,7 @@ async function renewStatistics(state: ModelState, at: number, { data, steps = In
       outcome(lane, await runtime.runAsync(slice), "fit: swa", examples);
       await pause();
       state.check();
+      signal?.throwIfAborted();
     }
     const found = heap.f32.subarray(copy >>> 2, (copy >>> 2) + statisticFloats);
     found.forEach((value, i) => {
