@@ -68,6 +68,7 @@ function buildCores() {
   if (extension.heapBase.value > core.heapBase.value) throw new Error("the extension's data do not fit (core.ts)");
   const count = core.kernelCount.value + extension.extensionCount.value;
   if (count !== opcodeCount()) throw new Error(`assembly/ has ${count} kernels, Op has ${opcodeCount()}`);
+  buildCore("scalars", "math/scalars", 6);
   asc("strict", "index");
   writeModule("deflated", deflateRawSync(readFileSync("build/core/strict.wasm"), { level: 9 }).toString("base64"));
   writeModule("none", "");

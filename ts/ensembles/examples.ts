@@ -5,7 +5,7 @@ import type { Batch } from "../data/sources";
 import type { NDArray } from "../ndarray";
 import type { Examples } from "../training/batch";
 import { join } from "../training/model";
-import { targetSlot } from "../training/program";
+import { targetSlot } from "../training/construction";
 import type { Structure } from "../training/structure";
 
 /** Copies of those rows. */

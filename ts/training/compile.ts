@@ -21,8 +21,8 @@ import {
 import { type Built, built, type Definition, definitionOf, isBuilt } from "../registry";
 import { penaltyOf } from "../regularizers/regularizers";
 import { rateAt } from "../schedules/schedules";
+import type { Term } from "./construction";
 import { capital } from "./logs";
-import type { Term } from "./program";
 import type { CompileConfig, Compiled, ModelState } from "./state";
 import { checkKeys, splitPorts } from "./structure";
 
@@ -119,7 +119,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
   const { optimizer } = config;
   const plan = optimizerPlan(optimizer, config.ema);
   const learningRate = optimizer["learningRate"] as number | Built;
-  rateAt(learningRate, 0, runtime.core);
+  rateAt(learningRate, 0);
   const decayed = (optimizer["decayFilter"] as string[] | undefined) ?? [];
   checkKeys("compile", "decayFilter to name parameters", decayed, structure.parameters);
   const { outputs } = structure;

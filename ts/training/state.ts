@@ -10,8 +10,9 @@ import type { Built } from "../registry";
 import { type Disposable, nextStream, type Runtime } from "../runtime/runtime";
 import type { Examples } from "./batch";
 import type { CallbackState } from "./callbacks";
+import type { Term } from "./construction";
 import { Lane } from "./lane";
-import { BARE, buildProgram, keyOf, type Program, type ProgramSpec, type Term } from "./program";
+import { BARE, buildProgram, keyOf, type Program, type ProgramSpec } from "./program";
 import type { Structure } from "./structure";
 import type { Weights } from "./weights";
 
