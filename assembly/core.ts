@@ -1,6 +1,6 @@
 // The core that a page embeds: what an MLP needs. The other kernels are the extension (extension.ts).
 
-export { follow, lead, resume, run, runShare } from "./interpreter";
+export { run } from "./interpreter";
 export { kernelCount } from "./kernels";
 export { philox4x32 } from "./random/philox";
 

@@ -113,6 +113,15 @@ export const FINITE = Number.MAX_VALUE;
 const badNumber = (who: string, at: number, rowSize: number, expected: string, got: number) =>
   wrong("data", who, `${expected} in row ${Math.floor(at / rowSize)}, column ${at % rowSize}`, got);
 
+/** Which numbers targets may be, and how an error says so. */
+export interface TargetRange {
+  low: number;
+  high: number;
+  expected: string;
+  /** Nothing between the two. */
+  ends?: boolean;
+}
+
 /** What targets are, beside their numbers. */
 export interface Targets {
   kind: LabelKind;
@@ -147,7 +156,7 @@ export function readTargets(
   n: number,
   prediction: Shape,
   kindOfTargets: "class" | "element" | "row" | "either",
-  range: readonly [lowest: number, highest: number, between?: false] = [-FINITE, FINITE],
+  range: TargetRange = { low: -FINITE, high: FINITE, expected: "a finite target" },
 ): ReadTargets {
   const classes = prediction.at(-1) ?? 1;
   const rowShape = kindOfTargets === "class" ? [classes] : prediction;
@@ -162,25 +171,20 @@ export function readTargets(
     throw shapeError(who, "targets", byClass ? `[n], [n, 1] or [n, ${classes}]` : ["n", ...rowShape], got);
   if (got[0] !== n) throw wrong("shape", who, `${n} targets, one for each example`, got[0]);
 
-  const [low, most, high = most]: readonly [number, number, number?] = index
-    ? [0, classes - 1]
+  const { low, high, expected, ends }: TargetRange = index
+    ? { low: 0, high: classes - 1, expected: `a class in [0, ${classes - 1}] (or -1: not labelled)` }
     : byClass
-      ? [0, 1, 1 + 1e-6] // probabilities are rounded
-      : [range[0], range[1]];
-  const apart = range[2] === false;
+      ? { low: 0, high: 1 + 1e-6, expected: "a target in [0, 1]" } // probabilities are rounded
+      : range;
   const data = index ? new Int32Array(given) : given instanceof Float32Array ? given : Float32Array.from(given);
-  let complete = !apart; // where there is a gap, `allWithin` does not tell
+  let complete = !ends; // where there is a gap, `allWithin` does not tell
   for (let i = 0; i < data.length; i++) {
     const t = index ? given[i]! : data[i]!;
     if (t !== t || (index && t === -1)) {
       complete = false;
       if (index) data[i] = -1;
-    } else if (!(t >= low && t <= high && t === data[i]) || (apart && t !== low && t !== most)) {
-      const finite = `a finite target${low < 0 ? "" : " ≥ 0"}`;
-      const among = most === FINITE ? finite : apart ? `${low} or ${most}` : `a target in [${low}, ${most}]`;
-      const expected = index ? `a class in [0, ${most}] (or -1: not labelled)` : among;
+    } else if (!(t >= low && t <= high && t === data[i]) || (ends && t !== low && t !== high))
       throw badNumber(who, i, index ? 1 : size, expected, t);
-    }
   }
   const kind = index ? LabelKind.index : LabelKind.rows;
   const shape = index ? [] : rowShape;

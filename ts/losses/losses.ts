@@ -2,7 +2,7 @@
 // number, is not labelled and left out.
 
 import type { LabelKind } from "../../assembly/isa";
-import { FINITE } from "../data/arrays";
+import { FINITE, type TargetRange } from "../data/arrays";
 import type { Tensor } from "../graph/graph";
 import * as ops from "../ops/losses";
 import { boolean, fraction, or, positive } from "../options";
@@ -25,13 +25,15 @@ export interface LossInputs {
 // biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
 export interface LossDefinition<C = any> extends Definition {
   targets: TargetKind;
-  /** Targets lie in [lowest, highest]; `false` behind them: they are the one or the other. */
-  range?: readonly [lowest: number, highest: number, between?: false];
+  /** Default: all that is finite. */
+  range?: TargetRange;
   /** What the prediction is: decides where `accuracy` cuts. */
   prediction(config: C): "logits" | "probabilities" | "values";
   /** One number a row and its count of labels. */
   call(inputs: LossInputs, config: C): Tensor[];
 }
+
+const NOT_NEGATIVE: TargetRange = { low: 0, high: FINITE, expected: "a finite target ≥ 0" };
 
 const loss = <Args extends unknown[]>(definition: LossDefinition) => factory<Args, LossDefinition>("loss", definition);
 
@@ -59,7 +61,7 @@ export const binaryCrossEntropy: (options?: { fromLogits?: boolean }) => Built =
   type: "binaryCrossEntropy",
   options: () => ({ fromLogits: or(boolean(), true) }),
   targets: "element",
-  range: [0, 1],
+  range: { low: 0, high: 1, expected: "a target in [0, 1]" },
   prediction: ({ fromLogits }) => (fromLogits ? "logits" : "probabilities"),
   call: ({ prediction, target, weights }, { fromLogits }) =>
     ops.binaryCrossEntropy([prediction, target, weights], { option: +fromLogits }).node!.outputs,
@@ -91,7 +93,7 @@ export const huber: (options?: { delta?: number }) => Built = /* @__PURE__ */ lo
 export const hinge: () => Built = /* @__PURE__ */ loss<[]>({
   type: "hinge",
   targets: "element",
-  range: [-1, 1, false],
+  range: { low: -1, high: 1, expected: "-1 or 1", ends: true },
   prediction: () => "logits",
   call: ({ prediction, target, weights }) => ops.hinge([prediction, target, weights], { option: 0 }).node!.outputs,
 });
@@ -104,7 +106,7 @@ export const poisson: (options?: { fromLog?: boolean }) => Built = /* @__PURE__ 
   type: "poisson",
   options: () => ({ fromLog: or(boolean(), false) }),
   targets: "element",
-  range: [0, FINITE],
+  range: NOT_NEGATIVE,
   prediction: () => "values",
   call: ({ prediction, target, weights }, { fromLog }) =>
     ops.poisson([prediction, target, weights], { option: +fromLog }).node!.outputs,
@@ -117,7 +119,7 @@ export const poisson: (options?: { fromLog?: boolean }) => Built = /* @__PURE__ 
 export const kullbackLeibler: () => Built = /* @__PURE__ */ loss<[]>({
   type: "kullbackLeibler",
   targets: "row",
-  range: [0, FINITE],
+  range: NOT_NEGATIVE,
   prediction: () => "probabilities",
   call: ({ prediction, target, weights }) =>
     ops.kullbackLeibler([prediction, target, weights], { option: 0 }).node!.outputs,

@@ -134,7 +134,7 @@ export function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   return { graph, results };
 
   function gatherExamples(): void {
-    const rowsOf = (slot: number, shape: Shape, type: SourceType) =>
+    const rowsOf = (slot: number, shape: Shape, type: SourceType = SourceType.raw32) =>
       gather(graph, { slot, shape: [rows, ...shape], type });
     structure.inputs.forEach(({ value, name }, slot) => {
       graph.layer = name;
@@ -146,8 +146,7 @@ export function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     spec.targets.forEach(({ kind, shape, weighted }, output) => {
       graph.layer = compiled!.losses[output]!.name;
       const slot = targetSlot(inputs.length, output);
-      const target = rowsOf(slot, shape, SourceType.raw32);
-      targets.push({ target, weights: weighted ? rowsOf(slot + 1, [], SourceType.raw32) : null, kind });
+      targets.push({ target: rowsOf(slot, shape), weights: weighted ? rowsOf(slot + 1, []) : null, kind });
     });
   }
 

@@ -138,4 +138,3 @@ export function buildProgram(state: ModelState, lane: Lane, spec: ProgramSpec): 
     results,
   };
 }
-

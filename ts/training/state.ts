@@ -210,7 +210,7 @@ export class ModelState implements Disposable {
   beginMean(): void {
     this.lastWeights = undefined;
     const { mean, parameters, structure } = this;
-    this.runtime.heap.u8.copyWithin(mean, parameters, parameters + structure.parameterFloats * 4);
+    this.runtime.heap.copy(parameters, mean, structure.parameterFloats);
   }
 
   /** Counts an update; weights that a callback has set aside are no longer the last ones. */
