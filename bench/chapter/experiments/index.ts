@@ -11,6 +11,14 @@ import { dropoutOfHiddenUnits } from "./dropout";
 import { earlyStoppingOfAFit, objectiveAndPerformance } from "./earlyStopping";
 import { baggingOfNets, dropoutAgainstBagging } from "./ensembles";
 import { batchNormalization, initialization, symmetry } from "./initialization";
+import {
+  clippingOnTheCliff,
+  hessian,
+  illConditioning,
+  localMinima,
+  saddlePoints,
+  vanishingGradients,
+} from "./landscapes";
 import { multitask } from "./multitask";
 import { inputNoise, weightNoise } from "./noise";
 import { adaGrad, adamOptimizer, learningRateDecay, momentum, rmsProp } from "./optimizers";
@@ -54,5 +62,12 @@ export const EXPERIMENTS: readonly Experiment[] = [
   initialization,
   batchNormalization,
   weightAveraging,
+  // the difficulties
+  illConditioning,
+  localMinima,
+  saddlePoints,
+  clippingOnTheCliff,
+  hessian,
+  vanishingGradients,
   longTermDependencies,
 ];
