@@ -149,7 +149,7 @@ export const saddlePoints: Experiment = {
   method: "saddle-points",
   claim: "From a saddle's stable axis gradient descent does not get away; with the noise of minibatches it does",
   criterion:
-    "saddle(), from (x, 0), x random in [0.5, 2], 60 steps at 0.1; noise of standard deviation 0.01 on the gradient against none. Difference: the final loss, without noise − with (the saddle: 0).",
+    "saddle(), from (x, 0), x random in [0.5, 2], 60 steps at 0.1; noise of standard deviation 0.01 on the gradient against none. Difference: log₁₀(1 − the final loss), with noise − without, − 1 (the saddle's loss: 0; it falls for ever on either side).",
   seeds: SEEDS,
   run(seeds) {
     const landscape = saddle();
@@ -160,14 +160,15 @@ export const saddlePoints: Experiment = {
       const [x] = start(seed, 0.5, 2);
       for (const arm of Object.keys(losses)) {
         const noise = arm === "with noise" ? 0.01 : 0;
-        losses[arm]!.push(last(descend(landscape, { optimizer, start: [x, 0], steps: 60, noise }).losses));
+        const { losses: found } = descend(landscape, { optimizer, start: [x, 0], steps: 60, noise });
+        losses[arm]!.push(Math.log10(1 - Math.min(0, last(found))));
       }
     }
     return {
-      differences: losses["without noise"]!.map((l, i) => l - losses["with noise"]![i]!),
-      of: "loss",
+      differences: losses["with noise"]!.map((l, i) => l - losses["without noise"]![i]! - 1),
+      of: "log₁₀(1 − loss) − 1",
       figures: [
-        bars("Loss after 60 steps", losses, "loss"),
+        bars("How far down after 60 steps", losses, "log₁₀(1 − loss)"),
         pathsOver(
           "Along the stable axis",
           landscape,
