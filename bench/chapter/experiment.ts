@@ -13,6 +13,8 @@ export interface Outcome {
   figures: readonly Plot[];
   /** Further numbers, a line each, for the report. */
   notes?: readonly string[];
+  /** A table of its own, for the report and the method's page: a header and rows. */
+  table?: readonly (readonly string[])[];
 }
 
 export interface Experiment {
