@@ -110,9 +110,12 @@ if (unknown.length) {
 } else if (options.run) await runOne(options.run, options.pilot === true);
 else {
   const began = performance.now();
+  const { name } = await loadData().catch((error) => {
+    console.error(`chapter: ${error.message}`);
+    process.exit(1);
+  });
   const { sections, failed } = await runAll(program.args.length ? program.args : known);
   const rows = sections.map(({ row }) => row);
-  const { name } = await loadData();
   write(options.report, reportOf(name, sections));
   if (options.json) write(options.json, `${JSON.stringify(rows.map(published), null, 2)}\n`);
   if (options.docs) writeDocs(sections, name);
