@@ -11,8 +11,8 @@ import {
   sequential,
   softmaxCrossEntropy,
 } from "downhill";
-import { type Examples, mislabelled } from "../data";
-import { type Data, type Experiment, type Outcome, SEEDS } from "../experiment";
+import { type Data, type Examples, mislabelled } from "../data";
+import { type Experiment, type Outcome, SEEDS } from "../experiment";
 import { bars, images } from "../figures";
 import { tuned } from "../training";
 
