@@ -102,6 +102,8 @@ const PLATFORM = {
   "#core/worker.js": "core/worker.js",
 };
 
+const API = { path: "./downhill.js", external: true };
+
 const LICENSE = "/*! downhill, Apache-2.0 */";
 
 /** Runs terser over the modules in a folder: it finds more than esbuild does, and than most bundlers of who depends on us. */
@@ -164,9 +166,13 @@ async function buildBundles() {
   await compress("dist", { reduce_funcs: false, sequences: false }, false, { beautify: true, indent_level: 2 });
   await build({ ...common, minify: true, entryPoints: library, outdir: "dist/browser", plugins: [resolve("browser")] });
   await compress("dist/browser", {}, true, {});
-  // an entry of its own would cut downhill.js into chunks by what it shares with it, and a page's bundle would compress worse
-  for (const folder of ["dist", "dist/browser"])
-    writeFileSync(`${folder}/worker.js`, `${LICENSE}\nexport { inWorker } from "./downhill.js";\n`);
+  // entries of their own would cut downhill.js into chunks by what they share with it, and a page's bundle would compress worse:
+  // what they are made of is the public API
+  const api = { name: "api", setup: ({ onResolve }) => onResolve({ filter: /^\.\/index$/ }, () => API) };
+  for (const outdir of ["dist", "dist/browser"]) {
+    writeFileSync(`${outdir}/worker.js`, `${LICENSE}\nexport { inWorker } from "./downhill.js";\n`);
+    await build({ ...common, entryPoints: { landscapes: "ts/landscapes.ts" }, outdir, plugins: [api] });
+  }
   run("node_modules/typescript/bin/tsc", "-p", "tsconfig.types.json");
   // Node's own resolution wants whole file names
   for (const file of readdirSync("dist/types", { recursive: true }).filter((name) => name.endsWith(".d.ts"))) {

@@ -7,7 +7,7 @@ const WAYS = 8; // kept for each place
 const DECAY = 0.93; // as in unpack.ts, and the contexts
 const CONTEXTS = 2 ** 20;
 const RADIX = 48; // so few that the core's digits fill a block of zlib's, 16,383 symbols, and code has none of it; from ( to W
-const LOW = RADIX ** 4; // of the five digits that carries can still reach, the first one's weight
+const LOW = RADIX ** 5; // of the six digits that carries can still reach, the first one's weight; at least 2 ** 24
 
 /** What unpack reads, written bit by bit: `bit(value, ...contexts)`. */
 function writer(bit) {
@@ -112,7 +112,7 @@ function encode(bytes, events) {
     } else literal(bytes[at], last, second, third);
     at += Math.max(1, size);
   }
-  for (let i = 0; i < 5; i++) shift();
+  for (let i = 0; i < 6; i++) shift();
   const digits = out.slice(1).map((digit) => digit + 40); // the first holds what is carried into it: 0
   return { packed: String.fromCharCode(...digits), literals, counts };
 }

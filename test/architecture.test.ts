@@ -48,16 +48,15 @@ const LEVELS: string[][] = [
   ["ops", "data", "formats"],
   ["schedules", "initializers", "regularizers", "constraints"],
   ["optimizers", "losses", "layers"],
-  ["metrics"],
-  ["custom"],
-  ["metrics", "adversarial"],
   ["metrics", "augment"],
+  ["custom"],
   ["training"],
-  ["adversarial"],
+  ["adversarial", "diagnostics"],
   ["formats/model"], // loadModel: it alone knows every type
   ["worker"],
   ["ensembles"],
   ["index", "cli"],
+  ["landscapes"],
 ];
 
 /** The entry of LEVELS that a file belongs to: its own, or its folder's. */

@@ -43,6 +43,19 @@ export { csv } from "./data/csv";
 export { type Dataset, dataset, type Item } from "./data/dataset";
 export { digits } from "./data/digits";
 export { idx } from "./data/idx";
+export {
+  type GradientMonitorOptions,
+  type GradientReport,
+  gradientMonitor,
+  gradientReport,
+} from "./diagnostics/gradientMonitor";
+export {
+  conditionNumber,
+  type HessianOptions,
+  type HessianSpectrum,
+  hessianSpectrum,
+  isSaddle,
+} from "./diagnostics/hessian";
 export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, type LoadSource, loadModel, type SaveTarget, saveModel } from "./formats/model";
 export {

@@ -4,7 +4,7 @@ import { erf4 } from "../math/erf";
 import { exp4 } from "../math/exp";
 import { load4, store4 } from "../math/lanes.micro";
 import { log4 } from "../math/log";
-import { pow64 } from "../math/scalars";
+import { pow4 } from "../math/pow";
 import { cos4, sin4 } from "../math/trig";
 
 /** y = e^x. */
@@ -62,11 +62,11 @@ export function cosBlock(y: usize, x: usize, _: usize, bytes: usize, _alpha: f32
   }
 }
 
-/** y = x^e, in float64: e·log x in float32 would lose what |e·log x| is large by. */
+/** y = x^e. */
 export function powBlock(y: usize, x: usize, e: usize, bytes: usize, _alpha: f32, _beta: f32): void {
-  for (const end = y + bytes; y < end; y += 4) {
-    store<f32>(y, <f32>pow64(load<f32>(x), load<f32>(e)));
-    x += 4;
-    e += 4;
+  for (const end = y + bytes; y < end; y += 16, x += 16) {
+    const left = end - y;
+    store4(y, pow4(load4(x, left), load4(e, left)), left);
+    e += 16;
   }
 }

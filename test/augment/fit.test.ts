@@ -4,20 +4,30 @@ import { describe, expect, test } from "vitest";
 import {
   adam,
   augmentBatch,
+  binaryCrossEntropy,
+  cosineSimilarity,
   cutmix,
   dataset,
+  defineLoss,
   dense,
   dropout,
   type FitOptions,
+  fgsm,
   flatten,
   functional,
+  hinge,
+  huber,
   init,
   input,
+  kullbackLeibler,
   loadModel,
   type Model,
+  meanAbsoluteError,
   meanSquaredError,
   mixup,
   type NDArray,
+  pgd,
+  poisson,
   randomBrightness,
   randomContrast,
   randomCrop,
@@ -34,6 +44,7 @@ import {
   sequential,
   setSeed,
   sgd,
+  softmax,
   softmaxCrossEntropy,
   weightsHash,
   zeros,
@@ -236,6 +247,75 @@ describe("mixed labels", () => {
     }
     expect(losses[1]!.loss).toBeCloseTo(losses[0]!.loss, 6);
     expect(losses[1]!["accuracy"]).toBe(losses[0]!["accuracy"]);
+  });
+
+  // each row's loss for one label, as the model has it alone
+  const elementwise = { data: floats(n * 3), shape: [n, 3] };
+  const shares = {
+    data: Float32Array.from({ length: n * 3 }, (_, i) => [0.2, 0.3, 0.5][(i + Math.floor(i / 3)) % 3]!),
+    shape: [n, 3],
+  };
+  const signs = { data: floats(n * 3).map(Math.sign), shape: [n, 3] };
+  const own = defineLoss({
+    type: "squareRoot",
+    call: (yTrue, yPred, { abs, subtract, sqrt, add }) => sqrt(add(abs(subtract(yTrue, yPred)), 0.1)),
+  });
+  test.each([
+    [softmaxCrossEntropy({ labelSmoothing: 0.1 }), labels(n, 3)],
+    [softmaxCrossEntropy(), shares],
+    [binaryCrossEntropy(), shares],
+    [meanSquaredError(), elementwise],
+    [meanAbsoluteError(), elementwise],
+    [huber(), elementwise],
+    [hinge(), signs],
+    [poisson({ fromLog: true }), shares],
+    [kullbackLeibler(), shares],
+    [cosineSimilarity(), elementwise],
+    [own(), elementwise],
+  ])("$0.type: λ·L(ŷ, y) + (1 − λ)·L(ŷ, y′)", async (loss, y) => {
+    setSeed(4);
+    const model = sequential([flatten({ inputShape: [H, W] }), dense(3), softmax()]);
+    model.compile({ optimizer: sgd({ learningRate: 0 }), loss });
+    const augment = [mixup({ alpha: 1 })];
+    const shown = rowsOf(augmentBatch(x, augment, { seed: 4 }));
+    const targetOf = (r: number) =>
+      y instanceof Int32Array ? y.slice(r, r + 1) : [[...y.data.subarray(3 * r, 3 * r + 3)]];
+    const lossOf = (r: number, of: number) =>
+      model.testOnBatch({ data: Float32Array.from(shown[r]!), shape: [1, H, W] }, targetOf(of)).loss;
+    let expected = 0;
+    for (let r = 0; r < n; r++) {
+      const { share, partner } = mixOf(r, n, opOf(0), { ...START, seed: 4 }, 1, false);
+      expected += share * lossOf(r, r) + (1 - share) * lossOf(r, partner);
+    }
+    const { epochs } = await model.fit({ x, y }, { batchSize: n, shuffle: false, augment });
+    expect(epochs[0]!.loss).toBeCloseTo(expected / n, 5);
+  });
+
+  test("adversarial training starts from what is augmented, and climbs the mixed loss", async () => {
+    const hashes: string[] = [];
+    for (const augment of [[], [randomRotate()], [randomRotate(), mixup({ alpha: 1 })]])
+      for (const weight of [0, 0.5]) {
+        setSeed(4);
+        const model = sequential([flatten({ inputShape: [H, W] }), dense(3)]);
+        const adversarial = { attack: pgd({ epsilon: 0.1, stepSize: 0.05, steps: 2 }), weight };
+        model.compile({ optimizer: sgd({ learningRate: 0.1 }), loss: softmaxCrossEntropy(), adversarial });
+        await model.fit({ x, y: labels(n, 3) }, { batchSize: 6, augment });
+        hashes.push(await weightsHash(model));
+      }
+    expect(new Set(hashes).size).toBe(6);
+    // one step on one example: the augmented one, attacked with the labels that it has
+    const one = { data: x.data.slice(0, H * W), shape: [1, H, W] };
+    const pixels = [randomRotate(), randomNoise()];
+    setSeed(4);
+    const model = sequential([flatten({ inputShape: [H, W] }), dense(3)]);
+    const twin = sequential([flatten({ inputShape: [H, W] }), dense(3)]);
+    twin.setWeights(model.getWeights());
+    const attacked = { attack: fgsm({ epsilon: 0.1 }), weight: 1 };
+    for (const m of [model, twin])
+      m.compile({ optimizer: sgd({ learningRate: 0.1 }), loss: softmaxCrossEntropy(), adversarial: attacked });
+    await model.fit({ x: one, y: [1] }, { augment: pixels });
+    twin.trainOnBatch(augmentBatch(one, pixels, { seed: 4 }), [1]);
+    expect(weightBits(model)).toEqual(weightBits(twin));
   });
 
   test("several outputs have the same shares", async () => {

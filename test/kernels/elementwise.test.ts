@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ExtensionOp, Op } from "../../assembly/isa";
 import { Core } from "../support/core";
-import { checkElementwise, numbers } from "../support/elementwise";
+import { BUILDS, checkElementwise, numbers } from "../support/elementwise";
 import { erf } from "../support/functions";
 
 const one = (n: number) => [numbers(n, 1)];
@@ -52,3 +52,51 @@ test("pow: y = a^b", () =>
     (n) => [positive(n)[0]!, numbers(n, 2)],
     (a, b) => a! ** b!,
   ));
+test("pow: of any two floats, and to 1 ulp", () => {
+  const special = [
+    0,
+    -0,
+    1,
+    -1,
+    2,
+    -2,
+    0.5,
+    -0.5,
+    3,
+    -3,
+    1e-45,
+    -1e-45,
+    3e38,
+    -3e38,
+    Infinity,
+    -Infinity,
+    NaN,
+    1e-38,
+    87.5,
+  ];
+  const pairs = special.flatMap((a) => special.map((b) => [a, b] as const));
+  const [x, e] = [0, 1].map((i) => Float32Array.from(pairs, (pair) => pair[i]!)) as [Float32Array, Float32Array];
+  for (const build of BUILDS) {
+    const core = new Core(build);
+    const y = core.buffer(pairs.length);
+    core.runShares(core.instruction(ExtensionOp.pow, [y, core.floats(x), core.floats(e)], [pairs.length]));
+    // not promised: 1 to the power of ±∞ or NaN, where JavaScript has NaN and C 1; and −∞ to a power that is not whole
+    for (const [i, got] of y.f32.entries()) {
+      const want = fround(x[i]! ** e[i]!) + 0;
+      const near = Object.is(got + 0, want) || Math.abs(got / want - 1) < 2e-7;
+      const open = (Math.abs(x[i]!) === 1 && !Number.isFinite(e[i]!)) || (x[i] === -Infinity && e[i]! % 1 !== 0);
+      expect(near || open || Math.abs(got - want) <= 1e-45, `${x[i]} ** ${e[i]}: ${got}, expected ${want}`).toBe(true);
+    }
+    const n = 200_000;
+    const a = numbers(n, 3).map((v) => Math.abs(v) ** 5 + 1e-6);
+    const b = numbers(n, 4, 12);
+    const z = core.buffer(n);
+    core.runShares(core.instruction(ExtensionOp.pow, [z, core.floats(a), core.floats(b)], [n]));
+    let worst = 0;
+    for (const [i, got] of z.f32.entries()) {
+      const want = a[i]! ** b[i]!;
+      if (want < 1e37 && want > 1e-37) worst = Math.max(worst, Math.abs(got / want - 1));
+    }
+    expect(worst).toBeLessThan(1.2e-7);
+  }
+});

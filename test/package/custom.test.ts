@@ -173,3 +173,17 @@ console.log(JSON.stringify(await new Promise((resolve) => worker.on("message", r
   );
   expect(message).toMatch(/unknown layer "swiglu"/);
 }, 60_000);
+
+test("a page's core, whose extension is a module of its own, gives the same bits", async () => {
+  const page = new URL("../../dist/browser/downhill.js", import.meta.url).href;
+  await writeFile(`${FOLDER}page.mjs`, DEFINITIONS.replace('from "downhill"', `from "${page}"`));
+  const hashes = ["definitions", "page"].map((module) =>
+    output(
+      `${module}Hash.mjs`,
+      `import { train, weightsHash } from "./${module}.mjs";
+       console.log(JSON.stringify(await weightsHash((await train()).model)));`,
+    ),
+  );
+  const [node, browser] = await Promise.all(hashes);
+  expect(browser).toBe(node);
+}, 60_000);

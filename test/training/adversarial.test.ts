@@ -20,6 +20,7 @@ import {
   loadModel,
   type Model,
   meanSquaredError,
+  mixup,
   type NDArray,
   pgd,
   relu,
@@ -365,6 +366,13 @@ describe("adversarial training", () => {
     expect(forty.arenaBytes).toBeLessThanOrEqual(one.arenaBytes * 1.05);
     expect(forty.slices.length).toBeGreaterThan(5);
     for (const { work } of forty.slices.slice(0, -1)) expect(work).toBeLessThanOrEqual(8e6);
+  });
+
+  it("goes with mixup: what is attacked is the mixed example", async () => {
+    const model = compiled({ adversarial: { attack: fgsm({ epsilon: 0.3 }), weight: 1 } });
+    const { epochs } = await model.fit({ x, y }, { epochs: 30, batchSize: 64, augment: [mixup({ alpha: 0.4 })] });
+    expect(epochs.at(-1)!.loss).toBeLessThan(epochs[0]!.loss);
+    expect(epochs.every(({ loss, dataLoss }) => Number.isFinite(loss) && loss === dataLoss)).toBe(true);
   });
 
   it("refuses bad options, and leaves the earlier compile in force", () => {

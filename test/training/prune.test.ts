@@ -6,6 +6,7 @@ import {
   dense,
   earlyStopping,
   init,
+  jointly,
   loadModel,
   type Model,
   maxNorm,
@@ -206,4 +207,13 @@ test("bad calls change nothing", async () => {
   expect(allZeros(model)).toBe(0);
   model.dispose();
   thrown("state", () => prune(model, { sparsity: 0.5 }));
+});
+
+test("joint models and pruned ones do not go together", () => {
+  const [a, b, c] = [net(), net(), net()];
+  const both = jointly({ a, b });
+  thrown("state", () => prune(any(a), { sparsity: 0.5 }), /not joined/);
+  thrown("state", () => prune(any(both), { sparsity: 0.5 }), /not joined/);
+  prune(any(c), { sparsity: 0.5 });
+  thrown("argument", () => jointly({ c, d: net() }), /jointly: c: expected a model that is not pruned/);
 });

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
   adam,
+  averagedWeights,
   type Callback,
   dense,
   dropout,
@@ -75,6 +76,21 @@ describe("sameSteps", () => {
     expect(rates.slice(0, 3)).toEqual([0.01, 0.01, 0.01]);
     expect(rates.slice(6, 9)).toEqual([0.005, 0.005, 0.005]);
     expect(rates.slice(15)).toEqual(new Array(9).fill(0.01));
+  });
+
+  test("a moving average begins anew", async () => {
+    const make = () => {
+      setSeed(9);
+      const model = sequential([dense(8, { inputShape: [12], activation: "tanh" }), dense(3)]);
+      model.compile({ optimizer: adam(), loss: softmaxCrossEntropy(), ema: 0.9 });
+      return model;
+    };
+    const [model, plain] = [make(), make()];
+    await model.fit({ x, y }, options([3, 1, 2, 2], "sameSteps"));
+    await plain.fit({ x, y }, { epochs: 1, batchSize: 16 });
+    await plain.fit({ x, y }, { epochs: 2, initialEpoch: 1, batchSize: 16, stepsPerEpoch: 2 });
+    expect(await weightsHash(model)).toBe(await weightsHash(plain));
+    expect(averagedWeights(model)).toEqual(averagedWeights(plain));
   });
 
   test("epochs may end before patience does; restoreBestWeights gives way", async () => {

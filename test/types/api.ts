@@ -72,6 +72,23 @@ export async function ensembles() {
   remote.learningRate = "0.1";
 }
 
+export function joined() {
+  const make = () => sequential([dense(2, { inputShape: [4] })]);
+  const [a, b] = [make(), make()];
+  const both = downhill.jointly({ a, b });
+  expectTypeOf(both.predict({ a: [[1, 2, 3, 4]], b: [[1, 2, 3, 4]] }).b).toEqualTypeOf<NDArray>();
+  // @ts-expect-error: no model of that name
+  both.predict({ a: [[1, 2, 3, 4]], b: [[1, 2, 3, 4]] }).c;
+  const attack = downhill.pgd({ epsilon: 0.1, norm: "l2", clip: [0, 1] });
+  expectTypeOf(downhill.attack(a, [[1, 2, 3, 4]], [0], attack)).toEqualTypeOf<NDArray>();
+  const penalties = [downhill.tied(a.getLayer("dense_1"), "dense_2", 0.1)];
+  a.compile({ optimizer: adam(), loss: softmaxCrossEntropy(), penalties, weightNoise: 0.1, adversarial: { attack } });
+  // @ts-expect-error: how far is not guessed
+  downhill.fgsm();
+  // @ts-expect-error: no such norm
+  downhill.pgd({ epsilon: 0.1, norm: "l1" });
+}
+
 export function options() {
   // @ts-expect-error: no such option
   dense(4, { kernelRegulariser: downhill.l2(0.1) });

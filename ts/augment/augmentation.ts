@@ -2,7 +2,7 @@
 
 import { argumentError, shapeError } from "../errors";
 import type { Shape, Tensor } from "../graph/graph";
-import type { LossInputs } from "../losses/losses";
+import type { LossDefinition, LossInputs } from "../losses/losses";
 import type { Field } from "../options";
 import { type Built, type Definition, definitionOf, factory } from "../registry";
 
@@ -11,8 +11,8 @@ const AUGMENT = 0xa0000000;
 
 /** How labels are mixed. */
 export interface Mixing {
-  /** One number a row and its count: sums over the labels that a row has, times their shares; `call`: those of one label a row. */
-  loss(given: LossInputs, call: (given: LossInputs) => Tensor[]): Tensor[];
+  /** A loss's number a row and count: sums over the labels that a row has, times their shares. */
+  loss(given: LossInputs, definition: LossDefinition, config: Built): Tensor[];
   /** What metrics see: a row's label of the largest share. */
   winner(given: LossInputs): LossInputs;
 }

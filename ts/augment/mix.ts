@@ -4,7 +4,7 @@
 // examples' losses, each with its own label (mask, weight) against the one prediction, times their shares.
 
 import type { Tensor } from "../graph/graph";
-import type { LossInputs } from "../losses/losses";
+import type { LossDefinition, LossInputs } from "../losses/losses";
 import { mixDraw, mixRows } from "../ops/augment";
 import { add, affine, multiply } from "../ops/elementwise";
 import { take } from "../ops/indexing";
@@ -38,10 +38,11 @@ class Mixed implements Mixing {
     this.#winners = before ? take([before.#winners, winners], ROWS) : winners;
   }
 
-  loss(given: LossInputs, call: (given: LossInputs) => Tensor[]): Tensor[] {
+  loss(given: LossInputs, definition: LossDefinition, config: Built): Tensor[] {
     return this.#ingredients
       .map(({ rows, share }) =>
-        call(labelsOf(given, rows))
+        definition
+          .call(labelsOf(given, rows), config)
           .slice(0, 2)
           .map((t) => multiply([t, share!])),
       )

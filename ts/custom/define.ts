@@ -174,8 +174,8 @@ function resultOf(who: string, graph: Graph, value: unknown): Tensor {
  * (`name`, `trainable`, `activityRegularizer`, `inputShape`).
  *
  * `parameters(inputShape, options)` gives the parameters, `call(x, parameters, ops, { options, training })` the output in the
- * ops that it is given; both run when a model is built, not in each step, and shapes in `call` are concrete. Gradients are the
- * library's. `loadModel(source, { custom: [swiglu] })` brings it back.
+ * ops that it is given; both run when a model is built, not in each step, and shapes in `call` are concrete. Examples should not
+ * mix: `predict` may fill up a batch with copies of its last one. Gradients are the library's. `loadModel(source, { custom: [swiglu] })` brings it back.
  *
  * @example const swiglu = defineLayer({
  *   type: "swiglu",

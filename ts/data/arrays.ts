@@ -107,29 +107,24 @@ export function checkFinite(who: string, data: NumberArray, rowSize: number): vo
   }
 }
 
-/** No float is beyond it but the infinities. */
-export const FINITE = Number.MAX_VALUE;
+/** What one target may be. */
+export interface TargetRule {
+  expected: string;
+  accepts(target: number): boolean;
+}
+
+const anyTarget: TargetRule = { expected: "a finite target", accepts: (t) => Number.isFinite(t) };
 
 const badNumber = (who: string, at: number, rowSize: number, expected: string, got: number) =>
   wrong("data", who, `${expected} in row ${Math.floor(at / rowSize)}, column ${at % rowSize}`, got);
-
-/** Which numbers targets may be, and how an error says so. */
-export interface TargetRange {
-  low: number;
-  high: number;
-  expected: string;
-  /** Nothing between the two. */
-  ends?: boolean;
-}
 
 /** What targets are, beside their numbers. */
 export interface Targets {
   kind: LabelKind;
   /** Of one example. */
   shape: Shape;
-  /** Labels lie in [low, high]. */
-  low: number;
-  high: number;
+  /** Whether a number is a label: NaN, and −1 as a class number, is none. */
+  accepts: TargetRule["accepts"];
   /** Whether every label is there. */
   complete: boolean;
   /** Whether labels are counted by element, not by row. */
@@ -148,7 +143,7 @@ interface ReadTargets {
 /**
  * Targets of `n` examples: class numbers [n] or [n, 1], or rows of probabilities [n, classes], where they are of that kind;
  * else one target an element, of the prediction's shape, [n] being taken for [n, 1]; of "either" kind class numbers, where
- * such come for several classes. NaN, and −1 as a class number: not labelled. `range`: as a loss has it.
+ * such come for several classes. NaN, and −1 as a class number: not labelled. `rule`: as a loss has it.
  */
 export function readTargets(
   who: string,
@@ -156,7 +151,7 @@ export function readTargets(
   n: number,
   prediction: Shape,
   kindOfTargets: "class" | "element" | "row" | "either",
-  range: TargetRange = { low: -FINITE, high: FINITE, expected: "a finite target" },
+  rule: TargetRule = anyTarget,
 ): ReadTargets {
   const classes = prediction.at(-1) ?? 1;
   const rowShape = kindOfTargets === "class" ? [classes] : prediction;
@@ -171,33 +166,35 @@ export function readTargets(
     throw shapeError(who, "targets", byClass ? `[n], [n, 1] or [n, ${classes}]` : ["n", ...rowShape], got);
   if (got[0] !== n) throw wrong("shape", who, `${n} targets, one for each example`, got[0]);
 
-  const { low, high, expected, ends }: TargetRange = index
-    ? { low: 0, high: classes - 1, expected: `a class in [0, ${classes - 1}] (or -1: not labelled)` }
+  const { expected, accepts } = index
+    ? {
+        expected: `a class in [0, ${classes - 1}] (or -1: not labelled)`,
+        accepts: (t: number) => t >= 0 && t < classes && t % 1 === 0,
+      }
     : byClass
-      ? { low: 0, high: 1 + 1e-6, expected: "a target in [0, 1]" } // probabilities are rounded
-      : range;
+      ? { expected: "a target in [0, 1]", accepts: (t: number) => t >= 0 && t <= 1 + 1e-6 } // they are rounded
+      : rule;
   const data = index ? new Int32Array(given) : given instanceof Float32Array ? given : Float32Array.from(given);
-  let complete = !ends; // where there is a gap, `allWithin` does not tell
+  let complete = true;
   for (let i = 0; i < data.length; i++) {
     const t = index ? given[i]! : data[i]!;
     if (t !== t || (index && t === -1)) {
       complete = false;
       if (index) data[i] = -1;
-    } else if (!(t >= low && t <= high && t === data[i]) || (ends && t !== low && t !== high))
-      throw badNumber(who, i, index ? 1 : size, expected, t);
+    } else if (!accepts(t)) throw badNumber(who, i, index ? 1 : size, expected, t);
   }
   const kind = index ? LabelKind.index : LabelKind.rows;
   const shape = index ? [] : rowShape;
   return {
     data,
     shape: got,
-    targets: { kind, shape, low, high, complete, elementwise: !byClass && kindOfTargets !== "row", weighted: false },
+    targets: { kind, shape, accepts, complete, elementwise: !byClass && kindOfTargets !== "row", weighted: false },
   };
 }
 
-/** Whether all labels lie in the range of what was read before. */
-export function allWithin(data: ArrayLike<number>, { low, high }: Targets): boolean {
-  for (let i = 0; i < data.length; i++) if (!(data[i]! >= low && data[i]! <= high)) return false;
+/** Whether all are labels such as were read before. */
+export function allWithin(data: ArrayLike<number>, { accepts }: Targets): boolean {
+  for (let i = 0; i < data.length; i++) if (!accepts(data[i]!)) return false;
   return true;
 }
 
@@ -208,7 +205,7 @@ export function readWeights(who: string, value: unknown, rows: number): Float32A
   if (data.length !== rows || shape[0] !== rows || shape.length > 2) throw shapeError(who, "weights", [rows], shape);
   const weights = Float32Array.from(data);
   for (let i = 0; i < rows; i++)
-    if (!(weights[i]! >= 0 && weights[i]! <= FINITE)) throw badNumber(who, i, 1, "a weight ≥ 0", data[i]!);
+    if (!(weights[i]! >= 0 && weights[i]! < Infinity)) throw badNumber(who, i, 1, "a weight ≥ 0", data[i]!);
   return weights;
 }
 

@@ -6,6 +6,7 @@ import { randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, ran
 import { cutmix, mixup } from "../augment/mix";
 import { randomBrightness, randomContrast, randomErasing, randomNoise } from "../augment/pixels";
 import { maxNorm, minMaxNorm, nonNeg, unitNorm } from "../constraints/constraints";
+import { gradientMonitor } from "../diagnostics/gradientMonitor";
 import { argumentError, DownhillError } from "../errors";
 import {
   constant,
@@ -105,6 +106,8 @@ export function enrollAll(): void {
     [l1, l1l2, l2, tied],
     [maxNorm, minMaxNorm, nonNeg, unitNorm],
     [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, oneCycle, polynomialDecay, stepDecay, warmup],
+    [earlyStopping, gradientMonitor, modelCheckpoint, terminateOnNaN],
+    [csvLogger, earlyStopping, learningRateScheduler, modelCheckpoint, reduceLROnPlateau, terminateOnNaN],
     [csvLogger, earlyStopping, learningRateScheduler, modelCheckpoint, reduceLROnPlateau, swa, terminateOnNaN],
     [fgsm, pgd],
     [randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom],

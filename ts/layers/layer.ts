@@ -33,8 +33,8 @@ export interface CallContext<C> {
 export interface LayerDefinition<C = any> extends Definition {
   /** Its `training` is off while it is not trainable (batch normalization, as in Keras). */
   frozenIsInference?: boolean;
-  /** Throws where it does not take so many inputs; left out where it takes one. */
-  arity?(count: number, who: string): void;
+  /** It takes a list of inputs; how many, `call` checks. */
+  several?: boolean;
   parameters?(inputs: Shape[], config: C, who: string): Record<string, ParameterSpec>;
   /** Builds the layer's ops; the first axis is the batch. */
   call(inputs: Tensor[], context: CallContext<C>, who: string): Tensor;
@@ -100,9 +100,8 @@ export function layerOf(config: Built): Layer {
     const who = (config["name"] as string) ?? config.type;
     for (const x of inputs)
       if (!(x instanceof Symbolic)) throw argumentError(who, "to be called on what input() or a layer returned", x);
-    const { arity } = definitionOf<LayerDefinition>("layer", config);
-    if (arity) arity(inputs.length, who);
-    else if (inputs.length !== 1) throw argumentError(who, "one input", inputs.length);
+    if (inputs.length !== 1 && !definitionOf<LayerDefinition>("layer", config).several)
+      throw argumentError(who, "one input", inputs.length);
     const inner: Call = { layer, inputs, sequence: sequence++, output: undefined as never };
     inner.output = new Symbolic(inferShape(config, inputs, who), inner, undefined);
     return inner.output;

@@ -8,12 +8,9 @@ import { concat } from "../ops/layout";
 import { type Field, or } from "../options";
 import { type Layer, type LayerOptions, layerFactory } from "./layer";
 
-function severalInputs(count: number, who: string): void {
-  if (count < 2) throw wrong("argument", who, "a list of at least two inputs", count);
-}
-
-function twoInputs(count: number, who: string): void {
-  if (count !== 2) throw wrong("argument", who, "a list of two inputs", count);
+function checkSeveral({ length }: Tensor[], who: string, most = Infinity): void {
+  const expected = most === 2 ? "a list of two inputs" : "a list of at least two inputs";
+  if (length < 2 || length > most) throw wrong("argument", who, expected, length);
 }
 
 /** Throws where an input has another shape than the first, along another axis than `free`. */
@@ -30,12 +27,13 @@ const elementwise = (
   type: string,
   op: (two: Tensor[]) => Tensor,
   end = (y: Tensor, _count: number) => y,
-  arity = severalInputs,
+  most?: number,
 ): ((options?: LayerOptions) => Layer) =>
   layerFactory({
     type,
-    arity,
+    several: true,
     call(inputs, _, who) {
+      checkSeveral(inputs, who, most);
       checkAlike(inputs, who);
       return end(
         inputs.reduce((a, b) => op([a, b])),
@@ -55,7 +53,7 @@ type Plain = (options?: LayerOptions) => Layer;
 export const add: Plain = /* @__PURE__ */ elementwise("add", addOp);
 
 /** y = a − b, of exactly two inputs of one shape. */
-export const subtract: Plain = /* @__PURE__ */ elementwise("subtract", subtractOp, undefined, twoInputs);
+export const subtract: Plain = /* @__PURE__ */ elementwise("subtract", subtractOp, undefined, 2);
 
 /** y = a·b·…, element by element, of two or more inputs of one shape. */
 export const multiply: Plain = /* @__PURE__ */ elementwise("multiply", multiplyOp);
@@ -83,8 +81,9 @@ const axisField = (): Field<number> => ({
 export const concatenate: (options?: LayerOptions & { axis?: number }) => Layer = /* @__PURE__ */ layerFactory({
   type: "concatenate",
   options: () => ({ axis: or(axisField(), -1) }),
-  arity: severalInputs,
+  several: true,
   call(inputs, { config }, who) {
+    checkSeveral(inputs, who);
     const rank = inputs[0]!.shape.length;
     const axis = config.axis < 0 ? config.axis + rank : config.axis;
     if (axis < 1 || axis >= rank)

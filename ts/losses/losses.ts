@@ -2,7 +2,7 @@
 // number, is not labelled and left out.
 
 import type { LabelKind } from "../../assembly/isa";
-import { FINITE, type TargetRange } from "../data/arrays";
+import type { TargetRule } from "../data/arrays";
 import type { Tensor } from "../graph/graph";
 import * as ops from "../ops/losses";
 import { boolean, fraction, or, positive } from "../options";
@@ -25,15 +25,13 @@ export interface LossInputs {
 // biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
 export interface LossDefinition<C = any> extends Definition {
   targets: TargetKind;
-  /** Default: all that is finite. */
-  range?: TargetRange;
+  /** What a target may be, where not every finite number may. */
+  rule?: TargetRule;
   /** What the prediction is: decides where `accuracy` cuts. */
   prediction(config: C): "logits" | "probabilities" | "values";
   /** One number a row and its count of labels. */
   call(inputs: LossInputs, config: C): Tensor[];
 }
-
-const NOT_NEGATIVE: TargetRange = { low: 0, high: FINITE, expected: "a finite target ≥ 0" };
 
 const loss = <Args extends unknown[]>(definition: LossDefinition) => factory<Args, LossDefinition>("loss", definition);
 
@@ -61,11 +59,13 @@ export const binaryCrossEntropy: (options?: { fromLogits?: boolean }) => Built =
   type: "binaryCrossEntropy",
   options: () => ({ fromLogits: or(boolean(), true) }),
   targets: "element",
-  range: { low: 0, high: 1, expected: "a target in [0, 1]" },
+  rule: { expected: "a target in [0, 1]", accepts: (t) => t >= 0 && t <= 1 },
   prediction: ({ fromLogits }) => (fromLogits ? "logits" : "probabilities"),
   call: ({ prediction, target, weights }, { fromLogits }) =>
     ops.binaryCrossEntropy([prediction, target, weights], { option: +fromLogits }).node!.outputs,
 });
+
+const counts: TargetRule = { expected: "a finite target ≥ 0", accepts: (t) => t >= 0 && t < Infinity };
 
 /** L = (ŷ − t)², the mean over all elements. */
 export const meanSquaredError: () => Built = /* @__PURE__ */ loss<[]>({
@@ -93,7 +93,7 @@ export const huber: (options?: { delta?: number }) => Built = /* @__PURE__ */ lo
 export const hinge: () => Built = /* @__PURE__ */ loss<[]>({
   type: "hinge",
   targets: "element",
-  range: { low: -1, high: 1, expected: "-1 or 1", ends: true },
+  rule: { expected: "-1 or 1", accepts: (t) => t === 1 || t === -1 },
   prediction: () => "logits",
   call: ({ prediction, target, weights }) => ops.hinge([prediction, target, weights], { option: 0 }).node!.outputs,
 });
@@ -106,7 +106,7 @@ export const poisson: (options?: { fromLog?: boolean }) => Built = /* @__PURE__ 
   type: "poisson",
   options: () => ({ fromLog: or(boolean(), false) }),
   targets: "element",
-  range: NOT_NEGATIVE,
+  rule: counts,
   prediction: () => "values",
   call: ({ prediction, target, weights }, { fromLog }) =>
     ops.poisson([prediction, target, weights], { option: +fromLog }).node!.outputs,
@@ -119,7 +119,7 @@ export const poisson: (options?: { fromLog?: boolean }) => Built = /* @__PURE__ 
 export const kullbackLeibler: () => Built = /* @__PURE__ */ loss<[]>({
   type: "kullbackLeibler",
   targets: "row",
-  range: NOT_NEGATIVE,
+  rule: counts,
   prediction: () => "probabilities",
   call: ({ prediction, target, weights }) =>
     ops.kullbackLeibler([prediction, target, weights], { option: 0 }).node!.outputs,

@@ -15,7 +15,7 @@ export const topKAccuracy: (options?: { k?: number }) => Built = /* @__PURE__ */
 >("metric", {
   type: "topKAccuracy",
   options: () => ({ k: or(count(), 5) }),
-  sums(_, loss) {
+  entries(_, loss) {
     needTargets("topKAccuracy", loss, "class", "row");
     return 1;
   },
@@ -42,7 +42,7 @@ const ratio = (type: string, among: (predicted: number, actual: number) => numbe
       ops.confusion([prediction, target, weights, report], { kind: decisionOf(inputs) });
       return undefined;
     },
-    sums: (shape) => 3 * sizeOf(shape),
+    entries: (shape) => Math.ceil((3 * sizeOf(shape)) / 4),
     result(sums, { average }) {
       let total = 0;
       let classes = 0;
@@ -119,7 +119,7 @@ export const auc: () => Built = /* @__PURE__ */ factory<[], MetricDefinition>("m
     ops.scoreHistogram([prediction, target, weights, report], attributes);
     return undefined;
   },
-  sums: (shape) => 2 * HALF * sizeOf(shape),
+  entries: (shape) => (2 * HALF * sizeOf(shape)) / 4,
   result(sums) {
     let total = 0;
     let columns = 0;

@@ -24,11 +24,11 @@ export interface MetricDefinition<C = any> extends Definition {
   /** Σ value and Σ weight, one of each a row; or nothing, where `sums` are written into the report. */
   call(inputs: MetricInputs, config: C): Tensor[] | undefined;
   /**
-   * Of a metric that is no mean: the floats that it has in the report for predictions of that shape. They are sums over
-   * the batch's examples, so that adding them up over batches gives those of all. Throws where it does not go with the loss;
-   * of a mean, 1.
+   * The entries, of four floats, that it has in the report for predictions of that shape; default 1. Of a metric that is no
+   * mean they are sums over the batch's examples, so that adding them up over batches gives those of all. Throws where it
+   * does not go with the loss.
    */
-  sums?(shape: Shape, loss: OutputLoss): number;
+  entries?(shape: Shape, loss: OutputLoss): number;
   /** The figure that such sums make. */
   result?(sums: Float32Array | Float64Array, config: C): number;
 }

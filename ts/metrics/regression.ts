@@ -10,7 +10,7 @@ import { type MetricDefinition, needTargets } from "./metrics";
 
 const definition: MetricDefinition = {
   type: "meanAbsoluteError",
-  sums(_, loss) {
+  entries(_, loss) {
     needTargets("meanAbsoluteError", loss, "element", "row");
     return 1;
   },
@@ -53,9 +53,9 @@ export const rSquared: () => Built = /* @__PURE__ */ factory<[], MetricDefinitio
     squareSums([prediction, target, weights, report]);
     return undefined;
   },
-  sums(shape, loss) {
+  entries(shape, loss) {
     needTargets("rSquared", loss, "element", "row");
-    return 8 * sizeOf(shape);
+    return 2 * sizeOf(shape);
   },
   result(sums) {
     let total = 0;

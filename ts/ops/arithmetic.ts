@@ -100,7 +100,7 @@ export const pow: OpOf<None> = /* @__PURE__ */ binary(
     keep([multiply([dy, multiply([b, pow([a, affine([b], { scale: 1, offset: -1 })])])]), b]),
     keep([multiply([dy, multiply([y, log([a])])]), a]),
   ],
-  (n) => 30 * n,
+  (n) => 6 * n,
 );
 
 /** The larger one; where both are equal each gets half of the gradient, as in PyTorch. */

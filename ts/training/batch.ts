@@ -101,7 +101,7 @@ export function readExamples(
     const { name, value: port } = outputs[output]!;
     const label = `${who}: y${outputs.length > 1 ? `.${name}` : ""}`;
     const { definition } = losses[output]!;
-    const read = readTargets(label, value, rows, port.shape, definition.targets, definition.range);
+    const read = readTargets(label, value, rows, port.shape, definition.targets, definition.rule);
     // by output, or one array for all
     const own = outputForm === "record" && isRecordOf(names, sampleWeight) ? sampleWeight[name] : sampleWeight;
     let weight = own === undefined ? undefined : readWeights(`${who}: sampleWeight`, own, rows);
@@ -164,8 +164,7 @@ export const someExamples = (examples: Examples, from: number, to: number): Exam
 });
 
 /**
- * Labels that count for output `output` among `count` rows, of `indices` where there are any, from `first` on. Neither −1 as
- * a class number nor NaN is ≥ low: so much is not labelled.
+ * Labels that count for output `output` among `count` rows, of `indices` where there are any, from `first` on.
  */
 export function countLabels(
   { columns, inputs, targets }: Examples,
@@ -174,14 +173,14 @@ export function countLabels(
   count: number,
   indices?: Uint32Array,
 ): number {
-  const { low, complete, elementwise } = targets[output]!;
+  const { accepts, complete, elementwise } = targets[output]!;
   const { data, size } = columns[inputs.length + output]!;
   if (complete) return elementwise ? count * size : count;
   let labelled = 0;
   for (let r = first; r < first + count; r++) {
     const row = indices ? indices[r]! : r;
     let present = 0;
-    for (let j = row * size; j < (row + 1) * size; j++) present += +(data[j]! >= low);
+    for (let j = row * size; j < (row + 1) * size; j++) present += +accepts(data[j]!);
     labelled += elementwise ? present : +(present === size);
   }
   return labelled;

@@ -18,7 +18,7 @@ export interface Callback {
 }
 
 /** What a callback factory's behaviour is told when a fit begins. */
-export interface FitPlan {
+export interface FitFigures {
   epochs: number;
   initialEpoch: number;
   /** Updates an epoch, where it is known. */
@@ -29,6 +29,10 @@ export interface FitPlan {
   examples: number | undefined;
   /** Names that the epochs' logs will have. */
   monitors: string[];
+}
+
+/** The same, and what is in this thread only. */
+export interface FitPlan extends FitFigures {
   /** As `fit` was given them, with defaults. */
   options: Readonly<Record<string, unknown>>;
   /** Copies of the examples that `fit` was given, without class weights, and of those validated on, where both are arrays. */

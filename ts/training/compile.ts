@@ -134,7 +134,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
   const metrics = config.metrics.map(({ metric, output }, i, all) => {
     const definition = metricDefinition(metric);
     const at = entries;
-    entries += Math.ceil((definition.sums?.(outputs[output]!.value.shape, losses[output]!) ?? 1) / 4);
+    entries += definition.entries?.(outputs[output]!.value.shape, losses[output]!) ?? 1;
     const twins = all.slice(0, i).filter((m) => m.output === output && m.metric.type === metric.type).length;
     const name = metric.type + (twins ? `_${twins}` : "");
     return {

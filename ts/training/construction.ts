@@ -209,9 +209,8 @@ export function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
 
   function lossOf(prediction: Tensor, output: number, but?: Partial<LossInputs>): Tensor[] {
     const { config, definition } = compiled!.losses[output]!;
-    const call = (given: LossInputs) => definition.call(given, config);
     const given = { prediction, ...targets[output]!, ...but };
-    return mixing ? mixing.loss(given, call) : call(given);
+    return mixing?.loss(given, definition, config) ?? definition.call(given, config);
   }
 
   function addLosses(predictions: Tensor[], first: number): void {

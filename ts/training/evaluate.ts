@@ -101,7 +101,7 @@ export function predict(state: ModelState, x: unknown, options: unknown): NDArra
   const { batchSize, training, samples } = readOptions("predict", options, {
     batchSize: or(count(), 256),
     training: or(boolean(), false),
-    samples: optional(count()),
+    samples: or(count(), 0),
   });
   const examples = readInputs("predict", state, x);
   state.check();
@@ -112,7 +112,7 @@ export function predict(state: ModelState, x: unknown, options: unknown): NDArra
     return { data: newFloats("predict", sizeOf(shape)), shape };
   });
   const lane = state.lane("prediction");
-  for (let sample = 0; sample < (samples ?? 1); sample++)
+  for (let sample = 0; sample < (samples || 1); sample++)
     for (let row = 0; row < rows; row += batchSize) {
       const real = Math.min(batchSize, rows - row);
       // a random mask depends on rows alone, so rounding up changes nothing; batch statistics would

@@ -24,7 +24,7 @@ const portName = (key: string, ports: readonly unknown[], name: string) => (port
  * models' layers. `tied(…)` in its `compile` takes layers of the models, or its own. It may be disposed of before the models
  * or after them.
  *
- * @throws DownhillError `argument` for models of different runtimes, one model twice, or one that was joined before;
+ * @throws DownhillError `argument` for models of different runtimes, one model twice, or one that was joined before or is pruned;
  * `state` where one is disposed or a `fit` is under way on it
  * @example
  * const both = jointly({ a: modelA, b: modelB });
@@ -49,6 +49,7 @@ export function jointly<const M extends Readonly<Record<string, Model<never> | M
       throw argumentError(`jointly: ${key}`, "different models", "one twice");
     if (joined.has(state) || members.has(state))
       throw argumentError(`jointly: ${key}`, "a model that was not joined before", "such a one");
+    if (state.mask) throw argumentError(`jointly: ${key}`, "a model that is not pruned", "a pruned one");
   });
   const states = parts.map(({ state }) => state);
   const readers = [...first.runtime.residents].filter(

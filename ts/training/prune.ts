@@ -5,6 +5,7 @@ import { argumentError, wrong } from "../errors";
 import { decodeBytes, encodeBase64 } from "../formats/base64";
 import { mask } from "../ops/blocks";
 import { fraction, listOf, oneOf, optional, or, readOptions, text } from "../options";
+import { joined, members } from "./kin";
 import { Model } from "./model";
 import type { ModelState } from "./state";
 import type { Entry, Structure } from "./structure";
@@ -38,7 +39,7 @@ export interface Pruned {
  * @example prune(model, { sparsity: 0.9 }); await model.fit(data, { epochs: 5 })
  * @returns how many weights of each layer are pruned now
  * @throws DownhillError `argument` for a bad option, an unknown layer or one without a kernel; `state` while a `fit` is under
- * way; `memory`
+ * way, and where the model is part of a joint one; `memory`
  */
 export function prune(model: Model, options: PruneOptions): Pruned {
   if (!(model instanceof Model)) throw argumentError("prune", "a model", model);
@@ -53,6 +54,9 @@ export function prune(model: Model, options: PruneOptions): Pruned {
   for (const name of layers ?? [])
     if (!known.has(name)) throw argumentError("prune", `layers with a kernel (${[...known].join(", ")})`, name);
   state.needIdle("prune");
+  // whoever else trains these weights knows nothing of the mask
+  if (joined.has(state) || members.has(state))
+    throw wrong("state", "prune", "a model that is not joined", "such a one");
   const chosen = kernels.filter(({ layer }) => !layers || layers.includes(layer.name));
   if (!chosen.length) throw wrong("argument", "prune", "a model with a kernel", "none");
   const words = maskOf(state);

@@ -40,7 +40,7 @@ export function secondTraining(
   const { state } = model;
   const from = state.step;
   let updates = 0;
-  snapshot.take();
+  snapshot.take(); // of a moving average (`ema`) that there is already, the average
   return {
     snapshot,
     better() {
@@ -50,6 +50,8 @@ export function secondTraining(
     async train(history, callbacks) {
       if (!updates) return;
       snapshot.restore();
+      if (how === "sameSteps") restart(state);
+      state.beginMean();
       await train(model, how, plan, rows, updates, history, callbacks);
     },
   };
@@ -77,8 +79,7 @@ async function train(
   let goal = -Infinity;
   let epochs = updates; // at least one update an epoch
   let initialEpoch = 0;
-  if (how === "sameSteps") restart(state);
-  else {
+  if (how === "continue") {
     const objective = async (part: Part) => (await model.evaluate(together(state, [part]), signal && { signal })).loss;
     goal = await objective(training);
     if ((await objective(validation)) <= goal) return;

@@ -219,11 +219,11 @@ export class ModelState implements Disposable {
     if (this.lastWeights) this.beginMean();
   }
 
-  /** Sets the words of the state block that a pass begins with. */
-  prepare(lane: Lane): void {
+  /** Sets the words of the state block that a pass at those parameters begins with. */
+  prepare(lane: Lane, parameters = this.mean): void {
     const { u32, f32 } = this.runtime.heap;
     const at = lane.state >>> 2;
-    u32[at + State.parameters] = this.mean;
+    u32[at + State.parameters] = parameters;
     u32[at + State.statistics] = this.statistics;
     u32[at + State.halt] = u32[at + State.row] = u32[at + State.pass] = 0;
     u32[at + State.step] = this.step;

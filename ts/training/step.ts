@@ -19,8 +19,7 @@ export function learningRate(state: ModelState): number {
 /** Readies the training lane for an update: counters, learning rate, what is frozen. */
 export function beginUpdate(state: ModelState): Lane {
   const lane = state.lane("training");
-  state.prepare(lane);
-  lane.set(State.parameters, state.parameters);
+  state.prepare(lane, state.parameters);
   lane.setReal(State.learningRate, learningRate(state));
   if (state.trainableChanged()) writeSegments(state);
   return lane;

@@ -103,8 +103,7 @@ function average(state: ModelState, at: number, n: number): void {
     order: at,
     write: (region, parameters) => runningMean([region, parameters]),
   });
-  state.prepare(lane);
-  lane.set(State.parameters, state.parameters);
+  state.prepare(lane, state.parameters);
   lane.setReal(State.learningRate, 1 / n);
   state.runtime.run(program.all);
 }
@@ -149,9 +148,8 @@ async function renewStatistics(state: ModelState, at: number, { data, steps = In
   /** Adds the statistics of a batch that `place` puts into the lane. */
   async function visit(examples: Examples, rows: number, place: () => void): Promise<void> {
     const { slices } = programFor(state, lane, "predict", examples, rows, true, rows);
-    state.prepare(lane);
+    state.prepare(lane, at);
     place();
-    lane.set(State.parameters, at);
     lane.set(State.statistics, copy);
     lane.set(State.row, row);
     heap.copy(statistics, copy, statisticFloats);

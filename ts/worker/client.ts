@@ -7,7 +7,13 @@ import { isObject } from "../options";
 import { definitionOf, isBuilt } from "../registry";
 import { loadModule } from "../runtime/core";
 import type { WorkerHandle } from "../runtime/platform/worker";
-import { type CallbackDefinition, type FitPlan, HANDLERS, type StatefulCallback } from "../training/callbacks";
+import {
+  type CallbackDefinition,
+  type FitFigures,
+  type FitPlan,
+  HANDLERS,
+  type StatefulCallback,
+} from "../training/callbacks";
 import type { Model } from "../training/model";
 import {
   type CallbackEvent,
@@ -161,7 +167,7 @@ export class WorkerClient {
 }
 
 async function answerTo(pending: Pending, question: Question): Promise<unknown> {
-  if ("callback" in question) return runHandlers(pending, question.callback, question.events, question.plan);
+  if ("callback" in question) return runHandlers(pending, question.callback, question.events, question.figures);
   if ("close" in question) return pending.stream!.close?.();
   const { epoch, want } = question;
   if (want === "first") {
@@ -176,10 +182,16 @@ async function answerTo(pending: Pending, question: Question): Promise<unknown> 
   return done ? undefined : value;
 }
 
-async function runHandlers(pending: Pending, at: number, events: CallbackEvent[], plan: FitPlan): Promise<unknown> {
+async function runHandlers(
+  pending: Pending,
+  at: number,
+  events: CallbackEvent[],
+  figures: FitFigures,
+): Promise<unknown> {
   let callback = pending.made.get(at);
   if (!callback) {
     const given = pending.callbacks![at];
+    const plan: FitPlan = { ...figures, options: {}, together: undefined };
     callback = isBuilt("callback", given)
       ? definitionOf<CallbackDefinition>("callback", given).create(given, plan, pending.model as Model)
       : (given as StatefulCallback);

@@ -57,7 +57,8 @@ function ask(call: number, question: Question): Promise<unknown> {
 const caller = factory<[CallerCallback], CallbackDefinition<CallerCallback>>("callback", {
   type: "caller",
   options: () => ({ call: natural(), at: natural(), handlers: listOf(text()), shows: boolean() }),
-  create({ call, at, handlers, shows }, plan) {
+  create({ call, at, handlers, shows }, { epochs, initialEpoch, steps, batchSize, examples, monitors }) {
+    const figures = { epochs, initialEpoch, steps, batchSize, examples, monitors };
     let events: CallbackEvent[] = [];
     let sent = performance.now();
     const tell = (handler: string, args: unknown[]): unknown => {
@@ -65,10 +66,10 @@ const caller = factory<[CallerCallback], CallbackDefinition<CallerCallback>>("ca
       const event = { handler, args: args.slice(0, -1), time }; // without the model
       // what a callback writes into the logs, later ones and the history have
       if (!shows)
-        return ask(call, { callback: at, events: [event], plan }).then((logs) => Object.assign(args.at(-2)!, logs));
+        return ask(call, { callback: at, events: [event], figures }).then((logs) => Object.assign(args.at(-2)!, logs));
       events.push(event);
       if (handler.startsWith("onBatch") && time - sent < GATHER) return;
-      port.postMessage({ call, ask: undefined, question: { callback: at, events, plan } });
+      port.postMessage({ call, ask: undefined, question: { callback: at, events, figures } });
       events = [];
       sent = time;
       return;

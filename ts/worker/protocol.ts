@@ -5,7 +5,7 @@
 // messages keep their order, so what the caller has sent before a reply is done before the call goes on.
 
 import type { ErrorCode } from "../errors";
-import type { FitPlan } from "../training/callbacks";
+import type { FitFigures } from "../training/callbacks";
 
 /** From the caller. */
 export type ToWorker =
@@ -26,7 +26,7 @@ export type FromWorker =
 /** What the worker asks; without a number it wants no reply. */
 export type Question =
   /** The callback at that place in the list of the call's. */
-  | { callback: number; events: CallbackEvent[]; plan: FitPlan }
+  | { callback: number; events: CallbackEvent[]; figures: FitFigures }
   /** The next batch of an epoch's, `undefined` at its end; or none any more. */
   | { epoch: number; want: "first" | "next" | "end" }
   | { close: true };
