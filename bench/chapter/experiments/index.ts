@@ -10,7 +10,7 @@ import { normConstraint } from "./constraints";
 import { dropoutOfHiddenUnits } from "./dropout";
 import { earlyStoppingOfAFit, objectiveAndPerformance } from "./earlyStopping";
 import { baggingOfNets, dropoutAgainstBagging } from "./ensembles";
-import { batchNormalization, initialization, symmetry } from "./initialization";
+import { batchNormalization, initialization, largerRates, symmetry } from "./initialization";
 import {
   clippingOnTheCliff,
   hessian,
@@ -61,6 +61,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   symmetry,
   initialization,
   batchNormalization,
+  largerRates,
   weightAveraging,
   // the difficulties
   illConditioning,
