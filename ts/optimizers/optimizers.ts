@@ -74,7 +74,7 @@ function optimizer<O extends OptimizerOptions>(
 /** @internal `ema`: a fourth slot holds the parameters' mean. */
 export function optimizerPlan(config: Built, ema?: number): OptimizerPlan {
   const plan = definitionOf<OptimizerDefinition>("optimizer", config).plan(config);
-  if (ema) plan.slots[3] = "average";
+  if (ema) plan.slots[3] = "ema";
   return plan;
 }
 
