@@ -10,7 +10,7 @@ import { EXPERIMENTS } from "../../bench/chapter/experiments";
 
 const run = promisify(execFile);
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-const FOLDER = at("build/snippets"); // in the package, so that they may import it by its name
+const FOLDER = at("build/pages"); // in the package, so that they may import it by its name
 
 const pages = readdirSync(at("docs")).filter((name) => name.endsWith(".md") && name !== "design.md");
 const textOf = (page: string) => readFileSync(at(`docs/${page}`), "utf8");

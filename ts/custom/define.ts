@@ -71,7 +71,7 @@ export interface LayerSpec<O extends OptionDefaults, P extends string> {
   type: string;
   options?: O;
   /** From the shape of one example, and the options, the parameters by name. */
-  parameters?(inputShape: readonly number[], options: OptionsOf<O>): Record<P, CustomParameter>;
+  parameters?(inputShape: readonly [number, ...number[]], options: OptionsOf<O>): Record<P, CustomParameter>;
   /** From x [n, …] and the parameters the output [n, …]. */
   call(
     x: Value,
@@ -195,7 +195,8 @@ export function defineLayer<const O extends OptionDefaults = Record<never, never
     type,
     options: schema,
     parameters([x], config, who) {
-      const given = spec.parameters?.([...x!], optionsOf(config as never) as OptionsOf<O>) ?? {};
+      const given =
+        spec.parameters?.([...x!] as [number, ...number[]], optionsOf(config as never) as OptionsOf<O>) ?? {};
       if (!isRecord(given)) throw argumentError(who, "parameters() to return an object", given);
       return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, readParameter(who, key, value)]));
     },
