@@ -209,9 +209,10 @@ describe("a layer", () => {
     expect(await saveModel(loaded)).toEqual(bytes);
     expect(loaded.trainOnBatch(x, y)).toEqual(model.trainOnBatch(x, y));
     expect(loaded.layers[0]!.config).toEqual(model.layers[0]!.config);
-    await expect(loadModel(bytes, { custom: [{} as never] })).rejects.toThrow(
-      /custom must be a list of what defineLayer/,
+    await expect(loadModel(bytes, { custom: [scale, squared()] })).rejects.toThrow(
+      "loadModel: custom: expected what defineLayer, defineLoss or defineMetric returned, not called, got squared()",
     );
+    await expect(loadModel(bytes, { custom: scale as never })).rejects.toThrow("loadModel: custom must be a list");
   });
 
   const layerOf = (call: (v: Value, p: Record<string, Value>, ops: Ops) => unknown) =>
