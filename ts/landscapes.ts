@@ -57,8 +57,23 @@ export interface Descent {
   diverged: boolean;
 }
 
+/** A value as it would be written. */
+function printed(value: unknown): string {
+  if (typeof value === "function") return `the function ${value.name}`;
+  if (Array.isArray(value)) return `[${value.map(printed).join(", ")}]`;
+  if (typeof value === "object" && value !== null) return `an object with keys ${printed(Object.keys(value))}`;
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
+}
+
 const fail = (who: string, expected: string, got: unknown) =>
-  new DownhillError("argument", `${who}: expected ${expected}, got ${got}`);
+  new DownhillError("argument", `${who}: expected ${expected}, got ${printed(got)}`);
+
+/** Throws where there are others than the options that are known. */
+function none(who: string, others: object, known: string): void {
+  for (const [key, value] of Object.entries(others))
+    if (value !== undefined)
+      throw new DownhillError("argument", `${who}: unknown option "${key}"; the options are ${known}`);
+}
 
 /** The loss whose value is the prediction. */
 const height = /* @__PURE__ */ defineLoss({ type: "height", call: (_, f) => f });
@@ -116,7 +131,8 @@ function landscape(
  * ½(x² + condition·y²): a long narrow valley. Plain gradient descent with a step that is stable across it, below 2/condition, crawls along
  * it. `condition` ≥ 1, default 100: the Hessian's condition number.
  */
-export function quadratic({ condition = 100 }: { condition?: number } = {}): Landscape {
+export function quadratic({ condition = 100, ...others }: { condition?: number } = {}): Landscape {
+  none("quadratic", others, "condition");
   if (!(condition >= 1 && Number.isFinite(condition))) throw fail("quadratic", "condition ≥ 1", condition);
   return landscape(
     "quadratic",
@@ -184,7 +200,8 @@ export const cliff = (): Landscape =>
   );
 
 /** (a − x)² + b·(y − x²)²: a bent valley. Defaults 1 and 100. (Rosenbrock 1960) */
-export function rosenbrock({ a = 1, b = 100 }: { a?: number; b?: number } = {}): Landscape {
+export function rosenbrock({ a = 1, b = 100, ...others }: { a?: number; b?: number } = {}): Landscape {
+  none("rosenbrock", others, "a, b");
   if (!Number.isFinite(a)) throw fail("rosenbrock", "a finite a", a);
   if (!(b > 0 && Number.isFinite(b))) throw fail("rosenbrock", "b > 0", b);
   return landscape(
@@ -287,8 +304,8 @@ export const plateau = (): Landscape =>
  */
 export function descend(landscape: Landscape, options: DescendOptions): Descent {
   if (typeof landscape?.descent !== "function") throw fail("descend", "a landscape such as rosenbrock()", landscape);
-  const { optimizer, clipNorm, clipValue, start = landscape.start, steps = 100, noise = 0, ...rest } = options ?? {};
-  for (const key of Object.keys(rest)) throw fail("descend", `options ${OPTIONS}`, JSON.stringify(key));
+  const { optimizer, clipNorm, clipValue, start = landscape.start, steps = 100, noise = 0, ...others } = options ?? {};
+  none("descend", others, "optimizer, start, steps, clipNorm, clipValue, noise");
   if (!isPoint(start)) throw fail("descend", "start as two finite numbers", start);
   if (!(Number.isSafeInteger(steps) && steps > 0)) throw fail("descend", "steps as a positive integer", steps);
   if (!(noise >= 0 && noise < Infinity)) throw fail("descend", "noise ≥ 0", noise);
@@ -310,7 +327,8 @@ export function descend(landscape: Landscape, options: DescendOptions): Descent 
       path.push(...at);
     }
   } catch (error) {
-    if (!(error instanceof DownhillError && error.code === "numeric")) throw error;
+    if (!(error instanceof DownhillError)) throw error;
+    if (error.code !== "numeric") throw new DownhillError(error.code, error.message.replace(/^compile:/, "descend:"));
     diverged = true;
   } finally {
     model.dispose();
@@ -325,5 +343,3 @@ export function descend(landscape: Landscape, options: DescendOptions): Descent 
     diverged: diverged || bad >= 0,
   };
 }
-
-const OPTIONS = "optimizer, start, steps, clipNorm, clipValue, noise";

@@ -94,7 +94,7 @@ export const minMaxNorm: (options?: MinMaxNormOptions) => Built = /* @__PURE__ *
   type: "minMaxNorm",
   options: () => ({ minValue: or(nonNegativeField(), 0), maxValue: or(positive(), 1), rate: or(unit(), 1) }),
   check({ minValue, maxValue }: { minValue: number; maxValue: number }) {
-    if (minValue > maxValue) throw argumentError("minMaxNorm", "minValue ≤ maxValue", { minValue, maxValue });
+    if (minValue > maxValue) throw argumentError("minMaxNorm", `minValue ≤ maxValue (${maxValue})`, minValue);
   },
   limits: ({ minValue, maxValue, rate }) => ({ low: minValue, high: maxValue, rate }),
 });
