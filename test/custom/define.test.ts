@@ -234,10 +234,20 @@ describe("a layer", () => {
     [
       "a string",
       (v, _, ops) => ops.add(v, "1" as never),
-      /^m: add: expected a tensor of this call or a number, got "1"$/,
+      /^m: add: expected a tensor of this call, a number or a short list of numbers, got "1"$/,
     ],
     ["no tensor", (_, __, ops) => ops.add(1, 2), /^ops.add: expected at least one tensor, got 1$/],
     ["an axis", (v, _, ops) => ops.sum(v, 2), /^m: sum: expected an axis in -2 … 1, got 2$/],
+    [
+      "an option",
+      (v, _, ops) => ops.sum(v, { axes: 1 } as never),
+      /^m: sum: unknown option "axes"; did you mean axis\?$/,
+    ],
+    [
+      "axes",
+      (v, _, ops) => ops.transpose(v, { axes: [1, 0] } as never),
+      /^m: transpose: expected axes as a list, got /,
+    ],
     [
       "a shape",
       (v, _, ops) => ops.reshape(v, [-1, 2]),

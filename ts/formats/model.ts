@@ -82,6 +82,7 @@ import { modelCheckpoint } from "../training/modelCheckpoint";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { reduceLROnPlateau } from "../training/reduceLROnPlateau";
 import { swa } from "../training/swa";
+import { tensorBoard } from "../training/tensorBoard";
 import { terminateOnNaN } from "../training/terminateOnNaN";
 import { tied } from "../training/tied";
 
@@ -106,9 +107,8 @@ export function enrollAll(): void {
     [l1, l1l2, l2, tied],
     [maxNorm, minMaxNorm, nonNeg, unitNorm],
     [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, oneCycle, polynomialDecay, stepDecay, warmup],
-    [earlyStopping, gradientMonitor, modelCheckpoint, terminateOnNaN],
-    [csvLogger, earlyStopping, learningRateScheduler, modelCheckpoint, reduceLROnPlateau, terminateOnNaN],
-    [csvLogger, earlyStopping, learningRateScheduler, modelCheckpoint, reduceLROnPlateau, swa, terminateOnNaN],
+    [csvLogger, earlyStopping, gradientMonitor, learningRateScheduler, modelCheckpoint, reduceLROnPlateau, swa],
+    [tensorBoard, terminateOnNaN],
     [fgsm, pgd],
     [randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom],
     [cutmix, mixup, randomBrightness, randomContrast, randomErasing, randomNoise],
