@@ -1,7 +1,15 @@
 // How a fit ends, and what may be done with its model before that.
 
 import { describe, expect, test } from "vitest";
-import { adam, type Callback, loadModel, saveModel, softmaxCrossEntropy, weightsHash } from "../../ts/index";
+import {
+  adam,
+  type Callback,
+  loadModel,
+  saveModel,
+  softmaxCrossEntropy,
+  terminateOnNaN,
+  weightsHash,
+} from "../../ts/index";
 import { data, hashAfter, rows, x, y } from "../support/fitting";
 import { compiledNet } from "../support/training";
 
@@ -63,6 +71,23 @@ describe("ends", () => {
     setTimeout(() => model.dispose(), 5);
     await expect(fitted).rejects.toMatchObject({ code: "state" });
     expect(() => model.predict(x)).toThrow(expect.objectContaining({ code: "state" }));
+  });
+
+  test("dispose and abort after any number of microtasks", async () => {
+    for (const callbacks of [[], [terminateOnNaN()], [{ onBatchEnd() {} }]])
+      for (let ticks = 0; ticks < 12; ticks++)
+        for (const end of ["dispose", "abort"] as const) {
+          const model = compiledNet();
+          const controller = new AbortController();
+          const fitted = model.fit(data, { epochs: 1000, callbacks, signal: controller.signal });
+          for (let i = 0; i < ticks; i++) await undefined;
+          if (end === "dispose") model.dispose();
+          else controller.abort(end);
+          await (end === "dispose"
+            ? expect(fitted).rejects.toMatchObject({ code: "state" })
+            : expect(fitted).rejects.toBe(end));
+          model.dispose();
+        }
   });
 
   test("dispose from any callback, and while a batch is awaited", async () => {
