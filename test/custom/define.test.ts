@@ -209,9 +209,10 @@ describe("a layer", () => {
     expect(await saveModel(loaded)).toEqual(bytes);
     expect(loaded.trainOnBatch(x, y)).toEqual(model.trainOnBatch(x, y));
     expect(loaded.layers[0]!.config).toEqual(model.layers[0]!.config);
-    await expect(loadModel(bytes, { custom: [{} as never] })).rejects.toThrow(
-      /custom must be a list of what defineLayer/,
+    await expect(loadModel(bytes, { custom: [scale, squared()] })).rejects.toThrow(
+      "loadModel: custom: expected what defineLayer, defineLoss or defineMetric returned, not called, got squared()",
     );
+    await expect(loadModel(bytes, { custom: scale as never })).rejects.toThrow("loadModel: custom must be a list");
   });
 
   const layerOf = (call: (v: Value, p: Record<string, Value>, ops: Ops) => unknown) =>
@@ -233,10 +234,20 @@ describe("a layer", () => {
     [
       "a string",
       (v, _, ops) => ops.add(v, "1" as never),
-      /^m: add: expected a tensor of this call or a number, got "1"$/,
+      /^m: add: expected a tensor of this call, a number or a short list of numbers, got "1"$/,
     ],
     ["no tensor", (_, __, ops) => ops.add(1, 2), /^ops.add: expected at least one tensor, got 1$/],
     ["an axis", (v, _, ops) => ops.sum(v, 2), /^m: sum: expected an axis in -2 … 1, got 2$/],
+    [
+      "an option",
+      (v, _, ops) => ops.sum(v, { axes: 1 } as never),
+      /^m: sum: unknown option "axes"; did you mean axis\?$/,
+    ],
+    [
+      "axes",
+      (v, _, ops) => ops.transpose(v, { axes: [1, 0] } as never),
+      /^m: transpose: expected axes as a list, got /,
+    ],
     [
       "a shape",
       (v, _, ops) => ops.reshape(v, [-1, 2]),

@@ -14,9 +14,11 @@ import {
   linearDecay,
   loadModel,
   type Model,
+  meanSquaredError,
   type NDArray,
   type Runtime,
   relu,
+  rmsprop,
   saveModel,
   sequential,
   setSeed,
@@ -111,6 +113,22 @@ describe("ema", () => {
     expect(await saveModel(again)).toEqual(await saveModel(model));
   });
 
+  test("beside the mean of gradients that a centred RMSProp has", async () => {
+    using model = net();
+    model.compile({
+      optimizer: rmsprop({ centered: true, momentum: 0.5 }),
+      loss: softmaxCrossEntropy(),
+      ema: 0.9,
+    });
+    model.trainOnBatch(x, y);
+    const bytes = await saveModel(model);
+    using again = await loadModel(bytes);
+    expect(Buffer.compare(bytes, await saveModel(again))).toBe(0);
+    for (const m of [model, again] as Model[]) m.trainOnBatch(x, y);
+    expect(averaged(again)).toEqual(averaged(model));
+    expect(await weightsHash(again)).toBe(await weightsHash(model));
+  });
+
   test("a failed step and a bad call change nothing", () => {
     using model = net({ ema: 0.9 });
     model.trainOnBatch(x, y);
@@ -153,6 +171,18 @@ describe("ema", () => {
       await m.fit(data, { ...options, initialEpoch: 3, epochs: 6, callbacks: callbacks() });
       expect(await saveModel(m)).toEqual(await saveModel(whole));
     }
+  });
+
+  test("stands in files beside every slot of the optimizer's, whatever these are called", async () => {
+    using model = sequential([dense(2, { inputShape: [4] })]);
+    const optimizer = rmsprop({ centered: true, momentum: 0.5 });
+    model.compile({ optimizer, loss: meanSquaredError(), ema: 0.9 });
+    const step = (m: Model<never> | Model) => (m as Model).trainOnBatch(x, floats(60 * 2));
+    for (let i = 0; i < 3; i++) step(model);
+    using loaded = await loadModel(await saveModel(model));
+    expect(averaged(loaded as Model)).toEqual(averaged(model));
+    for (const m of [model, loaded]) step(m as Model);
+    expect(await saveModel(loaded)).toEqual(await saveModel(model));
   });
 });
 
@@ -282,6 +312,16 @@ describe("swa", () => {
     using plain = net();
     plain.setWeights(model.getWeights());
     expect(model.predict(x)).toEqual(plain.predict(x));
+  });
+
+  test("behind earlyStopping's second training the pass is over the fit's own rows", async () => {
+    using model = sequential([batchNorm({ inputShape: [4] }), dense(3)]);
+    model.compile({ optimizer: sgd({ learningRate: 0.1 }), loss: softmaxCrossEntropy() });
+    const callbacks = [swa({ startEpoch: 0 }), earlyStopping({ retrain: "sameSteps" })];
+    await model.fit({ x, y }, { epochs: 2, batchSize: "full", shuffle: false, validationSplit: 0.5, callbacks });
+    const column = Array.from({ length: 30 }, (_, row) => x.data[row * 4]!);
+    const mean = column.reduce((sum, v) => sum + v / 30, 0);
+    expect(model.getWeights()["batchNorm_1/movingMean"]!.data[0]).toBeCloseTo(mean, 6);
   });
 
   test("a model that is disposed of during the pass rejects", async () => {

@@ -1,9 +1,12 @@
 // How a fit ends, and what may be done with its model before that.
 
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import {
   adam,
   type Callback,
+  earlyStopping,
   loadModel,
   saveModel,
   softmaxCrossEntropy,
@@ -63,6 +66,23 @@ describe("ends", () => {
     const { epochs } = await model.fit(data, { epochs: 5, callbacks: [stopper] });
     expect(epochs.length).toBe(1);
     expect(model.state.step).toBe(2);
+  });
+
+  test("a trained model that nobody holds any more may be collected", async () => {
+    setFlagsFromString("--expose-gc");
+    const gc = runInNewContext("gc") as () => void;
+    const callbacks = [earlyStopping({ monitor: "loss", restoreBestWeights: true })];
+    const train = async () => {
+      const model = compiledNet();
+      await model.fit(data, { epochs: 2, callbacks });
+      return new WeakRef(model);
+    };
+    const model = await train();
+    for (let turns = 0; turns < 100 && model.deref(); turns++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      gc();
+    }
+    expect(model.deref()).toBeUndefined();
   });
 
   test("dispose makes it reject with state", async () => {

@@ -65,13 +65,16 @@ export interface CustomContext<O> {
   options: O;
 }
 
+/** A shape of an example: of its first axis at least code under `noUncheckedIndexedAccess` knows that it is there. */
+type ExampleShape = readonly [number, ...number[]];
+
 /** What `defineLayer` takes. */
 export interface LayerSpec<O extends OptionDefaults, P extends string> {
   /** Unique; no built-in layer's. */
   type: string;
   options?: O;
-  /** From the shape of one example, and the options, the parameters by name. */
-  parameters?(inputShape: readonly number[], options: OptionsOf<O>): Record<P, CustomParameter>;
+  /** From the shape of one example, and the options, the parameters by name: what they are, or their shapes alone. */
+  parameters?(inputShape: ExampleShape, options: OptionsOf<O>): Record<P, CustomParameter | readonly number[]>;
   /** From x [n, …] and the parameters the output [n, …]. */
   call(
     x: Value,
@@ -195,7 +198,7 @@ export function defineLayer<const O extends OptionDefaults = Record<never, never
     type,
     options: schema,
     parameters([x], config, who) {
-      const given = spec.parameters?.([...x!], optionsOf(config as never) as OptionsOf<O>) ?? {};
+      const given = spec.parameters?.([...x!] as never, optionsOf(config as never) as OptionsOf<O>) ?? {};
       if (!isRecord(given)) throw argumentError(who, "parameters() to return an object", given);
       return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, readParameter(who, key, value)]));
     },
@@ -213,7 +216,7 @@ export function defineLayer<const O extends OptionDefaults = Record<never, never
 function readParameter(layer: string, key: string, given: unknown): ParameterSpec {
   const who = `${layer}: parameter ${key}`;
   check(layer, "a parameter's name", nameField(), key);
-  const read = readOptions(who, given, {
+  const read = readOptions(who, Array.isArray(given) ? { shape: given } : given, {
     shape: shapeField(),
     initializer: optional(built("initializer", "glorotUniform()")),
     regularizer: optional(built("regularizer", "l2(0.01)")),

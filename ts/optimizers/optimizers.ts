@@ -4,7 +4,7 @@
 // learning rate, t = 1, 2, … the update.
 
 import { ExtensionOp, Op, OptimizerFlag } from "../../assembly/isa";
-import { argumentError } from "../errors";
+import { wrong } from "../errors";
 import type { StepAttributes } from "../ops/update";
 import {
   boolean,
@@ -74,7 +74,7 @@ function optimizer<O extends OptimizerOptions>(
 /** @internal `ema`: a fourth slot holds the parameters' mean. */
 export function optimizerPlan(config: Built, ema?: number): OptimizerPlan {
   const plan = definitionOf<OptimizerDefinition>("optimizer", config).plan(config);
-  if (ema) plan.slots[3] = "mean";
+  if (ema) plan.slots[3] = "ema";
   return plan;
 }
 
@@ -109,7 +109,7 @@ export const sgd: (options?: SgdOptions) => Built = /* @__PURE__ */ optimizer<Sg
   }),
   ({ momentum, dampening, nesterov }) => {
     if (nesterov && !(momentum > 0 && dampening === 0))
-      throw argumentError("sgd", "momentum > 0 and dampening 0 with nesterov", { momentum, dampening });
+      throw wrong("argument", "sgd", "momentum > 0 and dampening 0 with nesterov", `${momentum} and ${dampening}`);
   },
 );
 

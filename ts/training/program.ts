@@ -393,7 +393,7 @@ function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
           row,
         );
     });
-    if (config.ema) movingAverage([leaf([floats], "mean", slots[3]), block], { momentum: config.ema });
+    if (config.ema) movingAverage([leaf([floats], "ema", slots[3]), block], { momentum: config.ema });
     if (!spec.accumulate) for (const update of updates) update();
     else if (updates.length) {
       const moved = leaf([structure.statisticFloats], "statistics", 0, Base.statistics);

@@ -54,9 +54,12 @@ export const swa: (options: SwaOptions) => Built = /* @__PURE__ */ factory<
     let resumed = false;
     /** The mean, while a fit runs. */
     let mean: Snapshot | undefined;
+    /** Where the lane finds this fit's examples: `earlyStopping`'s `retrain` has a fit of its own in between. */
+    let sources = new Uint32Array();
     return {
       onTrainBegin() {
         const { state } = model;
+        sources = sourcesOf(state).slice();
         mean = snapshotOf(state, "swa");
         state.runtime.heap.clear(mean.at, state.structure.parameterFloats * 4);
         if (earlier) putWeights(state, earlier, mean.at);
@@ -73,6 +76,7 @@ export const swa: (options: SwaOptions) => Built = /* @__PURE__ */ factory<
       async onTrainEnd() {
         const { state } = model;
         if (!known.count) return;
+        sourcesOf(state).set(sources);
         await renewStatistics(state, mean!.at, plan);
         state.lastWeights ??= copyWeights(state);
         mean!.restore();
@@ -91,6 +95,12 @@ export const swa: (options: SwaOptions) => Built = /* @__PURE__ */ factory<
     };
   },
 });
+
+/** The words of the training lane that say where its examples lie. */
+function sourcesOf(state: ModelState): Uint32Array {
+  const at = state.lane("training").state >>> 2;
+  return state.runtime.heap.u32.subarray(at + State.sources, at + State.words);
+}
 
 /** The parameters in force as the `n`th of those whose mean lies at `at`. */
 function average(state: ModelState, at: number, n: number): void {
