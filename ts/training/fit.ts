@@ -231,6 +231,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
 
   /** An epoch over arrays or over batches as they come. */
   async function train(epoch: number): Promise<void> {
+    check(); // each await, one of nothing too, lets others have a turn
     step = 0;
     parts = [];
     diverged = false;
@@ -270,6 +271,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   /** An update on the gradients of all parts. */
   async function update(epoch: number): Promise<void> {
     if (watched) await each("onBatchBegin", step, {}, model);
+    check();
     beginUpdate(state);
     const { order, whole } = held;
     const many = parts.length > 1;
