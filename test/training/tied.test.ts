@@ -5,6 +5,7 @@ import {
   adam,
   batchNorm,
   dense,
+  earlyStopping,
   functional,
   init,
   input,
@@ -20,6 +21,7 @@ import {
   setSeed,
   sgd,
   softmaxCrossEntropy,
+  swa,
   tied,
   weightsHash,
 } from "../../ts/index";
@@ -250,6 +252,28 @@ describe("tied", () => {
 });
 
 describe("jointly", () => {
+  it("resumes from what its models have learnt meanwhile, not from weights set aside before, and they likewise", async () => {
+    const [a, b] = [one(1), one(2)];
+    const joint = jointly({ a, b });
+    const still = sgd({ learningRate: 0 });
+    joint.compile({ optimizer: still, loss: { a: softmaxCrossEntropy(), b: softmaxCrossEntropy() } });
+    const data = { x: { a: x, b: x }, y: { a: y, b: y } };
+    const callbacks = [earlyStopping({ monitor: "loss", patience: 9, restoreBestWeights: true })];
+    await joint.fit(data, { epochs: 2, callbacks });
+    a.trainOnBatch(x, y);
+    const trained = weightBits(a);
+    await joint.fit(data, { initialEpoch: 2, epochs: 3, callbacks: [swa({ startEpoch: 9 }), ...callbacks] });
+    const best = joint.state.lastWeights!;
+    expect(bitsOf(best["a_dense_1/kernel"]!)).toEqual(trained["dense_1/kernel"]);
+
+    b.setWeights(a.getWeights());
+    expect(joint.state.lastWeights).toBeUndefined();
+    await a.fit({ x, y }, { epochs: 1, callbacks });
+    expect(a.state.lastWeights).toBeDefined();
+    joint.trainOnBatch(data.x, data.y);
+    expect(a.state.lastWeights).toBeUndefined();
+  });
+
   const models = () => {
     setSeed(11);
     const a = sequential([dense(8, { inputShape: [12] }), batchNorm(), relu(), dense(3)], { name: "first" });
