@@ -17,6 +17,7 @@ import {
   ones,
   saveModel,
   sequential,
+  setSeed,
   sgd,
   softmaxCrossEntropy,
   type Value,
@@ -108,6 +109,26 @@ describe("a loss", () => {
     same(rows(), softmaxCrossEntropy(), [0, 1, -1, 0]);
     same(rows(), softmaxCrossEntropy(), [0, 1, -1, 0], [1, 0, 2, 0.5]);
     same(rows(), softmaxCrossEntropy(), [-1, -1, -1, -1]);
+  });
+
+  test("of rows, in parts that one update adds up, counts the rows that are labelled", async () => {
+    const byRow = defineLoss({
+      type: "byRow",
+      call: (t, p, ops) => ops.mean(ops.pow(ops.subtract(t, p), 2), { axis: -1 }),
+    });
+    const ends: number[][] = [];
+    for (const accumulate of [1, 3]) {
+      setSeed(1);
+      const model = sequential([dense(2, { inputShape: [2] })]);
+      model.compile({ optimizer: sgd({ learningRate: 0.5 }), loss: byRow() });
+      const rows = [1, 2, 3, 4, 5, 6].map((v) => [v / 6, 1 - v / 9]);
+      const y = rows.map(([a], i) => (i % 2 ? [a!, Number.NaN] : [a!, 1]));
+      await model.fit({ x: rows, y }, { batchSize: 6 / accumulate, accumulate, shuffle: false });
+      ends.push([...model.getWeights()["dense_1/kernel"]!.data]);
+    }
+    ends[0]!.forEach((w, i) => {
+      expect(ends[1]![i]).toBeCloseTo(w, 6);
+    });
   });
 
   test("may be one number", () => {

@@ -37,8 +37,8 @@ export interface FitPlan extends FitFigures {
   options: Readonly<Record<string, unknown>>;
   /** Copies of the examples that `fit` was given, without class weights, and of those validated on, where both are arrays. */
   together: (() => Examples[]) | undefined;
-  /** What is trained on, from `onTrainBegin` on: batches as they come, or examples and where they lie. */
-  data?: BatchSource | ({ examples: Examples; batchSize: number } & Residence);
+  /** What is trained on, from `onTrainBegin` on: batches as they come, or examples, where they lie, and who puts them into an epoch's order. */
+  data?: BatchSource | ({ examples: Examples; batchSize: number; arrange(epoch: number): void } & Residence);
 }
 
 /** What a factory's callback may do beyond a user's own. */

@@ -181,7 +181,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   state.stopTraining = false;
   try {
     if (examples) held = reside(lane, examples, read.shuffle);
-    plan.data = stream ?? { examples: examples!, batchSize, ...held };
+    plan.data = stream ?? { examples: examples!, batchSize, ...held, arrange };
     state.callbackStates = () => callbackStates(callbacks);
     await each("onTrainBegin", {}, model);
     if (state.lastWeights) state.beginMean();
@@ -228,19 +228,24 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     }
   }
 
+  /** Puts the rows into an epoch's order. */
+  function arrange(epoch: number): void {
+    const { order } = held;
+    if (!order) return;
+    lane.set(State.epoch, epoch);
+    state.prepare(lane);
+    const write = (region: Tensor) => shuffle([region]);
+    runtime.run(state.program(lane, { ...BARE, kind: "region", rows, order, write }).all);
+  }
+
   /** An epoch over arrays or over batches as they come. */
   async function train(epoch: number): Promise<void> {
+    check(); // each await, one of nothing too, lets others have a turn
     step = 0;
     parts = [];
     diverged = false;
-    const { order } = held;
     if (examples) {
-      if (order) {
-        lane.set(State.epoch, epoch);
-        state.prepare(lane);
-        const write = (region: Tensor) => shuffle([region]);
-        runtime.run(state.program(lane, { ...BARE, kind: "region", rows, order, write }).all);
-      }
+      arrange(epoch);
       for (let first = 0; first < rows; first += batchSize) {
         parts.push({ examples, first, rows: Math.min(batchSize, rows - first) });
         if (parts.length < group) continue;
@@ -269,6 +274,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   /** An update on the gradients of all parts. */
   async function update(epoch: number): Promise<void> {
     if (watched) await each("onBatchBegin", step, {}, model);
+    check();
     beginUpdate(state);
     const { order, whole } = held;
     const many = parts.length > 1;

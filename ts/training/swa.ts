@@ -143,10 +143,10 @@ async function renewStatistics(state: ModelState, at: number, { data, steps = In
     }
     if (!batches) throw wrong("data", "fit: swa", "one more pass over the batches, for batch normalization", "none");
   } else {
-    const { examples, batchSize, order, whole } = data!;
+    const { examples, batchSize, order, whole, arrange } = data!;
+    arrange(state.epoch - 1); // the last epoch's order; where a resumed fit was stopped at once, that was an earlier fit's
     for (let first = 0; first < examples.rows; first += batchSize) {
       const rows = Math.min(batchSize, examples.rows - first);
-      // in the last epoch's order
       await visit(examples, rows, () =>
         whole ? point(lane, order, first, rows) : stage(lane, examples, first, rows, order),
       );
