@@ -1,6 +1,6 @@
 // Constraints on parameters (kernelConstraint, biasConstraint, …): put in force after each step, as Keras has them.
 
-import { argumentError, wrong } from "../errors";
+import { wrong } from "../errors";
 import type { Shape, Tensor } from "../graph/graph";
 import { nonNegative, normConstraint, runsOf } from "../ops/constraints";
 import { either, type Field, listOf, nonNegative as nonNegativeField, or, positive, unit } from "../options";
@@ -98,7 +98,7 @@ export const minMaxNorm: (options?: MinMaxNormOptions) => Built = /* @__PURE__ *
   type: "minMaxNorm",
   options: () => ({ minValue: or(nonNegativeField(), 0), maxValue: or(positive(), 1), rate: or(unit(), 1) }),
   check({ minValue, maxValue }: { minValue: number; maxValue: number }) {
-    if (minValue > maxValue) throw argumentError("minMaxNorm", `minValue ≤ maxValue (${maxValue})`, minValue);
+    if (minValue > maxValue) throw wrong("argument", "minMaxNorm", "minValue ≤ maxValue", `${minValue} > ${maxValue}`);
   },
   limits: ({ minValue, maxValue, rate }) => ({ low: minValue, high: maxValue, rate }),
 });
