@@ -54,7 +54,7 @@ async function bundle(entry, options) {
     chosen.add(path);
     for (const { path: next, kind } of metafile.outputs[path].imports) if (kind === "import-statement") visit(next);
   };
-  visit(outputs.find(([, output]) => output.entryPoint)[0]);
+  visit(outputs.find(([, output]) => output.entryPoint?.endsWith(entry))[0]); // chunks that are imported dynamically are entries too
   const texts = [...chosen].map((path) => outputFiles.find((file) => file.path.endsWith(path)).text);
   const inputs = {};
   for (const path of chosen)

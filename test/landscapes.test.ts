@@ -246,13 +246,13 @@ test.each<[string, () => unknown, RegExp]>([
   [
     "no landscape",
     () => descend(rosenbrock as never, { optimizer: sgd() }),
-    /^descend: expected a landscape such as rosenbrock\(\)/,
+    /^descend: expected a landscape such as rosenbrock\(\), got a function; call it: rosenbrock\(\)$/,
   ],
-  ["no optimizer", () => descend(saddle(), {} as never), /^compile: optimizer must be an optimizer/],
+  ["no optimizer", () => descend(saddle(), {} as never), /^descend: optimizer must be an optimizer/],
   [
     "a start of three",
     () => descend(saddle(), { optimizer: sgd(), start: [1, 2, 3] as never }),
-    /^descend: expected start as two finite numbers, got/,
+    /^descend: expected start as two finite numbers, got \[1,2,3\]$/,
   ],
   [
     "no steps",
@@ -268,9 +268,11 @@ test.each<[string, () => unknown, RegExp]>([
   [
     "a bad clip",
     () => descend(saddle(), { optimizer: sgd(), clipNorm: 0 }),
-    /^compile: clipNorm must be a number > 0, got 0$/,
+    /^descend: clipNorm must be a number > 0, got 0$/,
   ],
   ["a condition below 1", () => quadratic({ condition: 0.5 }), /^quadratic: expected condition ≥ 1, got 0.5$/],
+  ["an unknown one", () => quadratic({ c: 3 } as never), /^quadratic: expected options condition, got "c"$/],
+  ["no object", () => rosenbrock(3 as never), /^rosenbrock: expected options as an object, got 3$/],
   ["a flat valley", () => rosenbrock({ b: 0 }), /^rosenbrock: expected b > 0, got 0$/],
   ["points of three", () => saddle().value([[1, 2, 3]]), /expected input of shape \[n, 2\], got \[1, 3\]/],
 ])("%s is refused", (_, call, message) => {

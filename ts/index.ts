@@ -139,6 +139,7 @@ export { type ProgressBarOptions, progressBar } from "./training/progressBar";
 export { type Pruned, type PruneOptions, prune } from "./training/prune";
 export { type ReduceLROnPlateauOptions, reduceLROnPlateau } from "./training/reduceLROnPlateau";
 export { type SwaOptions, swa } from "./training/swa";
+export { type TensorBoardOptions, tensorBoard } from "./training/tensorBoard";
 export { terminateOnNaN } from "./training/terminateOnNaN";
 export { weightsHash } from "./training/weightsHash";
 

@@ -40,7 +40,7 @@ export interface Landscape {
 /** Options of `descend`. */
 export interface DescendOptions extends Pick<CompileOptions, "optimizer" | "clipNorm" | "clipValue"> {
   /** Default: the landscape's own. */
-  start?: Point;
+  start?: Point | Float32Array | Float64Array;
   /** Updates. Default 100. */
   steps?: number;
   /** Standard deviation of normal noise on each component of each gradient: as of minibatches. Default 0. */
@@ -57,14 +57,32 @@ export interface Descent {
   diverged: boolean;
 }
 
+/** As it would be written, so far as it is plain data. */
+const show = (value: unknown): string =>
+  typeof value === "function"
+    ? `a function${value.name && `; call it: ${value.name}()`}`
+    : typeof value === "object" || typeof value === "string"
+      ? JSON.stringify(value)
+      : String(value);
 const fail = (who: string, expected: string, got: unknown) =>
-  new DownhillError("argument", `${who}: expected ${expected}, got ${got}`);
+  new DownhillError("argument", `${who}: expected ${expected}, got ${show(got)}`);
+
+/** The options that a factory or call was given; throws where there are others than it knows. */
+function read<T extends object>(who: string, given: T | undefined, ...known: (keyof T & string)[]): Partial<T> {
+  if (given !== undefined && (typeof given !== "object" || given === null || Array.isArray(given)))
+    throw fail(who, "options as an object", given);
+  const other = Object.entries(given ?? {}).find(([key, v]) => v !== undefined && !known.includes(key as never));
+  if (other) throw fail(who, known.length ? `options ${known.join(", ")}` : "no options", other[0]);
+  return { ...given } as Partial<T>;
+}
 
 /** The loss whose value is the prediction. */
 const height = /* @__PURE__ */ defineLoss({ type: "height", call: (_, f) => f });
 
 const isPoint = (value: unknown): value is Point =>
-  Array.isArray(value) && value.length === 2 && value.every((v) => Number.isFinite(v));
+  (Array.isArray(value) || value instanceof Float32Array || value instanceof Float64Array) &&
+  value.length === 2 &&
+  [...value].every(Number.isFinite);
 
 /** A factory of landscapes f(x, y, ops). */
 function landscape(
@@ -116,7 +134,8 @@ function landscape(
  * ½(x² + condition·y²): a long narrow valley. Plain gradient descent with a step that is stable across it, below 2/condition, crawls along
  * it. `condition` ≥ 1, default 100: the Hessian's condition number.
  */
-export function quadratic({ condition = 100 }: { condition?: number } = {}): Landscape {
+export function quadratic(options?: { condition?: number }): Landscape {
+  const { condition = 100 } = read("quadratic", options, "condition");
   if (!(condition >= 1 && Number.isFinite(condition))) throw fail("quadratic", "condition ≥ 1", condition);
   return landscape(
     "quadratic",
@@ -184,7 +203,8 @@ export const cliff = (): Landscape =>
   );
 
 /** (a − x)² + b·(y − x²)²: a bent valley. Defaults 1 and 100. (Rosenbrock 1960) */
-export function rosenbrock({ a = 1, b = 100 }: { a?: number; b?: number } = {}): Landscape {
+export function rosenbrock(options?: { a?: number; b?: number }): Landscape {
+  const { a = 1, b = 100 } = read("rosenbrock", options, "a", "b");
   if (!Number.isFinite(a)) throw fail("rosenbrock", "a finite a", a);
   if (!(b > 0 && Number.isFinite(b))) throw fail("rosenbrock", "b > 0", b);
   return landscape(
@@ -287,8 +307,14 @@ export const plateau = (): Landscape =>
  */
 export function descend(landscape: Landscape, options: DescendOptions): Descent {
   if (typeof landscape?.descent !== "function") throw fail("descend", "a landscape such as rosenbrock()", landscape);
-  const { optimizer, clipNorm, clipValue, start = landscape.start, steps = 100, noise = 0, ...rest } = options ?? {};
-  for (const key of Object.keys(rest)) throw fail("descend", `options ${OPTIONS}`, JSON.stringify(key));
+  const {
+    optimizer,
+    clipNorm,
+    clipValue,
+    start = landscape.start,
+    steps = 100,
+    noise = 0,
+  } = read("descend", options, "optimizer", "start", "steps", "clipNorm", "clipValue", "noise");
   if (!isPoint(start)) throw fail("descend", "start as two finite numbers", start);
   if (!(Number.isSafeInteger(steps) && steps > 0)) throw fail("descend", "steps as a positive integer", steps);
   if (!(noise >= 0 && noise < Infinity)) throw fail("descend", "noise ≥ 0", noise);
@@ -310,7 +336,8 @@ export function descend(landscape: Landscape, options: DescendOptions): Descent 
       path.push(...at);
     }
   } catch (error) {
-    if (!(error instanceof DownhillError && error.code === "numeric")) throw error;
+    if (!(error instanceof DownhillError)) throw error;
+    if (error.code !== "numeric") throw new DownhillError(error.code, error.message.replace(/^compile:/, "descend:"));
     diverged = true;
   } finally {
     model.dispose();
@@ -325,5 +352,3 @@ export function descend(landscape: Landscape, options: DescendOptions): Descent 
     diverged: diverged || bad >= 0,
   };
 }
-
-const OPTIONS = "optimizer, start, steps, clipNorm, clipValue, noise";

@@ -2,7 +2,6 @@
 
 import { digits, idx, type NDArray } from "downhill";
 import { philox4x32 } from "downhill/random";
-import type { Data } from "./experiment";
 
 export interface Examples {
   x: NDArray;
@@ -13,6 +12,17 @@ export interface Split {
   train: Examples;
   validation: Examples;
   test: Examples;
+}
+
+/** The real data that experiments are run on. */
+export interface Data {
+  name: string;
+  features: number;
+  /** Side of an image in pixels. */
+  side: number;
+  classes: number;
+  /** Random rows for training and validation; the test set is always the whole one. */
+  split(seed: number, train: number, validation: number): Split;
 }
 
 /** The numbers 0 … n − 1 in a random order: Fisher–Yates on Philox. */

@@ -1,7 +1,7 @@
 // What an experiment is: a claim of the chapter, two arms that differ in the method alone, and the paired differences that
 // decide. Criterion, seeds and settings stand in the experiment's file and are committed before it is first run.
 
-import type { Split } from "./data";
+import type { Data } from "./data";
 import type { Plot } from "./figures";
 
 /** What an experiment measured. */
@@ -13,6 +13,8 @@ export interface Outcome {
   figures: readonly Plot[];
   /** Further numbers, a line each, for the report. */
   notes?: readonly string[];
+  /** A table of its own, for the report and the method's page: a header and rows. */
+  table?: readonly (readonly string[])[];
 }
 
 export interface Experiment {
@@ -25,17 +27,6 @@ export interface Experiment {
   /** One paired difference each; at least 5. */
   seeds: readonly number[];
   run(seeds: readonly number[], data: Data): Promise<Outcome> | Outcome;
-}
-
-/** The real data that experiments are run on. */
-export interface Data {
-  name: string;
-  features: number;
-  /** Side of an image in pixels. */
-  side: number;
-  classes: number;
-  /** Random rows for training and validation; the test set is always the whole one. */
-  split(seed: number, train: number, validation: number): Split;
 }
 
 /**

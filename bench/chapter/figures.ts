@@ -114,6 +114,52 @@ export function images(
   };
 }
 
+/** Curves in the plane over contours of what `height` gives for points. */
+export function paths(
+  caption: string,
+  points: readonly Point[],
+  bounds: { x: readonly [number, number]; y: readonly [number, number] },
+  height: (points: number[][]) => Float32Array,
+): Plot {
+  const side = 80;
+  const at = ([low, high]: readonly [number, number], i: number) => low + ((high - low) * (i + 0.5)) / side;
+  const grid = Array.from({ length: side * side }, (_, i) => [
+    at(bounds.x, i % side),
+    at(bounds.y, Math.floor(i / side)),
+  ]);
+  const heights = height(grid);
+  const least = heights.reduce((low, h) => Math.min(low, h), Infinity);
+  const inside = ({ x, y }: Point) => x >= bounds.x[0] && x <= bounds.x[1] && y >= bounds.y[0] && y <= bounds.y[1];
+  return {
+    caption,
+    options: {
+      width: 520,
+      height: 480,
+      x: { domain: bounds.x as unknown as number[] },
+      y: { domain: bounds.y as unknown as number[] },
+      color: { legend: true, domain: [...new Set(points.map(({ arm }) => arm))] },
+      marks: [
+        Plots.contour(
+          Array.from(heights, (h) => Math.log1p(h - least)),
+          {
+            width: side,
+            height: side,
+            x1: bounds.x[0],
+            x2: bounds.x[1],
+            y1: bounds.y[0],
+            y2: bounds.y[1],
+            value: Plots.identity,
+            stroke: "#bbb",
+            thresholds: 14,
+          },
+        ),
+        Plots.lineX(points.filter(inside), { x: "x", y: "y", stroke: "arm", curve: "linear" }),
+        Plots.dot(points.filter(inside), { x: "x", y: "y", fill: "arm", r: 1.5 }),
+      ],
+    },
+  };
+}
+
 /** A figure as HTML. */
 export function draw({ options }: Plot): string {
   const { document } = parseHTML("<!doctype html><html><body></body></html>");

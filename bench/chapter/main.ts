@@ -31,7 +31,13 @@ async function runOne(method: string, pilot: boolean): Promise<void> {
   const outcome = await experiment.run(seeds, data);
   const row = rowOf(experiment, seeds, outcome, (performance.now() - began) / 1000);
   const figures = outcome.figures.map((figure) => ({ caption: figure.caption, html: draw(figure) }));
-  const section: Section = { row, criterion: experiment.criterion, figures, notes: outcome.notes ?? [] };
+  const section: Section = {
+    row,
+    criterion: experiment.criterion,
+    figures,
+    notes: outcome.notes ?? [],
+    table: outcome.table ?? [],
+  };
   process.send!(section, () => process.exit());
 }
 
@@ -104,12 +110,15 @@ if (unknown.length) {
 } else if (options.run) await runOne(options.run, options.pilot === true);
 else {
   const began = performance.now();
+  const { name } = await loadData().catch((error) => {
+    console.error(`chapter: ${error.message}`);
+    process.exit(1);
+  });
   const { sections, failed } = await runAll(program.args.length ? program.args : known);
   const rows = sections.map(({ row }) => row);
-  const { name } = await loadData();
   write(options.report, reportOf(name, sections));
   if (options.json) write(options.json, `${JSON.stringify(rows.map(published), null, 2)}\n`);
-  if (options.docs) writeDocs(rows, name);
+  if (options.docs) writeDocs(sections, name);
   const seen = rows.filter(({ verdict }) => verdict === "seen").length;
   const minutes = (performance.now() - began) / 60_000;
   console.log(`${seen} of ${rows.length} seen on ${name}, ${minutes.toFixed(1)} min; report: ${options.report}`);

@@ -8,6 +8,7 @@ export interface Section {
   criterion: string;
   figures: { caption: string; html: string }[];
   notes: readonly string[];
+  table: readonly (readonly string[])[];
 }
 
 const escaped = (text: string) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
@@ -24,10 +25,18 @@ section { margin-top: 3rem; } figure { margin: 1rem 0; overflow-x: auto; } figca
 const verdict = ({ verdict }: Row) => `<span class="${verdict === "seen" ? "seen" : "not"}">${verdict}</span>`;
 const measured = ({ measured, standardError }: Row) => `${figure(measured)} ± ${figure(standardError)}`;
 
-function sectionOf({ row, criterion, figures, notes }: Section): string {
+function tableOf([header, ...lines]: Section["table"]): string {
+  if (!header) return "";
+  const cells = (tag: string, line: readonly string[]) =>
+    line.map((cell) => `<${tag}>${escaped(cell)}</${tag}>`).join("");
+  return `<table><tr>${cells("th", header)}</tr>${lines.map((line) => `<tr>${cells("td", line)}</tr>`).join("")}</table>`;
+}
+
+function sectionOf({ row, criterion, figures, notes, table }: Section): string {
   return `<section id="${row.method}"><h2>${row.method}</h2>
 <p>${escaped(row.claim)} — ${verdict(row)}: ${measured(row)} (${escaped(row.of)}; mean ± standard error, ${row.seeds} seeds)</p>
 <p class="criterion">${escaped(criterion)}</p>
+${tableOf(table)}
 ${figures.map(({ caption, html }) => `<figure>${html}<figcaption>${escaped(caption)}</figcaption></figure>`).join("\n")}
 ${notes.length ? `<ul class="notes">${notes.map((note) => `<li>${escaped(note)}</li>`).join("")}</ul>` : ""}
 </section>`;

@@ -50,3 +50,41 @@ export async function tuned(
   const { rate, model, history } = best!;
   return { rate, model, history, test: await model.evaluate(test) };
 }
+
+/** What `compare` compares. */
+export interface Comparison {
+  /** The arms, each a model to a rate; the first is the one without the method, the last the one with it. */
+  arms: Readonly<Record<string, (rate: number) => Model>>;
+  split(seed: number): Split;
+  /** Of the training of an arm. */
+  options: Options | ((arm: string) => Options);
+  rates?: readonly number[];
+  choose?: (validation: Logs) => number;
+  /** What is compared; default: test accuracy. */
+  figure?: (test: Logs) => number;
+}
+
+/** The figure of each arm by seed, the first seed's training of each, and the rates that were chosen. */
+export async function compare(
+  seeds: readonly number[],
+  { arms, split, options, rates, choose, figure = (test) => test["accuracy"]! }: Comparison,
+) {
+  const figures: Record<string, number[]> = {};
+  const histories: Record<string, History> = {};
+  const chosen: Record<string, number[]> = {};
+  for (const [arm, make] of Object.entries(arms)) {
+    figures[arm] = [];
+    chosen[arm] = [];
+    for (const seed of seeds) {
+      const own = typeof options === "function" ? options(arm) : options;
+      const { test, rate, history, model } = await tuned(make, split(seed), seed, own, rates, choose);
+      figures[arm].push(figure(test));
+      chosen[arm].push(rate);
+      histories[arm] ??= history;
+      model.dispose();
+    }
+  }
+  const [first, ...others] = Object.values(figures) as [number[], ...number[][]];
+  const differences = others.at(-1)!.map((value, i) => value - first[i]!);
+  return { figures, differences, histories, chosen };
+}

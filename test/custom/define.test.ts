@@ -17,6 +17,7 @@ import {
   ones,
   saveModel,
   sequential,
+  setSeed,
   sgd,
   softmaxCrossEntropy,
   type Value,
@@ -108,6 +109,26 @@ describe("a loss", () => {
     same(rows(), softmaxCrossEntropy(), [0, 1, -1, 0]);
     same(rows(), softmaxCrossEntropy(), [0, 1, -1, 0], [1, 0, 2, 0.5]);
     same(rows(), softmaxCrossEntropy(), [-1, -1, -1, -1]);
+  });
+
+  test("of rows, in parts that one update adds up, counts the rows that are labelled", async () => {
+    const byRow = defineLoss({
+      type: "byRow",
+      call: (t, p, ops) => ops.mean(ops.pow(ops.subtract(t, p), 2), { axis: -1 }),
+    });
+    const ends: number[][] = [];
+    for (const accumulate of [1, 3]) {
+      setSeed(1);
+      const model = sequential([dense(2, { inputShape: [2] })]);
+      model.compile({ optimizer: sgd({ learningRate: 0.5 }), loss: byRow() });
+      const rows = [1, 2, 3, 4, 5, 6].map((v) => [v / 6, 1 - v / 9]);
+      const y = rows.map(([a], i) => (i % 2 ? [a!, Number.NaN] : [a!, 1]));
+      await model.fit({ x: rows, y }, { batchSize: 6 / accumulate, accumulate, shuffle: false });
+      ends.push([...model.getWeights()["dense_1/kernel"]!.data]);
+    }
+    ends[0]!.forEach((w, i) => {
+      expect(ends[1]![i]).toBeCloseTo(w, 6);
+    });
   });
 
   test("may be one number", () => {
@@ -209,9 +230,10 @@ describe("a layer", () => {
     expect(await saveModel(loaded)).toEqual(bytes);
     expect(loaded.trainOnBatch(x, y)).toEqual(model.trainOnBatch(x, y));
     expect(loaded.layers[0]!.config).toEqual(model.layers[0]!.config);
-    await expect(loadModel(bytes, { custom: [{} as never] })).rejects.toThrow(
-      /custom must be a list of what defineLayer/,
+    await expect(loadModel(bytes, { custom: [scale, squared()] })).rejects.toThrow(
+      "loadModel: custom: expected what defineLayer, defineLoss or defineMetric returned, not called, got squared()",
     );
+    await expect(loadModel(bytes, { custom: scale as never })).rejects.toThrow("loadModel: custom must be a list");
   });
 
   const layerOf = (call: (v: Value, p: Record<string, Value>, ops: Ops) => unknown) =>
@@ -233,10 +255,20 @@ describe("a layer", () => {
     [
       "a string",
       (v, _, ops) => ops.add(v, "1" as never),
-      /^m: add: expected a tensor of this call or a number, got "1"$/,
+      /^m: add: expected a tensor of this call, a number or a short list of numbers, got "1"$/,
     ],
     ["no tensor", (_, __, ops) => ops.add(1, 2), /^ops.add: expected at least one tensor, got 1$/],
     ["an axis", (v, _, ops) => ops.sum(v, 2), /^m: sum: expected an axis in -2 … 1, got 2$/],
+    [
+      "an option",
+      (v, _, ops) => ops.sum(v, { axes: 1 } as never),
+      /^m: sum: unknown option "axes"; did you mean axis\?$/,
+    ],
+    [
+      "axes",
+      (v, _, ops) => ops.transpose(v, { axes: [1, 0] } as never),
+      /^m: transpose: expected axes as a list, got /,
+    ],
     [
       "a shape",
       (v, _, ops) => ops.reshape(v, [-1, 2]),

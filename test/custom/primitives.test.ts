@@ -50,6 +50,8 @@ const CASES: Record<keyof Ops, Case | Case[]> = {
   add: [
     [halves("add"), pairs((a, b) => a + b)],
     [(x, ops) => ops.add(2, ops.add(x, 0.5)), each((v) => v + 2.5)],
+    [(x, ops) => ops.add(x, [1, 2, 3, 4]), each((v, i) => v + i + 1)],
+    [(x, ops) => ops.add([[5, 6, 7, 8]], x), each((v, i) => v + i + 5)],
   ],
   subtract: [
     [halves("subtract"), pairs((a, b) => a - b)],
@@ -102,8 +104,14 @@ const CASES: Record<keyof Ops, Case | Case[]> = {
     [(x, ops) => ops.sum(x, -1), (x) => x.map(sum)],
     [(x, ops) => ops.sum(shapes(x, ops), [1, 2], true), (x) => x.map(sum)],
     [(x, ops) => ops.sum(shapes(x, ops), 1), rows(([a, b, c, d]) => [a! + c!, b! + d!])],
+    [(x, ops) => ops.multiply(ops.sum(x, { axis: -1, keepDims: true }), x), rows((r) => r.map((v) => v * sum(r)))],
+    [(x, ops) => ops.multiply(ops.sum(x, -1, { keepDims: true }), x), rows((r) => r.map((v) => v * sum(r)))],
+    [(x, ops) => ops.multiply(ops.sum(x, {}), x), (x) => each((v) => v * sum(x.flat()))(x)],
   ],
-  mean: [(x, ops) => ops.mean(x, [1]), (x) => x.map((row) => sum(row) / WIDTH)],
+  mean: [
+    [(x, ops) => ops.mean(x, [1]), (x) => x.map((row) => sum(row) / WIDTH)],
+    [(x, ops) => ops.mean(x, { axis: [-1] }), (x) => x.map((row) => sum(row) / WIDTH)],
+  ],
   max: [(x, ops) => ops.max(x, 1), (x) => x.map((row) => max(...row))],
   min: [(x, ops) => ops.min(shapes(x, ops), [2, 1]), (x) => x.map((row) => min(...row))],
   matmul: [
@@ -126,9 +134,13 @@ const CASES: Record<keyof Ops, Case | Case[]> = {
     [(x, ops) => ops.transpose(ops.transpose(x)), (x) => x],
   ],
   slice: [(x, ops) => ops.slice(x, [0, -3], [-1, 2]), rows((row) => row.slice(1, 3))],
-  concat: [(x, ops) => ops.concat([...two(x, ops)].reverse()), rows(([a, b, c, d]) => [c!, d!, a!, b!])],
+  concat: [
+    [(x, ops) => ops.concat([...two(x, ops)].reverse()), rows(([a, b, c, d]) => [c!, d!, a!, b!])],
+    [(x, ops) => ops.concat([...two(x, ops)].reverse(), { axis: 1 }), rows(([a, b, c, d]) => [c!, d!, a!, b!])],
+  ],
   gather: [
     [(x, ops) => ops.gather(x, [3, 0, 3], 1), rows((row) => [row[3]!, row[0]!, row[3]!])],
+    [(x, ops) => ops.gather(x, [3, 0], { axis: -1 }), rows((row) => [row[3]!, row[0]!])],
     // 0, 1, 2, … by the sign of x
     [
       (x, ops) => ops.gather(x, ops.greater(ops.sum(x, 0), 0), -1),
@@ -151,8 +163,21 @@ const CASES: Record<keyof Ops, Case | Case[]> = {
   sigmoid: [(x, ops) => ops.sigmoid(x), each((v) => 1 / (1 + exp(-v)))],
   tanh: [(x, ops) => ops.tanh(x), each(tanh)],
   softplus: [(x, ops) => ops.softplus(x), each((v) => log(1 + exp(v)))],
-  softmax: [(x, ops) => ops.softmax(x), rows(softmax)],
-  logSoftmax: [(x, ops) => ops.logSoftmax(x), rows((row) => softmax(row).map(log))],
+  softmax: [
+    [(x, ops) => ops.softmax(x), rows(softmax)],
+    [(x, ops) => ops.softmax(x, { axis: -1 }), rows(softmax)],
+    [
+      (x, ops) => ops.softmax(shapes(x, ops), 1),
+      rows(([a, b, c, d]) => {
+        const [p, q] = [softmax([a!, c!]), softmax([b!, d!])];
+        return [p[0]!, q[0]!, p[1]!, q[1]!];
+      }),
+    ],
+  ],
+  logSoftmax: [
+    [(x, ops) => ops.logSoftmax(x), rows((row) => softmax(row).map(log))],
+    [(x, ops) => ops.logSoftmax(x, 1), rows((row) => softmax(row).map(log))],
+  ],
 };
 
 const isCase = (value: Case | Case[]): value is Case => typeof value[0] === "function";

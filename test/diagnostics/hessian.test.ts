@@ -8,6 +8,7 @@ import {
   conditionNumber,
   DownhillError,
   dataset,
+  defineLoss,
   dense,
   dropout,
   hessianSpectrum,
@@ -101,6 +102,22 @@ describe("a quadratic", () => {
     const condition = conditionNumber(linear(penalty) as Model, { x, y });
     expect(abs(condition / (exact.at(-1)! / exact[0]!) - 1)).toBeLessThan(0.02);
     expect(isSaddle(linear(penalty) as Model, { x, y })).toBe(false);
+  });
+
+  test("the condition number of one that is not definite waits for the eigenvalue next to 0", () => {
+    // loss Σ sᵢ·(w·xᵢ)² with signs, of unit vectors: the eigenvalues are known, the smallest |λ| is inside
+    const lambdas = Array.from({ length: 30 }, (_, i) => (i - 14.25) * (abs(i - 14.25) + 1));
+    const signed = defineLoss({ type: "signed", call: (t, p, ops) => ops.multiply(t, ops.multiply(p, p)) });
+    const model = sequential([dense(1, { inputShape: [30], useBias: false })]);
+    model.compile({ optimizer: sgd(), loss: signed() });
+    const unit = lambdas.map((_, i) => lambdas.map((_, j) => +(i === j)));
+    const data = { x: unit, y: lambdas.map((l) => [l * 15]) }; // the mean of 30, and the 2 of a square
+    const { iterations, max: largest } = hessianSpectrum(model as Model, data);
+    expect(iterations).toBeLessThan(30);
+    expect(abs(largest / lambdas.at(-1)! - 1)).toBeLessThan(0.01);
+    const sizes = lambdas.map(abs);
+    const want = Math.max(...sizes) / Math.min(...sizes);
+    expect(abs(conditionNumber(model as Model, data) / want - 1)).toBeLessThan(0.01);
   });
 
   test("of trainable parameters alone, and of weighted examples", () => {

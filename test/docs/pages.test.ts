@@ -10,7 +10,7 @@ import { EXPERIMENTS } from "../../bench/chapter/experiments";
 
 const run = promisify(execFile);
 const at = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
-const FOLDER = at("build/snippets"); // in the package, so that they may import it by its name
+const FOLDER = at("build/pages"); // in the package, so that they may import it by its name
 
 const pages = readdirSync(at("docs")).filter((name) => name.endsWith(".md") && name !== "design.md");
 const textOf = (page: string) => readFileSync(at(`docs/${page}`), "utf8");
@@ -48,7 +48,16 @@ describe.each(pages)("%s", (page) => {
   });
 });
 
-test("every experiment's result stands on a page", () => {
+test("every experiment's result stands on one page", () => {
   const shown = pages.flatMap((page) => measured(textOf(page)));
-  expect(EXPERIMENTS.map(({ method }) => method).filter((method) => !shown.includes(method))).toEqual([]);
+  const methods = EXPERIMENTS.map(({ method }) => method);
+  expect(methods.filter((method) => shown.filter((name) => name === method).length !== 1)).toEqual([]);
+});
+
+test("the README leads to every page, and links lead to pages", () => {
+  const readme = readFileSync(at("README.md"), "utf8");
+  expect(pages.filter((page) => !readme.includes(`](docs/${page})`))).toEqual([]);
+  const linked = pages.flatMap((page) => [...textOf(page).matchAll(/\]\(([^)#]+\.md)/g)].map(([, to]) => to!));
+  const fromReadme = [...readme.matchAll(/\]\(docs\/([^)#]+\.md)/g)].map(([, to]) => to!);
+  expect([...linked, ...fromReadme].filter((to) => to !== "design.md" && !pages.includes(to))).toEqual([]);
 });

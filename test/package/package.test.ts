@@ -131,6 +131,42 @@ test("bagging and downhill/worker: workers start without a bundler and in a bund
   expect(await output(process.execPath, outfile)).toBe("0 true");
 });
 
+const TYPED = `
+  import { bagging, dataset, defineLayer, dense, digits, functional, gradientMonitor, hessianSpectrum, input, jointly, prune,
+    saveModel, sequential, sgd, softmaxCrossEntropy, tied, type Callback, type Model, type NDArray } from "downhill";
+  import { descend, quadratic } from "downhill/landscapes";
+  import { inWorker } from "downhill/worker";
+  const { train, test } = digits();
+  const twice = defineLayer({ type: "twice", parameters: ([width]) => ({ w: { shape: [width] } }), call: (x, { w }, ops) => ops.multiply(x, w) });
+  const make = (): Model<NDArray> => sequential([twice({ inputShape: [64] }), dense(10)]);
+  const stop: Callback = { onEpochEnd(epoch, logs, model) { if (epoch > 2 && logs.loss < 0.1) model.stopTraining = true; } };
+  const [a, b] = [make(), make()];
+  a.compile({ optimizer: sgd(), loss: softmaxCrossEntropy(), metrics: ["accuracy"] });
+  export const { epochs } = await a.fit(dataset(train).shuffle(1).batch(8), { callbacks: [stop, gradientMonitor()] });
+  export const { max } = hessianSpectrum(a, test);
+  await bagging(make, { estimators: 2 }).fit(dataset(train).take(9));
+  const both = jointly({ a, b });
+  both.compile({ optimizer: sgd(), loss: { a: softmaxCrossEntropy(), b: softmaxCrossEntropy() }, penalties: [tied(a.getLayer("dense_1"), b.getLayer("dense_1"), 1)] });
+  const x = input([64]);
+  const two = functional({ inputs: x, outputs: { digit: dense(10)(x), odd: dense(2)(x) } });
+  export const shapes: (readonly number[])[] = [both.predict({ a: test.x, b: test.x }).a.shape, two.predict(test.x).odd.shape];
+  prune(two, { sparsity: 0.5 });
+  await saveModel(two);
+  export const { path } = descend(quadratic({ condition: 10 }), { optimizer: sgd(), start: [1, 1] });
+  export const remote = await (await inWorker(a)).evaluate(dataset(test).batch(8));
+`;
+
+test("its types, under strict, noUncheckedIndexedAccess and without skipLibCheck", async () => {
+  const options = { strict: true, noUncheckedIndexedAccess: true, noEmit: true, types: [], target: "es2023" };
+  const lib = ["es2023", "dom", "esnext.disposable"];
+  const compilerOptions = { ...options, lib, module: "nodenext", moduleResolution: "nodenext" };
+  await entry("typed.mts", TYPED);
+  await entry("tsconfig.json", JSON.stringify({ compilerOptions, files: ["typed.mts"] }));
+  const compiler = join(root, "node_modules/typescript/bin/tsc");
+  const { stdout } = await run(process.execPath, [compiler, "-p", folder]).catch((error) => error);
+  expect(stdout).toBe("");
+});
+
 test("without a bundler: import", async () => {
   const path = await entry("import.mjs", `import ${NAMES} from "downhill";${TRAIN}`);
   expect(await output(process.execPath, path)).toBe("0110");

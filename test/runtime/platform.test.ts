@@ -86,6 +86,20 @@ test("node: a path that cannot be read is a data error that names it", async () 
   await expect(node.listFolder(join(root, "none"))).rejects.toMatchObject({ code: "data" });
 });
 
+test("node: createFile makes a file that is not there, and its folders; appendFile adds to it", async () => {
+  const path = join(root, "made", "for", "a.bin");
+  expect(node.createFile(path, Uint8Array.of(1, 2))).toBe(true);
+  expect(node.createFile(path, Uint8Array.of(3))).toBe(false);
+  expect(node.createFile(join(root, "made"), Uint8Array.of(3))).toBe(false);
+  node.appendFile(path, Uint8Array.of(4));
+  expect([...(await node.readFile(path))]).toEqual([1, 2, 4]);
+  for (const below of [join(path, "b"), join(path, "b", "c")])
+    expect(() => node.createFile(below, bytes)).toThrow(expect.objectContaining({ code: "data" }));
+  expect(() => node.appendFile(join(root, "none", "a"), bytes)).toThrow(
+    expect.objectContaining({ code: "data", message: expect.stringMatching(/cannot write ".*none.*a": ENOENT/) }),
+  );
+});
+
 test("browser: readFile fetches; folders and writing are data errors", async () => {
   vi.stubGlobal("fetch", async (url: string) => {
     if (url === "down") throw new TypeError("no network");
@@ -102,4 +116,9 @@ test("browser: readFile fetches; folders and writing are data errors", async () 
     message: expect.stringMatching(/needs Node/),
   });
   await expect(browser.writeFileAtomic("f", bytes)).rejects.toMatchObject({ code: "data" });
+  for (const write of [browser.createFile, browser.appendFile])
+    expect(() => write("f", bytes)).toThrow(
+      expect.objectContaining({ code: "data", message: expect.stringMatching(/needs Node/) }),
+    );
+  expect(browser.hostname()).toBe("");
 });

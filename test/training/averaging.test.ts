@@ -14,6 +14,7 @@ import {
   linearDecay,
   loadModel,
   type Model,
+  meanSquaredError,
   type NDArray,
   type Runtime,
   relu,
@@ -170,6 +171,18 @@ describe("ema", () => {
       await m.fit(data, { ...options, initialEpoch: 3, epochs: 6, callbacks: callbacks() });
       expect(await saveModel(m)).toEqual(await saveModel(whole));
     }
+  });
+
+  test("stands in files beside every slot of the optimizer's, whatever these are called", async () => {
+    using model = sequential([dense(2, { inputShape: [4] })]);
+    const optimizer = rmsprop({ centered: true, momentum: 0.5 });
+    model.compile({ optimizer, loss: meanSquaredError(), ema: 0.9 });
+    const step = (m: Model<never> | Model) => (m as Model).trainOnBatch(x, floats(60 * 2));
+    for (let i = 0; i < 3; i++) step(model);
+    using loaded = await loadModel(await saveModel(model));
+    expect(averaged(loaded as Model)).toEqual(averaged(model));
+    for (const m of [model, loaded]) step(m as Model);
+    expect(await saveModel(loaded)).toEqual(await saveModel(model));
   });
 });
 

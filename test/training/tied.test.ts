@@ -112,6 +112,24 @@ describe("tied", () => {
     expect(epochs.at(-1)!["accuracy"]).toBeGreaterThan(0.8);
   });
 
+  it.each([
+    ["a chain", [0, 1, 2]],
+    ["a ring", [0, 1, 2, 3, 0]],
+    ["a star", [1, 0, 2, 0, 3]],
+  ])("layers in several ties all agree at c = 10⁶: %s", async (_, path) => {
+    const names = ["dense_1", "dense_2", "dense_3", "dense_4"];
+    const penalties = path.slice(1).map((to, i) => tied(names[path[i]!]!, names[to]!, 1e6));
+    setSeed(3);
+    const model = sequential([dense(12, { inputShape: [12] }), dense(12), dense(12), dense(12), dense(3)]);
+    model.compile({ optimizer: adam({ learningRate: 0.01 }), loss: softmaxCrossEntropy(), penalties });
+    await model.fit({ x, y }, { epochs: 20, batchSize: 32 });
+    const w = model.getWeights();
+    for (const layer of path)
+      for (const name of ["kernel", "bias"])
+        expect(distance(w[`${names[layer]}/${name}`]!, w[`${names[path[0]!]}/${name}`]!)).toBeLessThan(1e-3);
+    expect(model.testOnBatch(x, y).penalty).toBeLessThan(1);
+  });
+
   it("takes names, a model's layers and the layers themselves", () => {
     setSeed(3);
     const [a, b] = [dense(4, { inputShape: [12] }), dense(4)];

@@ -148,7 +148,7 @@ export function custom() {
   const swiglu = defineLayer({
     type: "swiglu",
     options: { units: 8 },
-    parameters: ([width], { units }) => ({ gate: { shape: [width!, units] } }),
+    parameters: ([width], { units }) => ({ gate: { shape: [width, units] }, shift: [width] }),
     call: (x, { gate }, ops, { options, training }) => (training ? ops.matmul(x, gate) : ops.add(x, options.units)),
   });
   sequential([swiglu({ units: 3, inputShape: [4], name: "s" })]);

@@ -3,13 +3,12 @@
 
 import { LabelKind } from "../../assembly/isa";
 import { argumentError, show, wrong } from "../errors";
-import { type Graph, sameShape, Tensor } from "../graph/graph";
+import { Graph, type Shape, sameShape, Tensor } from "../graph/graph";
 import { glorotUniform, zeros } from "../initializers/initializers";
 import { type Layer, type LayerOptions, layerFactory, type ParameterSpec } from "../layers/layer";
 import type { LossDefinition, LossInputs } from "../losses/losses";
 import type { MetricDefinition } from "../metrics/metrics";
 import { equal, keep } from "../ops/arithmetic";
-import { affine } from "../ops/elementwise";
 import { oneHot } from "../ops/indexing";
 import { broadcastTo } from "../ops/reductions";
 import {
@@ -65,13 +64,16 @@ export interface CustomContext<O> {
   options: O;
 }
 
+/** A shape of an example: of its first axis at least code under `noUncheckedIndexedAccess` knows that it is there. */
+type ExampleShape = readonly [number, ...number[]];
+
 /** What `defineLayer` takes. */
 export interface LayerSpec<O extends OptionDefaults, P extends string> {
   /** Unique; no built-in layer's. */
   type: string;
   options?: O;
-  /** From the shape of one example, and the options, the parameters by name. */
-  parameters?(inputShape: readonly number[], options: OptionsOf<O>): Record<P, CustomParameter>;
+  /** From the shape of one example, and the options, the parameters by name: what they are, or their shapes alone. */
+  parameters?(inputShape: ExampleShape, options: OptionsOf<O>): Record<P, CustomParameter | readonly number[]>;
   /** From x [n, …] and the parameters the output [n, …]. */
   call(
     x: Value,
@@ -195,7 +197,7 @@ export function defineLayer<const O extends OptionDefaults = Record<never, never
     type,
     options: schema,
     parameters([x], config, who) {
-      const given = spec.parameters?.([...x!], optionsOf(config as never) as OptionsOf<O>) ?? {};
+      const given = spec.parameters?.([...x!] as never, optionsOf(config as never) as OptionsOf<O>) ?? {};
       if (!isRecord(given)) throw argumentError(who, "parameters() to return an object", given);
       return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, readParameter(who, key, value)]));
     },
@@ -213,7 +215,7 @@ export function defineLayer<const O extends OptionDefaults = Record<never, never
 function readParameter(layer: string, key: string, given: unknown): ParameterSpec {
   const who = `${layer}: parameter ${key}`;
   check(layer, "a parameter's name", nameField(), key);
-  const read = readOptions(who, given, {
+  const read = readOptions(who, Array.isArray(given) ? { shape: given } : given, {
     shape: shapeField(),
     initializer: optional(built("initializer", "glorotUniform()")),
     regularizer: optional(built("regularizer", "l2(0.01)")),
@@ -247,7 +249,7 @@ const rowwise = (op: Ops["sum"], x: Value): Tensor =>
 
 /**
  * Of what `call` returned the numbers of the rows, and how many labels each has: the sum over labelled elements where it has
- * targets' shape and they are labelled by element, else the mean of each row, as often as it has labels.
+ * targets' shape and they are labelled by element, else the mean of each row, which is labelled as a whole or not at all.
  */
 function rowsOf(who: string, result: Tensor, { yTrue, present }: Labels, elementwise: boolean): [Tensor, Tensor] {
   const n = yTrue.shape[0]!;
@@ -259,8 +261,18 @@ function rowsOf(who: string, result: Tensor, { yTrue, present }: Labels, element
     throw wrong("shape", who, `call to return a number, [${n}] or [${n}, …]`, `[${shape.join(", ")}]`);
   const value = shape.length ? rowwise(mean, result) : broadcastTo([result], { to: [n] });
   const all = rowwise(min, present);
-  const labels = elementwise ? present.size / n : 1;
-  return [keep([affine([value], { scale: labels, offset: 0 }), all]), affine([all], { scale: labels, offset: 0 })];
+  return [keep([value, all]), all];
+}
+
+/** Whether a loss gives a number for each element, tried on a graph that nothing comes of. */
+function isElementwise(shape: Shape, call: (yTrue: Value, yPred: Value) => Value): boolean {
+  const graph = new Graph();
+  const leaf = (name: string) => new Tensor(graph, [2, ...shape], name);
+  try {
+    return sameShape(call(leaf("yTrue"), leaf("yPred")).shape, [2, ...shape]);
+  } catch {
+    return true; // whoever calls it in earnest will see why
+  }
 }
 
 /** Runs `build` in the name of a loss or metric. */
@@ -305,18 +317,25 @@ export function defineLoss<const O extends OptionDefaults = Record<never, never>
 ): (options?: Partial<OptionsOf<O>>) => Built {
   const kinds = oneOf("logits", "probabilities", "values");
   const { type, schema, optionsOf } = readSpec("defineLoss", "loss", spec, { prediction: optional(kinds) });
+  const context = (config: Built) => ({ options: optionsOf(config) as OptionsOf<O> });
+  const known = new Map<string, boolean>();
   return enrolled<O, LossDefinition>("loss", {
     type,
     options: schema,
     targets: "either",
+    byRow(shape, config: Built) {
+      const key = JSON.stringify([shape, config]);
+      if (!known.has(key))
+        known.set(key, !isElementwise(shape, (t, p) => spec.call(t, p, primitives, context(config))));
+      return known.get(key)!;
+    },
     prediction: () => spec.prediction ?? "values",
     call: (inputs, config: Built) =>
       named(inputs.prediction.graph, type, () => {
         const labels = labelsOf(inputs);
         const { prediction, weights, kind } = inputs;
-        const context = { options: optionsOf(config) as OptionsOf<O> };
-        const result = resultOf(type, prediction.graph, spec.call(labels.yTrue, prediction, primitives, context));
-        const [loss, count] = rowsOf(type, result, labels, kind !== LabelKind.index);
+        const result = spec.call(labels.yTrue, prediction, primitives, context(config));
+        const [loss, count] = rowsOf(type, resultOf(type, prediction.graph, result), labels, kind !== LabelKind.index);
         return [weighted(loss, weights), count];
       }),
   });

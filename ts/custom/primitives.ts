@@ -2,7 +2,7 @@
 // ts/ops. Of an object, and not one by one, for that is how `call` is given them.
 
 import { argumentError, shapeError, wrong } from "../errors";
-import { type Graph, sizeOf, Tensor } from "../graph/graph";
+import { type Graph, sameShape, sizeOf, Tensor } from "../graph/graph";
 import * as activations from "../ops/activations";
 import * as arithmetic from "../ops/arithmetic";
 import { batchMatmul } from "../ops/batchMatmul";
@@ -14,18 +14,33 @@ import { largest } from "../ops/largest";
 import * as layout from "../ops/layout";
 import * as reductions from "../ops/reductions";
 import { broadcastShape } from "../ops/strides";
+import { boolean, type Field, isRecord, optional, or, readOptions } from "../options";
 
 /** An array of a computation that is being described: only its shape is known. The first axis is the batch. */
 export interface Value {
   readonly shape: readonly number[];
 }
 
-/** What most ops take. */
-export type Operand = Value | number;
+/** What most ops take; lists of numbers are constants, short ones. */
+export type Operand = Value | number | Numbers;
+type Numbers = readonly (number | Numbers)[];
 
+/** Axes of a reduction, and whether they stay, with size 1. */
+export interface AxisOptions {
+  axis?: number | readonly number[] | undefined;
+  keepDims?: boolean | undefined;
+}
+
+/** An axis, as a number or by name. */
+type Axis = number | { axis?: number | undefined };
 type Unary = (x: Value) => Value;
 type Binary = (a: Operand, b: Operand) => Value;
-type Reduction = (x: Value, axis?: number | readonly number[], keepDims?: boolean) => Value;
+type Reduction = (
+  x: Value,
+  axis?: number | readonly number[] | AxisOptions,
+  keepDims?: boolean | { keepDims?: boolean | undefined },
+) => Value;
+type AlongAxis = (x: Value, axis?: Axis) => Value;
 
 /**
  * The ops that `defineLayer`, `defineLoss` and `defineMetric` give to `call`. Operands broadcast as in NumPy; axes count from 0,
@@ -60,7 +75,7 @@ export interface Ops {
   where(condition: Operand, a: Operand, b: Operand): Value;
   /** min(max(x, low), high); the gradient passes from low to high, both included. */
   clip(x: Value, low: Operand, high: Operand): Value;
-  /** Over one axis, several, or all; `keepDims` leaves axes of size 1. */
+  /** Over one axis, several, or all; `keepDims` leaves axes of size 1: `sum(x, -1, true)` or `sum(x, { axis: -1, keepDims: true })`. */
   sum: Reduction;
   mean: Reduction;
   /** Equals share the gradient. */
@@ -75,9 +90,9 @@ export interface Ops {
   /** From `begin` on (negative: from the end), `size` along each axis; −1, or nothing: all that is left. */
   slice(x: Value, begin: readonly number[], size?: readonly number[]): Value;
   /** By default along the last axis. */
-  concat(list: readonly Value[], axis?: number): Value;
+  concat(list: readonly Value[], axis?: Axis): Value;
   /** Entries of x along an axis (default 0), by number: a list, or a tensor of whole numbers, which are cut to 0 … n − 1. */
-  gather(x: Value, indices: Value | readonly number[], axis?: number): Value;
+  gather(x: Value, indices: Value | readonly number[], axis?: Axis): Value;
   /** x, a constant for the gradient. */
   stopGradient: Unary;
   relu: Unary;
@@ -90,10 +105,10 @@ export interface Ops {
   sigmoid: Unary;
   tanh: Unary;
   softplus: Unary;
-  /** Along the last axis. */
-  softmax: Unary;
-  /** log softmax along the last axis, without ever taking the log of a small number. */
-  logSoftmax: Unary;
+  /** By default along the last axis. */
+  softmax: AlongAxis;
+  /** log softmax, by default along the last axis, without ever taking the log of a small number. */
+  logSoftmax: AlongAxis;
 }
 
 const whoOf = (graph: Graph, name: string) => (graph.layer ? `${graph.layer}: ${name}` : name);
@@ -104,6 +119,29 @@ function tensor(name: string, value: unknown): Tensor {
   throw argumentError(`ops.${name}`, "a tensor", value);
 }
 
+/** Numbers that a list as an operand may have: each is a node. */
+const MOST = 1024;
+
+/** The constant that a number or a nested list of numbers is; undefined for what is neither. */
+function constantOf(graph: Graph, value: unknown, left = { count: MOST }): Tensor | undefined {
+  if (typeof value === "number")
+    return Number.isNaN(value) || left.count-- <= 0
+      ? undefined
+      : graph.apply(arithmetic.constant, [], { value, shape: [] })[0]!;
+  if (!Array.isArray(value) || !value.length) return undefined;
+  const parts: Tensor[] = [];
+  for (const item of value) {
+    const part = constantOf(graph, item, left);
+    if (!part || (parts.length && !sameShape(part.shape, parts[0]!.shape))) return undefined;
+    parts.push(part);
+  }
+  const to = [1, ...parts[0]!.shape];
+  return layout.concat(
+    parts.map((part) => reshapeOp([part], { to })),
+    { axis: 0 },
+  );
+}
+
 /** The tensors that were given, numbers among them as constants; there is at least one tensor. */
 function operands(name: string, values: readonly unknown[]): Tensor[] {
   const first = values.find((value) => value instanceof Tensor);
@@ -111,10 +149,10 @@ function operands(name: string, values: readonly unknown[]): Tensor[] {
   const { graph } = first;
   return values.map((value) => {
     if (value instanceof Tensor && value.graph === graph) return value;
-    if (typeof value === "number" && !Number.isNaN(value))
-      return graph.apply(arithmetic.constant, [], { value, shape: [] })[0]!;
+    const constant = constantOf(graph, value);
+    if (constant) return constant;
     const got = value instanceof Tensor ? `one of another call` : value;
-    throw argumentError(whoOf(graph, name), "a tensor of this call or a number", got);
+    throw argumentError(whoOf(graph, name), "a tensor of this call, a number or a short list of numbers", got);
   });
 }
 
@@ -186,15 +224,28 @@ function axisOf(name: string, x: Tensor, axis: unknown, rank = x.shape.length): 
   throw argumentError(whoOf(x.graph, name), `an axis in ${-rank} … ${rank - 1}`, axis);
 }
 
+const axesField: Field<number | readonly number[]> = {
+  expected: "an axis or a list of axes",
+  accepts: (v) => [v].flat().every(Number.isInteger),
+};
+const axisField = optional(axesField as Field<number>);
+
+/** An axis that is given as a number or as `{ axis }`. */
+const named = (x: Tensor, name: string, given: unknown, fallback: number): unknown =>
+  (isRecord(given) ? readOptions(whoOf(x.graph, name), given, { axis: axisField }).axis : given) ?? fallback;
+
 /** Runs of adjacent axes, one after another, the last one first, so that what is left keeps its numbers. */
 function reduced(
   name: string,
   value: Value,
-  axis: number | readonly number[] | undefined,
-  keepDims: boolean | undefined,
+  given: unknown,
+  keep: unknown,
   op: (inputs: [Tensor], axes: reductions.AxesAttributes) => Tensor,
 ): Tensor {
   const x = tensor(name, value);
+  const options = isRecord(given) ? given : { axis: given, ...(isRecord(keep) ? keep : { keepDims: keep }) };
+  const schema = { axis: optional(axesField), keepDims: or(boolean(), false) };
+  const { axis, keepDims } = readOptions(whoOf(x.graph, name), options, schema);
   const axes = new Set(axis === undefined ? x.shape.keys() : [axis].flat().map((a: unknown) => axisOf(name, x, a)));
   let y = x;
   for (let to = x.shape.length; to > 0; to--) {
@@ -268,6 +319,7 @@ function transpose(value: Value, axes?: readonly number[]): Value {
   const x = tensor("transpose", value);
   const who = whoOf(x.graph, "transpose");
   const rank = x.shape.length;
+  if (axes && !Array.isArray(axes)) throw argumentError(who, "axes as a list", axes);
   const order = (axes ?? [...x.shape.keys()].reverse()).map((axis) => axisOf("transpose", x, axis));
   if (order.length !== rank || new Set(order).size !== rank)
     throw argumentError(who, `each of ${rank} axes once`, axes);
@@ -288,15 +340,15 @@ function slice(value: Value, begin: readonly number[], size?: readonly number[])
   return layout.slice([x], { begin: from, size: counts });
 }
 
-function concat(list: readonly Value[], axis = -1): Value {
+function concat(list: readonly Value[], axis?: Axis): Value {
   if (!Array.isArray(list) || !list.length) throw argumentError("ops.concat", "a list of tensors", list);
   const inputs = operands("concat", list);
-  return layout.concat(inputs, { axis: axisOf("concat", inputs[0]!, axis) });
+  return layout.concat(inputs, { axis: axisOf("concat", inputs[0]!, named(inputs[0]!, "concat", axis, -1)) });
 }
 
-function gather(value: Value, indices: Value | readonly number[], axis = 0): Value {
+function gather(value: Value, indices: Value | readonly number[], axis?: Axis): Value {
   const x = tensor("gather", value);
-  const along = axisOf("gather", x, axis);
+  const along = axisOf("gather", x, named(x, "gather", axis, 0));
   if (!Array.isArray(indices)) return take(operands("gather", [x, indices]), { axis: along });
   const n = x.shape[along]!;
   const who = whoOf(x.graph, "gather");
@@ -311,8 +363,20 @@ function gather(value: Value, indices: Value | readonly number[], axis = 0): Val
   );
 }
 
-function logSoftmax(value: Value): Value {
-  const x = tensor("logSoftmax", value);
+/** An op of the last axis along any. */
+const along =
+  (name: string, op: (x: Tensor) => Value): AlongAxis =>
+  (value, axis) => {
+    const x = tensor(name, value);
+    const last = x.shape.length - 1;
+    const at = axisOf(name, x, named(x, name, axis, -1));
+    if (at === last) return op(x);
+    const swap = [...x.shape.keys()];
+    [swap[at], swap[last]] = [last, at];
+    return transpose(op(transpose(x, swap) as Tensor), swap);
+  };
+
+function logSoftmax(x: Tensor): Value {
   const shifted = subtract(x, layout.stopGradient([max(x, -1, true) as Tensor]));
   return subtract(shifted, arithmetic.log([sum(arithmetic.exp([shifted as Tensor]), -1, true) as Tensor]));
 }
@@ -368,6 +432,6 @@ export const primitives: Ops = {
   sigmoid: /* @__PURE__ */ unary("sigmoid", activations.sigmoid),
   tanh: /* @__PURE__ */ unary("tanh", activations.tanh),
   softplus: /* @__PURE__ */ unary("softplus", activations.softplus),
-  softmax: /* @__PURE__ */ unary("softmax", activations.softmax),
-  logSoftmax,
+  softmax: /* @__PURE__ */ along("softmax", (x) => activations.softmax([x])),
+  logSoftmax: /* @__PURE__ */ along("logSoftmax", logSoftmax),
 };

@@ -346,7 +346,7 @@ export class Dataset {
     }
   }
 
-  /** @internal All examples as arrays, or batches as they come: what `fit` and `evaluate` read. */
+  /** All examples as arrays, or batches as they come: what `fit` and `evaluate` read. */
   arrays(): Batch | BatchSource {
     if (this.#batching) return { batches: (epoch) => this.#batches(epoch) };
     return this.#read(this.#order.indices(0));

@@ -136,7 +136,8 @@ function direction({ runtime: { heap, core } }: ModelState, size: number, seed: 
   return v.map((x) => x / norm);
 }
 
-function spectrum(who: string, model: Model, data: unknown, options: unknown): HessianSpectrum {
+/** `nearest`: whether the eigenvalue nearest to 0 has to be known, too. */
+function spectrum(who: string, model: Model, data: unknown, options: unknown, nearest = false): HessianSpectrum {
   if (!(model instanceof Model)) throw argumentError(who, "a model", model);
   const { iterations, tolerance, training, seed } = readOptions(who, options, schema());
   const { state } = model;
@@ -156,8 +157,9 @@ function spectrum(who: string, model: Model, data: unknown, options: unknown): H
       const largest = Math.max(Math.abs(min), Math.abs(max));
       // all that the first vector has a part of is found, to what float32 gradients tell; or both ends are
       const exhausted = basis.length === size || beta <= 1e-5 * largest;
-      const known = (end: number) => beta * Math.abs(last.at(end)!) <= tolerance * Math.abs(values.at(end)!);
-      const converged = exhausted || (known(0) && known(-1));
+      const known = (at: number) => beta * Math.abs(last.at(at)!) <= tolerance * Math.abs(values.at(at)!);
+      const small = nearest ? values.reduce((at, v, i) => (Math.abs(v) < Math.abs(values[at]!) ? i : at), 0) : 0;
+      const converged = exhausted || (known(0) && known(-1) && known(small));
       if (converged || basis.length === iterations)
         return { max, min, eigenvalues: values, iterations: basis.length, converged };
       betas.push(beta);
@@ -184,11 +186,12 @@ export function hessianSpectrum(model: Model, data: unknown, options?: HessianOp
 }
 
 /**
- * |λ|max/|λ|min of what `hessianSpectrum` finds: an estimate, for the eigenvalue next to 0 lies within the spectrum and not at
- * its end, unless H is definite, and small ones drown in float32's rounding. Of a singular H it is large or infinite.
+ * |λ|max/|λ|min of the spectrum that Lanczos finds, which goes on until it knows the eigenvalue next to 0, too, or is through
+ * with its `iterations`: an estimate, for that one lies within the spectrum and not at its end, unless H is definite, and
+ * small ones drown in float32's rounding. Of a singular H it is large or infinite.
  */
 export function conditionNumber(model: Model, data: unknown, options?: HessianOptions): number {
-  const { eigenvalues } = spectrum("conditionNumber", model, data, options);
+  const { eigenvalues } = spectrum("conditionNumber", model, data, options, true);
   const sizes = eigenvalues.map(Math.abs);
   return Math.max(...sizes) / Math.min(...sizes);
 }

@@ -82,6 +82,7 @@ import { modelCheckpoint } from "../training/modelCheckpoint";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { reduceLROnPlateau } from "../training/reduceLROnPlateau";
 import { swa } from "../training/swa";
+import { tensorBoard } from "../training/tensorBoard";
 import { terminateOnNaN } from "../training/terminateOnNaN";
 import { tied } from "../training/tied";
 
@@ -106,9 +107,8 @@ export function enrollAll(): void {
     [l1, l1l2, l2, tied],
     [maxNorm, minMaxNorm, nonNeg, unitNorm],
     [cosineDecay, exponentialDecay, inverseTimeDecay, linearDecay, oneCycle, polynomialDecay, stepDecay, warmup],
-    [earlyStopping, gradientMonitor, modelCheckpoint, terminateOnNaN],
-    [csvLogger, earlyStopping, learningRateScheduler, modelCheckpoint, reduceLROnPlateau, terminateOnNaN],
-    [csvLogger, earlyStopping, learningRateScheduler, modelCheckpoint, reduceLROnPlateau, swa, terminateOnNaN],
+    [csvLogger, earlyStopping, gradientMonitor, learningRateScheduler, modelCheckpoint, reduceLROnPlateau, swa],
+    [tensorBoard, terminateOnNaN],
     [fgsm, pgd],
     [randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom],
     [cutmix, mixup, randomBrightness, randomContrast, randomErasing, randomNoise],
@@ -168,23 +168,26 @@ export interface LoadOptions {
  */
 export async function loadModel(source: LoadSource, options?: LoadOptions): Promise<Model> {
   const { custom, runtime } = readOptions("loadModel", options, {
-    custom: or<readonly unknown[]>(
-      {
-        expected: "a list of what defineLayer, defineLoss or defineMetric returned",
-        accepts: (v) => Array.isArray(v) && v.every(isFactory),
-      },
-      [],
-    ),
+    custom: or<readonly unknown[]>({ expected: "a list", accepts: Array.isArray }, []),
     runtime: optional({ expected: "what init() resolved to", accepts: (v) => v instanceof Runtime } as Field<Runtime>),
   });
+  for (const factory of custom)
+    if (!isFactory(factory))
+      throw argumentError(
+        "loadModel: custom",
+        "what defineLayer, defineLoss or defineMetric returned, not called",
+        factory,
+      );
   const bytes = await readSource(source);
   enrollAll();
   for (const factory of custom) enroll(factory);
   try {
     return decodeModel(bytes, runtime ?? defaultRuntime());
   } catch (cause) {
-    if (!(cause instanceof DownhillError) || !(typeof source === "string" || source instanceof URL)) throw cause;
-    throw new DownhillError(cause.code, `${source}: ${cause.message}`, { cause });
+    if (!(cause instanceof DownhillError)) throw cause;
+    const where = typeof source === "string" || source instanceof URL ? `${source}: ` : "";
+    const how = cause.message.startsWith("unknown ") ? "; what is your own goes into loadModel's option custom" : "";
+    throw new DownhillError(cause.code, where + cause.message + how, { cause });
   }
 }
 

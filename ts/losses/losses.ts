@@ -3,7 +3,7 @@
 
 import type { LabelKind } from "../../assembly/isa";
 import type { TargetRule } from "../data/arrays";
-import type { Tensor } from "../graph/graph";
+import type { Shape, Tensor } from "../graph/graph";
 import * as ops from "../ops/losses";
 import { boolean, fraction, or, positive } from "../options";
 import { type Built, type Definition, definitionOf, factory } from "../registry";
@@ -25,6 +25,8 @@ export interface LossInputs {
 // biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
 export interface LossDefinition<C = any> extends Definition {
   targets: TargetKind;
+  /** Of `"either"`: whether rows of that shape are labelled as a whole or not at all. */
+  byRow?(shape: Shape, config: C): boolean;
   /** What a target may be, where not every finite number may. */
   rule?: TargetRule;
   /** What the prediction is: decides where `accuracy` cuts. */

@@ -4,7 +4,7 @@
 // learning rate, t = 1, 2, … the update.
 
 import { ExtensionOp, Op, OptimizerFlag } from "../../assembly/isa";
-import { argumentError } from "../errors";
+import { wrong } from "../errors";
 import type { StepAttributes } from "../ops/update";
 import {
   boolean,
@@ -109,7 +109,7 @@ export const sgd: (options?: SgdOptions) => Built = /* @__PURE__ */ optimizer<Sg
   }),
   ({ momentum, dampening, nesterov }) => {
     if (nesterov && !(momentum > 0 && dampening === 0))
-      throw argumentError("sgd", "momentum > 0 and dampening 0 with nesterov", { momentum, dampening });
+      throw wrong("argument", "sgd", "momentum > 0 and dampening 0 with nesterov", `${momentum} and ${dampening}`);
   },
 );
 

@@ -17,8 +17,8 @@ import {
 import { argumentError, wrong } from "../errors";
 import { type Shape, sameShape, sizeOf } from "../graph/graph";
 import { roundUp } from "../runtime/memory";
+import { targetSlot } from "./construction";
 import type { Lane } from "./lane";
-import { targetSlot } from "./program";
 import type { ModelState } from "./state";
 import { type Form, isRecordOf, type Port, type Structure, splitPorts } from "./structure";
 
@@ -100,7 +100,7 @@ export function readExamples(
   given.forEach((value, output) => {
     const { name, value: port } = outputs[output]!;
     const label = `${who}: y${outputs.length > 1 ? `.${name}` : ""}`;
-    const { definition } = losses[output]!;
+    const { definition, config } = losses[output]!;
     const read = readTargets(label, value, rows, port.shape, definition.targets, definition.rule);
     // by output, or one array for all
     const own = outputForm === "record" && isRecordOf(names, sampleWeight) ? sampleWeight[name] : sampleWeight;
@@ -112,7 +112,8 @@ export function readExamples(
     const slot = targetSlot(inputs.length, output);
     columns.push({ slot, data: read.data, size: sizeOf(read.targets.shape), shape: read.shape });
     if (weight) factors.push({ slot: slot + 1, data: weight, size: 1, shape: [rows] });
-    targets.push({ ...read.targets, weighted: weight !== undefined });
+    const elementwise = read.targets.elementwise && !definition.byRow?.(port.shape, config);
+    targets.push({ ...read.targets, elementwise, weighted: weight !== undefined });
   });
   columns.push(...factors);
   return examples;

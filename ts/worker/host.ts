@@ -2,13 +2,13 @@
 // script of this file and all that it imports, loadModel's table of types included.
 
 import { DownhillError, wrong } from "../errors";
-import { enrollAll, loadModel } from "../formats/model";
+import { enrollAll } from "../formats/model";
 import { boolean, listOf, natural, text } from "../options";
 import { enroll, factory } from "../registry";
 import { type Runtime, runtimeOn } from "../runtime/runtime";
 import type { CallbackDefinition } from "../training/callbacks";
 import type { Model } from "../training/model";
-import { encodeModel } from "../training/modelFile";
+import { decodeModel, encodeModel } from "../training/modelFile";
 import { weightsHash } from "../training/weightsHash";
 import {
   buffersIn,
@@ -123,7 +123,7 @@ const methods: Record<string, (call: number, ...args: never[]) => unknown> = {
   async load(_, bytes: Uint8Array) {
     loaded?.dispose();
     loaded = undefined;
-    loaded = await loadModel(bytes, { runtime });
+    loaded = decodeModel(bytes, runtime);
   },
   fit: (call, data, options) => long(call, "fit", data, options),
   evaluate: (call, data, options) => long(call, "evaluate", data, options),

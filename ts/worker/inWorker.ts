@@ -2,7 +2,7 @@
 
 import { cores } from "#platform";
 import { isBatchSource, readFitData } from "../data/sources";
-import { argumentError } from "../errors";
+import { argumentError, wrong } from "../errors";
 import { check, count, either, isRecord, listOf, oneOf, optional, readOptions } from "../options";
 import { callbackField } from "../training/callbacks";
 import { signalField } from "../training/evaluate";
@@ -189,7 +189,9 @@ export async function inWorker<P extends Prediction>(
     await client.call("load", [bytes], { transfer: buffersIn(bytes) });
   } catch (error) {
     client.terminate();
-    throw error;
+    const own = /^unknown (\w+ "[^"]*")/.exec((error as Error).message)?.[1];
+    if (!own) throw error;
+    throw wrong("argument", "inWorker", "layers, losses and metrics of the library's own", `the ${own}`);
   }
   return new RemoteModel<P>(client);
 }

@@ -11,10 +11,10 @@ import {
   sequential,
   softmaxCrossEntropy,
 } from "downhill";
-import { type Examples, mislabelled } from "../data";
-import { type Data, type Experiment, type Outcome, SEEDS } from "../experiment";
+import { type Data, type Examples, mislabelled } from "../data";
+import { type Experiment, type Outcome, SEEDS } from "../experiment";
 import { bars, images } from "../figures";
-import { tuned } from "../training";
+import { compare } from "../training";
 
 const PIPELINE = () => [
   randomTranslate({ heightFactor: 0.1, widthFactor: 0.1 }),
@@ -28,7 +28,7 @@ const asImages = ({ x, y }: Examples, side: number) => ({
   y,
 });
 
-async function compare(
+async function compareAugmented(
   seeds: readonly number[],
   data: Data,
   train: number,
@@ -36,38 +36,29 @@ async function compare(
   augment: ReturnType<typeof PIPELINE>,
   prepare: (examples: Examples, seed: number) => Examples,
 ): Promise<Outcome> {
-  const accuracies: Record<string, number[]> = { none: [], augmented: [] };
-  for (const seed of seeds) {
-    const split = data.split(seed, train, 300);
-    const shaped = {
-      train: asImages(prepare(split.train, seed), data.side),
-      validation: asImages(split.validation, data.side),
-      test: asImages(split.test, data.side),
-    };
-    for (const arm of Object.keys(accuracies)) {
-      const { test } = await tuned(
-        (learningRate) => {
-          const model = sequential([
-            flatten({ inputShape: [data.side, data.side, 1] }),
-            dense(256),
-            relu(),
-            dense(data.classes),
-          ]);
-          model.compile({ optimizer: adam({ learningRate }), loss: softmaxCrossEntropy(), metrics: ["accuracy"] });
-          return model;
-        },
-        shaped,
-        seed,
-        { epochs, batchSize: 32, ...(arm === "augmented" && { augment }) },
-      );
-      accuracies[arm]!.push(test["accuracy"]!);
-    }
-  }
-  return {
-    differences: accuracies["augmented"]!.map((a, i) => a - accuracies["none"]![i]!),
-    of: "test accuracy",
-    figures: [bars("Test accuracy", accuracies, "test accuracy")],
+  const net = (learningRate: number) => {
+    const model = sequential([
+      flatten({ inputShape: [data.side, data.side, 1] }),
+      dense(256),
+      relu(),
+      dense(data.classes),
+    ]);
+    model.compile({ optimizer: adam({ learningRate }), loss: softmaxCrossEntropy(), metrics: ["accuracy"] });
+    return model;
   };
+  const { figures, differences } = await compare(seeds, {
+    arms: { none: net, augmented: net },
+    split(seed) {
+      const split = data.split(seed, train, 300);
+      return {
+        train: asImages(prepare(split.train, seed), data.side),
+        validation: asImages(split.validation, data.side),
+        test: asImages(split.test, data.side),
+      };
+    },
+    options: (arm) => ({ epochs, batchSize: 32, ...(arm === "augmented" && { augment }) }),
+  });
+  return { differences, of: "test accuracy", figures: [bars("Test accuracy", figures, "test accuracy")] };
 }
 
 export const dataAugmentation: Experiment = {
@@ -78,7 +69,7 @@ export const dataAugmentation: Experiment = {
     "rate by validation loss of 3e-4, 1e-3, 3e-3. Difference: test accuracy, with − without.",
   seeds: SEEDS,
   async run(seeds, data) {
-    const outcome = await compare(seeds, data, 200, 150, PIPELINE(), (examples) => examples);
+    const outcome = await compareAugmented(seeds, data, 200, 150, PIPELINE(), (examples) => examples);
     const { x } = asImages(data.split(seeds[0]!, 200, 300).train, data.side);
     const first = { data: x.data.subarray(0, 10 * data.features), shape: [10, data.side, data.side, 1] };
     const listed = (values: Float32Array) =>
@@ -101,7 +92,7 @@ export const mixupOfExamples: Experiment = {
     "rate by validation loss of 3e-4, 1e-3, 3e-3. Difference: test accuracy, with − without.",
   seeds: SEEDS,
   run: (seeds, data) =>
-    compare(seeds, data, 300, 50, [mixup({ alpha: 1 })], (examples, seed) =>
+    compareAugmented(seeds, data, 300, 50, [mixup({ alpha: 1 })], (examples, seed) =>
       mislabelled(examples, 0.3, data.classes, seed),
     ),
 };

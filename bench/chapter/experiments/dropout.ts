@@ -2,7 +2,7 @@ import { adam, dense, dropout, type Layer, relu, sequential, softmaxCrossEntropy
 import { mislabelled } from "../data";
 import { type Experiment, SEEDS } from "../experiment";
 import { bars } from "../figures";
-import { tuned } from "../training";
+import { compare } from "../training";
 
 export const dropoutOfHiddenUnits: Experiment = {
   method: "dropout",
@@ -12,37 +12,27 @@ export const dropoutOfHiddenUnits: Experiment = {
     "rate by validation loss of 3e-4, 1e-3, 3e-3. Difference: test accuracy, with − without.",
   seeds: SEEDS,
   async run(seeds, data) {
-    const accuracies: Record<string, number[]> = { none: [], "dropout(0.5)": [] };
-    for (const seed of seeds) {
-      const clean = data.split(seed, 300, 300);
-      const split = { ...clean, train: mislabelled(clean.train, 0.3, data.classes, seed) };
-      for (const arm of Object.keys(accuracies)) {
-        const { test } = await tuned(
-          (learningRate) => {
-            const dropped = (): Layer[] => (arm === "none" ? [] : [dropout(0.5)]);
-            const model = sequential([
-              dense(512, { inputShape: [data.features] }),
-              relu(),
-              ...dropped(),
-              dense(512),
-              relu(),
-              ...dropped(),
-              dense(data.classes),
-            ]);
-            model.compile({ optimizer: adam({ learningRate }), loss: softmaxCrossEntropy(), metrics: ["accuracy"] });
-            return model;
-          },
-          split,
-          seed,
-          { epochs: 50, batchSize: 32 },
-        );
-        accuracies[arm]!.push(test["accuracy"]!);
-      }
-    }
-    return {
-      differences: accuracies["dropout(0.5)"]!.map((a, i) => a - accuracies["none"]![i]!),
-      of: "test accuracy",
-      figures: [bars("Test accuracy", accuracies, "test accuracy")],
+    const net = (dropped: () => Layer[]) => (learningRate: number) => {
+      const model = sequential([
+        dense(512, { inputShape: [data.features] }),
+        relu(),
+        ...dropped(),
+        dense(512),
+        relu(),
+        ...dropped(),
+        dense(data.classes),
+      ]);
+      model.compile({ optimizer: adam({ learningRate }), loss: softmaxCrossEntropy(), metrics: ["accuracy"] });
+      return model;
     };
+    const { figures, differences } = await compare(seeds, {
+      arms: { none: net(() => []), "dropout(0.5)": net(() => [dropout(0.5)]) },
+      split(seed) {
+        const clean = data.split(seed, 300, 300);
+        return { ...clean, train: mislabelled(clean.train, 0.3, data.classes, seed) };
+      },
+      options: { epochs: 50, batchSize: 32 },
+    });
+    return { differences, of: "test accuracy", figures: [bars("Test accuracy", figures, "test accuracy")] };
   },
 };

@@ -10,7 +10,15 @@ import { normConstraint } from "./constraints";
 import { dropoutOfHiddenUnits } from "./dropout";
 import { earlyStoppingOfAFit, objectiveAndPerformance } from "./earlyStopping";
 import { baggingOfNets, dropoutAgainstBagging } from "./ensembles";
-import { batchNormalization, initialization, symmetry } from "./initialization";
+import { batchNormalization, initialization, largerRates, symmetry } from "./initialization";
+import {
+  clippingOnTheCliff,
+  hessian,
+  illConditioning,
+  localMinima,
+  saddlePoints,
+  vanishingGradients,
+} from "./landscapes";
 import { multitask } from "./multitask";
 import { inputNoise, weightNoise } from "./noise";
 import { adaGrad, adamOptimizer, learningRateDecay, momentum, rmsProp } from "./optimizers";
@@ -53,6 +61,14 @@ export const EXPERIMENTS: readonly Experiment[] = [
   symmetry,
   initialization,
   batchNormalization,
+  largerRates,
   weightAveraging,
+  // the difficulties
+  illConditioning,
+  localMinima,
+  saddlePoints,
+  clippingOnTheCliff,
+  hessian,
+  vanishingGradients,
   longTermDependencies,
 ];

@@ -10,8 +10,8 @@ import {
   sgd,
   softmaxCrossEntropy,
 } from "downhill";
-import { type Examples, mislabelled } from "../data";
-import { type Data, type Experiment, type Outcome, SEEDS } from "../experiment";
+import { type Data, type Examples, mislabelled } from "../data";
+import { type Experiment, type Outcome, SEEDS } from "../experiment";
 import { bars, curves, type Point } from "../figures";
 
 type Optimizer = Parameters<ReturnType<typeof sequential>["compile"]>[0]["optimizer"];

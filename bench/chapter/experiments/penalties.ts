@@ -2,7 +2,7 @@ import { dense, type History, l1, l2, relu, sequential, setSeed, sgd, softmaxCro
 import { mislabelled } from "../data";
 import { type Experiment, mean, SEEDS } from "../experiment";
 import { bars, curves, histogram, type Point } from "../figures";
-import { tuned } from "../training";
+import { compare } from "../training";
 
 export const l2Penalty: Experiment = {
   method: "l2",
@@ -12,40 +12,32 @@ export const l2Penalty: Experiment = {
     "rate by validation data loss of 0.01, 0.03, 0.1. Difference: test cross-entropy (dataLoss), without − with.",
   seeds: SEEDS,
   async run(seeds, data) {
-    const losses: Record<string, number[]> = { none: [], "l2(0.01)": [] };
-    const points: Point[] = [];
-    for (const seed of seeds) {
-      const clean = data.split(seed, 300, 300);
-      const split = { ...clean, train: mislabelled(clean.train, 0.2, data.classes, seed) };
-      for (const [arm, kernelRegularizer] of [
-        ["none", undefined],
-        ["l2(0.01)", l2(0.01)],
-      ] as const) {
-        const { test, history } = await tuned(
-          (learningRate) => {
-            const model = sequential([
-              dense(256, { inputShape: [data.features], kernelRegularizer }),
-              relu(),
-              dense(data.classes, { kernelRegularizer }),
-            ]);
-            model.compile({ optimizer: sgd({ learningRate, momentum: 0.9 }), loss: softmaxCrossEntropy() });
-            return model;
-          },
-          split,
-          seed,
-          { epochs: 150, batchSize: 32 },
-          [0.01, 0.03, 0.1],
-          ({ dataLoss }) => -dataLoss,
-        );
-        losses[arm]!.push(test.dataLoss);
-        if (seed === seeds[0]) points.push(...curveOf(history, arm));
-      }
-    }
+    const net = (kernelRegularizer?: ReturnType<typeof l2>) => (learningRate: number) => {
+      const model = sequential([
+        dense(256, { inputShape: [data.features], kernelRegularizer }),
+        relu(),
+        dense(data.classes, { kernelRegularizer }),
+      ]);
+      model.compile({ optimizer: sgd({ learningRate, momentum: 0.9 }), loss: softmaxCrossEntropy() });
+      return model;
+    };
+    const { figures, differences, histories } = await compare(seeds, {
+      arms: { none: net(), "l2(0.01)": net(l2(0.01)) },
+      split(seed) {
+        const clean = data.split(seed, 300, 300);
+        return { ...clean, train: mislabelled(clean.train, 0.2, data.classes, seed) };
+      },
+      options: { epochs: 150, batchSize: 32 },
+      rates: [0.01, 0.03, 0.1],
+      choose: ({ dataLoss }) => -dataLoss,
+      figure: ({ dataLoss }) => dataLoss,
+    });
+    const points = Object.entries(histories).flatMap(([arm, history]) => curveOf(history, arm));
     return {
-      differences: losses["none"]!.map((loss, i) => loss - losses["l2(0.01)"]![i]!),
+      differences: differences.map((d) => -d),
       of: "test cross-entropy",
       figures: [
-        bars("Cross-entropy of the test set", losses, "test cross-entropy"),
+        bars("Cross-entropy of the test set", figures, "test cross-entropy"),
         curves("Data loss by epoch, first seed", points, { x: "epoch", y: "data loss", logY: true }),
       ],
     };

@@ -58,3 +58,13 @@ export async function listFolder(path: string): Promise<string[]> {
 export async function writeFileAtomic(path: string, _bytes: Uint8Array): Promise<void> {
   throw needsNode("write", path);
 }
+
+export function createFile(path: string, _bytes: Uint8Array): boolean {
+  throw needsNode("write", path);
+}
+
+export function appendFile(path: string, _bytes: Uint8Array): void {
+  throw needsNode("write", path);
+}
+
+export const hostname = (): string => globalThis.location?.hostname ?? "";

@@ -1,7 +1,8 @@
 // What Node has: files and worker threads.
 
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { open, readFile as read, readdir, rename, rm, stat } from "node:fs/promises";
-import { availableParallelism } from "node:os";
+import { availableParallelism, hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { inflateRawSync } from "node:zlib";
@@ -72,6 +73,35 @@ export async function listFolder(path: string): Promise<string[]> {
     throw failure("read the folder", path, cause);
   }
 }
+
+/**
+ * Makes a file, and the folders on the way to it; false where there is something by its name. Like `appendFile` done at once,
+ * for those who are told that all is over and whom nobody waits for.
+ */
+export function createFile(path: string, bytes: Uint8Array): boolean {
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, bytes, { flag: "wx" });
+    return true;
+  } catch (cause) {
+    // of mkdir's, EEXIST says that a folder's name is a file's
+    const { code, syscall } = cause as NodeJS.ErrnoException;
+    if (code === "EEXIST" && syscall === "open") return false;
+    throw failure("write", path, cause);
+  }
+}
+
+/** Writes behind what a file holds. */
+export function appendFile(path: string, bytes: Uint8Array): void {
+  try {
+    appendFileSync(path, bytes);
+  } catch (cause) {
+    throw failure("write", path, cause);
+  }
+}
+
+/** This machine's name. */
+export { hostname };
 
 let writes = 0;
 
