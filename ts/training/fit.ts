@@ -83,12 +83,6 @@ interface Part {
   rows: number;
 }
 
-/** Sees nothing of `fit`: a function made there would hold the model, which could then never be collected. */
-const giving =
-  <T>(value: T) =>
-  () =>
-    value;
-
 /** Trains; see Model.fit. */
 export async function fit(model: Model, state: ModelState, data: unknown, options: unknown): Promise<History> {
   const source = readFitData("fit", data);
@@ -206,8 +200,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     await each("onTrainEnd", history.epochs.at(-1) ?? {}, model);
     return history;
   } finally {
-    // an earlier fit's, where this one had no room to begin
-    if (!state.disposed) state.callbackStates = giving(state.callbackStates());
+    if (!state.disposed) state.keepCallbackStates();
     for (const callback of callbacks) callback.close?.();
     runtime.heap.free(held.region);
     state.fitting = false;

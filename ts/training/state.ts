@@ -213,6 +213,15 @@ export class ModelState implements Disposable {
     this.runtime.heap.copy(parameters, mean, structure.parameterFloats);
   }
 
+  /**
+   * Keeps what the callbacks of a fit know, an earlier one's where this one had no room to begin. A method, for no bundler puts
+   * that into `fit`: a function made there would hold the model, which could then never be collected.
+   */
+  keepCallbackStates(): void {
+    const known = this.callbackStates();
+    this.callbackStates = () => known;
+  }
+
   /** Counts an update; weights that a callback has set aside are no longer the last ones. */
   updated(): void {
     this.step++;
