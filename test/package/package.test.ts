@@ -172,6 +172,26 @@ test("without a bundler: import", async () => {
   expect(await output(process.execPath, path)).toBe("0110");
 });
 
+test("what is built holds no trained model that nobody else holds", async () => {
+  const path = await entry(
+    "collected.mjs",
+    `import { sequential, dense, init, sgd, meanSquaredError } from "downhill";
+    const runtime = await init();
+    const train = async () => {
+      const model = sequential([dense(1, { inputShape: [2] })]);
+      model.compile({ optimizer: sgd(), loss: meanSquaredError() });
+      await model.fit({ x: [[1, 2]], y: [[3]] });
+    };
+    await train();
+    for (let turns = 0; turns < 100 && runtime.memory().used; turns++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      gc();
+    }
+    console.log(runtime.memory().used);`,
+  );
+  expect(await output(process.execPath, "--expose-gc", path)).toBe("0");
+});
+
 // Node 20 cannot require() an ES module
 const requires = [process.execPath, "/opt/n24/node_modules/.bin/node"].find(
   (path, i) => existsSync(path) && (i > 0 || Number(process.versions.node.split(".")[0]) >= 22),
