@@ -1,6 +1,6 @@
 // Constraints on parameters (kernelConstraint, biasConstraint, …): put in force after each step, as Keras has them.
 
-import { argumentError } from "../errors";
+import { argumentError, wrong } from "../errors";
 import type { Shape, Tensor } from "../graph/graph";
 import { nonNegative, normConstraint, runsOf } from "../ops/constraints";
 import { either, type Field, listOf, nonNegative as nonNegativeField, or, positive, unit } from "../options";
