@@ -10,7 +10,7 @@ import {
   boolean,
   count,
   either,
-  type Field,
+  field,
   fraction,
   isObject,
   listOf,
@@ -96,12 +96,11 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     epochs: or(count(), 1),
     batchSize: or(either(count(), oneOf("full")), 32 as number | "full"),
     shuffle: or(boolean(), true),
-    validationData: optional({ expected: "data", accepts: isObject }),
+    validationData: optional(field("data", isObject)),
     validationSplit: or(fraction(), 0),
-    classWeight: optional({
-      expected: "a record from class to factor",
-      accepts: (v) => isObject(v) && !(Symbol.iterator in v),
-    } as Field<Record<string, number>>),
+    classWeight: optional(
+      field<Record<string, number>>("a record from class to factor", (v) => isObject(v) && !(Symbol.iterator in v)),
+    ),
     augment: or(listOf(built("augmentation", "randomFlip()")), []),
     accumulate: or(count(), 1),
     stepsPerEpoch: optional(count()),
@@ -285,7 +284,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       runtime.heap.clear(compiled.gradients, structure.parameterFloats * 4);
       // and move a copy of the statistics, which the update puts in force
       const { statistics, statisticsCopy } = state;
-      runtime.heap.u8.copyWithin(statisticsCopy, statistics, statistics + structure.statisticFloats * 4);
+      runtime.heap.copy(statistics, statisticsCopy, structure.statisticFloats);
       lane.set(State.statistics, statisticsCopy);
       const indices = order ? runtime.heap.u32.subarray(order >>> 2) : undefined;
       compiled.losses.forEach((_, output) => {

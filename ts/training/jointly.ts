@@ -127,8 +127,8 @@ function adopt(
   const { heap } = joint.runtime;
   const { parameterFloats, statisticFloats } = state.structure;
   const [from, to] = [state.parameters, joint.parameters + parameters];
-  heap.u8.copyWithin(to, from, from + parameterFloats * 4);
-  heap.u8.copyWithin(joint.statistics + statistics, state.statistics, state.statistics + statisticFloats * 4);
+  heap.copy(from, to, parameterFloats);
+  heap.copy(state.statistics, joint.statistics + statistics, statisticFloats);
   state.parameters = to;
   state.statistics = joint.statistics + statistics;
   state.statisticsCopy = joint.statisticsCopy + statistics;

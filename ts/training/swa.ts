@@ -124,7 +124,7 @@ async function renewStatistics(state: ModelState, at: number, { data, steps = In
   const { heap } = runtime;
   const { parameterFloats, statisticFloats } = structure;
   const behind = at + parameterFloats * 4;
-  heap.u8.copyWithin(behind, statistics, statistics + statisticFloats * 4);
+  heap.copy(statistics, behind, statisticFloats);
   // a frozen layer's stay as they are
   const entries = structure.statistics.filter(({ layer }) => layer.trainable);
   if (!entries.length) return;
@@ -162,7 +162,7 @@ async function renewStatistics(state: ModelState, at: number, { data, steps = In
     place();
     lane.set(State.statistics, copy);
     lane.set(State.row, row);
-    heap.u8.copyWithin(copy, statistics, statistics + statisticFloats * 4);
+    heap.copy(statistics, copy, statisticFloats);
     for (const slice of slices) {
       outcome(lane, await runtime.runAsync(slice), "fit: swa", examples);
       await pause();

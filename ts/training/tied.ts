@@ -10,8 +10,8 @@ import { accumulate } from "../ops/update";
 import { type Field, nonNegative } from "../options";
 import { type Built, factory } from "../registry";
 import type { TermDefinition } from "./compile";
+import type { Term } from "./construction";
 import { holdOf, members } from "./kin";
-import type { Term } from "./program";
 import { type Compiled, ModelState } from "./state";
 import { type Entry, ModelLayer } from "./structure";
 
