@@ -65,7 +65,7 @@ export interface CustomContext<O> {
 }
 
 /** A shape of an example: of its first axis at least code under `noUncheckedIndexedAccess` knows that it is there. */
-type ExampleShape = readonly [number, ...number[]];
+type ExampleShape = [number, ...number[]];
 
 /** What `defineLayer` takes. */
 export interface LayerSpec<O extends OptionDefaults, P extends string> {
