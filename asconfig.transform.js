@@ -5,6 +5,7 @@ const HEADER = 16;
 
 export default class CoreTransform {
   afterCompile(module) {
+    if (!module.getNumDataSegments()) return; // the scalars: no kernels
     dropFunctionObjects(module);
     const emit = module.emitBinary;
     module.emitBinary = (...args) => {

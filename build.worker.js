@@ -1,5 +1,5 @@
 // The worker's code: the whole library behind ts/worker/host.ts as one classic script, which starts from a Blob (a page) or
-// from source (Node). It holds no core but the extension of a page's: the core comes as a module by message, compiled.
+// from source (Node). It holds no core but the extension of a page's and the scalars': the core comes as a module by message, compiled.
 // build.js writes the script into build/core; the tests (vitest.config.ts) have it made of the sources as they are.
 
 import { build } from "esbuild";
@@ -12,8 +12,8 @@ const resolve = (platform) => ({
   setup({ onResolve }) {
     onResolve({ filter: /^#/ }, ({ path }) => {
       if (path === "#platform") return { path: `${root}ts/runtime/platform/${platform}.ts` };
-      const extension = path === "#core/extension.js" && platform === "browser";
-      return { path: `${root}build/core/${extension ? "extension" : "none"}.js` };
+      const held = path === "#core/scalars.js" || (path === "#core/extension.js" && platform === "browser");
+      return { path: `${root}build/${held ? path.slice(1) : "core/none.js"}` };
     });
   },
 });

@@ -5,10 +5,9 @@ const LONGEST = 400; // bytes a match
 const DEPTH = 2000; // earlier places looked at for matches
 const WAYS = 8; // kept for each place
 const DECAY = 0.93; // as in unpack.ts, and the contexts
-const TRUST = 3;
-const CONTEXTS = 2 ** 19;
-const RADIX = 91; // digits are the characters from # to ~, without the backslash
-const LOW = RADIX ** 4; // of the five digits that carries can still reach, the first one's weight
+const CONTEXTS = 2 ** 20;
+const RADIX = 48; // so few that the core's digits fill a block of zlib's, 16,383 symbols, and code has none of it; from ( to W
+const LOW = RADIX ** 5; // of the six digits that carries can still reach, the first one's weight; at least 2 ** 24
 
 /** What unpack reads, written bit by bit: `bit(value, ...contexts)`. */
 function writer(bit) {
@@ -27,11 +26,12 @@ function writer(bit) {
     isRepeated: (value, history) => bit(value, 2048 + history),
     offset: (value) => number(2304, value),
     length: (value) => number(3072, value),
-    literal(value, last, second) {
+    literal(value, last, second, third) {
       for (let node = 1, i = 7; i >= 0; i--) {
         const digit = (value >> i) & 1;
-        const both = ((last * 256 + second) * 256 + node) % 389_111;
-        bit(digit, 3840 + node, 4096 + second * 256 + node, 69_632 + last * 256 + node, 135_168 + both);
+        const pair = (a, b) => 135_168 + (((a * 256 + b) * 256 + node) % 913_397);
+        const [far, near] = [pair(256 + last, third), pair(last, second)];
+        bit(digit, 3840 + node, 4096 + second * 256 + node, far, 69_632 + last * 256 + node, near);
         node = node * 2 + digit;
       }
     },
@@ -62,13 +62,13 @@ function findMatches(bytes) {
 /** The events in their order, and what they cost: the text, each literal's price at its place, the bits under each context. */
 function encode(bytes, events) {
   const [ones, seen] = [new Float32Array(CONTEXTS), new Uint8Array(CONTEXTS)];
-  const inverse = new Float64Array(256);
-  for (let n = 0, all = 0; n < 256; n++, all = all * DECAY + 1) inverse[n] = 1 / (all + TRUST);
+  const total = new Float64Array(256);
+  for (let n = 1; n < 256; n++) total[n] = total[n - 1] * DECAY + 1;
   const counts = [new Uint32Array(CONTEXTS), new Uint32Array(CONTEXTS)];
   const literals = new Float64Array(bytes.length);
   const out = [];
   let [low, range] = [0, LOW];
-  const chance = (contexts) => contexts.reduce((p, c) => (ones[c] + TRUST * p) * inverse[seen[c]], 0.5);
+  const chance = (contexts) => contexts.reduce((p, c, i) => (ones[c] + (i + 2) * p) / (total[seen[c]] + (i + 2)), 0.5);
   const shift = () => {
     out.push(Math.floor(low / LOW));
     low = (low % LOW) * RADIX;
@@ -98,22 +98,22 @@ function encode(bytes, events) {
   length(bytes.length);
   let at = 0;
   for (const { size, repeated, history, distance } of events) {
-    const [last, second] = [bytes[at - 1] ?? 0, bytes[at - 2] ?? 0];
+    const [last, second, third] = [1, 2, 3].map((back) => bytes[at - back] ?? 0);
     isMatch(+(size > 0), history, last, second);
     for (let i = at; i < at + Math.max(1, size); i++) {
       price = 0;
-      estimate(bytes[i], bytes[i - 1] ?? 0, bytes[i - 2] ?? 0);
+      estimate(bytes[i], ...[1, 2, 3].map((back) => bytes[i - back] ?? 0));
       literals[i] = price;
     }
     if (size > 0) {
       if (!(history & 1)) isRepeated(+repeated, history);
       if (!repeated) offset(distance);
       length(size - 1);
-    } else literal(bytes[at], last, second);
+    } else literal(bytes[at], last, second, third);
     at += Math.max(1, size);
   }
-  for (let i = 0; i < 5; i++) shift();
-  const digits = out.slice(1).map((digit) => digit + (digit < 57 ? 35 : 36)); // the first holds what is carried into it: 0
+  for (let i = 0; i < 6; i++) shift();
+  const digits = out.slice(1).map((digit) => digit + 40); // the first holds what is carried into it: 0
   return { packed: String.fromCharCode(...digits), literals, counts };
 }
 

@@ -1,8 +1,7 @@
 // The core that a page embeds: what an MLP needs. The other kernels are the extension (extension.ts).
 
-export { follow, lead, resume, run, runShare } from "./interpreter";
+export { run } from "./interpreter";
 export { kernelCount } from "./kernels";
-export { cos64, exp64, log64, pow64 } from "./math/scalars";
 export { philox4x32 } from "./random/philox";
 
 /** Bytes behind the core's own data that the extension's have. */

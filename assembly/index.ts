@@ -2,3 +2,4 @@
 
 export * from "./core";
 export { extensionCount } from "./extension";
+export { follow, lead, resume, runShare } from "./interpreter";

@@ -887,10 +887,9 @@ export const enum ActivityPenaltyReduce {
   rows,
 }
 
-/** dh = dy + (l1·sign(h) + l2·h)/rows; where dy is absent, without it. */
+/** dh = (l1·sign(h) + l2·h)/rows. */
 export const enum ActivityPenaltyBackward {
   dh, // (n)
-  dy, // (n)
   h, // (n)
   n,
   rows,

@@ -248,7 +248,7 @@ test.each<[string, () => unknown, RegExp]>([
     () => descend(rosenbrock as never, { optimizer: sgd() }),
     /^descend: expected a landscape such as rosenbrock\(\), got a function; call it: rosenbrock\(\)$/,
   ],
-  ["no optimizer", () => descend(saddle(), {} as never), /^compile: optimizer must be an optimizer/],
+  ["no optimizer", () => descend(saddle(), {} as never), /^descend: optimizer must be an optimizer/],
   [
     "a start of three",
     () => descend(saddle(), { optimizer: sgd(), start: [1, 2, 3] as never }),
@@ -268,7 +268,7 @@ test.each<[string, () => unknown, RegExp]>([
   [
     "a bad clip",
     () => descend(saddle(), { optimizer: sgd(), clipNorm: 0 }),
-    /^compile: clipNorm must be a number > 0, got 0$/,
+    /^descend: clipNorm must be a number > 0, got 0$/,
   ],
   ["a condition below 1", () => quadratic({ condition: 0.5 }), /^quadratic: expected condition ≥ 1, got 0.5$/],
   ["an unknown one", () => quadratic({ c: 3 } as never), /^quadratic: expected options condition, got "c"$/],

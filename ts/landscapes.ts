@@ -336,7 +336,8 @@ export function descend(landscape: Landscape, options: DescendOptions): Descent 
       path.push(...at);
     }
   } catch (error) {
-    if (!(error instanceof DownhillError && error.code === "numeric")) throw error;
+    if (!(error instanceof DownhillError)) throw error;
+    if (error.code !== "numeric") throw new DownhillError(error.code, error.message.replace(/^compile:/, "descend:"));
     diverged = true;
   } finally {
     model.dispose();

@@ -31,7 +31,7 @@ export type Schema = Record<string, Field<unknown>>;
 /** The options of a schema, once read. */
 export type Read<S extends Schema> = { [K in keyof S]: S[K] extends Field<infer T> ? T : never };
 
-const field = <T>(expected: string, accepts: (value: unknown) => boolean): Field<T> => ({ expected, accepts });
+export const field = <T>(expected: string, accepts: (value: unknown) => boolean): Field<T> => ({ expected, accepts });
 
 export const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 export const isRecord = (value: unknown): value is Record<string, unknown> => isObject(value) && !Array.isArray(value);

@@ -1,12 +1,13 @@
 // Penalties on a layer's output h, averaged over the batch.
 //
 //   forward    penalty = Σ (l1·|h| + l2·½h²) / rows      in float64, chunk by chunk; chunks added in ascending order
-//   backward   dh = dy + (l1·sign(h) + l2·h) / rows
+//   backward   dh = (l1·sign(h) + l2·h) / rows
 
 import { ActivityPenalty, ActivityPenaltyBackward, ActivityPenaltyReduce, REDUCE_CHUNK } from "../isa";
 import { load4, store4 } from "../math/lanes.micro";
 import { ceilDiv, pointer, real, share, shareOf, size } from "../operands";
 import { orderedSum } from "./penalty";
+import { penaltySlope } from "./penalty.micro";
 
 /** Split over chunks. */
 export function activityPenalty(args: usize, ith: u32, nth: u32): void {
@@ -51,18 +52,12 @@ export function activityPenaltyReduce(args: usize, ith: u32, nth: u32): void {
 export function activityPenaltyBackward(args: usize, ith: u32, nth: u32): void {
   const n = size(args, ActivityPenaltyBackward.n);
   const dh = pointer(args, ActivityPenaltyBackward.dh);
-  const dy = pointer(args, ActivityPenaltyBackward.dy);
   const h = pointer(args, ActivityPenaltyBackward.h);
   const rows = <f32>size(args, ActivityPenaltyBackward.rows);
   const l1 = f32x4.splat(real(args, ActivityPenaltyBackward.l1) / rows);
   const l2 = f32x4.splat(real(args, ActivityPenaltyBackward.l2) / rows);
-  const zero = f32x4.splat(0);
   const end = shareOf(n, 16, ith + 1, nth) << 2;
   for (let i = shareOf(n, 16, ith, nth) << 2; i < end; i += 16) {
-    const v = load4(h + i, end - i);
-    const magnitude = v128.and(l1, f32x4.ne(v, zero)); // l1·|sign|
-    const signed = v128.xor(magnitude, v128.and(v, i32x4.splat(0x80000000)));
-    const d = f32x4.add(signed, f32x4.mul(l2, v));
-    store4(dh + i, dy ? f32x4.add(load4(dy + i, end - i), d) : d, end - i);
+    store4(dh + i, penaltySlope(load4(h + i, end - i), l1, l2), end - i);
   }
 }

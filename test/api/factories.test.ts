@@ -348,7 +348,7 @@ describe("ranges", () => {
   });
   it("nesterov needs momentum > 0 and dampening 0", () => {
     sgd({ momentum: 0.9, nesterov: true });
-    thrown("argument", () => sgd({ nesterov: true }));
+    thrown("argument", () => sgd({ nesterov: true }), /got 0 and 0$/);
     thrown("argument", () => sgd({ momentum: 0.9, dampening: 0.1, nesterov: true }));
   });
   it("randomUniform: minval ≤ maxval", () => void thrown("argument", () => randomUniform({ minval: 1, maxval: 0 })));

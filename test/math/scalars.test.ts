@@ -1,10 +1,7 @@
 import { expect, test } from "vitest";
-import { Core } from "../support/core";
+import { scalars } from "../../ts/runtime/scalars";
 
-type Scalar = (x: number, y?: number) => number;
-const { exp64, log64, pow64, cos64 } = new Core().exports as unknown as Record<string, Scalar> as {
-  [name in "exp64" | "log64" | "pow64" | "cos64"]: Scalar;
-};
+const { exp64, log64, pow64, cos64 } = scalars();
 
 /** n numbers from a to b. */
 const range = (a: number, b: number, n = 20_001) => Array.from({ length: n }, (_, i) => a + ((b - a) * i) / (n - 1));

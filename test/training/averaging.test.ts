@@ -306,6 +306,19 @@ describe("swa", () => {
     }
   });
 
+  test("resumed where earlyStopping ends training before its first epoch: as it was", async () => {
+    using model = net();
+    const data = { x, y };
+    const callbacks = [swa({ startEpoch: 0 }), earlyStopping({ monitor: "accuracy", mode: "min", patience: 1 })];
+    const { epochs } = await model.fit(data, { epochs: 20, batchSize: BATCH, callbacks });
+    expect(epochs.length).toBeLessThan(20);
+    const bytes = await saveModel(model);
+    using runtime = await init(); // in whose memory is no order of rows from before
+    using again = await loadModel(bytes, { runtime });
+    await again.fit(data, { initialEpoch: epochs.length, epochs: 20, batchSize: BATCH, callbacks });
+    expect(Buffer.compare(await saveModel(again), bytes)).toBe(0);
+  });
+
   test("with ema: evaluated are the weights that it has put in force", async () => {
     using model = net({ ema: 0.9 });
     await model.fit({ x, y }, { epochs: 4, batchSize: BATCH, callbacks: [swa({ startEpoch: 1 })] });

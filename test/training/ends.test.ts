@@ -10,6 +10,7 @@ import {
   loadModel,
   saveModel,
   softmaxCrossEntropy,
+  terminateOnNaN,
   weightsHash,
 } from "../../ts/index";
 import { data, hashAfter, rows, x, y } from "../support/fitting";
@@ -90,6 +91,23 @@ describe("ends", () => {
     setTimeout(() => model.dispose(), 5);
     await expect(fitted).rejects.toMatchObject({ code: "state" });
     expect(() => model.predict(x)).toThrow(expect.objectContaining({ code: "state" }));
+  });
+
+  test("dispose and abort after any number of microtasks", async () => {
+    for (const callbacks of [[], [terminateOnNaN()], [{ onBatchEnd() {} }]])
+      for (let ticks = 0; ticks < 12; ticks++)
+        for (const end of ["dispose", "abort"] as const) {
+          const model = compiledNet();
+          const controller = new AbortController();
+          const fitted = model.fit(data, { epochs: 1000, callbacks, signal: controller.signal });
+          for (let i = 0; i < ticks; i++) await undefined;
+          if (end === "dispose") model.dispose();
+          else controller.abort(end);
+          await (end === "dispose"
+            ? expect(fitted).rejects.toMatchObject({ code: "state" })
+            : expect(fitted).rejects.toBe(end));
+          model.dispose();
+        }
   });
 
   test("dispose from any callback, and while a batch is awaited", async () => {

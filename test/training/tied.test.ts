@@ -5,6 +5,7 @@ import {
   adam,
   batchNorm,
   dense,
+  earlyStopping,
   functional,
   init,
   input,
@@ -20,6 +21,7 @@ import {
   setSeed,
   sgd,
   softmaxCrossEntropy,
+  swa,
   tied,
   weightsHash,
 } from "../../ts/index";
@@ -108,6 +110,24 @@ describe("tied", () => {
     expect(distance(w["dense_1/kernel"]!, w["dense_2/kernel"]!)).toBeLessThan(1e-3);
     expect(distance(w["dense_1/bias"]!, w["dense_2/bias"]!)).toBeLessThan(1e-3);
     expect(epochs.at(-1)!["accuracy"]).toBeGreaterThan(0.8);
+  });
+
+  it.each([
+    ["a chain", [0, 1, 2]],
+    ["a ring", [0, 1, 2, 3, 0]],
+    ["a star", [1, 0, 2, 0, 3]],
+  ])("layers in several ties all agree at c = 10⁶: %s", async (_, path) => {
+    const names = ["dense_1", "dense_2", "dense_3", "dense_4"];
+    const penalties = path.slice(1).map((to, i) => tied(names[path[i]!]!, names[to]!, 1e6));
+    setSeed(3);
+    const model = sequential([dense(12, { inputShape: [12] }), dense(12), dense(12), dense(12), dense(3)]);
+    model.compile({ optimizer: adam({ learningRate: 0.01 }), loss: softmaxCrossEntropy(), penalties });
+    await model.fit({ x, y }, { epochs: 20, batchSize: 32 });
+    const w = model.getWeights();
+    for (const layer of path)
+      for (const name of ["kernel", "bias"])
+        expect(distance(w[`${names[layer]}/${name}`]!, w[`${names[path[0]!]}/${name}`]!)).toBeLessThan(1e-3);
+    expect(model.testOnBatch(x, y).penalty).toBeLessThan(1);
   });
 
   it("takes names, a model's layers and the layers themselves", () => {
@@ -232,6 +252,28 @@ describe("tied", () => {
 });
 
 describe("jointly", () => {
+  it("resumes from what its models have learnt meanwhile, not from weights set aside before, and they likewise", async () => {
+    const [a, b] = [one(1), one(2)];
+    const joint = jointly({ a, b });
+    const still = sgd({ learningRate: 0 });
+    joint.compile({ optimizer: still, loss: { a: softmaxCrossEntropy(), b: softmaxCrossEntropy() } });
+    const data = { x: { a: x, b: x }, y: { a: y, b: y } };
+    const callbacks = [earlyStopping({ monitor: "loss", patience: 9, restoreBestWeights: true })];
+    await joint.fit(data, { epochs: 2, callbacks });
+    a.trainOnBatch(x, y);
+    const trained = weightBits(a);
+    await joint.fit(data, { initialEpoch: 2, epochs: 3, callbacks: [swa({ startEpoch: 9 }), ...callbacks] });
+    const best = joint.state.lastWeights!;
+    expect(bitsOf(best["a_dense_1/kernel"]!)).toEqual(trained["dense_1/kernel"]);
+
+    b.setWeights(a.getWeights());
+    expect(joint.state.lastWeights).toBeUndefined();
+    await a.fit({ x, y }, { epochs: 1, callbacks });
+    expect(a.state.lastWeights).toBeDefined();
+    joint.trainOnBatch(data.x, data.y);
+    expect(a.state.lastWeights).toBeUndefined();
+  });
+
   const models = () => {
     setSeed(11);
     const a = sequential([dense(8, { inputShape: [12] }), batchNorm(), relu(), dense(3)], { name: "first" });

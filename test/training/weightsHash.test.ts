@@ -24,6 +24,15 @@ test("SHA-256 over sorted keys and little-endian floats", async () => {
   await expect(weightsHash(model)).rejects.toMatchObject({ code: "state" });
 });
 
+test("what is no model is an argument error: a model in a worker, whose weights are promised, too", async () => {
+  const promising = { getWeights: async () => net().getWeights() };
+  for (const it of [promising, {}, undefined])
+    await expect(weightsHash(it as never)).rejects.toMatchObject({
+      code: "argument",
+      message: expect.stringMatching(/^weightsHash: expected a model, got /),
+    });
+});
+
 test("every NaN counts as 0x7fc00000", () => {
   const words = Uint32Array.of(0x7f800001, 0xffc00000, 0x7fffffff, 0x7f800000, 0xff800000, 0x80000000, 0x3f800000);
   unifyNaNs(new Float32Array(words.buffer));

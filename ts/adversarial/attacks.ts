@@ -22,8 +22,8 @@ import {
 } from "../options";
 import { type Built, definitionOf, factory, isBuilt } from "../registry";
 import type { TermDefinition } from "../training/compile";
+import { type Construction, PASS, type Term } from "../training/construction";
 import { REPORT_HEAD } from "../training/lane";
-import { type Construction, PASS, type Term } from "../training/program";
 import type { Compiled, ModelState } from "../training/state";
 import type { Entry } from "../training/structure";
 

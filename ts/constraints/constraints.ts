@@ -1,10 +1,10 @@
 // Constraints on parameters (kernelConstraint, biasConstraint, …): put in force after each step, as Keras has them.
 
-import { argumentError, wrong } from "../errors";
+import { wrong } from "../errors";
 import type { Shape, Tensor } from "../graph/graph";
 import { nonNegative, normConstraint, runsOf } from "../ops/constraints";
 import { either, type Field, listOf, nonNegative as nonNegativeField, or, positive, unit } from "../options";
-import { type Built, type Definition, factory } from "../registry";
+import { type Built, type Definition, definitionOf, factory } from "../registry";
 
 // biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
 export interface ConstraintDefinition<C = any> extends Definition {
@@ -13,6 +13,10 @@ export interface ConstraintDefinition<C = any> extends Definition {
   /** Builds what holds `w`, whose row of the segment table it is, behind a step. */
   hold(config: C, w: Tensor, segments: Tensor, row: number): void;
 }
+
+/** @internal */
+export const constraintDefinition = (config: Built): ConstraintDefinition =>
+  definitionOf<ConstraintDefinition>("constraint", config);
 
 /** Axes over which a norm is taken. */
 export type Axes = number | readonly number[];
@@ -94,7 +98,7 @@ export const minMaxNorm: (options?: MinMaxNormOptions) => Built = /* @__PURE__ *
   type: "minMaxNorm",
   options: () => ({ minValue: or(nonNegativeField(), 0), maxValue: or(positive(), 1), rate: or(unit(), 1) }),
   check({ minValue, maxValue }: { minValue: number; maxValue: number }) {
-    if (minValue > maxValue) throw argumentError("minMaxNorm", "minValue ≤ maxValue", { minValue, maxValue });
+    if (minValue > maxValue) throw wrong("argument", "minMaxNorm", "minValue ≤ maxValue", `${minValue} > ${maxValue}`);
   },
   limits: ({ minValue, maxValue, rate }) => ({ low: minValue, high: maxValue, rate }),
 });

@@ -143,7 +143,7 @@ interface ReadTargets {
 /**
  * Targets of `n` examples: class numbers [n] or [n, 1], or rows of probabilities [n, classes], where they are of that kind;
  * else one target an element, of the prediction's shape, [n] being taken for [n, 1]; of "either" kind class numbers, where
- * such come for several classes. NaN, and −1 as a class number: not labelled. `range`: as a loss has it.
+ * such come for several classes. NaN, and −1 as a class number: not labelled. `rule`: as a loss has it.
  */
 export function readTargets(
   who: string,

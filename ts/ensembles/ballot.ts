@@ -9,6 +9,7 @@ import type { NDArray } from "../ndarray";
 import { sgd } from "../optimizers/optimizers";
 import type { Built } from "../registry";
 import { withStreams } from "../runtime/runtime";
+import { scalars } from "../runtime/scalars";
 import { compile } from "../training/compile";
 import { functional } from "../training/functional";
 import { join, type Model, sequential } from "../training/model";
@@ -98,7 +99,7 @@ export function vote(
 
 /** A vote in the form in which the loss takes it. */
 export const forLoss = ({ kind, link }: Ballot, { data, shape }: NDArray): NDArray => ({
-  data: link ? logitsOf(data, kind, link.state.runtime.core.log64) : data,
+  data: link ? logitsOf(data, kind, scalars().log64) : data,
   shape,
 });
 

@@ -4,8 +4,8 @@ import { takeRows } from "../data/arrays";
 import type { Batch } from "../data/sources";
 import type { NDArray } from "../ndarray";
 import type { Examples } from "../training/batch";
+import { targetSlot } from "../training/construction";
 import { join } from "../training/model";
-import { targetSlot } from "../training/program";
 import type { Structure } from "../training/structure";
 
 /** Copies of those rows. */

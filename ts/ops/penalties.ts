@@ -32,7 +32,7 @@ export const activityPenaltyBackward: OpOf<ActivityAttributes> = /* @__PURE__ */
   shape: ([h]) => [h!],
   gradient: null,
   lower(tape, { inputs: [h], outputs: [dh], attributes: { l1, l2, rows = h!.shape[0]! } }) {
-    tape.push(Op.activityPenaltyBackward, [dh!], [null, h!], [h!.size, rows], [l1, l2], streaming(2 * h!.size));
+    tape.push(Op.activityPenaltyBackward, [dh!], [h!], [h!.size, rows], [l1, l2], streaming(2 * h!.size));
   },
 });
 

@@ -21,10 +21,6 @@ export interface Core {
   resume(team: number, nth: number): Status;
   follow(team: number, ith: number, nth: number, start: number): void;
   philox4x32(out: number, c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void;
-  exp64(x: number): number;
-  log64(x: number): number;
-  pow64(x: number, y: number): number;
-  cos64(x: number): number;
 }
 
 /** Which of the four builds. */

@@ -92,6 +92,11 @@ export class Memory {
     this.u8.fill(0, at, at + bytes);
   }
 
+  /** Copies so many floats from one address to another. */
+  copy(from: number, to: number, floats: number): void {
+    this.u8.copyWithin(to, from, from + floats * 4);
+  }
+
   /** A copy of `length` floats. */
   readFloats(at: number, length: number): Float32Array {
     return this.f32.slice(at >>> 2, (at >>> 2) + length);

@@ -1,34 +1,31 @@
 // What pack.js packed: matches and literals, every bit decoded arithmetically under its contexts (Witten, Neal, Cleary 1987).
 //
-//   p(1) = ½, then over a bit's contexts, the most telling one last: p ← (ones + t·p) / (all + t)
+//   p(1) = ½, then over a bit's contexts, the most telling one last: p ← (ones + t·p) / (all + t), t = 2, 3, …
 //   after the bit, in each: ones ← d·ones + bit, all ← d·all + 1
 //
-// The code's digits are characters, 91 of them. Plus, times and divided by alone, which every engine rounds alike. pack.js
+// The code's digits are 48 characters, from ( to W. Plus, times and divided by alone, which every engine rounds alike. pack.js
 // has the same constants and contexts.
 
 import { DownhillError } from "../errors";
 
-const CONTEXTS = 2 ** 19;
+const CONTEXTS = 2 ** 20;
 const DECAY = 0.93;
-const TRUST = 3;
 
 /** The bytes that were packed. */
 export function unpack(packed: string): Uint8Array<ArrayBuffer> {
   const ones = new Float32Array(CONTEXTS);
   const seen = new Uint8Array(CONTEXTS); // how often: all, after so many bits, is in these
-  const inverse = new Float64Array(256); // 1 / (all + t)
-  for (let n = 0, all = 0; n < 256; n++, all = all * DECAY + 1) inverse[n] = 1 / (all + TRUST);
+  const total = new Float64Array(256); // all
+  for (let n = 1; n < 256; n++) total[n] = total[n - 1]! * DECAY + 1;
   let at = 0;
   let code = 0;
   let range = 1;
 
   const bit = (...contexts: number[]): number => {
-    for (; range < 2 ** 24; range *= 91) {
-      const character = packed.charCodeAt(at++);
-      code = code * 91 + character - (character < 92 ? 35 : 36);
-    }
+    for (; range < 2 ** 24; range *= 48) code = code * 48 + packed.charCodeAt(at++) - 40;
     let p = 0.5;
-    for (const c of contexts) p = (ones[c]! + TRUST * p) * inverse[seen[c]!]!;
+    let trust = 2;
+    for (const c of contexts) p = (ones[c]! + trust * p) / (total[seen[c]!]! + trust++);
     const bound = Math.floor(range * p);
     const value = +(code < bound);
     code -= value ? 0 : bound;
@@ -52,7 +49,7 @@ export function unpack(packed: string): Uint8Array<ArrayBuffer> {
   let history = 0; // whether the last two were matches
   let distance = 0;
   for (let i = 0; i < out.length; ) {
-    const [last, second] = [out[i - 1] ?? 0, out[i - 2] ?? 0];
+    const [last, second, third] = [out[i - 1] ?? 0, out[i - 2] ?? 0, out[i - 3] ?? 0];
     const match = bit(history * 256 + last, 1024 + history * 256 + second);
     if (match) {
       if (history & 1 || !bit(2048 + history)) distance = number(2304);
@@ -60,8 +57,9 @@ export function unpack(packed: string): Uint8Array<ArrayBuffer> {
     } else {
       let node = 1;
       while (node < 256) {
-        const both = ((last * 256 + second) * 256 + node) % 389_111;
-        node = node * 2 + bit(3840 + node, 4096 + second * 256 + node, 69_632 + last * 256 + node, 135_168 + both);
+        const pair = (a: number, b: number) => 135_168 + (((a * 256 + b) * 256 + node) % 913_397);
+        const [far, near] = [pair(256 + last, third), pair(last, second)];
+        node = node * 2 + bit(3840 + node, 4096 + second * 256 + node, far, 69_632 + last * 256 + node, near);
       }
       out[i++] = node; // modulo 256
     }

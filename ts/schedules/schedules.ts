@@ -1,25 +1,22 @@
-// Learning-rate schedules: the rate at update k = 0, 1, …. Powers and cosines come from the core, so that they have the
-// same bits in every engine.
+// Learning-rate schedules: the rate at update k = 0, 1, …. Powers and cosines come from WebAssembly, so that
+// they have the same bits in every engine.
 
 import { boolean, count, either, type Field, nonNegative, or, positive, unit } from "../options";
 import { type Built, built, type Definition, definitionOf, factory } from "../registry";
-import type { Core } from "../runtime/core";
-
-/** The core's scalar functions. */
-export type Scalars = Pick<Core, "exp64" | "pow64" | "cos64">;
+import { scalars } from "../runtime/scalars";
 
 // biome-ignore lint/suspicious/noExplicitAny: a config is each type's own
 interface ScheduleDefinition<C = any> extends Definition {
-  rate(config: C, k: number, scalars: Scalars): number;
+  rate(config: C, k: number): number;
 }
 
 const schedule = <Args extends unknown[]>(definition: ScheduleDefinition) =>
   factory<Args, ScheduleDefinition>("schedule", definition);
 
 /** @internal The rate at update k. */
-export function rateAt(config: Built | number, k: number, scalars: Scalars): number {
+export function rateAt(config: Built | number, k: number): number {
   if (typeof config === "number") return config;
-  return definitionOf<ScheduleDefinition>("schedule", config).rate(config, k, scalars);
+  return definitionOf<ScheduleDefinition>("schedule", config).rate(config, k);
 }
 
 const rate = nonNegative;
@@ -50,7 +47,7 @@ const decayPart = ({ decaySteps, staircase }: Decay, k: number) =>
 export const exponentialDecay: (options: Decay) => Built = /* @__PURE__ */ schedule({
   type: "exponentialDecay",
   options: decayOptions,
-  rate: (config, k, { pow64 }) => config.initial * pow64(config.decayRate, decayPart(config, k)),
+  rate: (config, k) => config.initial * scalars().pow64(config.decayRate, decayPart(config, k)),
 });
 
 /** initial / (1 + decayRate · k/decaySteps); `staircase` takes the whole part of k/decaySteps. */
@@ -65,7 +62,7 @@ export const stepDecay: (options: { initial: number; factor: number; every: numb
   /* @__PURE__ */ schedule({
     type: "stepDecay",
     options: () => ({ initial: rate(), factor: nonNegative(), every: count() }),
-    rate: ({ initial, factor, every }, k, { pow64 }) => initial * pow64(factor, Math.floor(k / every)),
+    rate: ({ initial, factor, every }, k) => initial * scalars().pow64(factor, Math.floor(k / every)),
   });
 
 /** (initial − final)·(1 − min(1, k/steps))^power + final. */
@@ -73,8 +70,8 @@ export const polynomialDecay: (options: { initial: number; final: number; power:
   /* @__PURE__ */ schedule({
     type: "polynomialDecay",
     options: () => ({ initial: rate(), final: rate(), power: positive(), steps: count() }),
-    rate: ({ initial, final, power, steps }, k, { pow64 }) =>
-      (initial - final) * pow64(1 - Math.min(1, k / steps), power) + final,
+    rate: ({ initial, final, power, steps }, k) =>
+      (initial - final) * scalars().pow64(1 - Math.min(1, k / steps), power) + final,
   });
 
 /** final + ½·(initial − final)·(1 + cos(π·min(1, k/steps))); final = 0. (Loshchilov & Hutter 2016, without restarts) */
@@ -82,19 +79,18 @@ export const cosineDecay: (options: { initial: number; final?: number; steps: nu
   /* @__PURE__ */ schedule({
     type: "cosineDecay",
     options: () => ({ initial: rate(), final: or(rate(), 0), steps: count() }),
-    rate: ({ initial, final, steps }, k, scalars) => anneal(initial, final, Math.min(1, k / steps), scalars),
+    rate: ({ initial, final, steps }, k) => anneal(initial, final, Math.min(1, k / steps)),
   });
 
-function anneal(from: number, to: number, part: number, { cos64 }: Scalars): number {
-  return to + 0.5 * (from - to) * (1 + cos64(Math.PI * part));
+function anneal(from: number, to: number, part: number): number {
+  return to + 0.5 * (from - to) * (1 + scalars().cos64(Math.PI * part));
 }
 
 /** then(0)·(k + 1)/steps while k < steps, after that then(k − steps). `then` is a rate or a schedule. */
 export const warmup: (options: { steps: number; then: number | Built }) => Built = /* @__PURE__ */ schedule({
   type: "warmup",
   options: () => ({ steps: count(), then: rateOrSchedule() }),
-  rate: ({ steps, then }, k, scalars) =>
-    k < steps ? (rateAt(then, 0, scalars) * (k + 1)) / steps : rateAt(then, k - steps, scalars),
+  rate: ({ steps, then }, k) => (k < steps ? (rateAt(then, 0) * (k + 1)) / steps : rateAt(then, k - steps)),
 });
 
 /** An option that takes a rate or a schedule. */
@@ -122,11 +118,11 @@ export const oneCycle: (options: {
     initialDivisor: or(positive(), 25),
     finalDivisor: or(positive(), 1e4),
   }),
-  rate({ max, steps, warmupFraction, initialDivisor, finalDivisor }, k, scalars) {
+  rate({ max, steps, warmupFraction, initialDivisor, finalDivisor }, k) {
     const initial = max / initialDivisor;
     const peak = warmupFraction * steps - 1;
     const at = Math.min(k, steps - 1);
-    if (at <= peak) return anneal(initial, max, peak > 0 ? at / peak : 1, scalars);
-    return anneal(max, initial / finalDivisor, Math.min(1, (at - peak) / (steps - 1 - peak)), scalars);
+    if (at <= peak) return anneal(initial, max, peak > 0 ? at / peak : 1);
+    return anneal(max, initial / finalDivisor, Math.min(1, (at - peak) / (steps - 1 - peak)));
   },
 });

@@ -17,8 +17,8 @@ import {
 import { argumentError, wrong } from "../errors";
 import { type Shape, sameShape, sizeOf } from "../graph/graph";
 import { roundUp } from "../runtime/memory";
+import { targetSlot } from "./construction";
 import type { Lane } from "./lane";
-import { targetSlot } from "./program";
 import type { ModelState } from "./state";
 import { type Form, isRecordOf, type Port, type Structure, splitPorts } from "./structure";
 

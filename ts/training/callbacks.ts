@@ -1,7 +1,7 @@
 // Callbacks: what `fit` calls as it goes. A factory's result is plain data; what it does is made when a fit begins.
 
 import type { BatchSource } from "../data/sources";
-import { type Field, isObject } from "../options";
+import { field, isObject } from "../options";
 import { type Built, type Definition, definitionOf, isBuilt } from "../registry";
 import type { Examples, Residence } from "./batch";
 import type { Logs } from "./logs";
@@ -37,8 +37,8 @@ export interface FitPlan extends FitFigures {
   options: Readonly<Record<string, unknown>>;
   /** Copies of the examples that `fit` was given, without class weights, and of those validated on, where both are arrays. */
   together: (() => Examples[]) | undefined;
-  /** What is trained on, from `onTrainBegin` on: batches as they come, or examples and where they lie. */
-  data?: BatchSource | ({ examples: Examples; batchSize: number } & Residence);
+  /** What is trained on, from `onTrainBegin` on: batches as they come, or examples, where they lie, and who puts them into an epoch's order. */
+  data?: BatchSource | ({ examples: Examples; batchSize: number; arrange(epoch: number): void } & Residence);
 }
 
 /** What a factory's callback may do beyond a user's own. */
@@ -81,12 +81,12 @@ export const HANDLERS = [
 ] as const;
 
 /** What a list of callbacks holds: what factories made, or objects with handlers. */
-export const callbackField: Field<Built | Callback> = {
-  expected: "a callback such as earlyStopping() or an object with onEpochEnd or the like",
-  accepts: (v) =>
+export const callbackField = /* @__PURE__ */ field<Built | Callback>(
+  "a callback such as earlyStopping() or an object with onEpochEnd or the like",
+  (v) =>
     isBuilt("callback", v) ||
     (isObject(v) && !("type" in v) && HANDLERS.some((h) => typeof (v as Callback)[h] === "function")),
-};
+);
 
 /** Makes what factories describe. */
 export const makeCallbacks = (given: readonly unknown[], plan: FitPlan, model: Model): StatefulCallback[] =>

@@ -8,6 +8,7 @@ import {
   check,
   either,
   type Field,
+  field,
   inner,
   isObject,
   listOf,
@@ -21,8 +22,8 @@ import {
 import { type Built, built, type Definition, definitionOf, isBuilt } from "../registry";
 import { penaltyOf } from "../regularizers/regularizers";
 import { rateAt } from "../schedules/schedules";
+import type { Term } from "./construction";
 import { capital } from "./logs";
-import type { Term } from "./program";
 import type { CompileConfig, Compiled, ModelState } from "./state";
 import { checkKeys, splitPorts } from "./structure";
 
@@ -71,7 +72,7 @@ export interface TermDefinition extends Definition {
 
 export type Metric = "accuracy" | Built;
 
-export const anything = { expected: "given", accepts: (v) => v !== undefined } as Field<unknown>;
+export const anything = /* @__PURE__ */ field<unknown>("given", (v) => v !== undefined);
 
 /** Reads options into plain data; throws `argument`. */
 export function readCompileOptions({ structure: { outputs } }: ModelState, options: unknown): CompileConfig {
@@ -84,10 +85,11 @@ export function readCompileOptions({ structure: { outputs } }: ModelState, optio
     clipValue: optional(positive()),
     ema: optional(inner()),
     weightNoise: optional(nonNegative()),
-    adversarial: optional({
-      expected: "{ attack, weight }",
-      accepts: (v) => isBuilt("term", (v as Record<string, unknown> | null)?.["attack"]),
-    } as Field<Record<string, unknown>>),
+    adversarial: optional(
+      field<Record<string, unknown>>("{ attack, weight }", (v) =>
+        isBuilt("term", (v as CompileOptions["adversarial"])?.attack),
+      ),
+    ),
     penalties: optional(listOf(built("term", "tied(…)"))),
   });
   const several = outputs.length > 1;
@@ -119,7 +121,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
   const { optimizer } = config;
   const plan = optimizerPlan(optimizer, config.ema);
   const learningRate = optimizer["learningRate"] as number | Built;
-  rateAt(learningRate, 0, runtime.core);
+  rateAt(learningRate, 0);
   const decayed = (optimizer["decayFilter"] as string[] | undefined) ?? [];
   checkKeys("compile", "decayFilter to name parameters", decayed, structure.parameters);
   const { outputs } = structure;
@@ -213,13 +215,8 @@ export function writeSegments(state: ModelState, only?: Readonly<Record<string, 
     const { l1, l2, shrink } = penaltyOf(entry.spec.regularizer);
     const decays =
       (!decayFilter || (decayFilter as string[]).includes(entry.key)) && (!decayKernelsOnly || entry.shape.length > 1);
-    u32[at + Segment.offset] = entry.offset;
-    u32[at + Segment.length] = entry.size;
-    u32[at + Segment.frozen] = +!(entry.layer.trainable && (!only || only[entry.key]));
-    f32[at + Segment.learningRateFactor] = 1;
-    f32[at + Segment.l1] = l1;
-    f32[at + Segment.l2] = l2;
-    f32[at + Segment.decay] = decays ? (weightDecay as number) : 0;
-    f32[at + Segment.shrink] = shrink;
+    const frozen = !(entry.layer.trainable && (!only || only[entry.key]));
+    u32.set([entry.offset, entry.size, +frozen], at); // in the order of Segment
+    f32.set([1, l1, l2, decays ? (weightDecay as number) : 0, shrink], at + Segment.learningRateFactor);
   });
 }

@@ -6,7 +6,7 @@ import { type Batch, isBatchSource, readFitData } from "../data/sources";
 import { DownhillError, wrong } from "../errors";
 import { sizeOf } from "../graph/graph";
 import type { NDArray } from "../ndarray";
-import { boolean, count, type Field, optional, or, readOptions } from "../options";
+import { boolean, count, field, optional, or, readOptions } from "../options";
 import { roundUp } from "../runtime/memory";
 import { turn as nextTurn } from "../runtime/turn";
 import { type Examples, ownExamples, readExamples, readInputs, stage } from "./batch";
@@ -17,10 +17,9 @@ import { outcome, pace, programFor } from "./step";
 /** Rows that the last chunk of a prediction is rounded up to, so that few programs serve all lengths. */
 const ROUNDED = [1, 4, 16, 64];
 
-export const signalField = optional({
-  expected: "an AbortSignal",
-  accepts: (v) => typeof (v as AbortSignal | null)?.throwIfAborted === "function",
-} as Field<AbortSignal>);
+export const signalField = /* @__PURE__ */ optional(
+  field<AbortSignal>("an AbortSignal", (v) => typeof (v as AbortSignal | null)?.throwIfAborted === "function"),
+);
 
 /** Examples that are trained or evaluated on. */
 export const readBatch = (

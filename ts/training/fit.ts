@@ -10,7 +10,7 @@ import {
   boolean,
   count,
   either,
-  type Field,
+  field,
   fraction,
   isObject,
   listOf,
@@ -96,12 +96,11 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     epochs: or(count(), 1),
     batchSize: or(either(count(), oneOf("full")), 32 as number | "full"),
     shuffle: or(boolean(), true),
-    validationData: optional({ expected: "data", accepts: isObject }),
+    validationData: optional(field("data", isObject)),
     validationSplit: or(fraction(), 0),
-    classWeight: optional({
-      expected: "a record from class to factor",
-      accepts: (v) => isObject(v) && !(Symbol.iterator in v),
-    } as Field<Record<string, number>>),
+    classWeight: optional(
+      field<Record<string, number>>("a record from class to factor", (v) => isObject(v) && !(Symbol.iterator in v)),
+    ),
     augment: or(listOf(built("augmentation", "randomFlip()")), []),
     accumulate: or(count(), 1),
     stepsPerEpoch: optional(count()),
@@ -182,7 +181,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   state.stopTraining = false;
   try {
     if (examples) held = reside(lane, examples, read.shuffle);
-    plan.data = stream ?? { examples: examples!, batchSize, ...held };
+    plan.data = stream ?? { examples: examples!, batchSize, ...held, arrange };
     state.callbackStates = () => callbackStates(callbacks);
     await each("onTrainBegin", {}, model);
     if (state.lastWeights) state.beginMean();
@@ -229,19 +228,24 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     }
   }
 
+  /** Puts the rows into an epoch's order. */
+  function arrange(epoch: number): void {
+    const { order } = held;
+    if (!order) return;
+    lane.set(State.epoch, epoch);
+    state.prepare(lane);
+    const write = (region: Tensor) => shuffle([region]);
+    runtime.run(state.program(lane, { ...BARE, kind: "region", rows, order, write }).all);
+  }
+
   /** An epoch over arrays or over batches as they come. */
   async function train(epoch: number): Promise<void> {
+    check(); // each await, one of nothing too, lets others have a turn
     step = 0;
     parts = [];
     diverged = false;
-    const { order } = held;
     if (examples) {
-      if (order) {
-        lane.set(State.epoch, epoch);
-        state.prepare(lane);
-        const write = (region: Tensor) => shuffle([region]);
-        runtime.run(state.program(lane, { ...BARE, kind: "region", rows, order, write }).all);
-      }
+      arrange(epoch);
       for (let first = 0; first < rows; first += batchSize) {
         parts.push({ examples, first, rows: Math.min(batchSize, rows - first) });
         if (parts.length < group) continue;
@@ -270,6 +274,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   /** An update on the gradients of all parts. */
   async function update(epoch: number): Promise<void> {
     if (watched) await each("onBatchBegin", step, {}, model);
+    check();
     beginUpdate(state);
     const { order, whole } = held;
     const many = parts.length > 1;
@@ -279,7 +284,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       runtime.heap.clear(compiled.gradients, structure.parameterFloats * 4);
       // and move a copy of the statistics, which the update puts in force
       const { statistics, statisticsCopy } = state;
-      runtime.heap.u8.copyWithin(statisticsCopy, statistics, statistics + structure.statisticFloats * 4);
+      runtime.heap.copy(statistics, statisticsCopy, structure.statisticFloats);
       lane.set(State.statistics, statisticsCopy);
       const indices = order ? runtime.heap.u32.subarray(order >>> 2) : undefined;
       compiled.losses.forEach((_, output) => {

@@ -10,6 +10,7 @@ import { holdOf, joined, members } from "./kin";
 import { Model, type ModelConfig } from "./model";
 import { ModelState } from "./state";
 import type { ModelLayer } from "./structure";
+import type { Weights } from "./weights";
 
 /** What a model is keyed: where it has several inputs (outputs), the key and each one's name. */
 const portName = (key: string, ports: readonly unknown[], name: string) => (ports.length > 1 ? `${key}_${name}` : key);
@@ -72,6 +73,7 @@ export function jointly<const M extends Readonly<Record<string, Model<never> | M
     statistics += state.structure.statisticFloats;
   }
   shareFitting(joint, states);
+  shareLastWeights(joint, states);
   // their tapes have written down where the weights lay
   for (const { lanes } of [...states, ...readers]) for (const lane of lanes.values()) lane.forget();
   const model = new Model(() => joint);
@@ -125,8 +127,8 @@ function adopt(
   const { heap } = joint.runtime;
   const { parameterFloats, statisticFloats } = state.structure;
   const [from, to] = [state.parameters, joint.parameters + parameters];
-  heap.u8.copyWithin(to, from, from + parameterFloats * 4);
-  heap.u8.copyWithin(joint.statistics + statistics, state.statistics, state.statistics + statisticFloats * 4);
+  heap.copy(from, to, parameterFloats);
+  heap.copy(state.statistics, joint.statistics + statistics, statisticFloats);
   state.parameters = to;
   state.statistics = joint.statistics + statistics;
   state.statisticsCopy = joint.statisticsCopy + statistics;
@@ -158,6 +160,26 @@ function shareFitting(joint: ModelState, states: readonly ModelState[]): void {
         else under.delete(state);
       },
     });
+  share(joint, states);
+  for (const state of states) share(state, [joint]);
+}
+
+/** Weights that a callback has set aside count no longer once another of these models has trained, or was given weights. */
+function shareLastWeights(joint: ModelState, states: readonly ModelState[]): void {
+  const settings = new Map([joint, ...states].map((state) => [state, 0]));
+  const share = (state: ModelState, others: readonly ModelState[]) => {
+    const known = () => others.map((other) => `${other.step} ${settings.get(other)}`).join();
+    let { lastWeights } = state;
+    let at = known();
+    Object.defineProperty(state, "lastWeights", {
+      get: () => (at === known() ? lastWeights : undefined),
+      set: (weights: Weights | undefined) => {
+        lastWeights = weights;
+        at = known();
+        settings.set(state, settings.get(state)! + 1); // beginMean() is among those who come here
+      },
+    });
+  };
   share(joint, states);
   for (const state of states) share(state, [joint]);
 }

@@ -17,7 +17,7 @@ const scheduler = /* @__PURE__ */ factory<[options: { schedule: Built }], Callba
     options: () => ({ schedule: { ...scheduleField(), family: "schedule" } as Field<Built> }),
     create: ({ schedule }, _plan, model) => ({
       onEpochBegin(epoch: number) {
-        model.learningRate = rateAt(schedule, epoch, model.state.runtime.core);
+        model.learningRate = rateAt(schedule, epoch);
       },
     }),
   },

@@ -35,9 +35,8 @@ export class Accumulator {
   readonly #weights: readonly number[];
   /** Of the reports, float by float: of an entry Σ value is the second and Σ count the third. */
   readonly #sums: Float64Array;
-  /** Of the weights' penalties, times rows; and of the activities' penalties. */
+  /** Of the weights' penalties, times rows. */
   #penalties = 0;
-  #activity = 0;
   #rows = 0;
 
   /** `weights`: of the means that make up the data loss. */
@@ -55,9 +54,6 @@ export class Accumulator {
     const report = lane.report >>> 2;
     for (let i = 0; i < sums.length; i++) sums[i]! += f32[report + i]!;
     this.#penalties += lane.reported(3) * rows;
-    const { lossWeights, activities } = this.#compiled;
-    const { length } = lossWeights;
-    for (let i = 0; i < activities; i++) this.#activity += lane.reported(entryOf(length + i) + 1);
     this.#rows += rows;
   }
 
@@ -66,7 +62,10 @@ export class Accumulator {
     const sum = (i: number, word: number) => this.#sums[entryOf(i) + word]!;
     const mean = (i: number) => (sum(i, 2) > 0 ? sum(i, 1) / sum(i, 2) : 0);
     const dataLoss = this.#weights.reduce((total, weight, i) => total + weight * mean(i), 0);
-    const penalty = this.#rows > 0 ? (this.#penalties + this.#activity) / this.#rows : 0;
+    const { lossWeights, activities } = this.#compiled;
+    let penalties = this.#penalties;
+    for (let i = 0; i < activities; i++) penalties += sum(lossWeights.length + i, 1);
+    const penalty = this.#rows > 0 ? penalties / this.#rows : 0;
     return logsOf(this.#compiled, dataLoss + penalty, dataLoss, penalty, mean, this.#sums);
   }
 
@@ -77,7 +76,7 @@ export class Accumulator {
 
   reset(): void {
     this.#sums.fill(0);
-    this.#penalties = this.#activity = this.#rows = 0;
+    this.#penalties = this.#rows = 0;
   }
 }
 

@@ -8,7 +8,7 @@ import { type Shape, sizeOf } from "../graph/graph";
 import type { Layer } from "../layers/layer";
 import { isLayer, Symbolic } from "../layers/layer";
 import type { NDArray } from "../ndarray";
-import { boolean, check, isRecord, name as nameField, nonNegative, optional, or, readOptions } from "../options";
+import { boolean, check, field, isRecord, name as nameField, nonNegative, optional, or, readOptions } from "../options";
 import type { Built } from "../registry";
 import { defaultRuntime, nextStream, Runtime } from "../runtime/runtime";
 import { type Examples, readExamples, refill } from "./batch";
@@ -361,10 +361,7 @@ export interface ModelOptions {
 
 export const modelOptions = {
   name: optional(nameField()),
-  runtime: optional({
-    expected: "what init() resolved to",
-    accepts: (v: unknown) => v instanceof Runtime,
-  } as { expected: string; accepts(v: unknown): boolean; fallback?: () => Runtime }),
+  runtime: optional(field<Runtime>("what init() resolved to", (v) => v instanceof Runtime)),
 };
 
 /**

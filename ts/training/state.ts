@@ -10,8 +10,9 @@ import type { Built } from "../registry";
 import { type Disposable, nextStream, type Runtime } from "../runtime/runtime";
 import type { Examples } from "./batch";
 import type { CallbackState } from "./callbacks";
+import type { Term } from "./construction";
 import { Lane } from "./lane";
-import { BARE, buildProgram, keyOf, type Program, type ProgramSpec, type Term } from "./program";
+import { BARE, buildProgram, keyOf, type Program, type ProgramSpec } from "./program";
 import type { Structure } from "./structure";
 import type { Weights } from "./weights";
 
@@ -209,7 +210,7 @@ export class ModelState implements Disposable {
   beginMean(): void {
     this.lastWeights = undefined;
     const { mean, parameters, structure } = this;
-    this.runtime.heap.u8.copyWithin(mean, parameters, parameters + structure.parameterFloats * 4);
+    this.runtime.heap.copy(parameters, mean, structure.parameterFloats);
   }
 
   /** Counts an update; weights that a callback has set aside are no longer the last ones. */

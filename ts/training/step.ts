@@ -13,7 +13,7 @@ import type { ModelState } from "./state";
 
 /** The rate of the next update. */
 export function learningRate(state: ModelState): number {
-  return rateAt(state.learningRate, state.step, state.runtime.core);
+  return rateAt(state.learningRate, state.step);
 }
 
 /** Readies the training lane for an update: counters, learning rate, what is frozen. */

@@ -1,7 +1,7 @@
 // A model's structure: which layers are called in which order, what they are named, and where each parameter lies in
 // the block.
 
-import type { ConstraintDefinition } from "../constraints/constraints";
+import { constraintDefinition } from "../constraints/constraints";
 import { argumentError, type DownhillError, wrong } from "../errors";
 import { type Shape, sizeOf } from "../graph/graph";
 import {
@@ -15,7 +15,6 @@ import {
   type Symbolic,
 } from "../layers/layer";
 import { isRecord } from "../options";
-import { definitionOf } from "../registry";
 import { roundUp } from "../runtime/memory";
 
 /** Parameters begin on cache lines. */
@@ -212,7 +211,7 @@ function layOut(structure: Structure, layer: ModelLayer): void {
   for (const [parameter, spec] of Object.entries(specs)) {
     const { shape, constraint } = spec;
     const key = `${name}/${parameter}`;
-    if (constraint) definitionOf<ConstraintDefinition>("constraint", constraint).fits?.(constraint, shape, key);
+    if (constraint) constraintDefinition(constraint).fits?.(constraint, shape, key);
     const size = sizeOf(shape);
     const block = spec.statistic ? "statisticFloats" : "parameterFloats";
     const entry = { key, shape, size, offset: structure[block], spec, layer };

@@ -124,7 +124,7 @@ async function renewStatistics(state: ModelState, at: number, { data, steps = In
   const { heap } = runtime;
   const { parameterFloats, statisticFloats } = structure;
   const behind = at + parameterFloats * 4;
-  heap.u8.copyWithin(behind, statistics, statistics + statisticFloats * 4);
+  heap.copy(statistics, behind, statisticFloats);
   // a frozen layer's stay as they are
   const entries = structure.statistics.filter(({ layer }) => layer.trainable);
   if (!entries.length) return;
@@ -143,10 +143,10 @@ async function renewStatistics(state: ModelState, at: number, { data, steps = In
     }
     if (!batches) throw wrong("data", "fit: swa", "one more pass over the batches, for batch normalization", "none");
   } else {
-    const { examples, batchSize, order, whole } = data!;
+    const { examples, batchSize, order, whole, arrange } = data!;
+    arrange(state.epoch - 1); // the last epoch's order; where a resumed fit was stopped at once, that was an earlier fit's
     for (let first = 0; first < examples.rows; first += batchSize) {
       const rows = Math.min(batchSize, examples.rows - first);
-      // in the last epoch's order
       await visit(examples, rows, () =>
         whole ? point(lane, order, first, rows) : stage(lane, examples, first, rows, order),
       );
@@ -162,7 +162,7 @@ async function renewStatistics(state: ModelState, at: number, { data, steps = In
     place();
     lane.set(State.statistics, copy);
     lane.set(State.row, row);
-    heap.u8.copyWithin(copy, statistics, statistics + statisticFloats * 4);
+    heap.copy(statistics, copy, statisticFloats);
     for (const slice of slices) {
       outcome(lane, await runtime.runAsync(slice), "fit: swa", examples);
       await pause();

@@ -2,7 +2,7 @@
 
 import { Base, Segment } from "../../assembly/isa";
 import { argumentError, DownhillError, wrong } from "../errors";
-import { Span, sameShape } from "../graph/graph";
+import { type Graph, Span, sameShape } from "../graph/graph";
 import { isLayer, type Layer } from "../layers/layer";
 import { affine, subtract } from "../ops/elementwise";
 import { tieBackward, tieStep } from "../ops/tied";
@@ -10,8 +10,8 @@ import { accumulate } from "../ops/update";
 import { type Field, nonNegative } from "../options";
 import { type Built, factory } from "../registry";
 import type { TermDefinition } from "./compile";
+import type { Term } from "./construction";
 import { holdOf, members } from "./kin";
-import type { Term } from "./program";
 import { type Compiled, ModelState } from "./state";
 import { type Entry, ModelLayer } from "./structure";
 
@@ -27,7 +27,18 @@ interface Side {
 interface Tie extends Term {
   /** Those of the two layers that belong to the model. */
   layers: ModelLayer[];
+  /** Whether another tie ends in one of them. */
+  isLinked(): boolean;
+  /** Builds one of so many parts of the proximal step. */
+  step(graph: Graph, parts: number): void;
 }
+
+/**
+ * Parts of the proximal step where ties share layers: all ties take one, then all another. Each pulls its layers away from where the
+ * ties before it have put them, in a chain of three by a quarter of what it was in the part before. A power of two, so that parts
+ * agree to the bit with `tieBackward` on whether there is a proximal step.
+ */
+const PARTS = 16;
 
 const layerField: Field<TiedLayer> = {
   expected: 'a layer: model.getLayer("dense_1"), its name, or what dense(10) returned',
@@ -54,8 +65,8 @@ const nameOf = (layer: TiedLayer): string =>
  *
  * Where a step of gradient descent would overshoot, for m·ε·c > 1 (ε the learning rate; m the ends of ties that lie in the two
  * layers: 2 where each is in this one alone), training leaves the tie out of the gradient and takes a proximal step behind the
- * optimizer's: the difference is divided by 1 + 2·ε·c (1 + ε·c where one of the two stands still). So the two agree, however large c
- * is, with any optimizer. `gradients` has the tie in any case.
+ * optimizer's: the difference is divided by 1 + 2·ε·c (1 + ε·c where one of the two stands still; where ties share layers, 16 such
+ * steps with c/16 of all ties in turn). So the two agree, however large c is, with any optimizer. `gradients` has the tie in any case.
  *
  * @param c ≥ 0
  * @example model.compile({ optimizer: adam(), loss: meanSquaredError(), penalties: [tied("dense_1", "dense_2", 0.1)] })
@@ -125,30 +136,53 @@ function bind(given: Record<string, unknown>, compiled: Compiled, state: ModelSt
   const movers = () =>
     compiled.terms.flatMap((term) => (term as Tie).layers ?? []).filter((layer) => layers.includes(layer)).length;
 
-  return {
+  const weight = (graph: Graph, side: Side, { shape, key, offset }: Entry) =>
+    graph.leaf(
+      shape,
+      key,
+      side === other
+        ? { base: Base.absolute, offset: side.state.parameters + offset * 4 }
+        : { base: Base.parameters, offset: offset * 4 },
+    );
+
+  const tie: Tie = {
     layers,
+    isLinked: () => movers() > layers.length,
     free() {
       if (held) other!.state.release();
+    },
+    step(graph, parts) {
+      graph.layer = layers[0]!.name;
+      const segment = (entry: Entry) =>
+        graph.leaf([Segment.words], "segment", {
+          base: Base.absolute,
+          offset: compiled.segments + state.structure.parameters.indexOf(entry) * Segment.words * 4,
+        });
+      const attributes = { coefficient: c / parts, movers: movers() * parts };
+      for (const [first, second] of pairs) {
+        const [u, v] = [weight(graph, a, first), weight(graph, b, second)] as const;
+        if (a === other) tieStep([v, u, segment(second), null], attributes);
+        else tieStep([u, v, segment(first), b === other ? null : segment(second)], attributes);
+      }
     },
     extend({ graph, spec, activities }) {
       const { kind, rows } = spec;
       const all = spec.accumulate || rows;
-      const weight = (side: Side, { shape, key, offset }: Entry) =>
-        graph.leaf(
-          shape,
-          key,
-          side === other
-            ? { base: Base.absolute, offset: side.state.parameters + offset * 4 }
-            : { base: Base.parameters, offset: offset * 4 },
-        );
+      if (graph.span === Span.update) {
+        const ties = compiled.terms.filter((term): term is Tie => "layers" in term);
+        if (kind !== "train" || ties.at(-1) !== tie) return;
+        const parts = ties.some((each) => each.isLinked()) ? PARTS : 1;
+        for (let part = 0; part < parts; part++) for (const each of ties) each.step(graph, parts);
+        return;
+      }
       graph.layer = layers[0]!.name;
       for (const [first, second] of pairs) {
-        const [u, v] = [weight(a, first), weight(b, second)] as const;
+        const [u, v] = [weight(graph, a, first), weight(graph, b, second)] as const;
         if (graph.span === Span.forward) {
           hold();
           if (other) compiled.reads.push(placeOf(other.state, other === a ? first : second));
           activities.push({ h: subtract([u, v]), attributes: { l1: 0, l2: c * rows, rows: all } });
-        } else if (graph.span === Span.backward) {
+        } else {
           const into = ({ shape, key, offset }: Entry) =>
             graph.leaf(shape, `d ${key}`, { base: Base.absolute, offset: compiled.gradients + offset * 4 });
           // of a group of batches each has its rows' part
@@ -156,19 +190,11 @@ function bind(given: Record<string, unknown>, compiled: Compiled, state: ModelSt
           const dh = tieBackward([subtract([u, v])], slope);
           if (a !== other) accumulate([into(first), dh]);
           if (b !== other) accumulate([into(second), affine([dh], { scale: -1, offset: 0 })]);
-        } else if (kind === "train") {
-          const segment = (entry: Entry) =>
-            graph.leaf([Segment.words], "segment", {
-              base: Base.absolute,
-              offset: compiled.segments + state.structure.parameters.indexOf(entry) * Segment.words * 4,
-            });
-          const attributes = { coefficient: c, movers: movers() };
-          if (a === other) tieStep([v, u, segment(second), null], attributes);
-          else tieStep([u, v, segment(first), b === other ? null : segment(second)], attributes);
         }
       }
     },
   };
+  return tie;
 }
 
 /** The layer of the model, of one that it was joined from, or of another of its runtime. */

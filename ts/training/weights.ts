@@ -57,19 +57,16 @@ export function snapshotOf(state: ModelState, who: string): Snapshot {
   const { heap } = state.runtime;
   const { parameterFloats, statisticFloats } = state.structure;
   const at = heap.allocate((parameterFloats + statisticFloats) * 4, who);
-  const copy = (from: number, to: number, floats: number) => {
-    heap.u8.copyWithin(to, from, from + floats * 4);
-  };
   const behind = at + parameterFloats * 4;
   return {
     at,
     take() {
-      copy(state.mean, at, parameterFloats);
-      copy(state.statistics, behind, statisticFloats);
+      heap.copy(state.mean, at, parameterFloats);
+      heap.copy(state.statistics, behind, statisticFloats);
     },
     restore() {
-      copy(at, state.parameters, parameterFloats);
-      copy(behind, state.statistics, statisticFloats);
+      heap.copy(at, state.parameters, parameterFloats);
+      heap.copy(behind, state.statistics, statisticFloats);
     },
     free: () => heap.free(at),
   };

@@ -1,14 +1,16 @@
-import { DownhillError } from "../errors";
+import { argumentError, DownhillError } from "../errors";
 import { unifyNaNs } from "../formats/floats";
-import type { Model } from "./model";
+import { Model } from "./model";
 
 /**
  * SHA-256, in hex, of all parameters and moving statistics: over the keys in sorted order, each key in UTF-8, then its
  * float32s, little-endian, every NaN as 0x7fc00000. Two models have one hash where their weights have the same bits.
  *
- * @throws DownhillError `state` for a disposed model, or where the platform has no SHA-256 (a page that is not secure)
+ * @throws DownhillError `argument` for what is no model (one in a worker has a `weightsHash` of its own); `state` for a disposed
+ * model, or where the platform has no SHA-256 (a page that is not secure)
  */
 export async function weightsHash(model: Model): Promise<string> {
+  if (!(model instanceof Model)) throw argumentError("weightsHash", "a model", model);
   const weights = model.getWeights();
   if (!globalThis.crypto?.subtle)
     throw new DownhillError("state", "weightsHash: expected crypto.subtle, which a page has over https only");
