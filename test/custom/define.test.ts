@@ -236,6 +236,30 @@ describe("a layer", () => {
     await expect(loadModel(bytes, { custom: scale as never })).rejects.toThrow("loadModel: custom must be a list");
   });
 
+  test("keeps its own definition where another one has its type", () => {
+    const times = (units: number) =>
+      defineLayer({
+        type: "times",
+        parameters: ([width]) => ({ w: [width, units] }),
+        call: (v, { w }, ops) => ops.add(ops.multiply(ops.matmul(v, w), 0), units),
+      });
+    const [three, five] = [times(3)({ inputShape: [2] }), times(5)()];
+    const model = sequential([three, five]);
+    expect(Object.values(model.getWeights()).map(({ shape }) => shape)).toEqual([
+      [2, 3],
+      [3, 5],
+    ]);
+    expect([...sequential([three]).predict([[1, 1]]).data]).toEqual([3, 3, 3]);
+    const scaled = (by: number) => defineLoss({ type: "scaled", call: (_, p, ops) => ops.multiply(p, by) })();
+    const value = (by: number) => defineMetric({ type: "value", call: (_, p, ops) => ops.multiply(p, by) })();
+    const [loss, metric] = [scaled(2), value(3)];
+    scaled(10);
+    value(10);
+    const one = sequential([times(7)({ inputShape: [1] })]);
+    one.compile({ optimizer: sgd(), loss, metrics: [metric] });
+    expect(one.testOnBatch([[1]], [[0, 0, 0, 0, 0, 0, 0]])).toMatchObject({ loss: 14, value: 21 });
+  });
+
   const layerOf = (call: (v: Value, p: Record<string, Value>, ops: Ops) => unknown) =>
     defineLayer({ type: "mine", call: call as never })({ inputShape: [3], name: "m" });
 

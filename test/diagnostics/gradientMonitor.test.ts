@@ -120,6 +120,14 @@ test("goes into a file, and training resumed from it goes on recording", async (
   expect(gradientReport(loaded)).toEqual(gradientReport(model as Model));
 });
 
+test("has the layers in the model's order, from a file, too", async () => {
+  const model = sequential([dense(2, { inputShape: [x[0]!.length], name: "z" }), dense(1, { name: "a" })]);
+  model.compile({ optimizer: sgd(), loss: meanSquaredError() });
+  await model.fit({ x, y: x.map(() => [1]) }, { callbacks: [gradientMonitor()] });
+  for (const m of [model, await loadModel(await saveModel(model))] as Model[])
+    expect(Object.keys(gradientReport(m).layers)).toEqual(["z", "a"]);
+});
+
 test("changes nothing of the training, and is the same on 1, 2 and 3 threads", async () => {
   const reports = [];
   for (const threads of [1, 2, 3]) {

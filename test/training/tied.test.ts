@@ -197,6 +197,31 @@ describe("tied", () => {
     a.dispose();
   });
 
+  it("keeps them from compile on, where the model is compiled, and no longer where that fails", () => {
+    const a = one(1);
+    const { runtime } = a.state;
+    a.compile({ optimizer: sgd(), loss: softmaxCrossEntropy() });
+    const before = runtime.memory().used;
+    const penalties = (b: Model, more: string) => ({
+      optimizer: sgd(),
+      loss: softmaxCrossEntropy(),
+      penalties: [tied("dense_1", b.getLayer("dense_1"), 1), ...(more ? [tied("dense_1", more, 1)] : [])],
+    });
+    const b = one(2);
+    thrown("argument", () => a.compile(penalties(b, "dense_9")), /dense_9/);
+    b.dispose();
+    expect(runtime.memory().used).toBe(before);
+    const c = one(2);
+    const w = c.getWeights();
+    a.compile(penalties(c, ""));
+    c.dispose(); // before the first step
+    const v = a.getWeights();
+    const sum = ["kernel", "bias"].reduce((s, name) => s + squares(v[`dense_1/${name}`]!, w[`dense_1/${name}`]!), 0);
+    expect(a.trainOnBatch(x, y).penalty).toBeCloseTo(sum / 2, 4);
+    a.dispose();
+    expect(runtime.memory().used).toBeLessThan(before);
+  });
+
   it("goes into a file by its names, and to another model refuses to", async () => {
     const model = twins({ penalties: [tied("dense_1", "dense_2", 0.5)] });
     await model.fit({ x, y }, { epochs: 1 });

@@ -5,9 +5,9 @@ import { LabelKind } from "../../assembly/isa";
 import { argumentError, show, wrong } from "../errors";
 import { Graph, type Shape, sameShape, Tensor } from "../graph/graph";
 import { glorotUniform, zeros } from "../initializers/initializers";
-import { type Layer, type LayerOptions, layerFactory, type ParameterSpec } from "../layers/layer";
+import { type CallContext, type Layer, type LayerOptions, layerFactory, type ParameterSpec } from "../layers/layer";
 import type { LossDefinition, LossInputs } from "../losses/losses";
-import type { MetricDefinition } from "../metrics/metrics";
+import type { MetricDefinition, MetricInputs } from "../metrics/metrics";
 import { equal, keep } from "../ops/arithmetic";
 import { oneHot } from "../ops/indexing";
 import { broadcastTo } from "../ops/reductions";
@@ -65,7 +65,7 @@ export interface CustomContext<O> {
 }
 
 /** A shape of an example: of its first axis at least code under `noUncheckedIndexedAccess` knows that it is there. */
-type ExampleShape = readonly [number, ...number[]];
+type ExampleShape = [number, ...number[]];
 
 /** What `defineLayer` takes. */
 export interface LayerSpec<O extends OptionDefaults, P extends string> {
@@ -164,6 +164,22 @@ function readSpec(
   };
 }
 
+/** What made a config: where two definitions have one type (a width that a closure knows, say), each config keeps its own. */
+const makers = /* @__PURE__ */ new WeakMap<object, object>();
+
+/** What made `config`, of those that have the rules of `last`: the last definition of its type, where it came as data. */
+const makerOf = <D extends object>(config: object, last: D): D => (makers.get(config) as D | undefined) ?? last;
+
+/** The factory, whose results remember what made them. */
+function remembered<F extends (...args: never[]) => Built | Layer>(make: F, maker: object): F {
+  const remembering = (...args: Parameters<F>) => {
+    const result = make(...args);
+    makers.set(typeof result === "function" ? result.config : result, maker);
+    return result;
+  };
+  return Object.assign(remembering, make) as unknown as F;
+}
+
 /** What `call` returned, if it is a tensor of this graph. */
 function resultOf(who: string, graph: Graph, value: unknown): Tensor {
   if (value instanceof Tensor && value.graph === graph) return value;
@@ -193,15 +209,13 @@ export function defineLayer<const O extends OptionDefaults = Record<never, never
 ): (options?: LayerOptions & Partial<OptionsOf<O>>) => Layer {
   const fn = { expected: "a function", accepts: (v: unknown) => typeof v === "function" };
   const { type, schema, optionsOf } = readSpec("defineLayer", "layer", spec, { parameters: optional(fn) });
-  return layerFactory<Schema, [options?: LayerOptions & Partial<OptionsOf<O>>]>({
-    type,
-    options: schema,
-    parameters([x], config, who) {
+  const maker = {
+    parameters([x]: Shape[], config: object, who: string) {
       const given = spec.parameters?.([...x!] as never, optionsOf(config as never) as OptionsOf<O>) ?? {};
       if (!isRecord(given)) throw argumentError(who, "parameters() to return an object", given);
       return Object.fromEntries(Object.entries(given).map(([key, value]) => [key, readParameter(who, key, value)]));
     },
-    call([x], { config, parameters, training }, who) {
+    call([x]: Tensor[], { config, parameters, training }: CallContext<object>, who: string) {
       const context = { options: optionsOf(config as never) as OptionsOf<O>, training };
       const y = resultOf(who, x!.graph, spec.call(x!, parameters as Record<P, Value>, primitives, context));
       const n = x!.shape[0];
@@ -209,7 +223,14 @@ export function defineLayer<const O extends OptionDefaults = Record<never, never
         throw wrong("shape", who, `call to return one row for each of ${n} examples`, `[${y.shape.join(", ")}]`);
       return y;
     },
+  };
+  const factory = layerFactory<Schema, [options?: LayerOptions & Partial<OptionsOf<O>>]>({
+    type,
+    options: schema,
+    parameters: (inputs, config, who) => makerOf(config, maker).parameters(inputs, config, who),
+    call: (inputs, context, who) => makerOf(context.config, maker).call(inputs, context, who),
   });
+  return remembered(factory, maker);
 }
 
 function readParameter(layer: string, key: string, given: unknown): ParameterSpec {
@@ -319,18 +340,15 @@ export function defineLoss<const O extends OptionDefaults = Record<never, never>
   const { type, schema, optionsOf } = readSpec("defineLoss", "loss", spec, { prediction: optional(kinds) });
   const context = (config: Built) => ({ options: optionsOf(config) as OptionsOf<O> });
   const known = new Map<string, boolean>();
-  return enrolled<O, LossDefinition>("loss", {
-    type,
-    options: schema,
-    targets: "either",
-    byRow(shape, config: Built) {
+  const maker = {
+    byRow(shape: Shape, config: Built) {
       const key = JSON.stringify([shape, config]);
       if (!known.has(key))
         known.set(key, !isElementwise(shape, (t, p) => spec.call(t, p, primitives, context(config))));
       return known.get(key)!;
     },
     prediction: () => spec.prediction ?? "values",
-    call: (inputs, config: Built) =>
+    call: (inputs: LossInputs, config: Built) =>
       named(inputs.prediction.graph, type, () => {
         const labels = labelsOf(inputs);
         const { prediction, weights, kind } = inputs;
@@ -338,7 +356,16 @@ export function defineLoss<const O extends OptionDefaults = Record<never, never>
         const [loss, count] = rowsOf(type, resultOf(type, prediction.graph, result), labels, kind !== LabelKind.index);
         return [weighted(loss, weights), count];
       }),
+  };
+  const factory = enrolled<O, LossDefinition>("loss", {
+    type,
+    options: schema,
+    targets: "either",
+    byRow: (shape, config) => makerOf(config, maker).byRow(shape, config),
+    prediction: (config) => makerOf(config, maker).prediction(),
+    call: (inputs, config) => makerOf(config, maker).call(inputs, config),
   });
+  return remembered(factory, maker);
 }
 
 /**
@@ -357,10 +384,8 @@ export function defineMetric<const O extends OptionDefaults = Record<never, neve
   spec: MetricSpec<O>,
 ): (options?: Partial<OptionsOf<O>>) => Built {
   const { type, schema, optionsOf } = readSpec("defineMetric", "metric", spec, {});
-  return enrolled<O, MetricDefinition>("metric", {
-    type,
-    options: schema,
-    call: (inputs, config: Built) =>
+  const maker = {
+    call: (inputs: MetricInputs, config: Built) =>
       named(inputs.prediction.graph, type, () => {
         const labels = labelsOf(inputs);
         const { prediction, weights, kind, loss } = inputs;
@@ -371,5 +396,11 @@ export function defineMetric<const O extends OptionDefaults = Record<never, neve
         const [value, count] = rowsOf(type, result, labels, elementwise);
         return [weighted(value, weights), weighted(count, weights)];
       }),
+  };
+  const factory = enrolled<O, MetricDefinition>("metric", {
+    type,
+    options: schema,
+    call: (inputs, config) => makerOf(config, maker).call(inputs, config),
   });
+  return remembered(factory, maker);
 }

@@ -197,14 +197,16 @@ export function gradientReport(model: Model): GradientReport {
   return {
     steps,
     layers: Object.fromEntries(
-      Object.entries(layers).map(([name, records]) => [
-        name,
-        {
-          ...records,
+      // in the model's order, which files do not keep
+      state.structure.layers.flatMap(({ name }) => {
+        if (!Object.hasOwn(layers, name)) return [];
+        const records = layers[name]!;
+        const shares = {
           vanishing: share(records.gradientNorm, (norm) => norm < vanishing),
           exploding: share(records.gradientNorm, (norm) => norm > exploding),
-        },
-      ]),
+        };
+        return [[name, { ...records, ...shares }]];
+      }),
     ),
   };
 }

@@ -148,6 +148,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
   });
   const floats = structure.parameterFloats;
   const regions: number[] = [];
+  const terms: Term[] = [];
   const take = (bytes: number) => {
     const at = heap.allocate(bytes, `${state.name} (optimizer ${optimizer.type})`);
     regions.push(at);
@@ -167,7 +168,7 @@ export function compile(state: ModelState, config: CompileConfig): void {
       entries,
       lossWeights: config.lossWeights,
       activities: structure.calls.filter(({ layer }) => layer.config["activityRegularizer"]).length,
-      terms: [],
+      terms,
       reads: [],
       gradients,
       slots,
@@ -175,15 +176,15 @@ export function compile(state: ModelState, config: CompileConfig): void {
       noise: config.weightNoise ? take(floats * 4) : 0,
       regions,
     };
-    compiled.terms = [config.adversarial ?? [], config.penalties ?? []]
-      .flat()
-      .map((given) =>
+    for (const given of [config.adversarial ?? [], config.penalties ?? []].flat())
+      terms.push(
         definitionOf<TermDefinition>("term", (given["attack"] ?? given) as Built).bind(given, compiled, state),
       );
     state.freeCompiled();
     state.compiled = compiled;
   } catch (error) {
     heap.free(...regions);
+    for (const term of terms) term.free?.();
     throw error;
   }
   state.step = 0;

@@ -123,15 +123,9 @@ function bind(given: Record<string, unknown>, compiled: Compiled, state: ModelSt
   const names = { ...config, a: a.layer.name, b: b.layer.name };
   penalties[penalties.indexOf(config)] = other ? notForFiles(names, `${nameA} is tied to ${nameB}`) : names;
   compiled.activities += pairs.length;
-  let held = false;
+  // the other model's weights stay where they are
+  if (other) holdOf(other.state).claims++;
 
-  /** Keeps the other model's weights where they are. */
-  const hold = () => {
-    if (!other || held) return;
-    if (other.state.disposed) throw new DownhillError("state", `tied: ${other.state.name} has been disposed of`);
-    holdOf(other.state).claims++;
-    held = true;
-  };
   /** Of the ties that end in one of the two layers, the ends in them. */
   const movers = () =>
     compiled.terms.flatMap((term) => (term as Tie).layers ?? []).filter((layer) => layers.includes(layer)).length;
@@ -149,7 +143,7 @@ function bind(given: Record<string, unknown>, compiled: Compiled, state: ModelSt
     layers,
     isLinked: () => movers() > layers.length,
     free() {
-      if (held) other!.state.release();
+      other?.state.release();
     },
     step(graph, parts) {
       graph.layer = layers[0]!.name;
@@ -179,7 +173,6 @@ function bind(given: Record<string, unknown>, compiled: Compiled, state: ModelSt
       for (const [first, second] of pairs) {
         const [u, v] = [weight(graph, a, first), weight(graph, b, second)] as const;
         if (graph.span === Span.forward) {
-          hold();
           if (other) compiled.reads.push(placeOf(other.state, other === a ? first : second));
           activities.push({ h: subtract([u, v]), attributes: { l1: 0, l2: c * rows, rows: all } });
         } else {
