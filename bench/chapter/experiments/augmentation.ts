@@ -84,6 +84,15 @@ export const dataAugmentation: Experiment = {
   },
 };
 
+/** Added after the first run had shown nothing at 200 examples, whose row stays: on fewer, and trained longer. */
+export const augmentationOfFew: Experiment = {
+  method: "data-augmentation-few",
+  claim: "Shifted, turned and zoomed copies raise the test accuracy on very few examples",
+  criterion: "As data-augmentation, on 100 training rows, 300 epochs. Difference: test accuracy, with − without.",
+  seeds: SEEDS,
+  run: (seeds, data) => compareAugmented(seeds, data, 100, 300, PIPELINE(), (examples) => examples),
+};
+
 export const mixupOfExamples: Experiment = {
   method: "mixup",
   claim: "Mixup raises the test accuracy of a net that overfits mislabelled examples",

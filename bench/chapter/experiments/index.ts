@@ -2,7 +2,7 @@
 
 import type { Experiment } from "../experiment";
 import { adversarialTraining } from "./adversarial";
-import { dataAugmentation, mixupOfExamples } from "./augmentation";
+import { augmentationOfFew, dataAugmentation, mixupOfExamples } from "./augmentation";
 import { weightAveraging } from "./averaging";
 import { minibatchGradient } from "./batchSize";
 import { capacity } from "./capacity";
@@ -37,6 +37,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   l1Penalty,
   normConstraint,
   dataAugmentation,
+  augmentationOfFew,
   mixupOfExamples,
   inputNoise,
   weightNoise,
