@@ -9,27 +9,40 @@ export interface Plot {
   options: Plots.PlotOptions;
 }
 
-/** A point of a curve; `arm` is which one. */
+/** A point of a curve; `arm` is which one, `part` in which of several fields beside one another. */
 export interface Point {
   x: number;
   y: number;
   arm: string;
+  part?: string;
 }
 
+const armsOf = (points: readonly Point[]) => [...new Set(points.map(({ arm }) => arm))];
+
+/** Of an axis with powers of ten. */
+const LOG = { type: "log", tickFormat: "~g", ticks: 4 } as const;
+
 /** Curves, one an arm. */
-export const curves = (
+export function curves(
   caption: string,
   points: readonly Point[],
   axes: { x: string; y: string; logX?: boolean; logY?: boolean },
-): Plot => ({
-  caption,
-  options: {
-    x: { label: axes.x, ...(axes.logX && { type: "log", tickFormat: "~g" }) },
-    y: { label: axes.y, grid: true, ...(axes.logY && { type: "log", tickFormat: "~g" }) },
-    color: { legend: true },
-    marks: [Plots.lineY(points, { x: "x", y: "y", stroke: "arm" })],
-  },
-});
+): Plot {
+  const parts = points[0]?.part !== undefined;
+  return {
+    caption,
+    options: {
+      ...(parts && { width: 880 }),
+      marginLeft: 60,
+      marginRight: 30,
+      x: { label: axes.x, ...(axes.logX && LOG) },
+      y: { label: axes.y, grid: true, ...(axes.logY && LOG) },
+      fx: { label: null },
+      color: { legend: true, domain: armsOf(points) },
+      marks: [Plots.lineY(points, { x: "x", y: "y", stroke: "arm", ...(parts && { fx: "part" }) })],
+    },
+  };
+}
 
 /** Bars with one standard error to either side; values by arm. */
 export function bars(caption: string, arms: Readonly<Record<string, readonly number[]>>, label: string): Plot {
@@ -65,9 +78,10 @@ export function histogram(caption: string, arms: Readonly<Record<string, readonl
   return {
     caption,
     options: {
+      marginRight: 110,
       x: { label },
       y: { label: "share", grid: true },
-      fy: { label: null },
+      fy: { label: null, domain: Object.keys(arms) },
       marks: [Plots.rectY(items, { ...bins, fy: "arm" })],
     },
   };
@@ -94,10 +108,10 @@ export function images(
     caption,
     options: {
       axis: null,
-      width: 100 + most * 60,
+      width: 160 + most * 60,
       height: Object.keys(arms).length * 64 + 20,
-      marginLeft: 110,
-      fy: { label: null, axis: "left" },
+      marginLeft: 160,
+      fy: { label: null, axis: "left", domain: Object.keys(arms) },
       y: { reverse: false },
       color: { scheme: "greys", domain: [0, 1] },
       marks: [
@@ -137,7 +151,7 @@ export function paths(
       height: 480,
       x: { domain: bounds.x as unknown as number[] },
       y: { domain: bounds.y as unknown as number[] },
-      color: { legend: true, domain: [...new Set(points.map(({ arm }) => arm))] },
+      color: { legend: true, domain: armsOf(points) },
       marks: [
         Plots.contour(
           Array.from(heights, (h) => Math.log1p(h - least)),

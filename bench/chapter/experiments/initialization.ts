@@ -69,8 +69,8 @@ export const initialization: Experiment = {
             const keys = Object.keys(part.getWeights());
             const weights = model.getWeights();
             part.setWeights(Object.fromEntries(keys.map((key) => [key, weights[key]!])));
-            points.push({ x: depth, y: Math.max(LEAST, rms(part.predict(train.x).data)), arm: `${arm}: activations` });
-            points.push({ x: depth, y: gradient(depth), arm: `${arm}: gradients` });
+            points.push({ x: depth, y: Math.max(LEAST, rms(part.predict(train.x).data)), arm, part: "activations" });
+            points.push({ x: depth, y: gradient(depth), arm, part: "kernels' gradients" });
             part.dispose();
           }
         model.dispose();
