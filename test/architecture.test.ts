@@ -51,7 +51,7 @@ const LEVELS: string[][] = [
   ["metrics", "augment"],
   ["custom"],
   ["training"],
-  ["adversarial", "diagnostics"],
+  ["adversarial", "callbacks", "diagnostics"],
   ["formats/model"], // loadModel: it alone knows every type
   ["worker"],
   ["ensembles"],

@@ -18,6 +18,15 @@ export {
 } from "./augment/geometric";
 export { cutmix, mixup } from "./augment/mix";
 export { type RangeOptions, randomBrightness, randomContrast, randomErasing, randomNoise } from "./augment/pixels";
+export { type CsvLoggerOptions, csvLogger } from "./callbacks/csvLogger";
+export { type EarlyStoppingOptions, earlyStopping } from "./callbacks/earlyStopping";
+export { learningRateScheduler, type RateOfEpoch } from "./callbacks/learningRateScheduler";
+export { type ModelCheckpointOptions, modelCheckpoint } from "./callbacks/modelCheckpoint";
+export { type ProgressBarOptions, progressBar } from "./callbacks/progressBar";
+export { type ReduceLROnPlateauOptions, reduceLROnPlateau } from "./callbacks/reduceLROnPlateau";
+export { type SwaOptions, swa } from "./callbacks/swa";
+export { type TensorBoardOptions, tensorBoard } from "./callbacks/tensorBoard";
+export { terminateOnNaN } from "./callbacks/terminateOnNaN";
 export {
   type Axes,
   type MinMaxNormOptions,
@@ -126,21 +135,12 @@ export {
 export { averagedWeights } from "./training/averagedWeights";
 export type { Callback } from "./training/callbacks";
 export type { CompileOptions } from "./training/compile";
-export { type CsvLoggerOptions, csvLogger } from "./training/csvLogger";
-export { type EarlyStoppingOptions, earlyStopping } from "./training/earlyStopping";
 export { type ExplainOptions, explain } from "./training/explain";
 export type { FitOptions, History } from "./training/fit";
 export { functional } from "./training/functional";
-export { learningRateScheduler, type RateOfEpoch } from "./training/learningRateScheduler";
 export type { Logs } from "./training/logs";
 export { type Model, sequential } from "./training/model";
-export { type ModelCheckpointOptions, modelCheckpoint } from "./training/modelCheckpoint";
-export { type ProgressBarOptions, progressBar } from "./training/progressBar";
 export { type Pruned, type PruneOptions, prune } from "./training/prune";
-export { type ReduceLROnPlateauOptions, reduceLROnPlateau } from "./training/reduceLROnPlateau";
-export { type SwaOptions, swa } from "./training/swa";
-export { type TensorBoardOptions, tensorBoard } from "./training/tensorBoard";
-export { terminateOnNaN } from "./training/terminateOnNaN";
 export { weightsHash } from "./training/weightsHash";
 
 // Last, so that they do not change the order of what they import: a bundle would be 0.2 KB more.

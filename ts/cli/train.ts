@@ -2,13 +2,13 @@
 
 import { access, constants } from "node:fs/promises";
 import { resolve as absolute, dirname } from "node:path";
+import { earlyStopping } from "../callbacks/earlyStopping";
+import { modelCheckpoint } from "../callbacks/modelCheckpoint";
+import { progressBar } from "../callbacks/progressBar";
 import { argumentError, DownhillError } from "../errors";
 import { saveModel } from "../formats/model";
 import { init } from "../runtime/runtime";
-import { earlyStopping } from "../training/earlyStopping";
 import type { Model } from "../training/model";
-import { modelCheckpoint } from "../training/modelCheckpoint";
-import { progressBar } from "../training/progressBar";
 import {
   type CsvReading,
   type Cut,

@@ -1,10 +1,10 @@
 // Progress of models that train at the same time: on a terminal a live line each, else each line with its model's name.
 
 import { terminal } from "#platform";
+import { Progress } from "../callbacks/progressBar";
 import { count, text } from "../options";
 import { type Built, factory } from "../registry";
 import type { CallbackDefinition } from "../training/callbacks";
-import { Progress } from "../training/progressBar";
 
 /** What a progress bar puts before its line. */
 const REWRITE = "\r\x1b[K";

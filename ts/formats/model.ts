@@ -5,6 +5,14 @@ import { fgsm, pgd } from "../adversarial/attacks";
 import { randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom } from "../augment/geometric";
 import { cutmix, mixup } from "../augment/mix";
 import { randomBrightness, randomContrast, randomErasing, randomNoise } from "../augment/pixels";
+import { csvLogger } from "../callbacks/csvLogger";
+import { earlyStopping } from "../callbacks/earlyStopping";
+import { learningRateScheduler } from "../callbacks/learningRateScheduler";
+import { modelCheckpoint } from "../callbacks/modelCheckpoint";
+import { reduceLROnPlateau } from "../callbacks/reduceLROnPlateau";
+import { swa } from "../callbacks/swa";
+import { tensorBoard } from "../callbacks/tensorBoard";
+import { terminateOnNaN } from "../callbacks/terminateOnNaN";
 import { maxNorm, minMaxNorm, nonNeg, unitNorm } from "../constraints/constraints";
 import { gradientMonitor } from "../diagnostics/gradientMonitor";
 import { argumentError, DownhillError } from "../errors";
@@ -74,16 +82,8 @@ import {
   stepDecay,
   warmup,
 } from "../schedules/schedules";
-import { csvLogger } from "../training/csvLogger";
-import { earlyStopping } from "../training/earlyStopping";
-import { learningRateScheduler } from "../training/learningRateScheduler";
 import { Model } from "../training/model";
-import { modelCheckpoint } from "../training/modelCheckpoint";
 import { decodeModel, encodeModel } from "../training/modelFile";
-import { reduceLROnPlateau } from "../training/reduceLROnPlateau";
-import { swa } from "../training/swa";
-import { tensorBoard } from "../training/tensorBoard";
-import { terminateOnNaN } from "../training/terminateOnNaN";
 import { tied } from "../training/tied";
 
 /**

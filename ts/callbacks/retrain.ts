@@ -10,14 +10,14 @@
 
 import type { Batch } from "../data/sources";
 import type { NDArray } from "../ndarray";
-import type { Examples } from "./batch";
-import type { FitPlan, Handler, StatefulCallback } from "./callbacks";
-import type { FitOptions, History } from "./fit";
-import type { Logs } from "./logs";
-import type { Model } from "./model";
-import type { ModelState } from "./state";
-import type { Form, Port } from "./structure";
-import type { Snapshot } from "./weights";
+import type { Examples } from "../training/batch";
+import type { FitPlan, Handler, StatefulCallback } from "../training/callbacks";
+import type { FitOptions, History } from "../training/fit";
+import type { Logs } from "../training/logs";
+import type { Model } from "../training/model";
+import type { ModelState } from "../training/state";
+import type { Form, Port } from "../training/structure";
+import type { Snapshot } from "../training/weights";
 
 /** What early stopping has a second training done by. */
 export interface SecondTraining {

@@ -1,9 +1,9 @@
 import { writeFileAtomic } from "#platform";
 import { boolean, optional, or, text } from "../options";
 import { type Built, factory } from "../registry";
-import type { CallbackDefinition } from "./callbacks";
-import type { Logs } from "./logs";
-import { encodeModel } from "./modelFile";
+import type { CallbackDefinition } from "../training/callbacks";
+import type { Logs } from "../training/logs";
+import { encodeModel } from "../training/modelFile";
 import { improvement, type Mode, modeOption } from "./monitor";
 
 /** Options of `modelCheckpoint`. */

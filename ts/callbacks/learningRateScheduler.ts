@@ -2,8 +2,8 @@ import { argumentError } from "../errors";
 import { type Field, isRecord } from "../options";
 import { type Built, built, factory, isBuilt } from "../registry";
 import { rateAt } from "../schedules/schedules";
-import type { Callback, CallbackDefinition } from "./callbacks";
-import type { Model } from "./model";
+import type { Callback, CallbackDefinition } from "../training/callbacks";
+import type { Model } from "../training/model";
 
 /** The rate of an epoch, from its number and the rate in force. */
 export type RateOfEpoch = (epoch: number, rate: number) => number | Promise<number>;

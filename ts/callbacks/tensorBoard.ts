@@ -3,8 +3,8 @@ import { DownhillError } from "../errors";
 import type * as events from "../formats/events"; // loaded when a fit begins that is to write them
 import { count, either, type Field, isRecord, natural, oneOf, or } from "../options";
 import { type Built, factory } from "../registry";
-import type { CallbackDefinition } from "./callbacks";
-import { type Logs, validationName } from "./logs";
+import type { CallbackDefinition } from "../training/callbacks";
+import { type Logs, validationName } from "../training/logs";
 
 type Format = typeof events;
 type Value = number | events.Histogram;

@@ -1,5 +1,5 @@
 import { type Built, factory } from "../registry";
-import type { CallbackDefinition } from "./callbacks";
+import type { CallbackDefinition } from "../training/callbacks";
 
 /**
  * Ends training where the loss is not finite, in the place of an error: the step updates nothing, the epoch's logs have

@@ -2,7 +2,7 @@
 
 import { argumentError } from "../errors";
 import { oneOf, or } from "../options";
-import type { FitPlan } from "./callbacks";
+import type { FitPlan } from "../training/callbacks";
 
 /** Whether less or more of a figure is better; `auto` goes by its name. */
 export type Mode = "auto" | "min" | "max";

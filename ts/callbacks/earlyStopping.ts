@@ -1,11 +1,11 @@
 import { argumentError } from "../errors";
 import { boolean, finite, natural, nonNegative, oneOf, optional, or, text } from "../options";
 import { type Built, factory } from "../registry";
-import type { CallbackDefinition } from "./callbacks";
-import type { Logs } from "./logs";
+import type { CallbackDefinition } from "../training/callbacks";
+import type { Logs } from "../training/logs";
+import { copyWeights, goOn, putWeights, type Snapshot, snapshotOf, type Weights } from "../training/weights";
 import { improvement, type Mode, modeOption } from "./monitor";
 import type { SecondTraining } from "./retrain";
-import { copyWeights, goOn, putWeights, type Snapshot, snapshotOf, type Weights } from "./weights";
 
 /** Options of `earlyStopping`. */
 export interface EarlyStoppingOptions {

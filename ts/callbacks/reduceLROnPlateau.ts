@@ -1,7 +1,7 @@
 import { type Field, natural, nonNegative, or, text } from "../options";
 import { type Built, factory } from "../registry";
-import type { CallbackDefinition } from "./callbacks";
-import type { Logs } from "./logs";
+import type { CallbackDefinition } from "../training/callbacks";
+import type { Logs } from "../training/logs";
 import { improvement, type Mode, modeOption } from "./monitor";
 
 /** Options of `reduceLROnPlateau`. */

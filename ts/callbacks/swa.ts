@@ -3,13 +3,13 @@ import { wrong } from "../errors";
 import { runningMean } from "../ops/blocks";
 import { count, natural, nonNegative, optional, or } from "../options";
 import { type Built, factory } from "../registry";
-import { type Examples, point, stage } from "./batch";
-import type { CallbackDefinition, FitPlan } from "./callbacks";
-import { readBatch } from "./evaluate";
-import { BARE } from "./program";
-import type { ModelState } from "./state";
-import { outcome, pace, programFor } from "./step";
-import { copyWeights, goOn, putWeights, type Snapshot, snapshotOf, type Weights } from "./weights";
+import { type Examples, point, stage } from "../training/batch";
+import type { CallbackDefinition, FitPlan } from "../training/callbacks";
+import { readBatch } from "../training/evaluate";
+import { BARE } from "../training/program";
+import type { ModelState } from "../training/state";
+import { outcome, pace, programFor } from "../training/step";
+import { copyWeights, goOn, putWeights, type Snapshot, snapshotOf, type Weights } from "../training/weights";
 
 /** Options of `swa`. */
 export interface SwaOptions {

@@ -3,8 +3,8 @@
 import { terminal } from "#platform";
 import { count, or } from "../options";
 import { type Built, factory } from "../registry";
-import type { CallbackDefinition, FitPlan, StatefulCallback } from "./callbacks";
-import type { Logs } from "./logs";
+import type { CallbackDefinition, FitPlan, StatefulCallback } from "../training/callbacks";
+import type { Logs } from "../training/logs";
 
 /** Milliseconds between two writings of the live line. */
 const INTERVAL = 100;

@@ -2,8 +2,8 @@ import { readFile, writeFileAtomic } from "#platform";
 import type { DownhillError } from "../errors";
 import { boolean, type Field, or, text } from "../options";
 import { type Built, factory } from "../registry";
-import type { CallbackDefinition } from "./callbacks";
-import type { Logs } from "./logs";
+import type { CallbackDefinition } from "../training/callbacks";
+import type { Logs } from "../training/logs";
 
 /** Options of `csvLogger`. */
 export interface CsvLoggerOptions {
