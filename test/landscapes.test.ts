@@ -17,6 +17,7 @@ import {
   rosenbrock,
   saddle,
 } from "../ts/landscapes";
+import "./support/everyTeam";
 
 const { exp, cos, sin, PI } = Math;
 

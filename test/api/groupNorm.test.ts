@@ -24,6 +24,7 @@ import {
   weightsHash,
 } from "../../ts/index";
 import { bitsOf, floats, thrown } from "../support/contract";
+import "../support/everyTeam";
 
 const x: NDArray = { data: floats(53 * 6 * 7 * 24), shape: [53, 6, 7, 24] };
 const y: NDArray = { data: floats(53 * 5, 2), shape: [53, 5] };

@@ -27,6 +27,7 @@ import {
   weightsHash,
 } from "../../ts/index";
 import { any, floats, thrown } from "../support/contract";
+import "../support/everyTeam";
 
 const ROWS = 3;
 const array = (shape: number[], seed: number): NDArray => ({

@@ -31,6 +31,7 @@ import {
 } from "../../ts/index";
 import "../support/builds"; // relaxed SIMD on Node 20
 import { any, bitsOf, floats, labels, thrown, weightBits } from "../support/contract";
+import "../support/everyTeam";
 
 const cells = { simpleRnn, lstm, gru };
 const GATES = { simpleRnn: 1, lstm: 4, gru: 3 };

@@ -31,6 +31,7 @@ import {
   units,
 } from "../support/augmentation";
 import { any, bitsOf, floats, thrown } from "../support/contract";
+import "../support/everyTeam";
 
 const [N, H, W, C] = [6, 8, 10, 3];
 const SIZE = H * W * C;

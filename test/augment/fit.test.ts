@@ -51,6 +51,7 @@ import {
 } from "../../ts/index";
 import { mixOf, opOf, START } from "../support/augmentation";
 import { any, floats, labels, rejected, weightBits } from "../support/contract";
+import "../support/everyTeam";
 
 const [H, W] = [6, 5];
 const images = (n: number, seed = 1): NDArray => ({ data: floats(n * H * W, seed).map(Math.abs), shape: [n, H, W] });

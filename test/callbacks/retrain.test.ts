@@ -28,6 +28,7 @@ import {
   weightsHash,
 } from "../../ts/index";
 import { compiledNet, examples } from "../support/training";
+import "../support/everyTeam";
 
 const { x, y } = examples(60);
 

@@ -22,6 +22,7 @@ import {
   unitNorm,
 } from "../../ts/index";
 import { any, bitsOf, floats, labels, thrown, weightBits } from "../support/contract";
+import "../support/everyTeam";
 
 const X = floats(32);
 const Y = labels(8, 3);

@@ -18,6 +18,7 @@ import {
   setSeed,
   sgd,
 } from "../../ts/index";
+import "../support/everyTeam";
 
 const n = 24;
 const x = Array.from({ length: n }, (_, r) => Array.from({ length: 5 }, (_, i) => ((r * 7 + i * 13) % 11) / 5 - 1));

@@ -25,6 +25,7 @@ import {
   weightsHash,
 } from "../../ts/index";
 import { array, arrays, fixture, type Nested } from "../support/oracle";
+import "../support/everyTeam";
 
 const { abs, sqrt } = Math;
 

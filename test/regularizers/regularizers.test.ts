@@ -19,6 +19,7 @@ import {
   softmaxCrossEntropy,
 } from "../../ts/index";
 import { any, floats, labels, thrown, weightBits } from "../support/contract";
+import "../support/everyTeam";
 
 const X = floats(32);
 const Y = labels(8, 3);

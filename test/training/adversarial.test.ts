@@ -35,6 +35,7 @@ import {
 import { buildProgram, type ProgramSpec } from "../../ts/training/program";
 import { any, bitsOf, thrown, weightBits } from "../support/contract";
 import { examples } from "../support/examples";
+import "../support/everyTeam";
 
 const { x, y } = examples(203);
 const rows = (from: number, to: number) => ({

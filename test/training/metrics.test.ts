@@ -27,6 +27,7 @@ import {
   weightsHash,
 } from "../../ts/index";
 import { examples } from "../support/training";
+import "../support/everyTeam";
 
 const { x, y } = examples(60);
 const one = { data: Float32Array.from(y, (c) => +(c > 0)), shape: [60, 1] };

@@ -21,6 +21,7 @@ import {
   weightsHash,
 } from "../../ts/index";
 import { any, floats, labels, thrown, weightBits } from "../support/contract";
+import "../support/everyTeam";
 
 const x = { data: floats(60 * 4), shape: [60, 4] };
 const y = labels(60, 3);

@@ -27,6 +27,7 @@ import {
 } from "../../ts/index";
 import { any, bitsOf, rejected, thrown, weightBits } from "../support/contract";
 import { examples } from "../support/examples";
+import "../support/everyTeam";
 
 const { x, y } = examples();
 const other = examples(203, 12, 9);

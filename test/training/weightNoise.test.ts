@@ -17,6 +17,7 @@ import {
 } from "../../ts/index";
 import { any, thrown, weightBits } from "../support/contract";
 import { examples } from "../support/examples";
+import "../support/everyTeam";
 
 const data = examples();
 
