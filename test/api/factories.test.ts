@@ -34,6 +34,7 @@ import {
   pgd,
   polynomialDecay,
   prelu,
+  prune,
   randomNormal,
   randomUniform,
   relu,
@@ -50,6 +51,7 @@ import {
   warmup,
   zeros,
 } from "../../ts/index";
+import { type Definition, isFactory } from "../../ts/registry";
 import { any, classifier, floats, labels, rejected, thrown } from "../support/contract";
 
 const schedule = { initial: 0.1, final: 0.01, steps: 10 };
@@ -326,7 +328,81 @@ const ranges: Case[] = [
     [0, cosineDecay({ initial: 1, steps: 2 })],
     [-1, adam(), cosineDecay],
   ],
+  ["sgd.dampening in [0, 1]", (v) => sgd({ dampening: any(v) }), [0, 1], [-0.1, 1.1]],
+  ["adagrad.learningRate ≥ 0", (v) => adagrad({ learningRate: any(v) }), [0, 5], [-1]],
+  ["adadelta.rho in [0, 1]", (v) => downhill.adadelta({ rho: any(v) }), [0, 1], [1.1, -0.1]],
+  ["adadelta.epsilon > 0", (v) => downhill.adadelta({ epsilon: any(v) }), [1], [0, -1]],
+  ["nadam.beta1 in [0, 1)", (v) => downhill.nadam({ beta1: any(v) }), [0, 0.99], [1, -0.1]],
+  ["nadam.beta2 in [0, 1)", (v) => downhill.nadam({ beta2: any(v) }), [0, 0.99], [1, -0.1]],
+  ["nadam.epsilon > 0", (v) => downhill.nadam({ epsilon: any(v) }), [1], [0, -1]],
+  ["nadam.momentumDecay ≥ 0", (v) => downhill.nadam({ momentumDecay: any(v) }), [0, 1], [-1]],
+  ["radam.beta1 in [0, 1)", (v) => downhill.radam({ beta1: any(v) }), [0, 0.99], [1, -0.1]],
+  ["radam.beta2 in [0, 1)", (v) => downhill.radam({ beta2: any(v) }), [0, 0.99], [1, -0.1]],
+  ["radam.epsilon > 0", (v) => downhill.radam({ epsilon: any(v) }), [1], [0, -1]],
+  ["lion.beta1 in [0, 1)", (v) => downhill.lion({ beta1: any(v) }), [0, 0.99], [1, -0.1]],
+  ["lion.beta2 in [0, 1)", (v) => downhill.lion({ beta2: any(v) }), [0, 0.99], [1, -0.1]],
+  ["lion.weightDecay ≥ 0", (v) => downhill.lion({ weightDecay: any(v) }), [0, 1], [-1]],
+  ["huber.delta > 0", (v) => downhill.huber({ delta: any(v) }), [0.1], [0, -1]],
+  ["topKAccuracy.k", (v) => downhill.topKAccuracy({ k: any(v) }), [1, 5], [0, -1, 1.5]],
+  ["leakyRelu.negativeSlope ≥ 0", (v) => leakyRelu({ negativeSlope: any(v) }), [0, 1], [-1]],
+  ["elu.alpha ≥ 0", (v) => elu({ alpha: any(v) }), [0, 1], [-1]],
+  ["rescaling.scale", (v) => rescaling({ scale: any(v) }), [0, -1], []],
+  ["randomNormal.mean", (v) => randomNormal({ mean: any(v) }), [0, -1], []],
+  ["randomUniform.minval", (v) => randomUniform({ minval: any(v) }), [0, -1], [2]],
+  ["orthogonal.gain", (v) => orthogonal({ gain: any(v) }), [0, -1], []],
+  ["varianceScaling.scale > 0", (v) => varianceScaling({ scale: any(v) }), [0.1], [0, -1]],
+  ["varianceScaling.mode", (v) => varianceScaling({ mode: any(v) }), ["fanIn", "fanOut", "fanAvg"], ["fan_in", 1]],
+  ["maxNorm.maxValue > 0", (v) => downhill.maxNorm({ maxValue: any(v) }), [0.1], [0, -1]],
+  ["minMaxNorm.rate in [0, 1]", (v) => downhill.minMaxNorm({ rate: any(v) }), [0, 1], [-0.1, 1.1]],
+  ["minMaxNorm.minValue ≤ maxValue", (v) => downhill.minMaxNorm({ minValue: any(v) }), [0, 1], [-0.1, 1.1]],
+  ["ema in (0, 1)", (v) => compile({ ema: v }), [0.001, 0.999], [0, 1, -1]],
+  ["sparsity in [0, 1)", (v) => prune(model() as never, { sparsity: any(v) }), [0, 0.9], [1, -0.1, undefined]],
+  ["exponentialDecay.decayRate ≥ 0", (v) => exponentialDecay({ ...decay, decayRate: any(v) }), [0, 2], [-1, undefined]],
+  ["inverseTimeDecay.decayRate ≥ 0", (v) => inverseTimeDecay({ ...decay, decayRate: any(v) }), [0, 2], [-1, undefined]],
+  ["stepDecay.factor ≥ 0", (v) => stepDecay({ initial: 1, factor: any(v), every: 2 }), [0, 2], [-1, undefined]],
+  ["polynomialDecay.power > 0", (v) => polynomialDecay({ ...schedule, power: any(v) }), [0.5, 2], [0, -1, undefined]],
+  ["polynomialDecay.final ≥ 0", (v) => polynomialDecay({ ...schedule, power: 1, final: any(v) }), [0], [-1, undefined]],
+  ["cosineDecay.final ≥ 0", (v) => cosineDecay({ initial: 1, steps: 5, final: any(v) }), [0, 2], [-1]],
+  ["oneCycle.max ≥ 0", (v) => oneCycle({ steps: 5, max: any(v) }), [0, 2], [-1, undefined]],
+  ["oneCycle.steps", (v) => oneCycle({ max: 1, steps: any(v) }), [1, 9], [0, 1.5, undefined]],
+  ["earlyStopping.patience", (v) => downhill.earlyStopping({ patience: any(v) }), [0, 3], [-1, 0.5]],
+  ["earlyStopping.minDelta ≥ 0", (v) => downhill.earlyStopping({ minDelta: any(v) }), [0, 0.1], [-1]],
+  ["earlyStopping.baseline", (v) => downhill.earlyStopping({ baseline: any(v) }), [0, -1], []],
+  [
+    "earlyStopping.retrain",
+    (v) => downhill.earlyStopping({ retrain: any(v) }),
+    ["sameSteps", "continue"],
+    ["same", true, 1],
+  ],
+  ["reduceLROnPlateau.factor in (0, 1)", (v) => downhill.reduceLROnPlateau({ factor: any(v) }), [0.5], [0, 1, -1]],
+  ["swa.startEpoch", (v) => downhill.swa({ startEpoch: any(v) }), [0, 3], [-1, 0.5, undefined]],
+  ["swa.learningRate ≥ 0", (v) => downhill.swa({ startEpoch: 0, learningRate: any(v) }), [0, 1], [-1]],
+  ["gradientMonitor.exploding > 0", (v) => downhill.gradientMonitor({ exploding: any(v) }), [1], [0, -1]],
 ];
+
+/** All that index exports of factories: their configs' options, as they are declared. */
+const factories = Object.entries(downhill).flatMap(([name, made]) => {
+  if (!isFactory(made)) return [];
+  const { positional = [], options } = (made as unknown as { definition: Definition }).definition;
+  return Object.entries(options?.() ?? {}).map(([key, { accepts }]) => ({ name, made, key, positional, accepts }));
+});
+
+describe("no factory takes an option that is nonsense", () => {
+  const nonsense = [Number.NaN, Infinity, null, 1n, Symbol("x"), () => 1, new Date(0), { constructor: 1 }, [[]]];
+  it.each(factories)("$name: $key", ({ name, made, key, positional, accepts }) => {
+    for (const value of nonsense) {
+      if (name === "learningRateScheduler" && typeof value === "function") continue;
+      const before = positional.slice(0, positional.indexOf(key));
+      const args = positional.includes(key)
+        ? [...before.map(() => 1), value]
+        : [...positional.map(() => 1), { [key]: value }];
+      // an option in front, or the one beside it, that is not 1 is refused before: that is as good
+      expect(accepts(value), String(value?.toString?.())).toBe(false);
+      thrown("argument", () => any(made)(...args), /must be|expected/);
+    }
+  });
+  it("are all that there are", () => expect(new Set(factories.map(({ name }) => name)).size).toBeGreaterThan(60));
+});
 
 describe("ranges", () => {
   it.each(ranges)("%s", (_, make, good, alsoBad) => {

@@ -3,6 +3,7 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: a hostile caller has no types
 
 import { describe, expect, it } from "vitest";
+import * as d from "../../ts/index";
 import {
   adam,
   batchNorm,
@@ -76,6 +77,58 @@ describe("a bad call changes nothing: weights, optimizer state and random number
         await rejected("argument", m.fit({ x: X, y: Y }, { callbacks: [{}] }));
         await rejected("data", m.fit({ x: X, y: Y.slice().fill(-1) }));
         await rejected("shape", m.fit({ x: X, y: Y }, { validationData: { x: [[1]], y: [1] } }));
+      },
+    ],
+    [
+      "each option of compile",
+      (m) => {
+        const compile = (options: object) => () =>
+          m.compile({ optimizer: adam(), loss: softmaxCrossEntropy(), ...options });
+        for (const options of [
+          { clipNorm: 0 },
+          { clipValue: Number.NaN },
+          { ema: 1 },
+          { weightNoise: -1 },
+          { lossWeights: -1 },
+          { lossWeights: Number.NaN },
+          { metrics: [d.rSquared()] },
+          { adversarial: { attack: d.fgsm({ epsilon: 0.1 }), weight: 2 } },
+          { adversarial: { attack: d.fgsm, weight: 0.5 } },
+          { penalties: [d.tied("dense_1", "nowhere", 1)] },
+          { penalties: [d.l2(1)] },
+          { optimizer: adam({ weightDecay: 1, decayFilter: ["nowhere/kernel"] }) },
+        ])
+          thrown("argument", compile(options));
+        thrown("shape", compile({ penalties: [d.tied("dense_1", "dense_2", 1)] }));
+      },
+    ],
+    [
+      "each method of a model that is there",
+      async (m) => {
+        const data = { x: X, y: Y };
+        thrown("argument", () => d.prune(m, { sparsity: 1 }));
+        thrown("argument", () => d.prune(m, { sparsity: 0.5, layers: ["nowhere"] }));
+        thrown("argument", () => d.attack(m, X, Y, any(d.pgd)));
+        thrown("data", () => d.attack(m, X.slice().fill(Number.NaN), Y, d.pgd({ epsilon: 0.1 })));
+        thrown("shape", () => d.attack(m, X.slice(4), Y, d.fgsm({ epsilon: 0.1 })));
+        thrown("argument", () => d.hessianSpectrum(m, data, { iterations: 0 }));
+        thrown("argument", () => d.conditionNumber(m, data, { tolerance: Number.NaN }));
+        thrown("data", () => d.isSaddle(m, { x: X, y: Y.slice().fill(9) }));
+        thrown("state", () => d.gradientReport(m));
+        thrown("argument", () => d.jointly({ m }));
+        thrown("argument", () => m.getLayer("nowhere"));
+        thrown("argument", () => m.predict(X, { training: true, samples: 0 }));
+        for (const callbacks of [
+          [d.earlyStopping({ monitor: "nothing" })],
+          [d.reduceLROnPlateau({ monitor: "valLoss" })],
+          [d.swa],
+          [d.gradientMonitor({ every: 2 }), 5],
+        ])
+          await rejected("argument", m.fit(data, { callbacks }));
+        await rejected("argument", m.fit(data, { augment: [d.mixup] }));
+        await rejected("shape", m.fit(data, { augment: [d.randomRotate()] }));
+        for (const batchSize of [0, "all", 1.5, Number.NaN]) await rejected("argument", m.fit(data, { batchSize }));
+        for (const classWeight of [{ 5: 1 }, { 0: -1 }]) await rejected("argument", m.fit(data, { classWeight }));
       },
     ],
     ["evaluate", async (m) => void (await rejected("data", m.evaluate({ x: floats(32).fill(Infinity), y: Y })))],
