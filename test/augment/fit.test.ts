@@ -261,6 +261,9 @@ describe("mixed labels", () => {
     type: "squareRoot",
     call: (yTrue, yPred, { abs, subtract, sqrt, add }) => sqrt(add(abs(subtract(yTrue, yPred)), 0.1)),
   });
+  /** Largest difference between a step taken and −step. */
+  const apart = (after: Float32Array, before: Float32Array, step: Float64Array) =>
+    Math.max(...step.map((g, i) => Math.abs(after[i]! - before[i]! + g)));
   test.each([
     [softmaxCrossEntropy({ labelSmoothing: 0.1 }), labels(n, 3)],
     [softmaxCrossEntropy(), shares],
@@ -273,7 +276,7 @@ describe("mixed labels", () => {
     [kullbackLeibler(), shares],
     [cosineSimilarity(), elementwise],
     [own(), elementwise],
-  ])("$0.type: λ·L(ŷ, y) + (1 − λ)·L(ŷ, y′)", async (loss, y) => {
+  ])("$0.type: λ·L(ŷ, y) + (1 − λ)·L(ŷ, y′), and its gradient", async (loss, y) => {
     setSeed(4);
     const model = sequential([flatten({ inputShape: [H, W] }), dense(3), softmax()]);
     model.compile({ optimizer: sgd({ learningRate: 0 }), loss });
@@ -281,15 +284,30 @@ describe("mixed labels", () => {
     const shown = rowsOf(augmentBatch(x, augment, { seed: 4 }));
     const targetOf = (r: number) =>
       y instanceof Int32Array ? y.slice(r, r + 1) : [[...y.data.subarray(3 * r, 3 * r + 3)]];
-    const lossOf = (r: number, of: number) =>
-      model.testOnBatch({ data: Float32Array.from(shown[r]!), shape: [1, H, W] }, targetOf(of)).loss;
+    const before = model.getWeights()["dense_1/kernel"]!.data;
+    const step = new Float64Array(before.length);
     let expected = 0;
     for (let r = 0; r < n; r++) {
       const { share, partner } = mixOf(r, n, opOf(0), { ...START, seed: 4 }, 1, false);
-      expected += share * lossOf(r, r) + (1 - share) * lossOf(r, partner);
+      for (const [of, part] of [
+        [r, share],
+        [partner, 1 - share],
+      ] as const) {
+        const example = { data: Float32Array.from(shown[r]!), shape: [1, H, W] };
+        const { loss, parameters } = model.gradients(example, targetOf(of), { training: false });
+        expected += part * loss;
+        for (const [i, g] of parameters["dense_1/kernel"]!.data.entries()) step[i]! += (part * g) / n;
+      }
     }
     const { epochs } = await model.fit({ x, y }, { batchSize: n, shuffle: false, augment });
     expect(epochs[0]!.loss).toBeCloseTo(expected / n, 5);
+    // and its gradient is the step
+    setSeed(4);
+    const learning = sequential([flatten({ inputShape: [H, W] }), dense(3), softmax()]);
+    learning.compile({ optimizer: sgd({ learningRate: 1 }), loss });
+    await learning.fit({ x, y }, { batchSize: n, shuffle: false, augment });
+    const after = learning.getWeights()["dense_1/kernel"]!.data;
+    expect(apart(after, before, step)).toBeLessThan(1e-6 + 1e-4 * Math.max(...step.map(Math.abs)));
   });
 
   test("adversarial training starts from what is augmented, and climbs the mixed loss", async () => {
