@@ -3,6 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as d from "../../ts/index";
 import { any, bitsOf, floats, labels, weightBits } from "../support/contract";
+import "../support/builds"; // relaxed SIMD on Node 20
 import "../support/everyTeam";
 
 const [ROWS, HEIGHT, WIDTH, CLASSES] = [96, 12, 10, 3];
@@ -135,6 +136,20 @@ const CASES: Record<string, Case> = {
   pgd: attacked(d.pgd({ epsilon: 0.5, steps: 3, norm: "l2" })),
   prune: () => ({ then: (model) => d.prune(any(model), { sparsity: 0.8 }) }),
   earlyStopping: called(d.earlyStopping({ monitor: "valLoss", patience: 1, restoreBestWeights: true })),
+  jointly: () => ({
+    then: (other) => {
+      const make = () =>
+        d.sequential([d.dense(130, { inputShape: [FEATURES] }), d.dense(CLASSES)], { runtime: runtimeOf(other) });
+      const joint = d.jointly({ a: make(), b: make() });
+      const loss = { a: d.softmaxCrossEntropy(), b: d.softmaxCrossEntropy() };
+      const penalties = [d.tied("a_dense_1", "b_dense_1", 10)];
+      joint.compile(any({ optimizer: d.adam(), loss, lossWeights: { a: 1, b: 0.5 }, penalties }));
+      for (let step = 0; step < 2; step++)
+        joint.trainOnBatch(any({ a: flat, b: flat }), any({ a: y, b: y.map((v) => v && v - 2) }));
+      return weightBits(any(joint));
+    },
+  }),
+  classWeight: fitted({ classWeight: { 0: 2, 2: 0.5 } }),
   "labels that are missing": () => ({ y: y.map((label, i) => (i % 4 ? label : -1)) }),
   "batchSize full": fitted({ batchSize: "full" }),
   "batchSize 1": fitted({ batchSize: 1, stepsPerEpoch: 4 }),
@@ -250,7 +265,6 @@ const CASES: Record<string, Case> = {
 /** What trains nothing, or has a test of its bits where its other tests are. */
 const ELSEWHERE: Record<string, string> = {
   bagging: "test/ensembles/bagging.test.ts",
-  jointly: "test/training/tied.test.ts",
   inWorker: "test/worker/inWorker.test.ts",
   attack: "fgsm and pgd here",
   augmentBatch: "each augmentation here",
@@ -268,15 +282,7 @@ const ELSEWHERE: Record<string, string> = {
   ),
 };
 
-const teams: d.Runtime[] = [];
 const runtimeOf = (model: d.Model): d.Runtime => any(model).state.runtime;
-
-beforeAll(async () => {
-  for (const threads of [1, 2, 3]) teams.push(await d.init({ threads }));
-});
-afterAll(() => {
-  for (const runtime of teams) runtime.dispose();
-});
 
 async function trained(make: Case, runtime: d.Runtime): Promise<unknown> {
   const { x = flat, y: targets = y, first, middle = [], layers, last = d.dense(CLASSES), ...rest } = make();
@@ -293,20 +299,29 @@ async function trained(make: Case, runtime: d.Runtime): Promise<unknown> {
   return found;
 }
 
-describe("the same bits on 1, 2 and 3 threads", () => {
+describe.each([false, true])("the same bits on 1, 2 and 3 threads, fastMath %s", (fastMath) => {
+  const teams: d.Runtime[] = [];
+  beforeAll(async () => {
+    for (const threads of [1, 2, 3]) teams.push(await d.init({ threads, fastMath }));
+  });
+  afterAll(() => {
+    for (const runtime of teams) runtime.dispose();
+  });
+
   test.each(Object.entries(CASES))("%s", async (_, make) => {
     const one = await trained(make, teams[0]!);
     for (const team of teams.slice(1)) expect(await trained(make, team)).toEqual(one);
   });
 
   test("of work that is shared: the model's step runs on the team", () => {
+    expect(teams.map((team) => [team.threads, team.fastMath])).toEqual([1, 2, 3].map((n) => [n, fastMath]));
     const model = d.sequential([d.dense(130, { inputShape: [FEATURES] }), d.dense(CLASSES)], { runtime: teams[1]! });
     model.compile({ optimizer: d.adam(), loss: d.softmaxCrossEntropy() });
     expect(d.explain(any(model), { batchSize: 48 })).toMatch(/gemm .*‖(.|\n)*optimizerStep .*‖/);
   });
+});
 
-  test("of every name that index exports", () => {
-    const known = new Set([...Object.keys(CASES), ...Object.keys(ELSEWHERE)]);
-    expect(Object.keys(d).filter((name) => !known.has(name))).toEqual([]);
-  });
+test("each name that index exports is here", () => {
+  const known = new Set([...Object.keys(CASES), ...Object.keys(ELSEWHERE)]);
+  expect(Object.keys(d).filter((name) => !known.has(name))).toEqual([]);
 });
