@@ -228,13 +228,15 @@ describe("training", () => {
   test("models of a runtime with threads have the same bits", async () => {
     const alone = ensemble({ estimators: 2 });
     await alone.fit(data, { epochs: 2 });
-    const runtime = await init({ threads: 2 });
-    try {
-      const trained = ensemble({ estimators: 2 });
-      await trained.fit(data, { epochs: 2 });
-      expect(await hashes(trained)).toEqual(await hashes(alone));
-    } finally {
-      runtime.dispose();
+    for (const threads of [2, 3]) {
+      const runtime = await init({ threads });
+      try {
+        const trained = ensemble({ estimators: 2 });
+        await trained.fit(data, { epochs: 2 });
+        expect(await hashes(trained)).toEqual(await hashes(alone));
+      } finally {
+        runtime.dispose();
+      }
     }
   });
 });

@@ -18,13 +18,24 @@ import { close, data, descend, flat, hashAfter, linear, points, rows, x, y } fro
 import { compiledNet } from "../support/training";
 
 describe("means", () => {
-  test("the last batch counts by its own size, in the update and in the logs", async () => {
-    const model = linear(0.05);
-    const expected = descend(model, 0.05, [[0, 1], [2, 3], [4]]);
-    const { epochs } = await model.fit(points, { batchSize: 2, shuffle: false });
-    close(flat(model), expected.weights);
-    expect(epochs[0]!.loss).toBeCloseTo(expected.loss, 5);
-  });
+  test.each([
+    [1, [[0], [1], [2], [3], [4]]],
+    [2, [[0, 1], [2, 3], [4]]],
+    ["full", [[0, 1, 2, 3, 4]]],
+  ] as const)(
+    "batchSize %s: the last batch counts by its own size, in the update and in the logs",
+    async (batchSize, batches) => {
+      const model = linear(0.05);
+      const expected = descend(
+        model,
+        0.05,
+        batches.map((batch) => [...batch]),
+      );
+      const { epochs } = await model.fit(points, { batchSize, shuffle: false });
+      close(flat(model), expected.weights);
+      expect(epochs[0]!.loss).toBeCloseTo(expected.loss, 5);
+    },
+  );
 
   test("sampleWeight: Σwᵢ·Lᵢ over the number of examples", async () => {
     const model = linear(0.05);
