@@ -18,15 +18,6 @@ export {
 } from "./augment/geometric";
 export { cutmix, mixup } from "./augment/mix";
 export { type RangeOptions, randomBrightness, randomContrast, randomErasing, randomNoise } from "./augment/pixels";
-export { type CsvLoggerOptions, csvLogger } from "./callbacks/csvLogger";
-export { type EarlyStoppingOptions, earlyStopping } from "./callbacks/earlyStopping";
-export { learningRateScheduler, type RateOfEpoch } from "./callbacks/learningRateScheduler";
-export { type ModelCheckpointOptions, modelCheckpoint } from "./callbacks/modelCheckpoint";
-export { type ProgressBarOptions, progressBar } from "./callbacks/progressBar";
-export { type ReduceLROnPlateauOptions, reduceLROnPlateau } from "./callbacks/reduceLROnPlateau";
-export { type SwaOptions, swa } from "./callbacks/swa";
-export { type TensorBoardOptions, tensorBoard } from "./callbacks/tensorBoard";
-export { terminateOnNaN } from "./callbacks/terminateOnNaN";
 export {
   type Axes,
   type MinMaxNormOptions,
@@ -147,6 +138,15 @@ export { weightsHash } from "./training/weightsHash";
 
 export { attack } from "./adversarial/attack";
 export { type FgsmOptions, fgsm, type PgdOptions, pgd } from "./adversarial/attacks";
+export { type CsvLoggerOptions, csvLogger } from "./callbacks/csvLogger";
+export { type EarlyStoppingOptions, earlyStopping } from "./callbacks/earlyStopping";
+export { learningRateScheduler, type RateOfEpoch } from "./callbacks/learningRateScheduler";
+export { type ModelCheckpointOptions, modelCheckpoint } from "./callbacks/modelCheckpoint";
+export { type ProgressBarOptions, progressBar } from "./callbacks/progressBar";
+export { type ReduceLROnPlateauOptions, reduceLROnPlateau } from "./callbacks/reduceLROnPlateau";
+export { type SwaOptions, swa } from "./callbacks/swa";
+export { type TensorBoardOptions, tensorBoard } from "./callbacks/tensorBoard";
+export { terminateOnNaN } from "./callbacks/terminateOnNaN";
 export {
   type Bagging,
   type BaggingFitOptions,

@@ -53,8 +53,8 @@ export function reportOf(data: string, sections: readonly Section[]): string {
 <title>downhill: the chapter, measured</title><style>${STYLE}</style></head><body>
 <h1>The chapter, measured</h1>
 <p>Every method of the chapter on real data (${escaped(data)}). Each row is a paired difference over seeds, positive in the claimed
-direction; <em>seen</em> means a mean of at least two standard errors. Criterion, seeds and settings were committed before the
-first run.</p>
+direction; <em>seen</em> means a mean of at least two standard errors. Settings were tried on other
+seeds; criterion, settings and seeds were committed before the run.</p>
 <table><thead><tr><th>method</th><th>what it should do</th><th>measured</th><th>of</th><th>verdict</th></tr></thead>
 <tbody>${rows}</tbody></table>
 ${sections.map(sectionOf).join("\n")}

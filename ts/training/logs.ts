@@ -19,7 +19,8 @@ function logsOf(
   const logs: Logs = { loss, dataLoss, penalty };
   if (losses.length > 1) for (let i = 0; i < losses.length; i++) logs[`${losses[i]!.name}Loss`] = figure(i);
   const first = lossWeights.length + activities;
-  for (const { name, definition, config, at, entries } of metrics) {
+  for (let i = 0; i < metrics.length; i++) {
+    const { name, definition, config, at, entries } = metrics[i]!;
     const begin = from + entryOf(first + at);
     logs[name] = definition.result?.(sums.subarray(begin, begin + 4 * entries), config) ?? figure(first + at);
   }
@@ -91,6 +92,7 @@ export const validationName = (name: string): string => `val${capital(name)}`;
 
 /** The last batch's figures. */
 export function batchLogs(lane: Lane, { compiled }: ModelState): Logs {
-  const at = (i: number) => lane.reported(i);
-  return logsOf(compiled!, at(0), at(1), at(2), (i) => at(entryOf(i)), lane.runtime.heap.f32, lane.report >>> 2);
+  const { f32 } = lane.runtime.heap;
+  const at = lane.report >>> 2;
+  return logsOf(compiled!, f32[at]!, f32[at + 1]!, f32[at + 2]!, (i) => f32[at + entryOf(i)]!, f32, at);
 }

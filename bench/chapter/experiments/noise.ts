@@ -23,7 +23,7 @@ export const inputNoise: Experiment = {
   claim: "Small noise on the inputs of a linear model acts like the L2 penalty σ²·‖W‖²",
   criterion:
     "Linear model, mean squared error against one-hot targets, 1,000 rows, Adam 1e-2 decaying tenfold twice over 300 epochs of batches of 100; noise of σ = 0.3 on inputs, or l2(2σ²/10), or neither. " +
-    "The noisy model's kernel W against the others': difference: (‖W − plain‖ − ‖W − penalised‖) / ‖plain‖.",
+    "The noisy model's kernel W against the others'. Difference: (‖W − plain‖ − ‖W − penalised‖) / ‖plain‖.",
   seeds: SEEDS,
   async run(seeds, data) {
     const differences: number[] = [];
