@@ -35,21 +35,28 @@ export const field = <T>(expected: string, accepts: (value: unknown) => boolean)
 
 export const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
 export const isRecord = (value: unknown): value is Record<string, unknown> => isObject(value) && !Array.isArray(value);
-/** Numbers for which `holds`: neither NaN nor an infinity is one. */
-const number = (expected: string, holds: (v: number) => boolean) =>
-  field<number>(expected, (v) => Number.isFinite(v) && holds(v as number));
+/**
+ * Numbers that, rounded to float32 as the core has them, are finite and for which `holds`: a rate of 0.99999999 is 1 there, an
+ * epsilon of 1e-50 is 0.
+ */
+const number = (expected: string, holds = (_: number) => true) =>
+  field<number>(expected, (v) => typeof v === "number" && Number.isFinite(Math.fround(v)) && holds(Math.fround(v)));
+const integer = (expected: string, least: number) =>
+  field<number>(expected, (v) => Number.isSafeInteger(v) && (v as number) >= least);
 
-export const finite = () => field<number>("a finite number", Number.isFinite);
+export const finite = () => number("a finite number");
 export const nonNegative = () => number("a number ≥ 0", (v) => v >= 0);
 export const positive = () => number("a number > 0", (v) => v > 0);
+/** [0, 1), of what is counted: not rounded. */
+export const share = () => field<number>("a number in [0, 1)", (v) => typeof v === "number" && v >= 0 && v < 1);
 /** [0, 1) */
 export const fraction = () => number("a number in [0, 1)", (v) => v >= 0 && v < 1);
 /** (0, 1) */
 export const inner = () => number("a number in (0, 1)", (v) => v > 0 && v < 1);
 /** [0, 1] */
 export const unit = () => number("a number in [0, 1]", (v) => v >= 0 && v <= 1);
-export const count = () => number("a positive integer", (v) => v > 0 && Number.isSafeInteger(v));
-export const natural = () => number("an integer ≥ 0", (v) => v >= 0 && Number.isSafeInteger(v));
+export const count = () => integer("a positive integer", 1);
+export const natural = () => integer("an integer ≥ 0", 0);
 export const boolean = () => field<boolean>("true or false", (v) => typeof v === "boolean");
 export const text = () => field<string>("a string", (v) => typeof v === "string");
 export const name = () =>

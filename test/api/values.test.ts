@@ -4,8 +4,10 @@
 
 import { describe, expect, it } from "vitest";
 import {
+  adam,
   binaryCrossEntropy,
   dense,
+  dropout,
   functional,
   input,
   meanSquaredError,
@@ -219,6 +221,16 @@ describe("the batch axis is never guessed, zero examples are shape", () => {
         [[1, 2]],
       ),
     );
+  });
+});
+
+describe("options", () => {
+  it("are what they are once rounded to float32: what that makes 0, 1 or infinite is refused", () => {
+    thrown("argument", () => adam({ beta2: 0.99999999 }), /beta2 must be a number in \[0, 1\), got 0.99999999/);
+    thrown("argument", () => adam({ epsilon: 1e-50 }), /epsilon must be a number > 0, got 1e-50/);
+    thrown("argument", () => sgd({ weightDecay: 1e39 }), /weightDecay must be a number ≥ 0, got 1e\+39/);
+    thrown("argument", () => dropout(1 - 1e-9), /rate/);
+    expect(adam({ beta2: 0.9999999, epsilon: 1e-40 })).toMatchObject({ beta2: 0.9999999, epsilon: 1e-40 });
   });
 });
 

@@ -11,7 +11,6 @@ import {
   count,
   either,
   type Field,
-  fraction,
   isObject,
   isRecord,
   listOf,
@@ -19,6 +18,7 @@ import {
   optional,
   or,
   readOptions,
+  share,
 } from "../options";
 import type { Built } from "../registry";
 import { nextStream, withStreams } from "../runtime/runtime";
@@ -143,7 +143,7 @@ export class Bagging<P extends Prediction = NDArray> {
       { signal, validationSplit, validationData, onProgress },
       {
         signal: signalField,
-        validationSplit: or(fraction(), 0),
+        validationSplit: or(share(), 0),
         validationData: optional({ expected: "data", accepts: isObject }),
         onProgress: optional({ expected: "a function", accepts: (v: unknown) => typeof v === "function" }),
       },

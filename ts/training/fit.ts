@@ -11,7 +11,6 @@ import {
   count,
   either,
   field,
-  fraction,
   isObject,
   listOf,
   natural,
@@ -19,6 +18,7 @@ import {
   optional,
   or,
   readOptions,
+  share,
 } from "../options";
 import { type Built, built, definitionOf } from "../registry";
 import { countLabels, type Examples, ownExamples, point, type Residence, reside, someExamples, stage } from "./batch";
@@ -91,7 +91,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     batchSize: or(either(count(), oneOf("full")), 32 as number | "full"),
     shuffle: or(boolean(), true),
     validationData: optional(field("data", isObject)),
-    validationSplit: or(fraction(), 0),
+    validationSplit: or(share(), 0),
     classWeight: optional(
       field<Record<string, number>>("a record from class to factor", (v) => isObject(v) && !(Symbol.iterator in v)),
     ),

@@ -4,7 +4,7 @@ import { Base } from "../../assembly/isa";
 import { argumentError, wrong } from "../errors";
 import { decodeBytes, encodeBase64 } from "../formats/base64";
 import { mask } from "../ops/blocks";
-import { fraction, listOf, oneOf, optional, or, readOptions, text } from "../options";
+import { listOf, oneOf, optional, or, readOptions, share, text } from "../options";
 import { joined, members } from "./kin";
 import { Model } from "./model";
 import type { ModelState } from "./state";
@@ -44,7 +44,7 @@ export interface Pruned {
 export function prune(model: Model, options: PruneOptions): Pruned {
   if (!(model instanceof Model)) throw argumentError("prune", "a model", model);
   const { sparsity, scope, layers } = readOptions("prune", options, {
-    sparsity: fraction(),
+    sparsity: share(),
     scope: or(oneOf("model", "layer"), "model" as "model" | "layer"),
     layers: optional(listOf(text())),
   });
