@@ -13,6 +13,7 @@ import { gather } from "../ops/gather";
 import { check, listOf, natural, or, readOptions } from "../options";
 import { type Built, built } from "../registry";
 import { roundUp } from "../runtime/memory";
+import { streamWord } from "../runtime/philox";
 import { defaultRuntime } from "../runtime/runtime";
 import { pipelineOf } from "./augmentation";
 
@@ -70,7 +71,7 @@ export function augmentBatch(x: ArrayLike, pipeline: readonly Built[], options?:
     const words = heap.u32.subarray(at >>> 2);
     words[State.arena] = arena;
     words[State.seed] = seed;
-    words[State.stream] = Math.imul(seed / 2 ** 32, 0x9e3779b9); // as a model's
+    words[State.stream] = streamWord(seed, 0); // as a model's
     words[State.rowCount] = rows;
     words[State.sources] = at + stateBytes;
     heap.u32.set(tape.words, code >>> 2);

@@ -4,7 +4,7 @@
 import { argumentError, DownhillError, show } from "../errors";
 import type { NumberArray } from "../ndarray";
 import { check, count, natural } from "../options";
-import { philox4x32 } from "../random";
+import { philoxWords } from "../runtime/philox";
 import { readArray, takeRows } from "./arrays";
 import type { Arrays, Batch, BatchSource } from "./sources";
 
@@ -59,9 +59,7 @@ class Order {
 
 /** Philox integers: the i-th in [0, n). */
 function numbers(seed: number, at: number, epoch: number, length: number): (i: number, n: number) => number {
-  const key = [seed >>> 0, Math.floor(seed / 2 ** 32)];
-  const words = new Uint32Array(4 * Math.ceil(length / 4));
-  for (let i = 0; i < words.length; i += 4) words.set(philox4x32([i / 4, at, epoch, 0], key), i);
+  const words = philoxWords(length, at, epoch, seed, seed / 2 ** 32);
   return (i, n) => Math.floor((words[i]! / 2 ** 32) * n);
 }
 

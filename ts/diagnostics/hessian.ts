@@ -9,6 +9,7 @@ import { State } from "../../assembly/isa";
 import { isBatchSource, readFitData } from "../data/sources";
 import { argumentError, wrong } from "../errors";
 import { boolean, count, natural, or, positive, readOptions } from "../options";
+import { philoxWords } from "../runtime/philox";
 import { readBatch } from "../training/evaluate";
 import { Model } from "../training/model";
 import type { ModelState } from "../training/state";
@@ -124,14 +125,9 @@ function withProducts<T>(
 }
 
 /** A vector of length 1 in a direction that `seed` chooses. */
-function direction({ runtime: { heap, core } }: ModelState, size: number, seed: number): Float64Array {
-  const at = heap.allocate(16, "hessianSpectrum");
-  const v = new Float64Array(size);
-  for (let i = 0; i < size; i++) {
-    if (i % 4 === 0) core.philox4x32(at, i / 4, 0, 0, 0, seed, seed / 2 ** 32);
-    v[i] = heap.u32[(at >>> 2) + (i % 4)]! / 2 ** 31 - 1 + 2 ** -32;
-  }
-  heap.free(at);
+function direction(size: number, seed: number): Float64Array {
+  const words = philoxWords(size, 0, 0, seed, seed / 2 ** 32);
+  const v = Float64Array.from(words.subarray(0, size), (word) => word / 2 ** 31 - 1 + 2 ** -32);
   const norm = Math.sqrt(dot(v, v));
   return v.map((x) => x / norm);
 }
@@ -145,7 +141,7 @@ function spectrum(who: string, model: Model, data: unknown, options: unknown, ne
     const basis: Float64Array[] = [];
     const alphas: number[] = [];
     const betas: number[] = [];
-    let v = direction(state, size, seed);
+    let v = direction(size, seed);
     for (;;) {
       basis.push(v);
       const w = product(v);

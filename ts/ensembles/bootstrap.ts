@@ -1,6 +1,6 @@
 // Bootstrap samples (Efron 1979): rows drawn with replacement.
 
-import { defaultRuntime } from "../runtime/runtime";
+import { philoxWords, streamWord } from "../runtime/philox";
 
 /** The counter's `op` words of what an ensemble draws: no layer has them. */
 const SAMPLE = 0xfffffffe;
@@ -15,19 +15,9 @@ export interface Position {
   stream: number;
 }
 
-/** Philox words 0 … `length` − 1 of an op, for a model of that position. */
-function words(length: number, op: number, { seed, stream }: Position): Uint32Array {
-  const { core, heap } = defaultRuntime();
-  const out = new Uint32Array(Math.ceil(length / 4) * 4);
-  const at = heap.allocate(16, "bagging");
-  const high = stream ^ Math.imul(seed / 2 ** 32, STRIDE);
-  for (let i = 0; i < out.length; i += 4) {
-    core.philox4x32(at, i / 4, op, 0, 0, seed >>> 0, high >>> 0);
-    out.set(heap.u32.subarray(at >>> 2, (at >>> 2) + 4), i);
-  }
-  heap.free(at);
-  return out.subarray(0, length);
-}
+/** Random words of an op, for a model of that position. */
+const words = (length: number, op: number, { seed, stream }: Position): Uint32Array =>
+  philoxWords(length, op, 0, seed, streamWord(seed, stream)).subarray(0, length);
 
 /** The position of a member: its stream derives from the ensemble's and its number. */
 export function memberPosition(ensemble: Position, member: number): Position {

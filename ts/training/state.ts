@@ -7,6 +7,7 @@ import type { LossDefinition } from "../losses/losses";
 import type { MetricDefinition } from "../metrics/metrics";
 import type { OptimizerPlan } from "../optimizers/optimizers";
 import type { Built } from "../registry";
+import { streamWord } from "../runtime/philox";
 import { type Disposable, nextStream, type Runtime } from "../runtime/runtime";
 import type { Examples } from "./batch";
 import type { CallbackState } from "./callbacks";
@@ -158,7 +159,7 @@ export class ModelState implements Disposable {
     const lane = new Lane(this.runtime, `${this.name} (${name})`, entries);
     // words and imul take the low 32 bits of what they are given; a seed's high word goes into the stream's
     lane.set(State.seed, this.seed);
-    lane.set(State.stream, this.stream ^ Math.imul(this.seed / 2 ** 32, 0x9e3779b9));
+    lane.set(State.stream, streamWord(this.seed, this.stream));
     (name === "training" ? lossWeights : (config?.lossWeights ?? [])).forEach((weight, i) => {
       this.runtime.heap.f32[(lane.report >>> 2) + 4 + 4 * i + 3] = weight;
     });
