@@ -19,6 +19,10 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; }
 td, th { text-align: left; padding: .35rem .6rem; border-bottom: 1px solid #ddd; vertical-align: top; }
 td.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .seen { color: #116329; font-weight: 600; } .not { color: #9a3412; font-weight: 600; }
+@media (max-width: 40rem) {
+  .rows thead { display: none; } .rows tr { display: block; border-bottom: 1px solid #ddd; padding: .5rem 0; }
+  .rows td, .rows td.number { display: block; border: 0; padding: 0; text-align: left; white-space: normal; }
+}
 section { margin-top: 3rem; } figure { margin: 1rem 0; overflow-x: auto; } figcaption, .criterion, .notes { font-size: 14px; color: #555; }
 `;
 
@@ -55,7 +59,7 @@ export function reportOf(data: string, sections: readonly Section[]): string {
 <p>Every method of the chapter on real data (${escaped(data)}). Each row is a paired difference over seeds, positive in the claimed
 direction; <em>seen</em> means a mean of at least two standard errors. Settings were tried on other
 seeds; criterion, settings and seeds were committed before the run.</p>
-<table><thead><tr><th>method</th><th>what it should do</th><th>measured</th><th>of</th><th>verdict</th></tr></thead>
+<table class="rows"><thead><tr><th>method</th><th>what it should do</th><th>measured</th><th>of</th><th>verdict</th></tr></thead>
 <tbody>${rows}</tbody></table>
 ${sections.map(sectionOf).join("\n")}
 </body></html>
