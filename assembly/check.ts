@@ -11,6 +11,8 @@ import {
   Adjust,
   AttackStart,
   AttackStep,
+  AttentionWeights,
+  AttentionWeightsBackward,
   Base,
   BatchNormBackward,
   BatchNormBackwardCombine,
@@ -227,6 +229,10 @@ function slots(op: i32): u32 {
       return pack(GruCell.rows, GruCell.units);
     case ExtensionOp.gruCellBackward:
       return pack(GruCellBackward.rows, GruCellBackward.units);
+    case ExtensionOp.attentionWeights:
+      return pack(AttentionWeights.rows, AttentionWeights.scale);
+    case ExtensionOp.attentionWeightsBackward:
+      return pack(AttentionWeightsBackward.rows, AttentionWeightsBackward.scale);
     case ExtensionOp.normConstraint:
       return pack(NormConstraint.row, NormConstraint.rate);
     case ExtensionOp.nonNegative:

@@ -306,6 +306,9 @@ export const enum ExtensionOp {
   lstmCellBackward,
   gruCell,
   gruCellBackward,
+  // attention
+  attentionWeights,
+  attentionWeightsBackward,
   count,
 }
 
@@ -491,7 +494,7 @@ export const enum Take {
   inner,
 }
 
-/** dx[o, r, :] = Σ over the j with index(j) = r, ascending, of dy[o, j, :]. Split over r. */
+/** dx[o, r, :] = Σ over the j with index(j) = r, ascending, of dy[o, j, :]. Split over columns, or over r. */
 export const enum TakeBackward {
   dx, // (outer, n, inner)
   dy, // (outer, count, inner)
@@ -1232,6 +1235,27 @@ export const enum GruCellBackward {
   hBefore,
   rows,
   units,
+}
+
+/** y = softmax(scale · x) along rows; where `steps` is not 0, over the first 1 + (row mod steps) columns, the others 0. */
+export const enum AttentionWeights {
+  y, // (rows, n); may be x
+  x, // (rows, n)
+  rows,
+  n,
+  steps,
+  scale,
+}
+
+/** dx = scale · y · (dy − Σ dy·y), over the same columns. */
+export const enum AttentionWeightsBackward {
+  dx, // (rows, n); may be dy
+  dy, // (rows, n)
+  y,
+  rows,
+  n,
+  steps,
+  scale,
 }
 
 /** Floats in a chunk of a reduction over a block: borders depend on this alone, so sums have the same bits on any number of threads. */

@@ -115,7 +115,8 @@ export interface TargetRule {
 
 const anyTarget: TargetRule = { expected: "a finite target", accepts: (t) => Number.isFinite(t) };
 
-const badNumber = (who: string, at: number, rowSize: number, expected: string, got: number) =>
+/** The error of a number in a row of `rowSize`. */
+export const badNumber = (who: string, at: number, rowSize: number, expected: string, got: number) =>
   wrong("data", who, `${expected} in row ${Math.floor(at / rowSize)}, column ${at % rowSize}`, got);
 
 /** What targets are, beside their numbers. */
@@ -154,16 +155,15 @@ export function readTargets(
   rule: TargetRule = anyTarget,
 ): ReadTargets {
   const classes = prediction.at(-1) ?? 1;
-  const rowShape = kindOfTargets === "class" ? [classes] : prediction;
-  const size = sizeOf(rowShape);
-  const { data: given, shape: got } = readArray(who, value, [n, ...rowShape]);
+  const size = sizeOf(prediction);
+  const { data: given, shape: got } = readArray(who, value, [n, ...prediction]);
   const of = (row: Shape) => got.length > 0 && sameShape(got.slice(1), row);
   const byClass =
     kindOfTargets === "class" ||
     (kindOfTargets === "either" && prediction.length === 1 && classes > 1 && (of([]) || of([1])));
-  const index = byClass && !(classes > 1 && of(rowShape));
-  if (!(of(rowShape) || ((index || size === 1) && (of([]) || of([1])))))
-    throw shapeError(who, "targets", byClass ? `[n], [n, 1] or [n, ${classes}]` : ["n", ...rowShape], got);
+  const index = byClass && !(classes > 1 && of(prediction));
+  if (!(of(prediction) || ((index || size === 1) && (of([]) || of([1])))))
+    throw shapeError(who, "targets", byClass ? `[n], [n, 1] or [n, ${classes}]` : ["n", ...prediction], got);
   if (got[0] !== n) throw wrong("shape", who, `${n} targets, one for each example`, got[0]);
 
   const { expected, accepts } = index
@@ -184,7 +184,7 @@ export function readTargets(
     } else if (!accepts(t)) throw badNumber(who, i, index ? 1 : size, expected, t);
   }
   const kind = index ? LabelKind.index : LabelKind.rows;
-  const shape = index ? [] : rowShape;
+  const shape = index ? [] : prediction;
   return {
     data,
     shape: got,
