@@ -5,6 +5,7 @@ for (const [axis, x, indices] of [
   [0, [5], [7]],
   [0, [6, 3], [4]],
   [0, [9, 17], [40]],
+  [0, [5, 131], [30]], // columns in cache lines, for each of three threads
   [1, [3, 5], [2, 2]],
   [1, [2, 4, 3], [5]],
 ] as const)

@@ -142,7 +142,7 @@ interface ReadTargets {
 }
 
 /**
- * Targets of `n` examples: class numbers [n] or [n, 1], or rows of probabilities [n, classes], where they are of that kind;
+ * Targets of `n` examples: class numbers [n] or [n, 1] (of sequences [n, t] or [n, t, 1]), or rows of probabilities [n, classes], where they are of that kind;
  * else one target an element, of the prediction's shape, [n] being taken for [n, 1]; of "either" kind class numbers, where
  * such come for several classes. NaN, and −1 as a class number: not labelled. `rule`: as a loss has it.
  */
@@ -158,12 +158,15 @@ export function readTargets(
   const size = sizeOf(prediction);
   const { data: given, shape: got } = readArray(who, value, [n, ...prediction]);
   const of = (row: Shape) => got.length > 0 && sameShape(got.slice(1), row);
-  const byClass =
-    kindOfTargets === "class" ||
-    (kindOfTargets === "either" && prediction.length === 1 && classes > 1 && (of([]) || of([1])));
+  const lead = prediction.slice(0, -1);
+  const numbered = of(lead) || of([...lead, 1]);
+  const byClass = kindOfTargets === "class" || (kindOfTargets === "either" && !lead.length && classes > 1 && numbered);
   const index = byClass && !(classes > 1 && of(prediction));
-  if (!(of(prediction) || ((index || size === 1) && (of([]) || of([1])))))
-    throw shapeError(who, "targets", byClass ? `[n], [n, 1] or [n, ${classes}]` : ["n", ...prediction], got);
+  if (!(of(prediction) || ((index || size === 1) && numbered))) {
+    const expected =
+      byClass && !lead.length ? `[n], [n, 1] or [n, ${classes}]` : ["n", ...(byClass ? lead : prediction)];
+    throw shapeError(who, "targets", expected, got);
+  }
   if (got[0] !== n) throw wrong("shape", who, `${n} targets, one for each example`, got[0]);
 
   const { expected, accepts } = index
@@ -174,6 +177,7 @@ export function readTargets(
     : byClass
       ? { expected: "a target in [0, 1]", accepts: (t: number) => t >= 0 && t <= 1 + 1e-6 } // they are rounded
       : rule;
+  const shape = index ? lead : prediction;
   const data = index ? new Int32Array(given) : given instanceof Float32Array ? given : Float32Array.from(given);
   let complete = true;
   for (let i = 0; i < data.length; i++) {
@@ -181,14 +185,20 @@ export function readTargets(
     if (t !== t || (index && t === -1)) {
       complete = false;
       if (index) data[i] = -1;
-    } else if (!accepts(t)) throw badNumber(who, i, index ? 1 : size, expected, t);
+    } else if (!accepts(t)) throw badNumber(who, i, sizeOf(shape), expected, t);
   }
   const kind = index ? LabelKind.index : LabelKind.rows;
-  const shape = index ? [] : prediction;
   return {
     data,
     shape: got,
-    targets: { kind, shape, accepts, complete, elementwise: !byClass && kindOfTargets !== "row", weighted: false },
+    targets: {
+      kind,
+      shape,
+      accepts,
+      complete,
+      elementwise: index ? lead.length > 0 : !byClass && kindOfTargets !== "row",
+      weighted: false,
+    },
   };
 }
 
