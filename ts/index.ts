@@ -89,6 +89,17 @@ export {
 } from "./layers/activation";
 export { type AttentionOptions, multiHeadAttention } from "./layers/attention";
 export { batchNorm } from "./layers/batchNorm";
+export {
+  type Conv1dOptions,
+  type Conv2dOptions,
+  conv1d,
+  conv2d,
+  conv2dTranspose,
+  type DepthwiseOptions,
+  depthwiseConv2d,
+  separableConv2d,
+  type WindowOptions,
+} from "./layers/convolution";
 export { dense } from "./layers/dense";
 export { dropout } from "./layers/dropout";
 export { type EmbeddingOptions, embedding, positionEmbedding } from "./layers/embedding";
