@@ -1263,6 +1263,8 @@ export const enum AttentionWeightsBackward {
   n,
   steps,
   scale,
+}
+
 /** packed = `outer` · `inner` matrices (k, n), each in panels of 8 columns: (n/8, k, 8); a last panel of up to 4 columns is (k, 4). Split over panels. */
 export const enum PackPanels {
   packed, // (outer, inner, ⌈n/8⌉, k, 8)
