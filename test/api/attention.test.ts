@@ -5,6 +5,7 @@ import {
   adam,
   add,
   constant,
+  defineMetric,
   dense,
   embedding,
   functional,
@@ -372,6 +373,26 @@ describe("a class for each step", () => {
     model.getWeights()["dense_1/kernel"]!.data.forEach((w, i) => {
       expect(w).toBeCloseTo(before[i]! - 0.01 * whole[i]!, 6);
     });
+  });
+
+  it("metrics of one's own see unit vectors for each step", () => {
+    using model = sequential([dense(3, { inputShape: [4, 2] })]);
+    const right = defineMetric({
+      type: "stepsRight",
+      call: (t, p, ops) => ops.sum(ops.multiply(t, ops.softmax(p)), -1),
+    });
+    const all = defineMetric({ type: "meanRight", call: (t, p, ops) => ops.mean(ops.multiply(t, p)) });
+    model.compile({ optimizer: sgd(), loss: softmaxCrossEntropy(), metrics: [right(), all()] });
+    const x = sequences(2, 4, 2);
+    const y = [0, 2, -1, 1, 1, -1, -1, 2];
+    const logits = model.predict(x).data;
+    const shares = y.flatMap((c, i) => {
+      const row = [...logits.slice(3 * i, 3 * i + 3)].map(Math.exp);
+      return c < 0 ? [] : [row[c]! / row.reduce((a, b) => a + b)];
+    });
+    const logs = model.testOnBatch(x, { data: Int32Array.from(y), shape: [2, 4] });
+    expect(logs["stepsRight"]).toBeCloseTo(shares.reduce((a, b) => a + b) / shares.length, 6);
+    expect(logs["meanRight"]).toBe(0); // no row is labelled at all steps
   });
 
   it("errors", () => {

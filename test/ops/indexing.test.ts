@@ -47,4 +47,20 @@ checkOp(ops.oneHot, {
     labels.map((c) => +(c >= 0)),
   ],
 });
+
+checkOp(ops.oneHot, {
+  title: "of sequences",
+  attributes: { classes: 3 },
+  integers: ["labels"],
+  cases: [{ labels: { shape: [2, 3], values: [0, 2, -1, 2, 1, 1] } }],
+  shapes: () => [
+    [2, 3, 3],
+    [2, 3],
+  ],
+  reference: ({ labels }) => [
+    [...labels].flatMap((c) => [0, 1, 2].map((k) => +(k === Math.max(c, 0)))),
+    labels.map((c) => +(c >= 0)),
+  ],
+});
+
 checkCoverage(ops);
