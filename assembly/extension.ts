@@ -29,6 +29,7 @@ import { confusion, scoreHistogram, squareSums, topKAccuracy } from "./kernels/m
 import { gaussian, scaleChannels } from "./kernels/noise";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
+import { averagePool2d, maxPool2d, maxPool2dBackward, spread2d } from "./kernels/pooling";
 import { truncatedNormal } from "./kernels/random";
 import { gruCell, gruCellBackward, lstmCell, lstmCellBackward } from "./kernels/recurrent";
 import { reduce } from "./kernels/reduce";
@@ -132,6 +133,10 @@ const KERNELS: StaticArray<Kernel> = [
   lstmCellBackward, // lstmCellBackward
   gruCell, // gruCell
   gruCellBackward, // gruCellBackward
+  maxPool2d, // maxPool2d
+  maxPool2dBackward, // maxPool2dBackward
+  averagePool2d, // averagePool2d
+  spread2d, // spread2d
 ];
 
 const OBJECT: usize = 32;
