@@ -53,6 +53,7 @@ import {
   minimumBlock,
   sqrtBlock,
 } from "./kernels/wide.micro";
+import { winogradBackward, winogradForward, winogradKernel, winogradKernelBackward } from "./kernels/winograd";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
 
@@ -132,6 +133,10 @@ const KERNELS: StaticArray<Kernel> = [
   lstmCellBackward, // lstmCellBackward
   gruCell, // gruCell
   gruCellBackward, // gruCellBackward
+  winogradKernel, // winogradKernel
+  winogradForward, // winogradForward
+  winogradBackward, // winogradBackward
+  winogradKernelBackward, // winogradKernelBackward
 ];
 
 const OBJECT: usize = 32;

@@ -150,7 +150,7 @@ function copyTile(dst: usize, dstRow: usize, src: usize, srcRow: usize, rows: us
 }
 
 /** One strip of at most 8 columns: all its tiles. Where `packed`, a is packTiles' panels (whole strips only). */
-function strip(
+export function strip(
   m: usize,
   columns: usize,
   k: usize,
