@@ -105,7 +105,7 @@ function layer(build, [, n, h, c, o, pad, pooled]) {
   const workspace = b.take(isa.winogradWorkspaceBytes?.(c, o) ?? 4 * (2 * wide + 16 * c + 32 * (WINOGRAD_PLANE + 16)));
   const chunks = Math.min(n, 12);
   const partials = b.floats(chunks * 16 * (c * up8(o) + 16));
-  const tiling = [n, h, h, c, out, out, o, pad, pad, tiles, tiles, +pooled, Math.floor(WINOGRAD_PLANE / wide), 0];
+  const tiling = [n, h, h, c, out, out, o, pad, pad, tiles, tiles, +pooled, Math.floor((WINOGRAD_PLANE / wide) * (process.env.SHARE ?? 1)), 0];
   const at = pooled ? index.at : 0;
   const forward = b.tape(
     [ExtensionOp.winogradKernel, u.at, kernel.at, c, o, 0],
