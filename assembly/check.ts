@@ -238,7 +238,7 @@ function slots(op: i32): u32 {
     case ExtensionOp.winogradForward:
       return pack(WinogradForward.relu, WinogradForward.last);
     case ExtensionOp.winogradBackward:
-      return pack(WinogradBackward.chunks, WinogradBackward.last);
+      return pack(WinogradBackward.firstChunk, WinogradBackward.last);
     case ExtensionOp.winogradKernelBackward:
       return pack(WinogradKernelBackward.inC, WinogradKernelBackward.chunks);
     case ExtensionOp.normConstraint:

@@ -1260,8 +1260,8 @@ export const enum Tiling {
   tilesH, // an image
   tilesW,
   pooled, // 1: a tile is the window of a 2×2 max pool, y and dy are what it makes
-  blockTiles, // tiles that are done at a time: WINOGRAD_PLANE floats of the wider side's channels, rounded up to 8
-  workspaceBytes, // a thread: winogradWorkspaceBytes
+  blockTiles, // tiles that are done at a time: at most WINOGRAD_PLANE floats of the wider side's channels, rounded up to 8
+  workspaceBytes, // a thread
   count,
 }
 
@@ -1288,7 +1288,7 @@ export const enum WinogradForward {
   last = WinogradForward.tiling + Tiling.count - 1,
 }
 
-/** dx, and the sums over chunks of images that winogradKernelBackward makes dkernel of. Split over chunks. */
+/** dx, and of some chunks of images the sums that winogradKernelBackward makes dkernel of. Split over chunks. */
 export const enum WinogradBackward {
   dx, // (batch, inH, inW, inC) or absent
   partials, // (chunks, 16 + …, inC, ⌈outC/8⌉·8) or absent
@@ -1297,6 +1297,8 @@ export const enum WinogradBackward {
   index, // pooled alone
   x, // absent where partials are
   u, // transposed; absent where dx is
+  firstChunk, // those that this instruction does, and how many
+  chunkCount,
   chunks,
   tiling,
   // biome-ignore lint/style/useLiteralEnumMembers: behind the tiling

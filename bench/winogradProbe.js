@@ -102,10 +102,25 @@ function layer(build, [, n, h, c, o, pad, pooled]) {
   const u = b.floats(16 * (c * up8(o) + 16));
   const ut = b.floats(16 * (o * up8(c) + 16));
   const wide = up8(Math.max(c, o));
-  const workspace = b.take(isa.winogradWorkspaceBytes?.(c, o) ?? 4 * (2 * wide + 16 * c + 32 * (WINOGRAD_PLANE + 16)));
+  const workspace = b.take(4 * (2 * wide + 16 * c + 32 * (WINOGRAD_PLANE + 16)));
   const chunks = Math.min(n, 12);
   const partials = b.floats(chunks * 16 * (c * up8(o) + 16));
-  const tiling = [n, h, h, c, out, out, o, pad, pad, tiles, tiles, +pooled, Math.floor((WINOGRAD_PLANE / wide) * (process.env.SHARE ?? 1)), 0];
+  const tiling = [
+    n,
+    h,
+    h,
+    c,
+    out,
+    out,
+    o,
+    pad,
+    pad,
+    tiles,
+    tiles,
+    +pooled,
+    Math.floor((WINOGRAD_PLANE / wide) * (process.env.SHARE ?? 1)),
+    0,
+  ];
   const at = pooled ? index.at : 0;
   const forward = b.tape(
     [ExtensionOp.winogradKernel, u.at, kernel.at, c, o, 0],
@@ -113,7 +128,7 @@ function layer(build, [, n, h, c, o, pad, pooled]) {
   );
   const backward = b.tape(
     [ExtensionOp.winogradKernel, ut.at, kernel.at, c, o, 1],
-    [ExtensionOp.winogradBackward, dx.at, partials.at, workspace, dy.at, at, x.at, ut.at, chunks, ...tiling],
+    [ExtensionOp.winogradBackward, dx.at, partials.at, workspace, dy.at, at, x.at, ut.at, 0, chunks, chunks, ...tiling],
     [ExtensionOp.winogradKernelBackward, dkernel.at, partials.at, c, o, chunks],
   );
   const [gm, gk, gn] = [192, 128, 128];

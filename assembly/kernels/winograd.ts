@@ -1,13 +1,16 @@
 // Convolutions of 3×3, stride 1, by Winograd's F(2×2, 3×3) (Lavin & Gray 2015): 16 products where there were 36.
 //
-//      d ┌──┬──┬──┬──┐        ┌──┬──┐ Y          Y = Aᵀ·[ (G·g·Gᵀ) ∘ (Bᵀ·d·B) ]·A
-//        ├──┼──┼──┼──┤   g    ├──┼──┤                     └── U ──┘   └── V ──┘
-//        ├──┼──┼──┼──┤  3×3   └──┴──┘                       16 numbers each, of which the products are M
-//        ├──┼──┼──┼──┤
-//        └──┴──┴──┴──┘         ⎡1  0 −1  0⎤       ⎡ 1  0  0⎤
-//                         Bᵀ = ⎢0  1  1  0⎥   G = ⎢ ½  ½  ½⎥   Aᵀ = ⎡1  1  1  0⎤
-//   tiles of 4×4           ⎢0 −1  1  0⎥       ⎢ ½ −½  ½⎥        ⎣0  1 −1  1⎦
-//   pixels, 2 apart            ⎣0 −1  0  1⎦       ⎣ 0  0  1⎦
+//      d ┌──┬──┬──┬──┐            ┌──┬──┐ Y      Y = Aᵀ·[ (G·g·Gᵀ) ∘ (Bᵀ·d·B) ]·A
+//        ├──┼──┼──┼──┤     g      ├──┼──┤                └── U ──┘   └── V ──┘
+//        ├──┼──┼──┼──┤    3×3     └──┴──┘
+//        ├──┼──┼──┼──┤                           U and V have 16 numbers each; their products are M
+//        └──┴──┴──┴──┘
+//   tiles of 4×4 pixels,   2×2 pixels each
+//   two apart
+//            ⎡1  0 −1  0⎤        ⎡1  0  0⎤
+//       Bᵀ = ⎢0  1  1  0⎥    G = ⎢½  ½  ½⎥    Aᵀ = ⎡1  1  1  0⎤
+//            ⎢0 −1  1  0⎥        ⎢½ −½  ½⎥         ⎣0  1 −1  1⎦
+//            ⎣0 −1  0  1⎦        ⎣0  0  1⎦
 //
 // Over all tiles and channels M is 16 matrix products, V (tiles, inC) · U (inC, outC), one a place in the tile. A block of
 // tiles is done at a time, as many as leave V and M in L2:
@@ -302,23 +305,25 @@ export function winogradBackward(args: usize, ith: u32, nth: u32): void {
 
   const imageTiles = size(tiling, Tiling.tilesH) * size(tiling, Tiling.tilesW);
   const chunks = size(args, WinogradBackward.chunks);
-  const end = share(chunks, ith + 1, nth);
-  for (let chunk = share(chunks, ith, nth); chunk < end; chunk++) {
+  const first = size(args, WinogradBackward.firstChunk);
+  const some = size(args, WinogradBackward.chunkCount);
+  const end = first + share(some, ith + 1, nth);
+  for (let chunk = first + share(some, ith, nth); chunk < end; chunk++) {
     const from = ((chunk * batch) / chunks) * imageTiles;
     const count = (((chunk + 1) * batch) / chunks) * imageTiles - from;
     const blocks = ceilDiv(count, size(tiling, Tiling.blockTiles));
     const du = partials + chunk * (planeOf(inC, outC) << 4);
     for (let i: usize = 0; i < blocks; i++) {
       const tile = from + (i * count) / blocks;
-      const some = from + ((i + 1) * count) / blocks - tile;
-      outputTiles(dy, index, m, 0, 0, zeros, tile, some, tiling, true);
+      const these = from + ((i + 1) * count) / blocks - tile;
+      outputTiles(dy, index, m, 0, 0, zeros, tile, these, tiling, true);
       if (partials) {
-        inputTiles(x, v, patch, tile, some, tiling, false);
-        kernelProducts(du, v, m, some, inC, outC, i != 0);
+        inputTiles(x, v, patch, tile, these, tiling, false);
+        kernelProducts(du, v, m, these, inC, outC, i != 0);
       }
       if (dx) {
-        products(v, m, (outC * 4 + 31) & ~31, pointer(args, WinogradBackward.u), some, outC, inC);
-        inputTiles(dx, v, patch, tile, some, tiling, true);
+        products(v, m, (outC * 4 + 31) & ~31, pointer(args, WinogradBackward.u), these, outC, inC);
+        inputTiles(dx, v, patch, tile, these, tiling, true);
       }
     }
   }
