@@ -24,13 +24,13 @@ export function suitsWinograd(s: Sizes): boolean {
   if (!three || ![...s.strides, ...s.dilation].every((d) => d === 1) || s.pads.some((p) => p > 2)) return false;
   if (s.inC % 4 || s.outC % 4 || Math.min(s.inC, s.outC) < LEAST || wider(s) > MOST) return false;
   const [tilesH, tilesW] = tilesOf(s);
-  return tilesH * tilesW * s.batch >= TILES && 16 * tilesH * tilesW < 0.8 * 9 * s.outH * s.outW;
+  return tilesH * tilesW * s.batch >= TILES && 16 * tilesH * tilesW < 0.75 * 9 * s.outH * s.outW;
 }
 
 /** The fewest and the most channels, and the fewest tiles, with which it wins. */
-const LEAST = 8;
-const MOST = 512;
-const TILES = 24;
+const LEAST = 4;
+const MOST = 256;
+const TILES = 16;
 
 /** Bytes of what is 16 planes (depth, columns, rounded up to 8). */
 const planesBytes = (depth: number, columns: number) => 16 * (4 * depth * up8(columns) + WINOGRAD_LINE);
