@@ -31,6 +31,7 @@ import { confusion, scoreHistogram, squareSums, topKAccuracy } from "./kernels/m
 import { gaussian, scaleChannels } from "./kernels/noise";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
+import { averagePool2d, maxPool2d, maxPool2dBackward, spread2d } from "./kernels/pooling";
 import { truncatedNormal } from "./kernels/random";
 import { gruCell, gruCellBackward, lstmCell, lstmCellBackward } from "./kernels/recurrent";
 import { reduce } from "./kernels/reduce";
@@ -139,6 +140,10 @@ const KERNELS: StaticArray<Kernel> = [
   winogradForward, // winogradForward
   winogradBackward, // winogradBackward
   winogradKernelBackward, // winogradKernelBackward
+  maxPool2d, // maxPool2d
+  maxPool2dBackward, // maxPool2dBackward
+  averagePool2d, // averagePool2d
+  spread2d, // spread2d
   packPanels, // packPanels
   convForward, // convForward
   convInputGradient, // convInputGradient

@@ -311,6 +311,11 @@ export const enum ExtensionOp {
   winogradForward,
   winogradBackward,
   winogradKernelBackward,
+  // pooling (ts/ops/pooling.ts)
+  maxPool2d,
+  maxPool2dBackward,
+  averagePool2d,
+  spread2d,
   // convolution
   packPanels,
   convForward,
@@ -1377,6 +1382,61 @@ export const enum Convolution {
 
 /** Floats in a chunk of a reduction over a block: borders depend on this alone, so sums have the same bits on any number of threads. */
 export const REDUCE_CHUNK = 4096;
+
+/** Sizes of windows that go over images, NHWC: operands of pooling's instructions from their slot `window` on. */
+export const enum Window {
+  images,
+  inH,
+  inW,
+  channels,
+  outH,
+  outW,
+  kernelH,
+  kernelW,
+  strideH,
+  strideW,
+  padTop,
+  padLeft,
+  count,
+}
+
+/** y = max(max over the window + bias, relu ? 0 : −∞); see kernels/pooling.ts. */
+export const enum MaxPool2d {
+  y, // (images, outH, outW, channels)
+  index, // u8 of y's shape, of larger windows u32; or absent
+  x, // (images, inH, inW, channels)
+  bias, // (channels), or absent
+  window, // Window
+  relu = 16, // 0 or 1
+}
+
+/** dx = the sum of dy over the windows whose index is the element. */
+export const enum MaxPool2dBackward {
+  dx, // (images, inH, inW, channels)
+  dy, // (images, outH, outW, channels)
+  index,
+  window, // Window
+  last = 14,
+}
+
+/** y = the sum over the window, over the number of its elements where `mean`. */
+export const enum AveragePool2d {
+  y, // (images, outH, outW, channels)
+  x, // (images, inH, inW, channels)
+  window, // Window
+  mean = 14, // 0 or 1
+}
+
+/** x = the sum of y, over the number of the window's elements where `mean`, over the windows that the element is in. */
+export const enum Spread2d {
+  x, // (images, inH, inW, channels)
+  y, // (images, outH, outW, channels)
+  window, // Window
+  mean = 14, // 0 or 1
+}
+
+/** The most positions of a window whose number is a byte of MaxPool2d's index. */
+export const BYTE_WINDOW = 256;
 
 /** Axes, adjacent ones that run on joined, that Broadcast and StridedCopy walk over. */
 export const MAX_RANK = 6;

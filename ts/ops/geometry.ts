@@ -50,16 +50,21 @@ export function sizesOf(x: Shape, y: Shape, kernel: Shape, geometry: Geometry): 
 /** How far a window of `size` taps reaches. */
 const reach = (size: number, dilation: number) => (size - 1) * dilation + 1;
 
+/** Throws `shape` where groups do not divide the channels in and out. */
+export function checkGroups(who: string, channels: number, filters: number, groups: number): void {
+  if (channels % groups) throw wrong("shape", who, `channels divisible by groups (${groups})`, channels);
+  if (filters % groups) throw wrong("shape", who, `filters divisible by groups (${groups})`, filters);
+}
+
 /** The shape of y; throws `shape` in the name of `who`. */
 export function convolvedShape(x: Shape, kernel: Shape, geometry: Geometry, who: string): Shape {
   const { strides, dilation, groups, pads } = geometry;
   if (x.length !== 4) throw shapeError(who, "input", "[n, h, w, c]", x);
   const [n, h, w, c] = x as [number, number, number, number];
-  if (c % groups) throw wrong("shape", who, `channels divisible by groups (${groups})`, c);
   const [kh, kw, groupIn, o] = kernel as [number, number, number, number];
+  checkGroups(who, c, o, groups);
   if (kernel.length !== 4 || groupIn !== c / groups)
     throw shapeError(who, "kernel", `[kh, kw, ${c / groups}, o]`, kernel);
-  if (o % groups) throw wrong("shape", who, `filters divisible by groups (${groups})`, o);
   const padded = [h + pads[0] + pads[1], w + pads[2] + pads[3]] as const;
   const window = [reach(kh, dilation[0]), reach(kw, dilation[1])] as const;
   if (window[0] > padded[0] || window[1] > padded[1])
