@@ -1,15 +1,22 @@
 // Winograd's way of computing a convolution, of sizes for which nobody would choose it too.
 
 import { describe, expect, test } from "vitest";
-import { defineOp, Graph, type Tensor } from "../../ts/graph/graph";
+import { fuse } from "../../ts/graph/fuse";
+import { gradient, prune } from "../../ts/graph/gradient";
+import { defineOp, Graph, Span, type Tensor } from "../../ts/graph/graph";
 import { plan } from "../../ts/graph/plan";
 import type { TapeWriter } from "../../ts/graph/tape";
+import { relu } from "../../ts/ops/activations";
+import { biasAdd } from "../../ts/ops/bias";
+import { conv2d } from "../../ts/ops/convolution";
+import { add } from "../../ts/ops/elementwise";
 import { convolvedShape, type Geometry, sizesOf } from "../../ts/ops/geometry";
+import { maxPooled, type Pooling } from "../../ts/ops/pooling";
 import { winograd } from "../../ts/ops/winograd";
 import { checkOp, type Reals } from "../support/checkOp";
 import { backward, forward, geometry, outShape, type Shape, size } from "../support/convolution";
 import { Core } from "../support/core";
-import { leaf } from "../support/graphs";
+import { leaf, names } from "../support/graphs";
 import { runGraph } from "../support/runGraph";
 
 interface Attributes extends Geometry {
@@ -227,5 +234,49 @@ describe("the index of a pooled convolution", () => {
     const { y, index } = run((row, column) => (row === 2 && column === 1 ? NaN : 0));
     expect([...y.subarray(0, 4), ...y.subarray(12)]).toEqual([NaN, NaN, NaN, NaN, 0, 0, 0, 0]);
     expect([...index.slice(0, 4), ...index.slice(12)]).toEqual([3, 3, 3, 3, 0, 0, 0, 0]);
+  });
+});
+
+describe("max pooling behind a convolution", () => {
+  const attributes = { poolSize: [2, 2], strides: [2, 2], pads: [0, 0, 0, 0] } as const;
+  /** A convolution of 8 channels, bias and ReLU with a pooling behind them, and their gradients. */
+  function run(pooling: Pooling, fused: boolean, threads = 1) {
+    const core = new Core("strict");
+    const graph = new Graph();
+    const leaves = [
+      leaf(graph, [3, 9, 8, 8], core, 1),
+      leaf(graph, [3, 3, 8, 12], core, 2),
+      leaf(graph, [12], core, 3),
+    ];
+    const [x, kernel, bias] = leaves as [Tensor, Tensor, Tensor];
+    const sums = conv2d([x, kernel, null], geometry({ pads: [1, 1, 0, 0] }));
+    const y = maxPooled(relu([biasAdd([sums, bias])]), pooling);
+    graph.span = Span.backward;
+    const found = gradient(graph, [[y, leaf(graph, y.shape, core, 4)]], leaves, (a, b) => add([a, b]));
+    const results = [y, ...leaves.map((t) => found.get(t)!)];
+    for (const t of results) graph.kept.add(t);
+    prune(graph);
+    if (fused) fuse(graph);
+    const { read } = runGraph(core, graph, plan(graph, threads), threads);
+    return { ops: names(graph), results: results.map((t) => new Float32Array(read(t).buffer)) };
+  }
+
+  test("is taken in, and its gradient", () => {
+    const { ops, results } = run(attributes, true);
+    expect(ops).toEqual(["conv2d", "reluBackward", "columnSums", "conv2dBackward"]);
+    const apart = run(attributes, false);
+    expect(apart.ops).toContain("maxPool2dBackward");
+    results.forEach((values, i) => {
+      const largest = Math.max(...apart.results[i]!.map(Math.abs));
+      values.forEach((v, e) => {
+        expect(Math.abs(v - apart.results[i]![e]!)).toBeLessThan(1e-6 * largest);
+      });
+    });
+    for (const threads of [2, 3]) expect(run(attributes, true, threads).results).toEqual(results);
+  });
+
+  test("is not where its windows are others", () => {
+    expect(run({ ...attributes, strides: [1, 2] }, true).ops).toContain("maxPool2d");
+    expect(run({ ...attributes, poolSize: [3, 3] }, true).ops).toContain("maxPool2dBackward");
   });
 });

@@ -3,7 +3,7 @@
 import { wrong } from "../errors";
 import { defineOp, type Fused, type Node, type Op as OpOf, sameShape, type Tensor } from "../graph/graph";
 import { depthwise } from "./depthwise";
-import { convolvedShape, type Geometry, type Pair, type Sizes, sizesOf, type Way } from "./geometry";
+import { convolvedShape, type Geometry, halves, type Pair, type Sizes, sizesOf, type Way } from "./geometry";
 import { implicit } from "./implicit";
 import { pointwise } from "./pointwise";
 import { suitsWinograd, winograd } from "./winograd";
@@ -29,10 +29,6 @@ export interface ConvolutionAttributes extends Geometry {
 const forwardSizes = (x: Tensor, kernel: Tensor, geometry: Geometry) =>
   sizesOf(x.shape, convolvedShape(x.shape, kernel.shape, geometry, "conv2d"), kernel.shape, geometry);
 
-/** Whether a node is a max pooling that ways may take in: of 2×2, stride 2, without pads. */
-const isPooling = ({ op, attributes: { poolSize, strides, pads } }: Node) =>
-  op.name === "maxPool2d" && [...poolSize, ...strides].every((s) => s === 2) && !pads.some((p: number) => p);
-
 /**
  * y[n, i, j, o] = Σ x[n, i·sh + kh·dh − top, j·sw + kw·dw − left, c]·kernel[kh, kw, c, o]. Inputs x [n, h, w, c], kernel [kh, kw,
  * c/groups, o], bias [o] or null. Where `pooled`, outputs are those of maxPool2d.
@@ -52,8 +48,9 @@ export const conv2d: OpOf<ConvolutionAttributes> = /* @__PURE__ */ defineOp<Conv
     if (consumer.op.name === "relu") return { ...fused, attributes: { ...attributes, relu: true } };
     if (bias) return undefined;
     if (consumer.op.name === "biasAdd") return { ...fused, inputs: [x!, kernel!, consumer.inputs[1]!] };
-    const pools = !pooled && isPooling(consumer) && wayOf(forwardSizes(x!, kernel!, attributes)).pools;
-    return pools ? { ...fused, attributes: { ...attributes, pooled: true } } : undefined;
+    if (pooled || consumer.op.name !== "maxPool2d" || !halves(consumer.attributes)) return undefined;
+    if (!wayOf(forwardSizes(x!, kernel!, attributes)).pools) return undefined;
+    return { ...fused, attributes: { ...attributes, pooled: true } };
   },
   workspace({ inputs: [x, kernel], attributes }, threads) {
     const sizes = forwardSizes(x!, kernel!, attributes);

@@ -145,3 +145,11 @@ export function pixelChunks(pixels: number, size: number): { chunks: number; chu
   const chunkPixels = Math.ceil(pixels / most);
   return { chunks: Math.ceil(pixels / chunkPixels), chunkPixels };
 }
+
+/** Whether a pooling's windows are 2×2, side by side: a convolution may take it in. */
+export const halves = ({
+  poolSize,
+  strides,
+  pads,
+}: Record<"poolSize" | "strides" | "pads", readonly number[]>): boolean =>
+  [...poolSize, ...strides].every((s) => s === 2) && !pads.some((p) => p);
