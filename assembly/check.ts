@@ -91,6 +91,10 @@ import {
   TopKAccuracy,
   Unary,
   UnaryBackward,
+  WinogradBackward,
+  WinogradForward,
+  WinogradKernel,
+  WinogradKernelBackward,
 } from "./isa";
 import { elementInputs } from "./kernels/loops";
 
@@ -233,6 +237,14 @@ function slots(op: i32): u32 {
       return pack(GruCell.rows, GruCell.units);
     case ExtensionOp.gruCellBackward:
       return pack(GruCellBackward.rows, GruCellBackward.units);
+    case ExtensionOp.winogradKernel:
+      return pack(WinogradKernel.inC, WinogradKernel.transposed);
+    case ExtensionOp.winogradForward:
+      return pack(WinogradForward.relu, WinogradForward.last);
+    case ExtensionOp.winogradBackward:
+      return pack(WinogradBackward.firstChunk, WinogradBackward.last);
+    case ExtensionOp.winogradKernelBackward:
+      return pack(WinogradKernelBackward.inC, WinogradKernelBackward.chunks);
     case ExtensionOp.maxPool2d:
       return pack(MaxPool2d.window, MaxPool2d.relu);
     case ExtensionOp.maxPool2dBackward:

@@ -56,6 +56,7 @@ import {
   minimumBlock,
   sqrtBlock,
 } from "./kernels/wide.micro";
+import { winogradBackward, winogradForward, winogradKernel, winogradKernelBackward } from "./kernels/winograd";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
 
@@ -135,6 +136,10 @@ const KERNELS: StaticArray<Kernel> = [
   lstmCellBackward, // lstmCellBackward
   gruCell, // gruCell
   gruCellBackward, // gruCellBackward
+  winogradKernel, // winogradKernel
+  winogradForward, // winogradForward
+  winogradBackward, // winogradBackward
+  winogradKernelBackward, // winogradKernelBackward
   maxPool2d, // maxPool2d
   maxPool2dBackward, // maxPool2dBackward
   averagePool2d, // averagePool2d

@@ -306,6 +306,11 @@ export const enum ExtensionOp {
   lstmCellBackward,
   gruCell,
   gruCellBackward,
+  // Winograd's convolution
+  winogradKernel,
+  winogradForward,
+  winogradBackward,
+  winogradKernelBackward,
   // pooling (ts/ops/pooling.ts)
   maxPool2d,
   maxPool2dBackward,
@@ -1245,6 +1250,80 @@ export const enum GruCellBackward {
   rows,
   units,
 }
+
+/** How the 2×2 tiles of a 3×3 convolution lie: the last operands of Winograd's instructions (kernels/winograd.ts). */
+export const enum Tiling {
+  batch,
+  inH,
+  inW,
+  inC, // multiples of 4
+  outH,
+  outW,
+  outC,
+  padTop,
+  padLeft,
+  tilesH, // an image
+  tilesW,
+  pooled, // 1: a tile is the window of a 2×2 max pool, y and dy are what it makes
+  blockTiles, // tiles that are done at a time: at most WINOGRAD_PLANE floats of the wider side's channels, rounded up to 8
+  workspaceBytes, // a thread
+  count,
+}
+
+/** u = G·g·Gᵀ as strips of 8 output channels, or transposed, of 8 input channels. Split over strips. */
+export const enum WinogradKernel {
+  u, // (16 + a line each, ⌈outC/8⌉, inC, 8); transposed (16 + …, ⌈inC/8⌉, outC, 8)
+  kernel, // (3, 3, inC, outC)
+  inC,
+  outC,
+  transposed,
+}
+
+/** y = relu(pool(x ∗ kernel) + bias). Split over tiles. */
+export const enum WinogradForward {
+  y, // (batch, outH, outW, outC), pooled (batch, tilesH, tilesW, outC)
+  index, // of the largest in each window, row · 2 + column: a byte a number of y, pooled alone
+  workspace, // workspaceBytes a thread
+  x, // (batch, inH, inW, inC)
+  u,
+  bias, // (outC) or absent
+  relu, // 0 or 1
+  tiling,
+  // biome-ignore lint/style/useLiteralEnumMembers: behind the tiling
+  last = WinogradForward.tiling + Tiling.count - 1,
+}
+
+/** dx, and of some chunks of images the sums that winogradKernelBackward makes dkernel of. Split over chunks. */
+export const enum WinogradBackward {
+  dx, // (batch, inH, inW, inC) or absent
+  partials, // (chunks, 16 + …, inC, ⌈outC/8⌉·8) or absent
+  workspace, // workspaceBytes a thread
+  dy, // as y
+  index, // pooled alone
+  x, // absent where partials are
+  u, // transposed; absent where dx is
+  firstChunk, // those that this instruction does, and how many
+  chunkCount,
+  chunks,
+  tiling,
+  // biome-ignore lint/style/useLiteralEnumMembers: behind the tiling
+  last = WinogradBackward.tiling + Tiling.count - 1,
+}
+
+/** dkernel = Gᵀ·(Σ partials)·G. Split over input channels. */
+export const enum WinogradKernelBackward {
+  dkernel, // (3, 3, inC, outC)
+  partials,
+  inC,
+  outC,
+  chunks,
+}
+
+/** Floats of a plane: a sixteenth of a block of tiles (kernels/winograd.ts). */
+export const WINOGRAD_PLANE = 6144;
+
+/** Bytes between planes beyond what they hold, so that they do not lie in the same sets of L1. */
+export const WINOGRAD_LINE = 64;
 
 /** packed = `outer` · `inner` matrices (k, n), each in panels of 8 columns: (n/8, k, 8); a last panel of up to 4 columns is (k, 4). Split over panels. */
 export const enum PackPanels {

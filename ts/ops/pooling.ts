@@ -5,7 +5,7 @@ import { shapeError, wrong } from "../errors";
 import { defineOp, type Node, type Op as OpOf, type Shape, sizeOf, type Tensor } from "../graph/graph";
 import type { TapeWriter } from "../graph/tape";
 import { extended } from "../runtime/extension";
-import type { Geometry, Pair } from "./geometry";
+import { type Geometry, halves, type Pair } from "./geometry";
 import { streaming } from "./work";
 
 /** Windows over an image. Each must have a position within it. */
@@ -80,6 +80,10 @@ export const maxPool2dBackward: OpOf<Pooling & { to: Shape }> = /* @__PURE__ */ 
   name: "maxPool2dBackward",
   shape: (_, { to }) => [to],
   gradient: null,
+  absorb({ inputs: [dy, index], attributes }, { op, inputs, attributes: taker }) {
+    if (op.name !== "conv2dBackward" || !taker.pools || !halves(attributes)) return undefined;
+    return { op, inputs: [dy!, ...inputs.slice(1), index!], attributes: taker };
+  },
   lower(tape, { inputs, outputs: [dx], attributes }) {
     const dy = inputs[0]!;
     const sizes = windowOf(dx!.shape, dy.shape, attributes);
