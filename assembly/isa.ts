@@ -313,6 +313,8 @@ export const enum ExtensionOp {
   convKernelGradient,
   depthwise,
   depthwiseKernelGradient,
+  directForward,
+  directKernelGradient,
   count,
 }
 

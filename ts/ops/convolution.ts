@@ -3,15 +3,18 @@
 import { wrong } from "../errors";
 import { defineOp, type Fused, type Node, type Op as OpOf, sameShape } from "../graph/graph";
 import { depthwise } from "./depthwise";
+import { direct, fewChannels } from "./direct";
 import { convolvedShape, type Geometry, type Pair, type Sizes, sizesOf, type Way } from "./geometry";
 import { implicit } from "./implicit";
 import { pointwise } from "./pointwise";
 
 /** The way that is the fastest for a convolution of these sizes, in every direction. */
-function wayOf({ kernelH, kernelW, strides, groups, inC, pads }: Sizes): Way {
+function wayOf(sizes: Sizes): Way {
+  const { kernelH, kernelW, strides, groups, inC, pads } = sizes;
   const one = kernelH === 1 && kernelW === 1;
   if (one && strides.every((s) => s === 1) && groups === 1 && !pads.some((p) => p)) return pointwise;
   if (groups === inC && groups > 1) return depthwise;
+  if (fewChannels(sizes)) return direct;
   return implicit;
 }
 

@@ -133,3 +133,9 @@ export function pixelChunks(pixels: number, size: number): { chunks: number; chu
   const chunkPixels = Math.ceil(pixels / most);
   return { chunks: Math.ceil(pixels / chunkPixels), chunkPixels };
 }
+
+/** The same in whole rows. */
+export function rowChunks({ pixels, outW }: Sizes, size: number): { chunks: number; chunkPixels: number } {
+  const chunkRows = Math.ceil(pixelChunks(pixels, size).chunkPixels / outW);
+  return { chunks: Math.ceil(pixels / outW / chunkRows), chunkPixels: chunkRows * outW };
+}
