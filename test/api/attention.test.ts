@@ -399,6 +399,8 @@ describe("a class for each step", () => {
     using model = sequential([dense(3, { inputShape: [4, 2] })]);
     model.compile({ optimizer: sgd(), loss: softmaxCrossEntropy() });
     const x = sequences(2, 4, 2);
+    const soft = { data: new Float32Array(24).fill(1 / 3), shape: [2, 4, 3] };
+    thrown("shape", () => model.trainOnBatch(x, soft), /expected labels of shape \[2, 4\], got \[2, 4, 3\]/);
     thrown("shape", () => model.trainOnBatch(x, new Int32Array(2)), /targets of shape \[n, 4\], got \[2\]/);
     const y = { data: new Int32Array(8), shape: [2, 4] };
     thrown(

@@ -142,9 +142,10 @@ interface ReadTargets {
 }
 
 /**
- * Targets of `n` examples: class numbers [n] or [n, 1] (of sequences [n, t] or [n, t, 1]), or rows of probabilities [n, classes], where they are of that kind;
- * else one target an element, of the prediction's shape, [n] being taken for [n, 1]; of "either" kind class numbers, where
- * such come for several classes. NaN, and −1 as a class number: not labelled. `rule`: as a loss has it.
+ * Targets of `n` examples: class numbers [n] or [n, 1] (of sequences [n, t] or [n, t, 1]), or rows of probabilities
+ * [n, classes], where they are of that kind; else one target an element, of the prediction's shape, [n] being taken for
+ * [n, 1]; of "either" kind class numbers, where such come for several classes. NaN, and −1 as a class number: not labelled.
+ * `rule`: as a loss has it.
  */
 export function readTargets(
   who: string,

@@ -31,12 +31,15 @@ const softmaxCrossEntropyBackward: OpOf<CrossEntropyAttributes> = /* @__PURE__ *
   lower: (tape, node) => pushCrossEntropy(tape, node, Op.softmaxCrossEntropyBackward, node.outputs[0]!),
 });
 
-/** Inputs logits (n, classes), labels (n) or (n, classes), weights (n) or null; outputs rowLoss, rowCount, rowLogSum. n may be several axes. */
+/**
+ * Inputs logits (n, classes), labels (n) or (n, classes), weights (n) or null; outputs rowLoss, rowCount, rowLogSum. Of
+ * sequences logits (n, t, classes), labels (n, t): the rows are all steps.
+ */
 export const softmaxCrossEntropy: OpOf<CrossEntropyAttributes> = /* @__PURE__ */ defineOp<CrossEntropyAttributes>({
   name: "softmaxCrossEntropy",
   shape([logits, labels, weights], { kind }, who) {
     const lead = logits!.slice(0, -1);
-    const expected = kind === LabelKind.rows ? logits! : lead;
+    const expected = kind === LabelKind.rows && lead.length < 2 ? logits! : lead;
     if (!sameShape(labels!, expected)) throw shapeError(who, "labels", expected, labels!);
     const rows = [sizeOf(lead)];
     if (weights!.length && !sameShape(weights!, rows)) throw shapeError(who, "weights", rows, weights!);
