@@ -1,6 +1,6 @@
 // A small transformer that continues a text, character by character. It is trained on the pages under docs/.
 //
-//   node examples/transformer/train.js            1,200 steps, about a minute on one core, and 400 characters of its own
+//   node examples/transformer/train.js            1,000 steps, less than a minute on one core, and 400 characters of its own
 //   node examples/transformer/train.js 200 50     as many steps, as many characters
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -21,7 +21,7 @@ import {
 } from "downhill";
 import { philox4x32 } from "downhill/random";
 
-const [STEPS = 1200, SAMPLE = 400] = process.argv.slice(2).map(Number);
+const [STEPS = 1000, SAMPLE = 400] = process.argv.slice(2).map(Number);
 const LENGTH = 64; // characters that it sees at a time
 const WIDTH = 64;
 const HEADS = 4;
