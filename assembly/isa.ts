@@ -323,6 +323,8 @@ export const enum ExtensionOp {
   convKernelGradient,
   depthwise,
   depthwiseKernelGradient,
+  directForward,
+  directKernelGradient,
   count,
 }
 
