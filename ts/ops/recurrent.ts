@@ -75,7 +75,7 @@ function slabs(x: Tensor, from: number, count = 1): Part {
 
 /** `steps` steps, of which one is `count` multiply-adds, in pieces that do not run for too long. */
 function pieces(steps: number, count: number): { from: number; length: number }[] {
-  const most = Math.max(1, Math.floor(LONGEST / multiplyAdds(count)));
+  const most = Math.max(1, Math.floor(LONGEST / multiplyAdds(count).ns));
   return Array.from({ length: Math.ceil(steps / most) }, (_, i) => ({
     from: i * most,
     length: Math.min(most, steps - i * most),
