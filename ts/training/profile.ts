@@ -13,10 +13,11 @@ import { Lane } from "./lane";
 import type { ModelState } from "./state";
 import { beginUpdate, numericError, programFor, runStaged } from "./step";
 
-/** Milliseconds: before anything counts, of a sample; and samples, of which medians are taken. */
+/** Milliseconds: before anything counts; of a sample, at least; of all samples, of which there are at least SAMPLES. */
 const WARM = 200;
-const SAMPLE = 20;
-const SAMPLES = 7;
+const SAMPLE = 2;
+const TIME = 1000;
+const SAMPLES = 5;
 
 /** The limit of products is one in L2: of (ROWS, COLUMNS) and (COLUMNS, COLUMNS). */
 const ROWS = 120;
@@ -59,6 +60,8 @@ export interface ProfiledLimit {
   threads: number;
   /** Read and written by a pass, half and half; 0: a matrix product. */
   bytes: number;
+  /** Whether the pass writes where it has read, as an optimizer's step does. */
+  inPlace: boolean;
   /** GB/s of a pass, GFLOP/s of a product. */
   rate: number;
 }
@@ -87,6 +90,7 @@ interface Clock {
 /** What instructions are held against: passes over so many bytes, or products (0 bytes). */
 interface Limit extends Clock {
   threads: number;
+  inPlace: boolean;
   bytes: number;
   amount: number;
 }
@@ -146,13 +150,16 @@ export function profile(state: ModelState, examples: Examples, train: () => void
   const regions: number[] = [];
   const take = (bytes: number): number => regions[regions.push(heap.allocate(bytes, "profile")) - 1]!;
   const limits: Record<string, Limit> = {};
-  /** The limit of passes over that many bytes, or of products. */
-  const limitOf = ({ team }: Instruction, least = 0): Limit => {
-    let bytes = least && (team ? SHARED : ALONE);
-    while (bytes < least) bytes *= 2;
-    return (limits[`${team} ${bytes}`] ??= makeLimit(team, bytes));
+  /** The limit of passes over about that many bytes, or of products. */
+  const limitOf = ({ team, node }: Instruction, moved = 0): Limit => {
+    let bytes = moved && (team ? SHARED : ALONE);
+    while (bytes * 1.5 < moved) bytes *= 2;
+    const inPlace = !!bytes && !!node.op.effect;
+    const key = `${team} ${inPlace} ${bytes}`;
+    limits[key] ??= makeLimit(team, inPlace, bytes);
+    return limits[key];
   };
-  const makeLimit = (team: boolean, bytes: number): Limit => {
+  const makeLimit = (team: boolean, inPlace: boolean, bytes: number): Limit => {
     const graph = new Graph();
     const data = take(bytes + STAGGER || (ROWS + COLUMNS) * COLUMNS * 4);
     heap.f32.fill(1, data >>> 2, (data + heap.sizeOf(data)) >>> 2); // what was never written is one page of zeros
@@ -161,14 +168,14 @@ export function profile(state: ModelState, examples: Examples, train: () => void
     const once = bytes || 2 * ROWS * COLUMNS * COLUMNS;
     let amount = 0;
     for (; amount < AMOUNT; amount += once)
-      if (bytes) relu([leaf([bytes / 8])]).place = place(bytes / 2 + STAGGER);
+      if (bytes) relu([leaf([bytes / 8])]).place = place(inPlace ? 0 : bytes / 2 + STAGGER);
       else matmul(leaf([ROWS, COLUMNS]), leaf([COLUMNS, COLUMNS], ROWS * COLUMNS * 4));
     const { words, arenaBytes } = lower(graph, plan(graph, threads), threads, bench.state);
     bench.reserve(arenaBytes);
     const from = take(words.byteLength);
     heap.u32.set(words, from >>> 2);
     const range = { from, to: from + words.byteLength, team, work: amount };
-    return { range, sum: 0, times: [], threads: team ? threads : 1, bytes, amount };
+    return { range, sum: 0, times: [], threads: team ? threads : 1, inPlace, bytes, amount };
   };
 
   try {
@@ -182,16 +189,15 @@ export function profile(state: ModelState, examples: Examples, train: () => void
       const next = instructions[i + 1];
       return { from: tape + at * 4, to: next ? tape + next.at * 4 : all.to, team, work };
     });
-    // the last one takes the time that a call and the clock take
-    const ranges = [undefined, all, ...parts, { ...all, to: all.from }];
-    const clocks = ranges.map((range): Clock => ({ range, sum: 0, times: [] }));
-    let warm = 0;
-    for (const since = performance.now(); performance.now() - since < WARM; warm++) {
+    const clocks = [undefined, all, ...parts].map((range): Clock => ({ range, sum: 0, times: [] }));
+    const begun = performance.now();
+    let steps = 0;
+    for (; performance.now() - begun < WARM; steps++) {
       begin();
       train();
     }
-    const rounds = Math.ceil((warm * SAMPLE) / WARM);
-    for (let sample = 0; sample < SAMPLES; sample++) {
+    const rounds = Math.ceil((steps * SAMPLE) / WARM);
+    for (let samples = 0; samples < SAMPLES || performance.now() - begun < TIME; samples++) {
       for (let round = 0; round < rounds; round++)
         clocks.forEach((clock, i) => {
           if (i < 3) begin(); // the step, the run, and the instructions one after another
@@ -205,7 +211,8 @@ export function profile(state: ModelState, examples: Examples, train: () => void
     }
 
     const [ms, run, ...own] = clocks.map(median) as [number, number, ...number[]];
-    const call = own.pop()!;
+    // what the clock and a call take: the least instruction, such as the guard, is little else
+    const call = Math.min(...own);
     const found = instructions.map((instruction, i) => {
       const { node, inputs, outputs, team, flops } = instruction;
       const ms = Math.max(1e-6, own[i]! - call);
@@ -238,6 +245,7 @@ export function profile(state: ModelState, examples: Examples, train: () => void
       spans: totals("span"),
       limits: Object.values(limits).map((limit) => ({
         threads: limit.threads,
+        inPlace: limit.inPlace,
         bytes: limit.bytes,
         rate: rateOf(limit),
       })),
