@@ -2,10 +2,13 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import {
   adam,
   batchNorm,
+  conv2d,
   dense,
+  depthwiseConv2d,
   dropout,
   earlyStopping,
   fgsm,
+  flatten,
   functional,
   init,
   input,
@@ -133,6 +136,23 @@ describe("what it tells", () => {
     expect(sum(flops)).toBeGreaterThan(2 * 2 * 16 * (2 * 5 * 3 + 3 * 4 * 4));
     expect(of(found, "gemm").length + of(found, "lstm").length).toBeGreaterThan(0);
   });
+});
+
+test("convolutions count as direct ones, forward and to the kernel", () => {
+  hasten();
+  const conv = {
+    dense: conv2d(8, 3, { inputShape: [9, 9, 4] }),
+    depthwise: depthwiseConv2d(3, { inputShape: [9, 9, 4] }),
+  };
+  for (const [kind, layer] of Object.entries(conv)) {
+    const model = sequential([layer, flatten(), dense(2)]);
+    model.compile({ optimizer: sgd(), loss: softmaxCrossEntropy() });
+    const { instructions } = model.profile({ data: floats(2 * 324), shape: [2, 9, 9, 4] }, labels(2, 2));
+    const flops = sum(instructions.filter(({ layer }) => /onv/.test(layer)).map(({ gflops, ms }) => gflops * ms * 1e6));
+    const direct = 2 * 2 * 7 * 7 * 9 * (kind === "dense" ? 4 * 8 : 4);
+    expect(flops).toBeGreaterThan(2 * direct - 1);
+    expect(flops).toBeLessThan(2.6 * direct); // chunks of a kernel's gradient are whole rows
+  }
 });
 
 /** Models with all that a step writes. */

@@ -1,9 +1,10 @@
 // Where a training step's time goes: each of its instructions by the clock, held against what this machine can do.
 
 import { Base } from "../../assembly/isa";
-import { Graph, type Shape, Span } from "../graph/graph";
+import { Graph, type Shape } from "../graph/graph";
 import { plan } from "../graph/plan";
 import { type Instruction, lower, type Part } from "../graph/tape";
+import { verify } from "../graph/verify";
 import { relu } from "../ops/activations";
 import { matmul } from "../ops/gemm";
 import { streaming } from "../ops/work";
@@ -19,7 +20,7 @@ const SAMPLE = 2;
 const TIME = 1000;
 const SAMPLES = 5;
 
-/** The limit of products is one in L2: of (ROWS, COLUMNS) and (COLUMNS, COLUMNS). */
+/** The limit of products is that of (ROWS, COLUMNS) and (COLUMNS, COLUMNS), 0.5 MB. */
 const ROWS = 120;
 const COLUMNS = 256;
 
@@ -45,11 +46,11 @@ export interface ProfiledInstruction {
   /** Whether the team runs it. */
   team: boolean;
   ms: number;
-  /** Of matrix products and convolutions, these as a direct one would do them; else 0. */
+  /** Of matrix products, and of convolutions as if computed directly; else 0. */
   gflops: number;
-  /** Of its operands, each read or written once. */
+  /** Bytes of its operands, each read or written once. */
   gbs: number;
-  /** The limit that is nearer: of multiply-adds or of copying. */
+  /** The limit that is nearer: that of products, or of passes over as many bytes. */
   bound: "compute" | "memory";
   /** Of that limit, 1 being all. */
   share: number;
@@ -115,7 +116,10 @@ function bytesMoved({ node, inputs, outputs, work }: Instruction): number {
   return Math.min(moved, (4 * work) / streaming(1));
 }
 
-/** `train`: the whole step. */
+/**
+ * `train`: the whole step. Each time the same step is run: what outlives one is put back before it, and behind the last. An
+ * instruction is timed in its place in the step, with its operands in the caches where they then are.
+ */
 export function profile(state: ModelState, examples: Examples, train: () => void): Profile {
   state.needIdle("profile");
   const { runtime, structure, step, lastWeights } = state;
@@ -161,8 +165,9 @@ export function profile(state: ModelState, examples: Examples, train: () => void
   };
   const makeLimit = (team: boolean, inPlace: boolean, bytes: number): Limit => {
     const graph = new Graph();
-    const data = take(bytes + STAGGER || (ROWS + COLUMNS) * COLUMNS * 4);
-    heap.f32.fill(1, data >>> 2, (data + heap.sizeOf(data)) >>> 2); // what was never written is one page of zeros
+    const data = take(bytes ? bytes + STAGGER : (ROWS + COLUMNS) * COLUMNS * 4);
+    const end = data + heap.sizeOf(data);
+    heap.f32.fill(1, data >>> 2, end >>> 2); // what was never written is one page of zeros
     const place = (at: number) => ({ base: Base.absolute, offset: data + at });
     const leaf = (shape: Shape, at = 0) => graph.leaf(shape, "", place(at));
     const once = bytes || 2 * ROWS * COLUMNS * COLUMNS;
@@ -170,8 +175,15 @@ export function profile(state: ModelState, examples: Examples, train: () => void
     for (; amount < AMOUNT; amount += once)
       if (bytes) relu([leaf([bytes / 8])]).place = place(inPlace ? 0 : bytes / 2 + STAGGER);
       else matmul(leaf([ROWS, COLUMNS]), leaf([COLUMNS, COLUMNS], ROWS * COLUMNS * 4));
-    const { words, arenaBytes } = lower(graph, plan(graph, threads), threads, bench.state);
-    bench.reserve(arenaBytes);
+    const limitTape = lower(graph, plan(graph, threads), threads, bench.state);
+    verify(limitTape, {
+      [Base.absolute]: [[data, end]],
+      [Base.parameters]: [],
+      [Base.statistics]: [],
+      [Base.arena]: [[0, limitTape.arenaBytes]],
+    });
+    bench.reserve(limitTape.arenaBytes);
+    const { words } = limitTape;
     const from = take(words.byteLength);
     heap.u32.set(words, from >>> 2);
     const range = { from, to: from + words.byteLength, team, work: amount };
@@ -224,7 +236,7 @@ export function profile(state: ModelState, examples: Examples, train: () => void
       return {
         layer: node.layer,
         op: node.op.name,
-        span: Span[node.span] as ProfiledInstruction["span"],
+        span: (["gather", "forward", "backward", "update"] as const)[node.span],
         outputs: shapesOf(outputs),
         inputs: shapesOf(inputs),
         ...{ team, ms, gflops, gbs },
