@@ -45,6 +45,7 @@ export interface ProfiledInstruction {
   inputs: Shape[];
   /** Whether the team runs it. */
   team: boolean;
+  /** Beyond what the least instruction takes, whose rates are 0. */
   ms: number;
   /** Of matrix products, and of convolutions as if computed directly; else 0. */
   gflops: number;
@@ -227,10 +228,11 @@ export function profile(state: ModelState, examples: Examples, train: () => void
     const call = Math.min(...own);
     const found = instructions.map((instruction, i) => {
       const { node, inputs, outputs, team, flops } = instruction;
-      const ms = Math.max(1e-6, own[i]! - call);
+      const ms = own[i]! - call;
+      const rate = (amount: number) => ms && amount / ms / 1e6;
       const bytes = bytesMoved(instruction);
-      const gflops = flops / ms / 1e6;
-      const gbs = bytes / ms / 1e6;
+      const gflops = rate(flops);
+      const gbs = rate(bytes);
       const compute = gflops / rateOf(limitOf(instruction));
       const memory = gbs / rateOf(limitOf(instruction, bytes));
       return {
