@@ -127,7 +127,6 @@ describe("what it tells", () => {
   });
 
   test("recurrent nets: every step's products", () => {
-    hasten();
     const net = sequential([lstm(4, { inputShape: [5, 3] }), dense(2)]);
     net.compile({ optimizer: sgd(), loss: softmaxCrossEntropy() });
     const found = net.profile({ data: floats(2 * 15), shape: [2, 5, 3] }, labels(2, 2));
@@ -140,7 +139,6 @@ describe("what it tells", () => {
 });
 
 test("convolutions count as direct ones, forward and to the kernel", () => {
-  hasten();
   const conv = {
     dense: conv2d(8, 3, { inputShape: [9, 9, 4] }),
     depthwise: depthwiseConv2d(3, { inputShape: [9, 9, 4] }),
