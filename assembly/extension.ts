@@ -11,6 +11,7 @@ import { broadcast } from "./kernels/broadcast";
 import { nonNegative, normConstraint } from "./kernels/constraints";
 import { convForward, convInputGradient, convKernelGradient, packPanels } from "./kernels/convolution";
 import { depthwise, depthwiseKernelGradient } from "./kernels/depthwise";
+import { directForward, directKernelGradient } from "./kernels/direct";
 import { adadeltaStep, lionStep, nadamStep, radamStep } from "./kernels/furtherSteps";
 import { groupNorm, groupNormBackward, groupNormSums } from "./kernels/groupNorm";
 import { oneHot, take, takeBackward } from "./kernels/indexing";
@@ -31,6 +32,7 @@ import { confusion, scoreHistogram, squareSums, topKAccuracy } from "./kernels/m
 import { gaussian, scaleChannels } from "./kernels/noise";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
+import { averagePool2d, maxPool2d, maxPool2dBackward, spread2d } from "./kernels/pooling";
 import { truncatedNormal } from "./kernels/random";
 import { gruCell, gruCellBackward, lstmCell, lstmCellBackward } from "./kernels/recurrent";
 import { reduce } from "./kernels/reduce";
@@ -55,6 +57,7 @@ import {
   minimumBlock,
   sqrtBlock,
 } from "./kernels/wide.micro";
+import { winogradBackward, winogradForward, winogradKernel, winogradKernelBackward } from "./kernels/winograd";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
 
@@ -134,12 +137,22 @@ const KERNELS: StaticArray<Kernel> = [
   lstmCellBackward, // lstmCellBackward
   gruCell, // gruCell
   gruCellBackward, // gruCellBackward
+  winogradKernel, // winogradKernel
+  winogradForward, // winogradForward
+  winogradBackward, // winogradBackward
+  winogradKernelBackward, // winogradKernelBackward
+  maxPool2d, // maxPool2d
+  maxPool2dBackward, // maxPool2dBackward
+  averagePool2d, // averagePool2d
+  spread2d, // spread2d
   packPanels, // packPanels
   convForward, // convForward
   convInputGradient, // convInputGradient
   convKernelGradient, // convKernelGradient
   depthwise, // depthwise
   depthwiseKernelGradient, // depthwiseKernelGradient
+  directForward, // directForward
+  directKernelGradient, // directKernelGradient
 ];
 
 const OBJECT: usize = 32;
