@@ -3,7 +3,7 @@
 import type { Op } from "../../assembly/isa";
 import { shapeError, wrong } from "../errors";
 import type { Shape, Tensor } from "../graph/graph";
-import type { Operand, TapeWriter } from "../graph/tape";
+import type { Operand, Products, TapeWriter } from "../graph/tape";
 
 export type Pair = readonly [height: number, width: number];
 
@@ -91,7 +91,7 @@ export function pushConvolution(
   [x, kernel, bias]: [Operand, Operand, Operand?],
   sizes: Sizes,
   { batch = sizes.batch, relu, backward, firstChunk = 0, chunks = 0, chunkPixels = 0, perThread = 0 }: Slots,
-  work: number,
+  work: number | Products,
 ): void {
   const { inH, inW, inC, outH, outW, outC, kernelH, kernelW, strides, dilation, groups, pads } = sizes;
   tape.push(

@@ -56,6 +56,9 @@ function each(s: Sizes, pooled: boolean): number {
   return 16 * tilesH * tilesW * s.inC * s.outC;
 }
 
+/** What they would be without Winograd's algorithm. */
+const directly = ({ batch, pixels, patch, outC }: Sizes) => (pixels / batch) * patch * outC;
+
 function transform(tape: TapeWriter, u: Part, kernel: Tensor, { inC, outC }: Sizes, transposed: boolean): void {
   const work = 3 * streaming(u.bytes / 4);
   tape.push(extended(ExtensionOp.winogradKernel), [u], [kernel], [inC, outC, +transposed], [], work);
@@ -88,7 +91,7 @@ export const winograd: Way = {
         [slabs(x, from, length), u, bias],
         [+!!relu, ...tilingOf(s, length, !!pool)],
         [],
-        multiplyAdds(length * each(s, !!pool)),
+        multiplyAdds(length * each(s, !!pool), length * directly(s)),
       );
   },
   backwardBytes: (s, threads, { dx, dkernel }) =>
@@ -102,7 +105,8 @@ export const winograd: Way = {
     const u = dx && tape.workspace(0, uBytes);
     const partials = dkernel && tape.workspace(uBytes, partialBytes);
     if (u) transform(tape, u, kernel, s, true);
-    const chunk = (each(s, !!index) * s.batch * (+!!dx + +!!dkernel)) / chunks;
+    const images = (s.batch * (+!!dx + +!!dkernel)) / chunks; // of a chunk, once for each gradient
+    const chunk = each(s, !!index) * images;
     for (const { from, length } of pieces(chunks, chunk))
       tape.push(
         extended(ExtensionOp.winogradBackward),
@@ -110,7 +114,7 @@ export const winograd: Way = {
         [dy, index ?? null, dkernel && x, u],
         [from, length, chunks, ...tilingOf(s, s.batch, !!index)],
         [],
-        multiplyAdds(length * chunk),
+        multiplyAdds(length * chunk, length * directly(s) * images),
       );
     if (partials)
       tape.push(
