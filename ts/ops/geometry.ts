@@ -14,7 +14,12 @@ export interface Geometry {
   /** Groups of channels that are convolved each by itself. */
   readonly groups: number;
   readonly pads: readonly [top: number, bottom: number, left: number, right: number];
+  /** Default `"auto"`. */
+  readonly algorithm?: Algorithm;
 }
+
+/** `"auto"`: the fastest that is about as exact as sums of products, which `"direct"` is. `winograd…`: where the sizes allow it. */
+export type Algorithm = "auto" | "direct" | "winograd2" | "winograd4";
 
 /** The sizes of a convolution x → y, whichever of its gradients is computed. */
 export interface Sizes extends Geometry {
