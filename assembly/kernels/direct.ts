@@ -9,7 +9,6 @@
 import { Convolution } from "../isa";
 import { ceilDiv, pointer, share, size } from "../operands";
 import { directProducts, directShort, directTall } from "./direct.micro";
-import { tallTiles } from "./gemm";
 import { MR } from "./gemm.micro";
 
 /** Whether some window reaches past the image. */
@@ -95,21 +94,18 @@ export function directForward(args: usize, ith: u32, nth: u32): void {
     let b = pointer(args, Convolution.kernel);
     for (let j: usize = 0; j < rowBytes; j += 32) {
       const biasAt = bias ? bias + j : 0;
-      let a = x;
-      let c = y + j;
-      let m = outW;
-      for (let tiles = tallTiles(m); tiles != 0; tiles--) {
-        directTall(table, end, a, step, b, c, rowBytes, biasAt, relu);
-        a += MR * step;
-        c += MR * rowBytes;
-        m -= MR;
+      const tiles = outW / MR;
+      directTall(tiles, table, end, x, step, b, y + j, rowBytes, biasAt, relu);
+      // what is left: once more the last MR pixels, or where there are not so many, fours
+      let left = outW - tiles * MR;
+      if (left && tiles) {
+        left = 0;
+        const at = outW - MR;
+        directTall(1, table, end, x + at * step, step, b, y + at * rowBytes + j, rowBytes, biasAt, relu);
       }
-      while (m != 0) {
-        const n = min<usize>(m, 4);
-        directShort(table, end, a, step, b, c, rowBytes, biasAt, relu, n - 1);
-        a += n * step;
-        c += n * rowBytes;
-        m -= n;
+      for (let at: usize = 0; at < left; at += 4) {
+        const last = min<usize>(4, left - at) - 1;
+        directShort(table, end, x + at * step, step, b, y + at * rowBytes + j, rowBytes, biasAt, relu, last);
       }
       b += panel;
     }
@@ -129,28 +125,32 @@ export function directKernelGradient(args: usize, ith: u32, nth: u32): void {
   const end = fillTable(args, table, padded ? bandBytes(args) : size(args, Convolution.dilationH) * imageRow);
   const step = size(args, Convolution.strideW) * pixel;
   const rowBytes = outC << 2;
-  const patch = (end - table) >> 2;
+  const bytes = ((end - table) >> 2) * rowBytes;
+  // the patch is filled up to nines with elements that are there, and whose sums nobody reads
+  const nines = ceilDiv(end - table, 36) * 36;
+  for (let p = end; p < table + nines; p += 4) store<usize>(p, load<usize>(table));
+  const sums = table + nines;
+  const band = sums + (nines >> 2) * rowBytes;
   const rows = size(args, Convolution.batch) * outH;
   const chunkRows = ceilDiv(size(args, Convolution.chunkPixels), outW);
   const firstChunk = size(args, Convolution.firstChunk);
   const chunks = size(args, Convolution.chunks);
   const last = share(chunks, ith + 1, nth);
   for (let chunk = share(chunks, ith, nth); chunk < last; chunk++) {
-    const partial = pointer(args, Convolution.result) + chunk * patch * rowBytes;
-    memory.fill(partial, 0, patch * rowBytes);
+    memory.fill(sums, 0, (nines >> 2) * rowBytes);
     const to = min(rows, (firstChunk + chunk + 1) * chunkRows);
     for (let row = (firstChunk + chunk) * chunkRows; row < to; row++) {
       const oy = row % outH;
       const image = pointer(args, Convolution.x) + (row / outH) * imageBytes;
-      if (padded) fillBand(args, end, image, oy);
-      const x = padded ? end : image + oy * size(args, Convolution.strideH) * imageRow;
+      if (padded) fillBand(args, band, image, oy);
+      const x = padded ? band : image + oy * size(args, Convolution.strideH) * imageRow;
       const dy = pointer(args, Convolution.kernel) + row * outW * rowBytes;
-      for (let i: usize = 0; i < patch; i += 9) {
-        const lastElement = min<usize>(9, patch - i) - 1;
-        const sums = partial + i * rowBytes;
+      for (let i: usize = 0; i < nines; i += 36) {
+        const into = sums + (i >> 2) * rowBytes;
         for (let j: usize = 0; j < rowBytes; j += 16)
-          directProducts(outW, table + (i << 2), lastElement, x, step, dy + j, rowBytes, sums + j, rowBytes);
+          directProducts(outW, table + i, x, step, dy + j, rowBytes, into + j, rowBytes);
       }
     }
+    memory.copy(pointer(args, Convolution.result) + chunk * bytes, sums, bytes);
   }
 }

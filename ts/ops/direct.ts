@@ -11,9 +11,15 @@ import { multiplyAdds, streaming } from "./work";
 export const fewChannels = ({ groups, inC, outC, patch }: Sizes): boolean =>
   groups === 1 && inC <= 4 && outC % 8 === 0 && patch <= 512;
 
-/** Of each thread: where a patch's elements lie, and the rows that a row of y needs. */
-const perThread = ({ patch, kernelH, kernelW, outW, inC, strides, dilation }: Sizes) =>
-  4 * (patch + kernelH * ((outW - 1) * strides[1] + (kernelW - 1) * dilation[1] + 1) * inC);
+/** Bytes of the rows of x that a row of y needs. */
+const bandBytes = ({ kernelH, kernelW, outW, inC, strides, dilation }: Sizes) =>
+  4 * kernelH * ((outW - 1) * strides[1] + (kernelW - 1) * dilation[1] + 1) * inC;
+
+/** Of each thread: where a patch's elements lie, and the band. */
+const forwardThread = (s: Sizes) => 4 * s.patch + bandBytes(s);
+
+/** The same, the patch in nines, and its sums. */
+const kernelThread = (s: Sizes) => 36 * Math.ceil(s.patch / 9) * (1 + s.outC) + bandBytes(s);
 
 const packedBytes = ({ patch, outC }: Sizes) => 4 * patch * outC;
 
@@ -24,7 +30,7 @@ const kernelGradient = (s: Sizes) => {
 };
 
 export const direct: Way = {
-  forwardBytes: (s, threads) => packedBytes(s) + threads * perThread(s),
+  forwardBytes: (s, threads) => packedBytes(s) + threads * forwardThread(s),
   forward(tape, s, y, [x, kernel, bias], relu) {
     const packed = packForward(tape, s, kernel);
     const each = (s.pixels / s.batch) * s.patch * s.outC;
@@ -35,12 +41,12 @@ export const direct: Way = {
         [slabs(y, from, length), tape.workspace(packed.bytes)],
         [slabs(x, from, length), packed, bias],
         s,
-        { batch: length, relu, perThread: perThread(s) },
+        { batch: length, relu, perThread: forwardThread(s) },
         multiplyAdds(length * each),
       );
   },
   backwardBytes(s, threads, { dx, dkernel }) {
-    const bytes = dkernel ? kernelGradient(s).partials + threads * perThread(s) : 0;
+    const bytes = dkernel ? kernelGradient(s).partials + threads * kernelThread(s) : 0;
     return Math.max(bytes, dx ? implicit.backwardBytes(s, threads, { dx, dkernel: false }) : 0);
   },
   backward(tape, s, { dx, dkernel, dy, x, kernel }) {
@@ -54,7 +60,7 @@ export const direct: Way = {
         [tape.workspace(from * 4 * size, length * 4 * size), tape.workspace(partials)],
         [x!, dy],
         s,
-        { firstChunk: from, chunks: length, chunkPixels, perThread: perThread(s) },
+        { firstChunk: from, chunks: length, chunkPixels, perThread: kernelThread(s) },
         multiplyAdds(length * chunkPixels * size),
       );
     tape.push(Op.reduceRows, [dkernel], [tape.workspace(0, partials)], [chunks, size], [], streaming(chunks * size));
