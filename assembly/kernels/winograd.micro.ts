@@ -3,6 +3,7 @@
 // A tile's 4×4 numbers lie in 16 planes, PLANE bytes apart: (row i, column j) in plane 4·i + j.
 
 import { WINOGRAD_LINE, WINOGRAD_PLANE } from "../isa";
+import { beats, wordsOf } from "./pooling.micro";
 
 /** Bytes from plane to plane: six pages and a line, as planes a multiple of 4 KB apart would share their sets in L1. */
 // @ts-ignore: decorator
@@ -125,13 +126,6 @@ export function outputTile(m: usize, y00: usize, y01: usize, y10: usize, y11: us
   }
 }
 
-/** Whether y takes the place of the largest so far: the first one of equals stays, NaN is larger than all. */
-// @ts-ignore: decorator
-@inline
-export function larger(y: v128, most: v128): v128 {
-  return v128.or(f32x4.gt(y, most), f32x4.ne(y, y));
-}
-
 /** A byte each of four channels: row · 2 + column of the largest of four pixels, from which is larger in the rows, and which row is. */
 // @ts-ignore: decorator
 @inline
@@ -146,7 +140,7 @@ export function storePlaces(index: usize, at01: v128, at11: v128, below: v128): 
 // @ts-ignore: decorator
 @inline
 export function pickedOf(v: v128, places: v128, place: i32): v128 {
-  return v128.and(v, i32x4.eq(i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(places)), i32x4.splat(place)));
+  return v128.and(v, i32x4.eq(wordsOf(places), i32x4.splat(place)));
 }
 
 /** y = max(largest of the four pixels + bias, least); index: which one it is, a byte a channel. */
@@ -158,9 +152,9 @@ export function outputTilePooled(m: usize, y: usize, index: usize, bias: usize, 
     const y00 = left(u0, u1, u2), y01 = right(u1, u2, u3);
     const l0 = lower(m), l1 = lower(m + PLANE), l2 = lower(m + PLANE * 2), l3 = lower(m + PLANE * 3);
     const y10 = left(l0, l1, l2), y11 = right(l1, l2, l3);
-    const at01 = larger(y01, y00), upperMost = v128.bitselect(y01, y00, at01);
-    const at11 = larger(y11, y10), lowerMost = v128.bitselect(y11, y10, at11);
-    const below = larger(lowerMost, upperMost), most = v128.bitselect(lowerMost, upperMost, below);
+    const at01 = beats(y01, y00), upperMost = v128.bitselect(y01, y00, at01);
+    const at11 = beats(y11, y10), lowerMost = v128.bitselect(y11, y10, at11);
+    const below = beats(lowerMost, upperMost), most = v128.bitselect(lowerMost, upperMost, below);
     v128.store(y, f32x4.pmax(f32x4.add(most, v128.load(bias)), floor));
     storePlaces(index, at01, at11, below);
     m += 16;

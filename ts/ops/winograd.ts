@@ -50,10 +50,6 @@ const planeFloats = (side: Side) => (side === 4 ? WINOGRAD4_PLANE : WINOGRAD_PLA
 const threadBytes = (side: Side, s: Sizes) =>
   4 * (2 * wider(s) + places(side) * s.inC) + 2 * places(side) * (4 * planeFloats(side) + WINOGRAD_LINE);
 
-/** Chunks of images, each with a dU of its own: 12, which 2, 3 and 4 threads share evenly, in 16 MB; but 4 at least. */
-const chunksOf = (side: Side, { batch, inC, outC }: Sizes) =>
-  Math.min(batch, 12, Math.max(4, Math.floor(2 ** 22 / (places(side) * inC * outC))));
-
 /** The operands Tiling. Blocks fill half of the planes, so that V and M stay in L2, but are not of fewer tiles than 48 if they can. */
 function tilingOf(side: Side, s: Sizes, batch: number, pooled: boolean): number[] {
   const most = Math.floor(planeFloats(side) / wider(s));
@@ -67,6 +63,15 @@ function tilingOf(side: Side, s: Sizes, batch: number, pooled: boolean): number[
 function each(side: Side, s: Sizes, pooled: boolean): number {
   const [tilesH, tilesW] = tilesOf(s, side, pooled);
   return places(side) * tilesH * tilesW * s.inC * s.outC;
+}
+
+/**
+ * Chunks of images, each with a dU of its own: 12, which 2, 3 and 4 threads share evenly, or a multiple, so that none takes too
+ * long; in 16 MB, but 4 at least.
+ */
+function chunksOf(side: Side, s: Sizes): number {
+  const most = Math.max(4, Math.floor(2 ** 22 / (places(side) * s.inC * s.outC)));
+  return Math.min(s.batch, most, 12 * Math.ceil(pieces(s.batch, 2 * each(side, s, false)).length / 12));
 }
 
 /** u of a kernel, transposed for the gradient to the input. */
