@@ -62,7 +62,7 @@ function transform(tape: TapeWriter, u: Part, kernel: Tensor, { inC, outC }: Siz
 }
 
 /** An image's share of the bytes of an index. */
-function indexSlab(index: Tensor, from: number, count: number, imageBytes: number): Part {
+export function indexSlab(index: Tensor, from: number, count: number, imageBytes: number): Part {
   const { name, place } = index;
   const offset = place!.offset + from * imageBytes;
   return { name, place: { ...place!, offset }, bytes: count * imageBytes, tensor: index };
