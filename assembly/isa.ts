@@ -1359,9 +1359,11 @@ export const enum PackPanels {
 export const enum Convolution {
   result,
   workspace, // workspaceBytes a thread
+  index, // MaxPool2d's, of pooled y, or absent
   x,
   kernel,
   bias, // (outC), or absent
+  picked, // the index of the pooling that dy is of, or absent
   batch,
   inH,
   inW,
@@ -1379,6 +1381,7 @@ export const enum Convolution {
   padLeft,
   groups,
   relu, // 0 or 1
+  pooled, // 1: y is the largest of each 2×2 pixels, before bias and ReLU
   backward, // of depthwise: 0: forward, 1: to input
   firstChunk,
   chunks,

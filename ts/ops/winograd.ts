@@ -81,7 +81,7 @@ function transform(tape: TapeWriter, side: Side, u: Part, kernel: Tensor, { inC,
 }
 
 /** So many images' part of an index, from image `from` on. */
-function indexSlab(index: Tensor, from: number, count: number, imageBytes: number): Part {
+export function indexSlab(index: Tensor, from: number, count: number, imageBytes: number): Part {
   const { name, place } = index;
   const offset = place!.offset + from * imageBytes;
   return { name, place: { ...place!, offset }, bytes: count * imageBytes, tensor: index };
