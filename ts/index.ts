@@ -144,6 +144,8 @@ export type { FitOptions, History } from "./training/fit";
 export { functional } from "./training/functional";
 export type { Logs } from "./training/logs";
 export { type Model, sequential } from "./training/model";
+export type { Profile, ProfiledInstruction, ProfiledLimit } from "./training/profile";
+export { profileText } from "./training/profileText";
 export { type Pruned, type PruneOptions, prune } from "./training/prune";
 export { weightsHash } from "./training/weightsHash";
 

@@ -3,7 +3,7 @@
 import type { Op } from "../../assembly/isa";
 import { shapeError, wrong } from "../errors";
 import type { Shape, Tensor } from "../graph/graph";
-import type { Operand, TapeWriter } from "../graph/tape";
+import type { Operand, Products, TapeWriter } from "../graph/tape";
 
 export type Pair = readonly [height: number, width: number];
 
@@ -97,7 +97,7 @@ export function pushConvolution(
   [x, kernel, bias = null, picked = null]: [Operand, Operand, Operand?, Operand?],
   sizes: Sizes,
   slots: Slots,
-  work: number,
+  work: number | Products,
 ): void {
   const { inH, inW, inC, outH, outW, outC, kernelH, kernelW, strides, dilation, groups, pads } = sizes;
   const { batch = sizes.batch, relu, pooled, backward } = slots;

@@ -65,6 +65,9 @@ function each(side: Side, s: Sizes, pooled: boolean): number {
   return places(side) * tilesH * tilesW * s.inC * s.outC;
 }
 
+/** What they would be without Winograd's algorithm. */
+const directly = ({ batch, pixels, patch, outC }: Sizes) => (pixels / batch) * patch * outC;
+
 /**
  * Chunks of images, each with a dU of its own: 12, which 2, 3 and 4 threads share evenly, or a multiple, so that none takes too
  * long; in 16 MB, but 4 at least.
@@ -107,7 +110,7 @@ const winogradOf = (side: Side): Way => ({
         [slabs(x, from, length), u, bias],
         [+!!relu, ...tilingOf(side, s, length, !!pool)],
         [],
-        multiplyAdds(length * each(side, s, !!pool)),
+        multiplyAdds(length * each(side, s, !!pool), length * directly(s)),
       );
   },
   backwardBytes: (s, threads, { dx, dkernel }) =>
@@ -121,7 +124,8 @@ const winogradOf = (side: Side): Way => ({
     const u = dx && tape.workspace(0, uBytes);
     const partials = dkernel && tape.workspace(uBytes, partialBytes);
     if (u) transform(tape, side, u, kernel, s, true);
-    const chunk = (each(side, s, !!index) * s.batch * (+!!dx + +!!dkernel)) / chunks;
+    const images = (s.batch * (+!!dx + +!!dkernel)) / chunks; // of a chunk, once for each gradient
+    const chunk = each(side, s, !!index) * images;
     for (const { from, length } of pieces(chunks, chunk))
       tape.push(
         extended(ExtensionOp.winogradBackward),
@@ -129,7 +133,7 @@ const winogradOf = (side: Side): Way => ({
         [dy, index ?? null, dkernel && x, u],
         [from, length, chunks, ...tilingOf(side, s, s.batch, !!index)],
         [],
-        multiplyAdds(length * chunk),
+        multiplyAdds(length * chunk, length * directly(s) * images),
       );
     if (partials)
       tape.push(
