@@ -17,7 +17,7 @@ const wider = ({ inC, outC }: Sizes) => up8(Math.max(inC, outC));
 type Side = 2 | 4;
 
 /** Numbers of a tile of x. */
-const places = (side: Side) => (side + 2) ** 2;
+const places = (side: Side) => (side + 2) * (side + 2);
 
 /** Tiles of an image, [along its height, along its width]; of a pooled one, those that its windows lie in. */
 function tilesOf({ outH, outW }: Sizes, side: Side, pooled = false): [number, number] {
