@@ -25,6 +25,11 @@ test("transformer: bits a character fall, and it writes", { timeout: 120_000 }, 
   expect([...text.split("\n\n").slice(1).join("\n\n").trimEnd()].length).toBeGreaterThan(20);
 });
 
+test("mnist: learns the digits", { timeout: 120_000 }, async () => {
+  const text = await outputOf("mnist", "4");
+  expect(Number(/test accuracy ([\d.]+)/.exec(text)![1])).toBeGreaterThan(0.85);
+});
+
 test("resnet: learns the digits", { timeout: 120_000 }, async () => {
   const text = await outputOf("resnet", "3");
   expect(Number(/test accuracy ([\d.]+)/.exec(text)![1])).toBeGreaterThan(0.8);
@@ -32,7 +37,7 @@ test("resnet: learns the digits", { timeout: 120_000 }, async () => {
 
 test("each is named in the README and is tested here", () => {
   const examples = readdirSync(at("examples"));
-  expect(examples).toEqual(["resnet", "transformer"]);
+  expect(examples).toEqual(["mnist", "resnet", "transformer"]);
   const readme = readFileSync(at("README.md"), "utf8");
   for (const name of examples) expect(readme).toContain(`node examples/${name}/train.js`);
 });
