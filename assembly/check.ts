@@ -21,6 +21,7 @@ import {
   BatchNormMoments,
   BatchNormMoving,
   BiasAdd,
+  Bilinear,
   Binary,
   Broadcast,
   ClipFactor,
@@ -245,6 +246,9 @@ function slots(op: i32): u32 {
       return pack(WinogradBackward.firstChunk, WinogradBackward.last);
     case ExtensionOp.winogradKernelBackward:
       return pack(WinogradKernelBackward.inC, WinogradKernelBackward.chunks);
+    case ExtensionOp.bilinear:
+    case ExtensionOp.bilinearBackward:
+      return pack(Bilinear.images, Bilinear.scaleW);
     case ExtensionOp.maxPool2d:
       return pack(MaxPool2d.window, MaxPool2d.relu);
     case ExtensionOp.maxPool2dBackward:

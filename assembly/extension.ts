@@ -36,6 +36,7 @@ import { averagePool2d, maxPool2d, maxPool2dBackward, spread2d } from "./kernels
 import { truncatedNormal } from "./kernels/random";
 import { gruCell, gruCellBackward, lstmCell, lstmCellBackward } from "./kernels/recurrent";
 import { reduce } from "./kernels/reduce";
+import { bilinear, bilinearBackward } from "./kernels/resize";
 import {
   cosineSimilarity,
   cosineSimilarityBackward,
@@ -153,6 +154,8 @@ const KERNELS: StaticArray<Kernel> = [
   depthwiseKernelGradient, // depthwiseKernelGradient
   directForward, // directForward
   directKernelGradient, // directKernelGradient
+  bilinear, // bilinear
+  bilinearBackward, // bilinearBackward
 ];
 
 const OBJECT: usize = 32;

@@ -325,6 +325,9 @@ export const enum ExtensionOp {
   depthwiseKernelGradient,
   directForward,
   directKernelGradient,
+  // images enlarged
+  bilinear,
+  bilinearBackward,
   count,
 }
 
@@ -1442,6 +1445,18 @@ export const enum Spread2d {
   y, // (images, outH, outW, channels)
   window, // Window
   mean = 14, // 0 or 1
+}
+
+/** to = from enlarged, or of the backward pass the adjoint; see kernels/resize.ts. */
+export const enum Bilinear {
+  to, // (images, inH·scaleH, inW·scaleW, channels); backward: (images, inH, inW, channels)
+  from, // the other
+  images,
+  inH,
+  inW,
+  channels,
+  scaleH,
+  scaleW,
 }
 
 /** The most positions of a window whose number is a byte of MaxPool2d's index. */

@@ -108,7 +108,7 @@ export { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "
 export { averagePool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d, type PoolOptions } from "./layers/pooling";
 export { prelu } from "./layers/prelu";
 export { bidirectional, gru, lstm, type RecurrentOptions, simpleRnn } from "./layers/recurrent";
-export { type Margins, upSampling2d, zeroPadding2d } from "./layers/resizing";
+export { type Margins, type UpSamplingOptions, upSampling2d, zeroPadding2d } from "./layers/resizing";
 export { flatten, permute, rescaling, reshape } from "./layers/shape";
 export {
   binaryCrossEntropy,

@@ -237,7 +237,12 @@ const CASES: Record<string, Case> = {
     () => d.maxPool2d(2),
     () => d.maxPool2d([2, 3], { strides: 1 }),
   ),
-  upSampling2d: convolved(filters, () => d.upSampling2d([2, 1])),
+  upSampling2d: convolved(
+    filters,
+    () => d.upSampling2d([2, 1]),
+    () => d.maxPool2d(2),
+    () => d.upSampling2d(2, { interpolation: "bilinear" }),
+  ),
   zeroPadding2d: convolved(filters, () =>
     d.zeroPadding2d([
       [0, 1],
