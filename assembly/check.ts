@@ -11,6 +11,8 @@ import {
   Adjust,
   AttackStart,
   AttackStep,
+  AttentionWeights,
+  AttentionWeightsBackward,
   AveragePool2d,
   Base,
   BatchNormBackward,
@@ -238,6 +240,10 @@ function slots(op: i32): u32 {
       return pack(GruCell.rows, GruCell.units);
     case ExtensionOp.gruCellBackward:
       return pack(GruCellBackward.rows, GruCellBackward.units);
+    case ExtensionOp.attentionWeights:
+      return pack(AttentionWeights.rows, AttentionWeights.scale);
+    case ExtensionOp.attentionWeightsBackward:
+      return pack(AttentionWeightsBackward.rows, AttentionWeightsBackward.scale);
     case ExtensionOp.winogradKernel:
       return pack(WinogradKernel.inC, WinogradKernel.transposed);
     case ExtensionOp.winogradForward:

@@ -5,6 +5,7 @@
 
 import { prelu, preluBackward } from "./kernels/activations";
 import { attackStart, attackStep } from "./kernels/adversarial";
+import { attentionWeights, attentionWeightsBackward } from "./kernels/attention";
 import { adjust, augmentMatrices, erase, mixDraw, mixRows, resample } from "./kernels/augment";
 import { mask, runningMean } from "./kernels/blocks";
 import { broadcast } from "./kernels/broadcast";
@@ -138,6 +139,8 @@ const KERNELS: StaticArray<Kernel> = [
   lstmCellBackward, // lstmCellBackward
   gruCell, // gruCell
   gruCellBackward, // gruCellBackward
+  attentionWeights, // attentionWeights
+  attentionWeightsBackward, // attentionWeightsBackward
   winogradKernel, // winogradKernel
   winogradForward, // winogradForward
   winogradBackward, // winogradBackward

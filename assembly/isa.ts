@@ -306,6 +306,9 @@ export const enum ExtensionOp {
   lstmCellBackward,
   gruCell,
   gruCellBackward,
+  // attention
+  attentionWeights,
+  attentionWeightsBackward,
   // Winograd's convolution
   winogradKernel,
   winogradForward,
@@ -513,7 +516,7 @@ export const enum Take {
   inner,
 }
 
-/** dx[o, r, :] = Σ over the j with index(j) = r, ascending, of dy[o, j, :]. Split over r. */
+/** dx[o, r, :] = Σ over the j with index(j) = r, ascending, of dy[o, j, :]. Split over columns, or over r. */
 export const enum TakeBackward {
   dx, // (outer, n, inner)
   dy, // (outer, count, inner)
@@ -1256,6 +1259,28 @@ export const enum GruCellBackward {
   units,
 }
 
+/** y = softmax(scale · x) along rows; where `steps` is not 0, over the first 1 + (row mod steps) columns, the others 0. */
+export const enum AttentionWeights {
+  y, // (rows, n); may be x
+  x, // (rows, n)
+  rows,
+  n,
+  steps,
+  scale,
+}
+
+/** dx = scale · y · (dy − Σ dy·y), over the same columns. */
+export const enum AttentionWeightsBackward {
+  dx, // (rows, n); may be dy
+  dy, // (rows, n)
+  y,
+  rows,
+  n,
+  steps,
+  scale,
+}
+
+/** How the 2×2 tiles of a 3×3 convolution lie: the last operands of Winograd's instructions (kernels/winograd.ts). */
 /** How the tiles of a 3×3 convolution lie: the last operands of Winograd's instructions (kernels/winograd.ts). */
 export const enum Tiling {
   batch,

@@ -87,6 +87,7 @@ export {
   softplus,
   tanh,
 } from "./layers/activation";
+export { type AttentionOptions, multiHeadAttention } from "./layers/attention";
 export { batchNorm } from "./layers/batchNorm";
 export {
   type Conv1dOptions,
@@ -101,6 +102,7 @@ export {
 } from "./layers/convolution";
 export { dense } from "./layers/dense";
 export { dropout } from "./layers/dropout";
+export { type EmbeddingOptions, embedding, positionEmbedding } from "./layers/embedding";
 export { groupNorm, layerNorm } from "./layers/groupNorm";
 export { input, type Layer, Symbolic } from "./layers/layer";
 export { add, average, concatenate, maximum, multiply, subtract } from "./layers/merge";

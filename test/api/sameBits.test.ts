@@ -272,6 +272,21 @@ const CASES: Record<string, Case> = {
   lstm: recurrent(() => d.lstm(20, inSequence)),
   gru: recurrent(() => d.gru(20, inSequence)),
   bidirectional: recurrent(() => d.bidirectional(d.gru(12), inSequence)),
+  embedding: () => ({
+    x: { data: flat.data.map((v) => Math.floor((v + 1) * 9)), shape: flat.shape },
+    layers: [d.embedding(20, 70, { inputShape: [FEATURES] }), d.layerNorm(), d.flatten()],
+  }),
+  positionEmbedding: () => ({ x: sequences, layers: [d.positionEmbedding(inSequence), d.tanh(), d.flatten()] }),
+  multiHeadAttention: () => ({
+    x: sequences,
+    layers: [d.multiHeadAttention(3, 5, { causal: true, dropout: 0.2, ...inSequence }), d.flatten()],
+  }),
+  "a class for each step": () => ({
+    x: sequences,
+    layers: [d.dense(20, inSequence)],
+    y: { data: Float32Array.from({ length: ROWS * HEIGHT }, (_, i) => (i % 4) - 1), shape: [ROWS, HEIGHT] },
+    compile: { metrics: ["accuracy"] },
+  }),
   add: merged(d.add),
   subtract: merged(d.subtract),
   multiply: merged(d.multiply),

@@ -138,20 +138,20 @@ describe("what it tells", () => {
   });
 });
 
-test("convolutions count as direct ones, forward and to the kernel", () => {
-  const conv = {
-    dense: conv2d(8, 3, { inputShape: [9, 9, 4] }),
-    depthwise: depthwiseConv2d(3, { inputShape: [9, 9, 4] }),
-  };
-  for (const [kind, layer] of Object.entries(conv)) {
-    const model = sequential([layer, flatten(), dense(2)]);
-    model.compile({ optimizer: sgd(), loss: softmaxCrossEntropy() });
-    const { instructions } = model.profile({ data: floats(2 * 324), shape: [2, 9, 9, 4] }, labels(2, 2));
-    const flops = sum(instructions.filter(({ layer }) => /onv/.test(layer)).map(({ gflops, ms }) => gflops * ms * 1e6));
-    const direct = 2 * 2 * 7 * 7 * 9 * (kind === "dense" ? 4 * 8 : 4);
-    expect(flops).toBeGreaterThan(2 * direct - 1);
-    expect(flops).toBeLessThan(2.6 * direct); // chunks of a kernel's gradient are whole rows
-  }
+test.each([
+  ["direct, and implicit products", conv2d(8, 3, { inputShape: [9, 9, 4] }), 4, 2 * 7 * 7 * 9 * 4 * 8],
+  ["depthwise", depthwiseConv2d(3, { inputShape: [9, 9, 4] }), 4, 2 * 7 * 7 * 9 * 4],
+  ["Winograd's", conv2d(16, 3, { inputShape: [10, 10, 16] }), 16, 2 * 8 * 8 * 9 * 16 * 16],
+])("convolutions count as direct ones, forward and to the kernel: %s", (_, layer, channels, each) => {
+  const [batch, side] = [8, (any(layer).config.inputShape as number[])[0]!];
+  const model = sequential([layer, flatten(), dense(2)]);
+  model.compile({ optimizer: sgd(), loss: softmaxCrossEntropy() });
+  const shape = [batch, side, side, channels];
+  const { instructions } = model.profile({ data: floats(batch * side * side * channels), shape }, labels(batch, 2));
+  const found = instructions.filter(({ layer }) => /onv/.test(layer));
+  const flops = sum(found.map(({ gflops, ms }) => gflops * ms * 1e6));
+  expect(flops).toBeGreaterThan(2 * batch * each - 1);
+  expect(flops).toBeLessThan(2.6 * batch * each); // chunks of a kernel's gradient are whole rows
 });
 
 /** Models with all that a step writes. */

@@ -42,8 +42,9 @@ function joined(instructions: readonly ProfiledInstruction[]): (ProfiledInstruct
 /**
  * A profile as text. Under the spans' names each instruction: layer, op (× how many of that op and shapes, whose times are
  * added), time (‖: run by the team), share of the step, rate, the share that this is of what the machine reached in the same
- * run, and the shapes that it writes ← reads. Then sums by layer and by span; `dispatch` is what the core's run of the whole step takes beyond its instructions' sum, `JavaScript` what
- * `trainOnBatch` takes beyond that run: checking the batch, copying it in, making the logs. At last the machine's limits.
+ * run, and the shapes that it writes ← reads. Then sums by layer and by span; `dispatch` is what the core's run of the whole
+ * step takes beyond its instructions' sum, `JavaScript` what `trainOnBatch` takes beyond that run: checking the batch, copying
+ * it in, making the logs. At last the machine's limits.
  *
  * @example console.log(profileText(model.profile(x, y)))
  */
