@@ -42,10 +42,12 @@ import {
 import { ceilDiv, pointer, share, size } from "../operands";
 import { strip } from "./gemm";
 import {
+  clear,
   inputTile,
   inputTileBackward,
   kernelTile,
   kernelTileBackward,
+  move,
   outputTile,
   outputTileBackward,
   outputTilePooled,
@@ -147,14 +149,22 @@ function copyPatch(patch: usize, image: usize, top: isize, left: isize, tiling: 
   const inW = <isize>size(tiling, Tiling.inW);
   const width = <isize>size(tiling, Tiling.side) + 2;
   const from = max<isize>(0, -left);
-  const to = min<isize>(width, inW - left);
-  if (!back) memory.fill(patch, 0, <usize>(width * width) * bytes);
-  if (to <= from) return;
+  const to = max(from, min<isize>(width, inW - left));
   const run = <usize>(to - from) * bytes;
-  for (let y = max<isize>(0, -top); y < min<isize>(width, inH - top); y++) {
-    const inside = image + <usize>((top + y) * inW + left + from) * bytes;
-    const line = patch + <usize>(y * width + from) * bytes;
-    memory.copy(back ? inside : line, back ? line : inside, run);
+  for (let i: isize = 0; i < width; i++) {
+    const y = top + i;
+    const inside = y >= 0 && y < inH;
+    const pixels = image + <usize>(y * inW + left + from) * bytes;
+    const line = patch + <usize>(i * width) * bytes;
+    const at = line + <usize>from * bytes;
+    if (back) {
+      if (inside) move(pixels, at, run);
+      continue;
+    }
+    if (inside) move(at, pixels, run);
+    else clear(at, run);
+    clear(line, at - line);
+    clear(at + run, <usize>(width - to) * bytes);
   }
 }
 

@@ -35,10 +35,13 @@ export function canWinograd(s: Sizes): boolean {
 /** The most channels for which a block has enough tiles. */
 const MOST = 256;
 
-/** Whether F(2×2, 3×3) is faster than products of patches, that can be done: not of a few tiles, nor of much that lies beyond y. */
+/**
+ * Whether F(2×2, 3×3) is faster than products of patches: not of images of a few tiles, nor where much of these lies beyond y. The
+ * batch has no say: an example's numbers do not depend on how many there are.
+ */
 export function suitsWinograd(s: Sizes): boolean {
   const [tilesH, tilesW] = tilesOf(s, 2);
-  return canWinograd(s) && tilesH * tilesW * s.batch >= 16 && 16 * tilesH * tilesW < 0.75 * 9 * s.outH * s.outW;
+  return canWinograd(s) && tilesH * tilesW >= 9 && 16 * tilesH * tilesW < 0.75 * 9 * s.outH * s.outW;
 }
 
 /** Bytes of the planes (depth, columns, rounded up to 8) of a kernel. */
