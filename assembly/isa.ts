@@ -1417,6 +1417,9 @@ export const enum Convolution {
   workspaceBytes,
 }
 
+/** Pixels of y that the gradient to the kernel sums in registers: rows, or a part of a longer one. */
+export const CONVOLUTION_BLOCK = 256;
+
 /** Floats in a chunk of a reduction over a block: borders depend on this alone, so sums have the same bits on any number of threads. */
 export const REDUCE_CHUNK = 4096;
 

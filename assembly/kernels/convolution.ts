@@ -4,7 +4,7 @@
 //
 //   forward    y[p, o] = Σ patch[p, i]·kernel[i, o]     patches of MC pixels row by row into the workspace, then gemm's strips
 //   to input   dx[row of pixels under a tap, c] += dy[row of pixels, o]·kernel[tap, c, o]ᵀ     tap by tap, rows sw·C floats apart
-//   to kernel  dkernel[i, o] = Σ patch[p, i]·dy[p, o]   KC pixels at a time, patches packed as gemm packs a transposed a
+//   to kernel  dkernel[i, o] = Σ patch[p, i]·dy[p, o]   blocks of dy, packed; patches are read where they lie (band.ts)
 //
 // A patch is made of segments: runs of floats that follow one another in x. Where columns are not dilated and there is one
 // group, a segment is a row of the patch, kw·C floats, else it is one tap's channels.
@@ -14,9 +14,11 @@
 //
 // Kernels are packed once for all ranks, by packPanels.
 
-import { Convolution, GEMM_KC, GEMM_MC, PackPanels } from "../isa";
+import { CONVOLUTION_BLOCK, Convolution, GEMM_KC, GEMM_MC, PackPanels } from "../isa";
 import { load4, store4 } from "../math/lanes.micro";
 import { ceilDiv, pointer, share, shareOf, size } from "../operands";
+import { fillBlock, patchRowBytes } from "./band";
+import { patchShort, patchTall } from "./convolution.micro";
 import { copyTile, packColumns, packLines, strip, tallTiles } from "./gemm";
 import { MR } from "./gemm.micro";
 
@@ -285,140 +287,90 @@ export function convInputGradient(args: usize, ith: u32, nth: u32): void {
   }
 }
 
-/**
- * dst = elements at … at + m − 1 of a segment (row, column) of the patches of `count` pixels from `pixel` on, in panels as high
- * as the tiles that read them: (count, MR) …, (count, 4) …, as gemm packs a transposed a.
- */
-function packPatches(
-  args: usize,
-  x: usize,
-  group: usize,
-  row: usize,
-  column: usize,
-  at: usize,
-  m: usize,
-  pixel: usize,
-  count: usize,
-  dst: usize,
-): void {
-  const inH = <isize>size(args, Convolution.inH);
-  const inW = <isize>size(args, Convolution.inW);
-  const pixelBytes = size(args, Convolution.inC) << 2;
-  const outH = size(args, Convolution.outH);
-  const outW = size(args, Convolution.outW);
-  const strideH = <isize>size(args, Convolution.strideH);
-  const strideW = <isize>size(args, Convolution.strideW);
-  const channels = size(args, Convolution.inC) / size(args, Convolution.groups);
-  const taps = <isize>tapsOf(args);
-  const y0 = <isize>(row * size(args, Convolution.dilationH)) - <isize>size(args, Convolution.padTop);
-  const x0 = <isize>(column * size(args, Convolution.dilationW)) - <isize>size(args, Convolution.padLeft);
-  const step = <usize>strideW * pixelBytes;
-  // pixels from `inner` to `innerEnd` of a row have the whole segment in the image
-  const inner = x0 < 0 ? <usize>((-x0 + strideW - 1) / strideW) : 0;
-  const room = inW - taps - x0;
-  const innerEnd: usize = room < 0 ? 0 : <usize>(room / strideW + 1);
-
-  let tall = tallTiles(m);
+/** c (m, 8) (+)= m elements of the patches in the table, from `a` on, times the panel b. */
+function patchStrip(m: usize, table: usize, end: usize, a: usize, b: usize, c: usize, cRow: usize, from: bool): void {
+  for (let tiles = tallTiles(m); tiles != 0; tiles--) {
+    patchTall(table, end, a, b, c, cRow, from);
+    a += MR << 2;
+    c += MR * cRow;
+    m -= MR;
+  }
   while (m != 0) {
-    const width: usize = tall ? MR : 4;
-    const rows = min(m, width);
-    let ox = pixel % outW;
-    let oy = (pixel / outW) % outH;
-    let image = x + (pixel / outW / outH) * <usize>inH * <usize>inW * pixelBytes + ((group * channels) << 2);
-    for (let left = count; left != 0; ) {
-      const end = min(outW, ox + left);
-      left -= end - ox;
-      const iy = <isize>oy * strideH + y0;
-      const outside = iy < 0 || iy >= inH;
-      while (ox < end) {
-        const ix = <isize>ox * strideW + x0;
-        const src = image + (iy * inW + ix) * <isize>pixelBytes + (at << 2);
-        let n: usize = 1;
-        if (outside) {
-          n = end - ox;
-          memory.fill(dst, 0, (n * width) << 2);
-        } else if (ox >= inner && ox < innerEnd) {
-          n = min(end, innerEnd) - ox;
-          if (rows >= 4) packLines(dst, width, src, step, n);
-          else packColumns(dst, 4, src, step, 4, n, rows);
-        } else {
-          const low = <usize>max<isize>(0, -ix) * channels;
-          const high = <usize>max<isize>(0, min(taps, inW - ix)) * channels;
-          for (let i: usize = 0; i < width; i++) {
-            const inside = i < rows && at + i >= low && at + i < high;
-            store<f32>(dst + (i << 2), inside ? load<f32>(src + (i << 2)) : 0);
-          }
-        }
-        dst += (n * width) << 2;
-        ox += n;
-      }
-      ox = 0;
-      if (++oy == outH) {
-        oy = 0;
-        image += <usize>inH * <usize>inW * pixelBytes;
-      }
-    }
-    at += rows;
+    const rows = min<usize>(m, 4);
+    patchShort(table, end, a, b, c, cRow, rows - 1, from);
+    a += rows << 2;
+    c += rows * cRow;
     m -= rows;
-    if (tall) tall--;
   }
 }
 
-/** partials; kernel: dy. Split over (chunk, group, segment). */
+/** partials; kernel: dy. Split over (chunk, group, segment), of which those of a chunk and group are done together. */
 export function convKernelGradient(args: usize, ith: u32, nth: u32): void {
-  const x = pointer(args, Convolution.x);
-  const dy = pointer(args, Convolution.kernel);
   const groups = size(args, Convolution.groups);
   const inC = size(args, Convolution.inC) / groups;
   const outC = size(args, Convolution.outC) / groups;
-  const kernelW = size(args, Convolution.kernelW);
+  const outW = size(args, Convolution.outW);
   const taps = tapsOf(args);
   const length = taps * inC;
-  const perRow = kernelW / taps;
+  const perRow = size(args, Convolution.kernelW) / taps;
   const segments = size(args, Convolution.kernelH) * perRow;
+  const across = (size(args, Convolution.dilationW) * size(args, Convolution.inC)) << 2;
   const rowBytes = (outC * groups) << 2;
-  const pixels = size(args, Convolution.batch) * size(args, Convolution.outH) * size(args, Convolution.outW);
-  const chunkPixels = size(args, Convolution.chunkPixels);
+  // blocks: rows, or parts of a row
+  const width = min<usize>(outW, CONVOLUTION_BLOCK);
+  const parts = ceilDiv(outW, width);
+  const lines = size(args, Convolution.batch) * size(args, Convolution.outH) * parts;
+  const chunkLines = size(args, Convolution.chunkPixels) / width;
+  const blockLines = min(chunkLines, <usize>CONVOLUTION_BLOCK / width);
+  const down = patchRowBytes(args, width);
   const firstChunk = size(args, Convolution.firstChunk);
-  const depth = min<usize>(GEMM_KC, chunkPixels);
-  const narrow = pointer(args, Convolution.workspace) + <usize>ith * size(args, Convolution.workspaceBytes); // (MC, 8)
-  const packedB = narrow + (GEMM_MC << 5);
-  const packedA = packedB + ceilDiv(outC, 8) * (depth << 5);
+  const blockPixels = blockLines * width;
+  const table = pointer(args, Convolution.workspace) + <usize>ith * size(args, Convolution.workspaceBytes);
+  const narrow = table + (blockPixels << 2); // (length, 8)
+  const packed = narrow + (length << 5);
+  const band = packed + ceilDiv(outC, 8) * (blockPixels << 5);
 
-  const units = size(args, Convolution.chunks) * groups * segments;
-  const last = share(units, ith + 1, nth);
-  for (let unit = share(units, ith, nth); unit < last; unit++) {
-    const segment = unit % segments;
+  const last = share(size(args, Convolution.chunks) * groups * segments, ith + 1, nth);
+  for (let unit = share(size(args, Convolution.chunks) * groups * segments, ith, nth); unit < last; ) {
+    const first = unit % segments;
+    const segmentEnd = min(segments, first + last - unit);
     const group = (unit / segments) % groups;
     const chunk = unit / segments / groups;
-    const from = (firstChunk + chunk) * chunkPixels;
-    const to = min(pixels, from + chunkPixels);
-    const c =
-      pointer(args, Convolution.result) + (chunk * segments + segment) * length * rowBytes + ((group * outC) << 2);
-    for (let pixel = from; pixel < to; pixel += depth) {
-      const k = min(depth, to - pixel);
-      const continued = pixel != from;
+    const from = (firstChunk + chunk) * chunkLines;
+    const to = min(lines, from + chunkLines);
+    const dy = pointer(args, Convolution.kernel) + ((group * outC) << 2);
+    const c = pointer(args, Convolution.result) + chunk * segments * length * rowBytes + ((group * outC) << 2);
+    for (let line = from; line < to; line += blockLines) {
+      const continued = line != from;
+      const row = line / parts;
+      const rows = ceilDiv(min(to - line, blockLines), parts);
+      const ox = (line % parts) * width;
+      const oxEnd = min(outW, ox + width);
+      const x = fillBlock(args, row, row + rows, ox, oxEnd, width, table, band) + ((group * inC) << 2);
+      const k = rows * (oxEnd - ox);
       for (let j: usize = 0; j < outC; j += 8) {
-        const source = dy + pixel * rowBytes + ((group * outC + j) << 2);
+        const source = dy + (row * outW + ox) * rowBytes + (j << 2);
         const columns = min<usize>(8, outC - j);
-        if (columns == 8) packLines(packedB + j * (k << 2), 8, source, rowBytes, k);
-        else packColumns(packedB + j * (k << 2), 8, source, rowBytes, 4, k, columns);
+        const panel = packed + j * (k << 2);
+        if (columns == 8) packLines(panel, 8, source, rowBytes, k);
+        else packColumns(panel, 8, source, rowBytes, 4, k, columns);
       }
-      for (let i: usize = 0; i < length; i += GEMM_MC) {
-        const m = min<usize>(GEMM_MC, length - i);
-        packPatches(args, x, group, segment / perRow, segment % perRow, i, m, pixel, k, packedA);
+      const end = table + (k << 2);
+      for (let segment = first; segment < segmentEnd; segment++) {
+        const a = x + (segment / perRow) * down + (segment % perRow) * across;
         for (let j: usize = 0; j < outC; j += 8) {
-          const into = c + i * rowBytes + (j << 2);
-          const panel = packedB + j * (k << 2);
+          const into = c + segment * length * rowBytes + (j << 2);
+          const panel = packed + j * (k << 2);
           const columns = min<usize>(8, outC - j);
-          if (columns == 8) strip(m, 8, k, packedA, 4, 4, true, panel, 32, into, rowBytes, 0, continued);
+          if (columns == 8) patchStrip(length, table, end, a, panel, into, rowBytes, continued);
           else {
-            if (continued) copyTile(narrow, 32, into, rowBytes, m, columns);
-            strip(m, 8, k, packedA, 4, 4, true, panel, 32, narrow, 32, 0, continued);
-            copyTile(into, rowBytes, narrow, 32, m, columns);
+            if (continued) copyTile(narrow, 32, into, rowBytes, length, columns);
+            patchStrip(length, table, end, a, panel, narrow, 32, continued);
+            copyTile(into, rowBytes, narrow, 32, length, columns);
           }
         }
       }
     }
+    unit += segmentEnd - first;
   }
 }

@@ -10,29 +10,10 @@
 
 import { Convolution } from "../isa";
 import { ceilDiv, pointer, share, size } from "../operands";
+import { bandBytes, isPadded } from "./band";
 import { directProducts, directShort, directTall } from "./direct.micro";
 import { MR } from "./gemm.micro";
 import { poolPairs, unpoolPairs } from "./pooling";
-
-/** Whether some window reaches past the image. */
-function isPadded(args: usize): bool {
-  const down =
-    (size(args, Convolution.outH) - 1) * size(args, Convolution.strideH) +
-    (size(args, Convolution.kernelH) - 1) * size(args, Convolution.dilationH);
-  return (
-    (size(args, Convolution.padTop) | size(args, Convolution.padLeft)) != 0 ||
-    down >= size(args, Convolution.inH) ||
-    bandBytes(args) > (size(args, Convolution.inW) * size(args, Convolution.inC)) << 2
-  );
-}
-
-/** Bytes of a row of x that windows reach, padding included. */
-function bandBytes(args: usize): usize {
-  const across =
-    (size(args, Convolution.outW) - 1) * size(args, Convolution.strideW) +
-    (size(args, Convolution.kernelW) - 1) * size(args, Convolution.dilationW);
-  return ((across + 1) * size(args, Convolution.inC)) << 2;
-}
 
 /** Fills the table of a patch's elements, whose rows lie rowBytes apart; returns its end. */
 function fillTable(args: usize, table: usize, rowBytes: usize): usize {
@@ -54,7 +35,7 @@ function fillBand(args: usize, band: usize, image: usize, oy: usize): void {
   const inH = <isize>size(args, Convolution.inH);
   const pixel = size(args, Convolution.inC) << 2;
   const imageRow = size(args, Convolution.inW) * pixel;
-  const bytes = bandBytes(args);
+  const bytes = bandBytes(args, size(args, Convolution.outW));
   const left = min(size(args, Convolution.padLeft) * pixel, bytes);
   const inside = min(imageRow, bytes - left);
   const top = <isize>(oy * size(args, Convolution.strideH)) - <isize>size(args, Convolution.padTop);
@@ -114,8 +95,12 @@ export function directForward(args: usize, ith: u32, nth: u32): void {
   const imageRow = (size(args, Convolution.inW) * size(args, Convolution.inC)) << 2;
   const padded = isPadded(args);
   const table = pointer(args, Convolution.workspace) + <usize>ith * size(args, Convolution.workspaceBytes);
-  const end = fillTable(args, table, padded ? bandBytes(args) : size(args, Convolution.dilationH) * imageRow);
-  const strip = end + size(args, Convolution.kernelH) * bandBytes(args);
+  const end = fillTable(
+    args,
+    table,
+    padded ? bandBytes(args, size(args, Convolution.outW)) : size(args, Convolution.dilationH) * imageRow,
+  );
+  const strip = end + size(args, Convolution.kernelH) * bandBytes(args, size(args, Convolution.outW));
   const bias = pointer(args, Convolution.bias);
   const relu = size(args, Convolution.relu) != 0;
   const index = pointer(args, Convolution.index);
@@ -149,7 +134,11 @@ export function directKernelGradient(args: usize, ith: u32, nth: u32): void {
   const imageRow = size(args, Convolution.inW) * pixel;
   const padded = isPadded(args);
   const table = pointer(args, Convolution.workspace) + <usize>ith * size(args, Convolution.workspaceBytes);
-  const end = fillTable(args, table, padded ? bandBytes(args) : size(args, Convolution.dilationH) * imageRow);
+  const end = fillTable(
+    args,
+    table,
+    padded ? bandBytes(args, size(args, Convolution.outW)) : size(args, Convolution.dilationH) * imageRow,
+  );
   const step = size(args, Convolution.strideW) * pixel;
   const bytes = ((end - table) >> 2) * channels;
   // the patch is filled up to nines with elements that are there, and whose sums nobody reads
@@ -157,7 +146,7 @@ export function directKernelGradient(args: usize, ith: u32, nth: u32): void {
   for (let p = end; p < table + nines; p += 4) store<usize>(p, load<usize>(table));
   const sums = table + nines;
   const band = sums + (nines >> 2) * channels;
-  const strip = band + size(args, Convolution.kernelH) * bandBytes(args);
+  const strip = band + size(args, Convolution.kernelH) * bandBytes(args, size(args, Convolution.outW));
   const rows = size(args, Convolution.batch) * outH;
   const chunkRows = ceilDiv(size(args, Convolution.chunkPixels), size(args, Convolution.outW));
   const firstChunk = size(args, Convolution.firstChunk);

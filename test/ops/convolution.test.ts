@@ -120,6 +120,8 @@ const LARGE: Configuration[] = [
   [{ strides: [2, 2], pads: [0, 1, 0, 1] }, [2, 61, 44, 2], [3, 3, 2, 9]],
   [{ pads: [1, 1, 1, 1] }, [1, 70, 60, 3], [3, 3, 3, 4]],
   [{ groups: 64, pads: [1, 1, 1, 1] }, [2, 20, 20, 64], [3, 3, 1, 64]],
+  [{ pads: [0, 0, 2, 1] }, [3, 1, 600, 5], [1, 4, 5, 8]],
+  [{ strides: [1, 2] }, [1, 3, 1101, 5], [2, 3, 5, 3]],
 ];
 for (const [partial, x, kernel] of LARGE) {
   const g = geometry(partial);

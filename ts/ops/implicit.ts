@@ -1,7 +1,7 @@
 // Convolution as products of matrices whose patches are packed on the way (assembly/kernels/convolution.ts): right for
 // every geometry.
 
-import { ExtensionOp, GEMM_KC, GEMM_MC, Op } from "../../assembly/isa";
+import { CONVOLUTION_BLOCK, ExtensionOp, GEMM_KC, GEMM_MC, Op } from "../../assembly/isa";
 import type { Tensor } from "../graph/graph";
 import type { Part, TapeWriter } from "../graph/tape";
 import { extended } from "../runtime/extension";
@@ -22,12 +22,21 @@ const forwardPacked = ({ groups, patch, groupOut }: Sizes) => packedBytes(groups
 const inputPacked = ({ kernelH, kernelW, groups, groupIn, groupOut }: Sizes) =>
   packedBytes(kernelH * kernelW * groups, groupOut, groupIn);
 
+/** Of each thread: the table of a block's pixels, a narrow strip of sums, dy packed, the band. */
 function kernelGradient(s: Sizes) {
-  const size = s.patch * s.outC;
-  const { chunks, chunkPixels } = pixelChunks(s.pixels, size);
-  const depth = Math.min(GEMM_KC, chunkPixels);
-  const rows = up(Math.min(GEMM_MC, s.kernelW * s.groupIn), 4);
-  const perThread = 4 * (8 * GEMM_MC + depth * (up(s.groupOut, 8) + rows));
+  const { patch, outH, outW, outC, inC, kernelH, kernelW, groupIn, groupOut, strides, dilation } = s;
+  const size = patch * outC;
+  // chunks are of whole lines: rows, or parts of long ones
+  const width = Math.min(outW, CONVOLUTION_BLOCK);
+  const lines = s.batch * outH * Math.ceil(outW / width);
+  const chunkLines = Math.ceil((pixelChunks(s.pixels, size).chunkPixels * lines) / s.pixels);
+  const rows = Math.min(chunkLines, Math.floor(CONVOLUTION_BLOCK / width));
+  const reach = (kernelH - 1) * dilation[0] + 1;
+  const bandRows = rows * Math.min(strides[0], reach) + reach * (Math.ceil(rows / outH) + 1);
+  const band = bandRows * inC * ((width - 1) * strides[1] + (kernelW - 1) * dilation[1] + 1);
+  const perThread = 4 * (rows * width * (1 + up(groupOut, 8)) + 8 * kernelW * groupIn + band);
+  const chunks = Math.ceil(lines / chunkLines);
+  const chunkPixels = chunkLines * width;
   return { size, chunks, chunkPixels, perThread, partials: chunks > 1 ? 4 * chunks * size : 0 };
 }
 
