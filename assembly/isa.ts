@@ -1420,6 +1420,9 @@ export const enum Convolution {
 /** Pixels of y that the gradient to the kernel sums in registers: rows, or a part of a longer one. */
 export const CONVOLUTION_BLOCK = 256;
 
+/** Pixels that the direct kernels do at a time: rows, or a part of a longer one. */
+export const DIRECT_BLOCK = 96;
+
 /** Floats in a chunk of a reduction over a block: borders depend on this alone, so sums have the same bits on any number of threads. */
 export const REDUCE_CHUNK = 4096;
 

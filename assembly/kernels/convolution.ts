@@ -343,7 +343,7 @@ export function convKernelGradient(args: usize, ith: u32, nth: u32): void {
     for (let line = from; line < to; line += blockLines) {
       const continued = line != from;
       const row = line / parts;
-      const rows = ceilDiv(min(to - line, blockLines), parts);
+      const rows = min(to - line, blockLines); // 1 where there are parts
       const ox = (line % parts) * width;
       const oxEnd = min(outW, ox + width);
       const x = fillBlock(args, row, row + rows, ox, oxEnd, width, table, band) + ((group * inC) << 2);

@@ -3,7 +3,7 @@
 import { wrong } from "../errors";
 import { defineOp, type Fused, type Node, type Op as OpOf, sameShape, type Tensor } from "../graph/graph";
 import { depthwise } from "./depthwise";
-import { direct, fewChannels } from "./direct";
+import { direct, directWide, fewChannels, suitsDirect } from "./direct";
 import { convolvedShape, type Geometry, halves, type Pair, type Sizes, sizesOf, type Way } from "./geometry";
 import { implicit } from "./implicit";
 import { pointwise } from "./pointwise";
@@ -19,7 +19,7 @@ function wayOf(sizes: Sizes): Way {
   if (asked && canWinograd(sizes)) return asked;
   if (fewChannels(sizes)) return direct;
   if (algorithm === "auto" && suitsWinograd(sizes)) return winograd;
-  return implicit;
+  return suitsDirect(sizes) ? directWide : implicit;
 }
 
 export interface ConvolutionAttributes extends Geometry {

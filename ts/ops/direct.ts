@@ -1,6 +1,6 @@
 // Convolution of images of few channels (assembly/kernels/direct.ts): a model's first layer.
 
-import { ExtensionOp, Op } from "../../assembly/isa";
+import { DIRECT_BLOCK, ExtensionOp, Op } from "../../assembly/isa";
 import type { Tensor } from "../graph/graph";
 import type { TapeWriter } from "../graph/tape";
 import { extended } from "../runtime/extension";
@@ -11,21 +11,32 @@ import { indexSlab } from "./winograd";
 import { multiplyAdds, streaming } from "./work";
 
 /** Whether it knows how. */
-export const fewChannels = ({ groups, inC, outC, patch }: Sizes): boolean =>
-  groups === 1 && inC <= 4 && outC % 8 === 0 && patch <= 512;
+const canDirect = ({ groups, outC }: Sizes) => groups === 1 && outC % 8 === 0;
 
-/** Bytes of the rows of x that a row of y needs. */
-const bandBytes = ({ kernelH, kernelW, outW, inC, strides, dilation }: Sizes) =>
-  4 * kernelH * ((outW - 1) * strides[1] + (kernelW - 1) * dilation[1] + 1) * inC;
+/** Whether images have so few channels that only it is fast. */
+export const fewChannels = (s: Sizes): boolean => canDirect(s) && s.inC <= 4 && s.patch <= 512;
 
-/** Bytes of two rows of y that are pooled, or that what was pooled stands for. */
-const stripBytes = ({ outW, outC }: Sizes) => 8 * outW * outC;
+/** Whether it is faster than copies of patches, if not in their gradient to the input: where L1 has room for a panel of the kernel. */
+export const suitsDirect = (s: Sizes): boolean => canDirect(s) && s.patch <= 768;
 
-/** Of each thread: where a patch's elements lie, the band, the strip. */
-const forwardThread = (s: Sizes) => 4 * s.patch + bandBytes(s) + stripBytes(s);
+/** Of each thread: the tables, two rows of y that are pooled or that what was pooled stands for, the band. */
+function blockBytes(s: Sizes): number {
+  const { outW, inC, kernelH, kernelW, strides, dilation, outH, outC } = s;
+  const rows = Math.max(2, Math.floor(DIRECT_BLOCK / outW));
+  const reach = (kernelH - 1) * dilation[0] + 1;
+  const bandRows = rows * Math.min(strides[0], reach) + reach * (Math.ceil(rows / outH) + 1);
+  const band = 4 * bandRows * inC * ((outW - 1) * strides[1] + (kernelW - 1) * dilation[1] + 1);
+  return 4 * rows * outW + 8 * outW * outC + band;
+}
+
+/** The same, and the patch. */
+const forwardThread = (s: Sizes) => 4 * s.patch + blockBytes(s);
 
 /** The same, the patch in nines, and its sums. */
-const kernelThread = (s: Sizes) => 36 * Math.ceil(s.patch / 9) * (1 + s.outC) + bandBytes(s) + stripBytes(s);
+const kernelThread = (s: Sizes) => 36 * Math.ceil(s.patch / 9) * (1 + s.outC) + blockBytes(s);
+
+/** Whether what follows one another of a patch fills implicit's tiles. */
+const longRuns = ({ kernelW, inC, dilation }: Sizes) => (dilation[1] === 1 ? kernelW * inC : inC) >= 8;
 
 const packedBytes = ({ patch, outC }: Sizes) => 4 * patch * outC;
 
@@ -74,11 +85,13 @@ export const direct: Way = {
     // whether dy is of a pooling is not known here
     const partials = Math.max(...[false, true].map((pooled) => kernelGradient(s, pooled).partials));
     const whole = dx ? inputBytes(s, threads) + 4 * s.pixels * s.outC : 0;
-    return Math.max(whole, dkernel ? partials + threads * kernelThread(s) : 0);
+    const byRuns = longRuns(s) ? implicit.backwardBytes(s, threads, { dx: false, dkernel }) : 0;
+    return Math.max(whole, byRuns, dkernel ? partials + threads * kernelThread(s) : 0);
   },
   backward(tape, s, { dx, dkernel, dy, x, kernel, index }) {
     if (dx) implicit.backward(tape, s, { dx, dkernel: null, dy: index ? unpool(tape, s, dy, index) : dy, x, kernel });
     if (!dkernel) return;
+    if (!index && longRuns(s)) return implicit.backward(tape, s, { dx: null, dkernel, dy, x, kernel });
     const { chunks, chunkPixels, size, partials } = kernelGradient(s, !!index);
     for (const { from, length } of pieces(chunks, chunkPixels * size))
       pushConvolution(
@@ -93,3 +106,6 @@ export const direct: Way = {
     tape.push(Op.reduceRows, [dkernel], [tape.workspace(0, partials)], [chunks, size], [], streaming(chunks * size));
   },
 };
+
+/** The same where images have more channels, whose gradient to the kernel has no pooling in it. */
+export const directWide: Way = /* @__PURE__ */ (() => ({ ...direct, pools: false }))();
