@@ -15,7 +15,6 @@ import { add } from "../../ts/ops/elementwise";
 import { foldNorm, normBytes, takesNorm } from "../../ts/ops/foldNorm";
 import { convolvedShape, type Geometry, sizesOf, type Way } from "../../ts/ops/geometry";
 import { implicit } from "../../ts/ops/implicit";
-import { pointwise } from "../../ts/ops/pointwise";
 import { maxPooled } from "../../ts/ops/pooling";
 import { winograd, winograd4 } from "../../ts/ops/winograd";
 import { BUILDS } from "../support/builds";
@@ -58,7 +57,6 @@ const WAYS: [string, Way, Partial<Geometry>, Shape, Shape][] = [
   ["implicit", implicit, { strides: [2, 2] }, [3, 9, 7, 5], [3, 3, 5, 7]],
   ["implicit", implicit, { strides: [2, 2] }, [3, 9, 7, 5], [3, 3, 5, 35]],
   ["implicit", implicit, { groups: 2, pads: [1, 0, 0, 1] }, [13, 6, 7, 10], [2, 2, 5, 42]],
-  ["pointwise", pointwise, {}, [3, 4, 5, 6], [1, 1, 6, 21]],
   ["depthwise", depthwise, { groups: 5 }, [2, 6, 6, 5], [3, 3, 1, 10]],
 ];
 
@@ -123,7 +121,6 @@ const CASES: [Partial<Geometry>, Shape, Shape][] = [
   [{}, [2, 7, 6, 1], [3, 3, 1, 8]], // few channels
   [{ pads: [1, 1, 1, 1] }, [2, 8, 8, 16], [3, 3, 16, 24]], // Winograd
   [{ strides: [2, 2] }, [3, 9, 7, 5], [3, 3, 5, 7]], // implicit
-  [{}, [3, 4, 5, 6], [1, 1, 6, 21]], // a product
   [{ groups: 5 }, [2, 6, 6, 5], [3, 3, 1, 10]], // depthwise
 ];
 
@@ -161,6 +158,19 @@ describe.each(BUILDS)("%s", (build) => {
     }
   });
 
+  test("not by a product of matrices", () => {
+    const { ops } = run(
+      build,
+      geometry(),
+      [
+        [3, 4, 5, 6],
+        [1, 1, 6, 21],
+      ],
+      { relu: true },
+    );
+    expect(ops).toEqual(["conv2d", "batchNormInference"]);
+  });
+
   test("not where somebody else reads the convolution", () => {
     const [partial, x, kernel] = CASES[2]!;
     const fused = run(build, geometry(partial), [x, kernel], { other: true });
@@ -185,7 +195,7 @@ test("not where gradients read the convolution", () => {
 
 test("not where the kernel is larger than what is made of an image, whatever the batch", () => {
   for (const batch of [1, 100]) {
-    expect(takesNorm(pointwise, sizes([batch, 4, 4, 16], [1, 1, 16, 8], geometry()))).toBe(true);
-    expect(takesNorm(pointwise, sizes([batch, 4, 4, 20], [1, 1, 20, 8], geometry()))).toBe(false);
+    expect(takesNorm(direct, sizes([batch, 8, 8, 4], [3, 3, 4, 8], geometry()))).toBe(true);
+    expect(takesNorm(direct, sizes([batch, 7, 7, 4], [3, 3, 4, 8], geometry()))).toBe(false);
   }
 });

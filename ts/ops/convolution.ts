@@ -48,10 +48,10 @@ export const conv2d: OpOf<ConvolutionAttributes> = /* @__PURE__ */ defineOp<Conv
     const pools = !!wayOf(forwardSizes(x!, kernel!, attributes)).pools;
     return conv2dBackward([dy, x!, kernel!], { ...attributes, pools }).node!.outputs;
   },
-  absorb({ op, inputs, outputs, attributes }, consumer): Fused | undefined {
+  absorb({ op, inputs, outputs, attributes, layer }, consumer): Fused | undefined {
     const [x, kernel, bias = null] = inputs;
     const { relu, pooled, norm } = attributes;
-    const fused = { op, inputs, attributes, outputs: outputs.slice(1) };
+    const fused = { op, inputs, attributes, outputs: outputs.slice(1), layer };
     const sizes = forwardSizes(x!, kernel!, attributes);
     const way = wayOf(sizes);
     if (relu) return undefined;

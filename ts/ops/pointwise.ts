@@ -64,7 +64,6 @@ function multiply(
 }
 
 export const pointwise: Way = {
-  norm: "kernel",
   forwardBytes: (s, threads) => threads * most(s, forward),
   forward(tape, s, y, [x, kernel, bias], relu) {
     for (const { from, length } of cut(s))
