@@ -179,6 +179,43 @@ describe.each(BUILDS)("%s", (build) => {
   });
 });
 
+test.each(CASES.slice(0, 3))("sums far from 0 are about as exact as apart: %o, x %o", (partial, x, kernel) => {
+  const g = geometry({ ...partial, pads: [0, 0, 0, 0] });
+  const n = kernel[3]!;
+  /** Errors of y where the sums of each channel lie about a mean of a thousand of their deviations. */
+  function largestError(fused: boolean): number {
+    const core = new Core("strict");
+    const graph = new Graph();
+    const leaves = [x, kernel, [n], [n], [n], [n]].map((shape, i) => leaf(graph, shape, core, i + 1));
+    const [xs, ks, gammas, betas, means, variances] = leaves.map(
+      ({ place, size }) => new Float32Array(core.memory.buffer, place!.offset, size),
+    ) as Float32Array[];
+    xs!.forEach((v, i) => {
+      xs![i] = 1 + v / 1000;
+    });
+    const sums = forward(xs!, ks!, x, kernel, g);
+    means!.forEach((_, c) => {
+      const own = sums.filter((_, i) => i % n === c);
+      means![c] = own.reduce((a, b) => a + b) / own.length;
+      variances![c] = own.reduce((a, b) => a + (b - means![c]!) ** 2, 0) / own.length;
+    });
+    const wanted = sums.map((v, i) => {
+      const c = i % n;
+      return (gammas![c]! * (v - means![c]!)) / Math.sqrt(variances![c]! + 1e-9) + betas![c]!;
+    });
+    const [a, k, ...rest] = leaves as [Tensor, Tensor, ...Tensor[]];
+    const y = batchNormInference([conv2d([a, k, null], g), ...rest], { epsilon: 1e-9 });
+    graph.kept.add(y);
+    prune(graph);
+    if (fused) fuse(graph);
+    const { read } = runGraph(core, graph, plan(graph, 1));
+    expect(names(graph)).toHaveLength(fused ? 1 : 2);
+    return Math.max(...[...new Float32Array(read(y).buffer)].map((v, i) => Math.abs(v - wanted[i]!)));
+  }
+  const errors = [largestError(false), largestError(true)];
+  expect(errors[1]).toBeLessThan(3 * errors[0]!);
+});
+
 test("not where gradients read the convolution", () => {
   const graph = new Graph();
   const [x, kernel] = [leaf(graph, [2, 8, 8, 16]), leaf(graph, [3, 3, 16, 24], undefined, 2)];
