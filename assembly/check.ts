@@ -25,6 +25,7 @@ import {
   ClipFactor,
   ColumnSums,
   Confusion,
+  Convolution,
   Copy,
   Dropout,
   ElementLoss,
@@ -60,6 +61,7 @@ import {
   Op,
   OptimizerStep,
   Orthogonal,
+  PackPanels,
   PenaltyGradient,
   PenaltySums,
   Prelu,
@@ -268,6 +270,14 @@ function slots(op: i32): u32 {
       return pack(MixDraw.rows, MixDraw.alpha);
     case ExtensionOp.mixRows:
       return pack(MixRows.rows, MixRows.channels);
+    case ExtensionOp.packPanels:
+      return pack(PackPanels.outer, PackPanels.columnStride);
+    case ExtensionOp.convForward:
+    case ExtensionOp.convInputGradient:
+    case ExtensionOp.convKernelGradient:
+    case ExtensionOp.depthwise:
+    case ExtensionOp.depthwiseKernelGradient:
+      return pack(Convolution.batch, Convolution.workspaceBytes);
   }
   // what is left are functions of an element, or the derivatives of such, or functions of two elements
   if (op >= Op.count && elementInputs(op) == 2) return pack(Binary.n, Binary.n);

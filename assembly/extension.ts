@@ -9,6 +9,8 @@ import { adjust, augmentMatrices, erase, mixDraw, mixRows, resample } from "./ke
 import { mask, runningMean } from "./kernels/blocks";
 import { broadcast } from "./kernels/broadcast";
 import { nonNegative, normConstraint } from "./kernels/constraints";
+import { convForward, convInputGradient, convKernelGradient, packPanels } from "./kernels/convolution";
+import { depthwise, depthwiseKernelGradient } from "./kernels/depthwise";
 import { adadeltaStep, lionStep, nadamStep, radamStep } from "./kernels/furtherSteps";
 import { groupNorm, groupNormBackward, groupNormSums } from "./kernels/groupNorm";
 import { oneHot, take, takeBackward } from "./kernels/indexing";
@@ -132,6 +134,12 @@ const KERNELS: StaticArray<Kernel> = [
   lstmCellBackward, // lstmCellBackward
   gruCell, // gruCell
   gruCellBackward, // gruCellBackward
+  packPanels, // packPanels
+  convForward, // convForward
+  convInputGradient, // convInputGradient
+  convKernelGradient, // convKernelGradient
+  depthwise, // depthwise
+  depthwiseKernelGradient, // depthwiseKernelGradient
 ];
 
 const OBJECT: usize = 32;

@@ -306,6 +306,13 @@ export const enum ExtensionOp {
   lstmCellBackward,
   gruCell,
   gruCellBackward,
+  // convolution
+  packPanels,
+  convForward,
+  convInputGradient,
+  convKernelGradient,
+  depthwise,
+  depthwiseKernelGradient,
   count,
 }
 
@@ -1232,6 +1239,61 @@ export const enum GruCellBackward {
   hBefore,
   rows,
   units,
+}
+
+/** packed = `outer` · `inner` matrices (k, n), each in panels of 8 columns: (n/8, k, 8); a last panel of up to 4 columns is (k, 4). Split over panels. */
+export const enum PackPanels {
+  packed, // (outer, inner, ⌈n/8⌉, k, 8)
+  b,
+  outer,
+  inner,
+  outerStride, // elements from one matrix to the next
+  innerStride,
+  k,
+  n,
+  stride, // elements from one row of a matrix to the next
+  columnStride,
+}
+
+/**
+ * A convolution, or one of its gradients, of images (batch, height, width, channels). What stands for what:
+ *
+ *               result     x     kernel              bias
+ *   forward     y          x     packed: (groups, ⌈outC/groups/8⌉, kernelH·kernelW·inC/groups, 8)
+ *   to input    dx         dy    packed: (kernelH·kernelW, groups, ⌈inC/groups/8⌉, outC/groups, 8)
+ *   to kernel   partials   x     dy
+ *   depthwise   y or dx    x or dy   (kernelH, kernelW, inC), inC = outC
+ *
+ * partials: (chunks, kernelH, kernelW, inC/groups, outC), of chunks of chunkPixels pixels of dy (of depthwise: rows).
+ */
+export const enum Convolution {
+  result,
+  workspace, // workspaceBytes a thread
+  x,
+  kernel,
+  bias, // (outC), or absent
+  batch,
+  inH,
+  inW,
+  inC,
+  outH,
+  outW,
+  outC,
+  kernelH,
+  kernelW,
+  strideH,
+  strideW,
+  dilationH,
+  dilationW,
+  padTop,
+  padLeft,
+  groups,
+  relu, // 0 or 1
+  backward, // of depthwise: 0: forward, 1: to input
+  firstChunk,
+  chunks,
+  chunkPixels,
+  workspaceBytes,
 }
 
 /** Floats in a chunk of a reduction over a block: borders depend on this alone, so sums have the same bits on any number of threads. */

@@ -88,6 +88,17 @@ export {
   tanh,
 } from "./layers/activation";
 export { batchNorm } from "./layers/batchNorm";
+export {
+  type Conv1dOptions,
+  type Conv2dOptions,
+  conv1d,
+  conv2d,
+  conv2dTranspose,
+  type DepthwiseOptions,
+  depthwiseConv2d,
+  separableConv2d,
+  type WindowOptions,
+} from "./layers/convolution";
 export { dense } from "./layers/dense";
 export { dropout } from "./layers/dropout";
 export { groupNorm, layerNorm } from "./layers/groupNorm";

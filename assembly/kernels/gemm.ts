@@ -41,7 +41,7 @@ import { axpy1, axpy8, dot16, MR, tileNarrow, tileShort, tileTall } from "./gemm
 const TILE: usize = 48;
 
 /** Tiles of MR rows in `rows` rows: what they leave over goes to tiles of 4, so that few rows are computed twice. */
-function tallTiles(rows: usize): usize {
+export function tallTiles(rows: usize): usize {
   const tiles = rows / MR;
   const left = rows % MR;
   const given: usize = MR == 5 ? (left ? 4 - left : 0) : left < 3 ? min<usize>(left, 1) : left == 5 ? 1 : 0;
@@ -49,7 +49,7 @@ function tallTiles(rows: usize): usize {
 }
 
 /** dst (k, width) = the first `columns` columns of op(b); columns from there on are 0. */
-function packColumns(
+export function packColumns(
   dst: usize,
   width: usize,
   src: usize,
@@ -75,7 +75,7 @@ function packColumns(
 }
 
 /** dst (k, width) = k lines of `width` floats, lineBytes apart; 4 ≤ width ≤ 8. */
-function packLines(dst: usize, width: usize, src: usize, lineBytes: usize, k: usize): void {
+export function packLines(dst: usize, width: usize, src: usize, lineBytes: usize, k: usize): void {
   const widthBytes = width << 2;
   const second = widthBytes - 16;
   while (k != 0) {
@@ -140,8 +140,20 @@ function packTransposed4(dst: usize, src: usize, ldbBytes: usize, k: usize): voi
   }
 }
 
+/** A panel of `columns` ≤ 8 columns of op(b): 8 wide, or of up to 4 columns 4 wide. */
+export function packPanel(dst: usize, src: usize, kStep: usize, columnStep: usize, k: usize, columns: usize): void {
+  if (columns < 8) packColumns(dst, columns > 4 ? 8 : 4, src, kStep, columnStep, k, columns);
+  else if (columnStep == 4) packLines(dst, 8, src, kStep, k);
+  else {
+    packTransposed4(dst, src, columnStep, k);
+    packTransposed4(dst + 16, src + (columnStep << 2), columnStep, k);
+    const even = k & ~3;
+    packColumns(dst + (even << 5), 8, src + even * kStep, kStep, columnStep, k - even, 8);
+  }
+}
+
 /** rows × columns of dst = those of src: between c and the tile that stands in for one that reaches past its columns. */
-function copyTile(dst: usize, dstRow: usize, src: usize, srcRow: usize, rows: usize, columns: usize): void {
+export function copyTile(dst: usize, dstRow: usize, src: usize, srcRow: usize, rows: usize, columns: usize): void {
   for (let i: usize = 0; i < rows; i++) {
     for (let j: usize = 0; j < columns << 2; j += 4) store<f32>(dst + j, load<f32>(src + j));
     dst += dstRow;
@@ -150,7 +162,7 @@ function copyTile(dst: usize, dstRow: usize, src: usize, srcRow: usize, rows: us
 }
 
 /** One strip of at most 8 columns: all its tiles. Where `packed`, a is packTiles' panels (whole strips only). */
-function strip(
+export function strip(
   m: usize,
   columns: usize,
   k: usize,
@@ -274,20 +286,15 @@ function panels(
         const columns = min<usize>(8, nc - jr);
         const source = b + pc * bStep + (jc + jr) * bColumn;
         const panel = inPlace ? packedB : packedB + jr * (kc << 2);
-        if (columns < 8) packColumns(panel, columns > 4 ? 8 : 4, source, bStep, bColumn, kc, columns);
-        else if (bColumn == 4) {
+        if (columns == 8 && bColumn == 4) {
           if (inPlace) continue;
-          if (nc - jr < 16) packLines(panel, 8, source, bStep, kc);
-          else {
+          if (nc - jr >= 16) {
             packPair(panel, kc << 5, source, bStep, kc);
             jr += 8;
+            continue;
           }
-        } else {
-          packTransposed4(panel, source, bColumn, kc);
-          packTransposed4(panel + 16, source + (bColumn << 2), bColumn, kc);
-          const even = kc & ~3;
-          packColumns(panel + (even << 5), 8, source + even * bStep, bStep, bColumn, kc - even, 8);
         }
+        packPanel(panel, source, bStep, bColumn, kc, columns);
       }
       for (let ic: usize = 0; ic < m; ic += GEMM_MC) {
         const mc = min<usize>(GEMM_MC, m - ic);

@@ -81,6 +81,12 @@ const merged =
 const recurrent =
   (...layers: (() => d.Layer)[]): Case =>
   () => ({ x: sequences, layers: layers.map((make) => make()) });
+const convolved =
+  (make: (first: object) => d.Layer, ...layers: (() => d.Layer)[]): Case =>
+  () => ({
+    x: { ...images, shape: [...images.shape, 1] },
+    layers: [make({ inputShape: [HEIGHT, WIDTH, 1] }), ...layers.map((make) => make()), d.flatten()],
+  });
 const called = (callback: unknown): Case => fitted({ callbacks: [callback], epochs: 3, validationSplit: 0.25 });
 const attacked =
   (made: unknown): Case =>
@@ -207,6 +213,21 @@ const CASES: Record<string, Case> = {
 
   // layers
   dense: () => ({}),
+  conv1d: recurrent(
+    () => d.conv1d(20, 3, { padding: "same", ...inSequence }),
+    () => d.flatten(),
+  ),
+  conv2d: convolved(
+    (first) => d.conv2d(24, 3, { padding: "same", activation: "relu", ...first }),
+    () => d.conv2d(16, 3, { strides: 2, groups: 2 }),
+    () => d.conv2d(30, 1),
+  ),
+  depthwiseConv2d: convolved(
+    (first) => d.depthwiseConv2d(3, { depthMultiplier: 20, ...first }),
+    () => d.depthwiseConv2d(3, { strides: 2 }),
+  ),
+  separableConv2d: convolved((first) => d.separableConv2d(20, 3, { depthMultiplier: 4, ...first })),
+  conv2dTranspose: convolved((first) => d.conv2dTranspose(20, 3, { strides: 2, ...first })),
   batchNorm: middle(d.batchNorm, d.relu),
   layerNorm: middle(d.layerNorm),
   groupNorm: middle(() => d.groupNorm(10)),

@@ -46,6 +46,7 @@ import {
   tanh,
 } from "../layers/activation";
 import { batchNorm } from "../layers/batchNorm";
+import { conv1d, conv2d, conv2dTranspose, depthwiseConv2d, separableConv2d } from "../layers/convolution";
 import { dense } from "../layers/dense";
 import { dropout } from "../layers/dropout";
 import { groupNorm, layerNorm } from "../layers/groupNorm";
@@ -99,6 +100,7 @@ export function enrollAll(): void {
     [add, average, concatenate, maximum, multiply, subtract],
     [flatten, permute, rescaling, reshape],
     [batchNorm, dense, groupNorm, layerNorm],
+    [conv1d, conv2d, conv2dTranspose, depthwiseConv2d, separableConv2d],
     [binaryCrossEntropy, hinge, huber, meanAbsoluteError, meanSquaredError, poisson],
     [cosineSimilarity, kullbackLeibler, softmaxCrossEntropy],
     [absoluteErrorMetric, accuracy, auc, f1, precision, rSquared, recall, topKAccuracy],

@@ -67,6 +67,8 @@ export interface OpDefinition<A = Attributes> {
   lower(tape: TapeWriter, node: Node<A>): void;
   /** Output 0 is input 0 under another shape: no instruction, no buffer. */
   view?: boolean;
+  /** An output that nobody reads is not computed: it has no place. */
+  partial?: boolean;
   /** Inputs whose buffer output 0 may take where they die here. */
   inPlace?: readonly number[];
   /** Bytes of scratch that its instructions need. */

@@ -54,7 +54,7 @@ export function plan(graph: Graph, threads: number): Plan {
     const { op, inputs, outputs } = node;
     outputs.forEach((t, index) => {
       if (op.view) t.place ??= inputs[0]!.place;
-      if (t.place) return;
+      if (t.place || (op.partial && !lastUse.has(t))) return;
       // the input whose buffer it takes over; of one that is absent there is no block
       const heir = op.inPlace
         ?.map((at) => root(inputs[at]!))

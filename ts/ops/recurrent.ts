@@ -14,6 +14,7 @@ import type { Operand, Part, TapeWriter } from "../graph/tape";
 import { extended } from "../runtime/extension";
 import { columnSums } from "./bias";
 import { gemmWorkspaceBytes } from "./gemmWorkspace";
+import { pieces, slabs } from "./pieces";
 import { multiplyAdds, streaming, transcendental } from "./work";
 
 /** What `simpleRnn` has for tanh. */
@@ -31,9 +32,6 @@ export interface RecurrentAttributes {
 
 /** Gates a unit. */
 export const GATES: Readonly<Record<RecurrentAttributes["cell"], number>> = { simpleRnn: 1, lstm: 4, gru: 3 };
-
-/** An instruction of a product over all steps runs for about this long, in nanoseconds. */
-const LONGEST = 4e6;
 
 interface Product {
   m: number;
@@ -64,22 +62,6 @@ function multiply(
     [],
     multiplyAdds(m * n * k),
   );
-}
-
-/** `count` slabs of x along its first axis, from slab `from` on. */
-function slabs(x: Tensor, from: number, count = 1): Part {
-  const bytes = x.bytes / x.shape[0]!;
-  const place = { ...x.place!, offset: x.place!.offset + from * bytes };
-  return { name: x.name, place, bytes: count * bytes, tensor: x };
-}
-
-/** `steps` steps, of which one is `count` multiply-adds, in pieces that do not run for too long. */
-function pieces(steps: number, count: number): { from: number; length: number }[] {
-  const most = Math.max(1, Math.floor(LONGEST / multiplyAdds(count)));
-  return Array.from({ length: Math.ceil(steps / most) }, (_, i) => ({
-    from: i * most,
-    length: Math.min(most, steps - i * most),
-  }));
 }
 
 /** A product over all steps, in pieces: their sizes, from the length of each. */

@@ -1,0 +1,239 @@
+// Layers with convolutions; their numbers are held against PyTorch's in test/oracle/convolution.test.ts.
+
+import { afterAll, expect, test } from "vitest";
+import {
+  adam,
+  batchNorm,
+  conv1d,
+  conv2d,
+  conv2dTranspose,
+  dense,
+  depthwiseConv2d,
+  digits,
+  flatten,
+  functional,
+  glorotUniform,
+  init,
+  input,
+  type Layer,
+  l2,
+  loadModel,
+  type Model,
+  maxNorm,
+  meanSquaredError,
+  type NDArray,
+  relu,
+  reshape,
+  saveModel,
+  separableConv2d,
+  sequential,
+  setSeed,
+  softmaxCrossEntropy,
+  weightsHash,
+} from "../../ts/index";
+import { any, floats, thrown } from "../support/contract";
+import "../support/everyTeam";
+
+afterAll(() => init());
+
+const shapes = (model: { getWeights(): Record<string, NDArray> }) =>
+  Object.fromEntries(Object.entries(model.getWeights()).map(([key, { shape }]) => [key, shape]));
+
+const outShape = (layer: Layer, ...shape: number[]) => layer(input(shape)).shape;
+
+test("names and shapes of the parameters", () => {
+  using model = sequential([
+    conv2d(12, [3, 2], { groups: 2, inputShape: [9, 8, 4] }),
+    depthwiseConv2d(3, { depthMultiplier: 2 }),
+    separableConv2d(6, 2, { depthMultiplier: 3 }),
+    conv2dTranspose(5, [2, 4]),
+    conv2d(2, 1, { useBias: false }),
+    reshape([-1, 2]),
+    conv1d(4, 3, { groups: 2 }),
+  ]);
+  expect(shapes(model)).toEqual({
+    "conv2d_1/kernel": [3, 2, 2, 12],
+    "conv2d_1/bias": [12],
+    "depthwiseConv2d_1/kernel": [3, 3, 12, 2],
+    "depthwiseConv2d_1/bias": [24],
+    "separableConv2d_1/depthwiseKernel": [2, 2, 24, 3],
+    "separableConv2d_1/pointwiseKernel": [1, 1, 72, 6],
+    "separableConv2d_1/bias": [6],
+    "conv2dTranspose_1/kernel": [2, 4, 5, 6],
+    "conv2dTranspose_1/bias": [5],
+    "conv2d_2/kernel": [1, 1, 5, 2],
+    "conv1d_1/kernel": [3, 1, 4],
+    "conv1d_1/bias": [4],
+  });
+});
+
+test("configs have their defaults", () => {
+  expect(conv2d(8, 3).config).toMatchObject({
+    ...{ type: "conv2d", filters: 8, kernelSize: 3, strides: 1, padding: "valid", dilationRate: 1, groups: 1 },
+    ...{ useBias: true, kernelInitializer: { type: "glorotUniform" }, biasInitializer: { type: "zeros" } },
+  });
+  expect(conv1d(8, 3, { strides: 2 }).config).toMatchObject({ type: "conv1d", strides: 2, groups: 1 });
+  expect(depthwiseConv2d([3, 1]).config).toMatchObject({ kernelSize: [3, 1], depthMultiplier: 1 });
+});
+
+test("sizes of outputs: valid and same, strides and dilation", () => {
+  for (const [options, h, w] of [
+    [{}, 8, 5],
+    [{ padding: "same" }, 10, 7],
+    [{ strides: 2 }, 4, 3],
+    [{ strides: [3, 1], padding: "same" }, 4, 7],
+    [{ dilationRate: 2 }, 6, 3],
+    [{ dilationRate: [1, 3], strides: 2 }, 4, 1],
+  ] as const) {
+    expect(outShape(conv2d(5, 3, options), 10, 7, 2)).toEqual([h, w, 5]);
+    expect(outShape(depthwiseConv2d(3, options), 10, 7, 2)).toEqual([h, w, 2]);
+    expect(outShape(separableConv2d(5, 3, options), 10, 7, 2)).toEqual([h, w, 5]);
+  }
+  expect(outShape(conv1d(5, 4, { strides: 2 }), 11, 3)).toEqual([4, 5]);
+  expect(outShape(conv1d(5, 4, { strides: 2, padding: "same" }), 11, 3)).toEqual([6, 5]);
+});
+
+// Keras's deconv_output_length
+test.each([
+  [{}, 7, 6],
+  [{ strides: 2 }, 11, 9],
+  [{ strides: 2, padding: "same" }, 10, 8],
+  [{ strides: [4, 5] }, 20, 20], // windows that do not touch
+  [{ dilationRate: 2 }, 9, 8],
+] as const)("a transposed convolution of 3 × 3, %o, makes [5, 4] [%i, %i]", (options, h, w) => {
+  expect(outShape(conv2dTranspose(2, 3, options), 5, 4, 3)).toEqual([h, w, 2]);
+});
+
+test("glorotUniform of a kernel: fans are the receptive field times channels, as Keras has them", () => {
+  setSeed(1);
+  const largest = (layer: Layer) => {
+    using model = sequential([layer]);
+    const [kernel] = Object.values(model.getWeights()) as [NDArray];
+    return Math.max(...kernel.data.map(Math.abs));
+  };
+  const inputShape = [8, 8, 16];
+  for (const [layer, fanIn, fanOut] of [
+    [conv2d(32, 3, { inputShape }), 9 * 16, 9 * 32],
+    [conv2d(32, 3, { groups: 4, inputShape }), 9 * 4, 9 * 32],
+    [depthwiseConv2d(3, { depthMultiplier: 8, inputShape }), 9 * 16, 9 * 8],
+    [conv2dTranspose(32, 3, { inputShape }), 9 * 32, 9 * 16],
+  ] as const) {
+    const limit = Math.sqrt(6 / (fanIn + fanOut));
+    expect(largest(layer)).toBeLessThanOrEqual(limit);
+    expect(largest(layer)).toBeGreaterThan(0.97 * limit);
+  }
+});
+
+test("shapes that do not fit", () => {
+  const called =
+    (layer: Layer, ...shape: number[]) =>
+    () =>
+      layer(input(shape));
+  thrown("shape", called(conv2d(2, 3), 4, 4), "conv2d: expected input of shape [n, h, w, c], got [n, 4, 4]");
+  thrown("shape", called(conv2d(2, 3), 2, 4, 1), /conv2d: .* window .* input, \[2, 4\], got \[3, 3\]/);
+  thrown("shape", called(conv2d(2, 2, { dilationRate: 4 }), 4, 9, 1), /window .* input, \[4, 9\], got \[5, 5\]/);
+  thrown("shape", called(conv2d(4, 3, { groups: 2 }), 5, 5, 3), /conv2d: .* divisible by groups \(2\), got 3/);
+  thrown("shape", called(conv2d(3, 3, { groups: 2, name: "c" }), 5, 5, 4), /c: .* divisible by groups \(2\), got 3/);
+  thrown("shape", called(conv1d(2, 3), 4, 4, 1), "conv1d: expected input of shape [n, t, c], got [n, 4, 4, 1]");
+  thrown("shape", called(conv1d(2, 5), 4, 1), /conv1d: .* window/);
+  thrown("shape", called(conv1d(2, 3, { groups: 2 }), 8, 3), /divisible by groups/);
+  thrown("shape", called(depthwiseConv2d(3), 2, 2, 1), /depthwiseConv2d: .* window/);
+  thrown(
+    "shape",
+    called(depthwiseConv2d(3), 9),
+    /depthwiseConv2d: expected input of shape \[n, h, w, c\], got \[n, 9\]/,
+  );
+  thrown("shape", called(separableConv2d(3, 3), 2, 2, 1), /separableConv2d: .* window/);
+  thrown("shape", called(conv2dTranspose(3, 3), 2, 2), /conv2dTranspose: expected input of shape \[n, h, w, c\]/);
+  // the parameters are those of the first call
+  const shared = conv2d(2, 3, { name: "shared" });
+  const x = input([9, 9, 3]);
+  const twice = () => functional({ inputs: x, outputs: shared(shared(x)) });
+  thrown("shape", twice, "shared: expected input of shape [n, h, w, 3], got [n, 7, 7, 2]");
+});
+
+test("options that are none", () => {
+  for (const make of [
+    () => conv2d(any(0), 3),
+    () => conv2d(any("8"), 3),
+    () => conv2d(8, any(0)),
+    () => conv2d(8, any([3])),
+    () => conv2d(8, any([3, 3, 3])),
+    () => conv2d(8, any([3, 0.5])),
+    () => conv2d(8, 3, { strides: any(-1) }),
+    () => conv2d(8, 3, { padding: any("SAME") }),
+    () => conv2d(8, 3, { padding: any(1) }),
+    () => conv2d(8, 3, { dilationRate: any([2]) }),
+    () => conv2d(8, 3, { groups: any([1, 1]) }),
+    () => conv2d(8, 3, any({ dilation: 2 })),
+    () => conv1d(8, any([3])),
+    () => conv1d(8, 3, { strides: any([2, 2]) }),
+    () => depthwiseConv2d(3, { depthMultiplier: 0 }),
+    () => depthwiseConv2d(3, any({ groups: 2 })),
+    () => separableConv2d(8, 3, any({ filters: 3 })),
+    () => conv2dTranspose(8, 3, any({ groups: 2 })),
+  ])
+    thrown("argument", make, /^(conv1d|conv2d|depthwiseConv2d|separableConv2d|conv2dTranspose): /);
+  thrown(
+    "argument",
+    () => conv2d(8, 3, { strides: any("2") }),
+    'conv2d: strides must be a positive integer or a pair of them, got the string "2"',
+  );
+});
+
+/** With every layer of the family. */
+function everything(): Model<NDArray> {
+  setSeed(4);
+  const model = sequential([
+    conv2d(16, 3, { padding: "same", activation: "relu", kernelRegularizer: l2(1e-3), inputShape: [12, 11, 3] }),
+    depthwiseConv2d(3, { strides: 2, padding: "same", depthMultiplier: 2 }),
+    batchNorm(),
+    relu(),
+    separableConv2d(24, 3, { dilationRate: 2, padding: "same", kernelConstraint: maxNorm() }),
+    conv2d(20, 3, { groups: 4, strides: 2, kernelInitializer: glorotUniform() }),
+    conv2dTranspose(6, 3, { strides: 2, padding: "same", activation: "tanh" }),
+    reshape([-1, 6]),
+    conv1d(9, 5, { strides: 2, activation: "relu", biasRegularizer: l2(0.1) }),
+    flatten(),
+    dense(5),
+  ]);
+  model.compile({ optimizer: adam(), loss: meanSquaredError() });
+  return model;
+}
+
+test("steps have the same bits on 1, 2 and 3 threads, and after a file", async () => {
+  const x: NDArray = { data: floats(37 * 12 * 11 * 3), shape: [37, 12, 11, 3] };
+  const y: NDArray = { data: floats(37 * 5, 2), shape: [37, 5] };
+  const hashes: string[] = [];
+  const losses: number[] = [];
+  for (const threads of [1, 2, 3]) {
+    const runtime = await init({ threads });
+    const model = everything();
+    for (let i = 0; i < 3; i++) losses.push(model.trainOnBatch(x, y).loss);
+    const bytes = await saveModel(model as Model);
+    const loaded = (await loadModel(bytes, { runtime })) as Model<NDArray>;
+    expect(await saveModel(loaded as Model)).toEqual(bytes);
+    expect(loaded.predict(x)).toEqual(model.predict(x));
+    for (const m of [model, loaded]) m.trainOnBatch(x, y);
+    hashes.push(await weightsHash(model as Model), await weightsHash(loaded as Model));
+    runtime.dispose();
+  }
+  expect(new Set(hashes).size).toBe(1);
+  expect(losses[2]!).toBeLessThan(losses[0]!);
+});
+
+test("a small net of convolutions learns digits", async () => {
+  setSeed(0);
+  const { train, test } = digits();
+  using model = sequential([
+    reshape([8, 8, 1], { inputShape: train.x.shape.slice(1) }),
+    conv2d(16, 3, { padding: "same", activation: "relu" }),
+    conv2d(32, 3, { strides: 2, padding: "same", activation: "relu" }),
+    separableConv2d(32, 3, { activation: "relu" }),
+    flatten(),
+    dense(10),
+  ]);
+  model.compile({ optimizer: adam({ learningRate: 5e-3 }), loss: softmaxCrossEntropy(), metrics: ["accuracy"] });
+  await model.fit(train, { epochs: 10, batchSize: 32 });
+  expect((await model.evaluate(test))["accuracy"]).toBeGreaterThan(0.95);
+});

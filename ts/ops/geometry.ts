@@ -1,0 +1,135 @@
+// What every way of computing a convolution needs to know of it: its geometry, its sizes, its instruction's slots.
+
+import type { Op } from "../../assembly/isa";
+import { shapeError, wrong } from "../errors";
+import type { Shape, Tensor } from "../graph/graph";
+import type { Operand, TapeWriter } from "../graph/tape";
+
+export type Pair = readonly [height: number, width: number];
+
+/** How a kernel moves over an image. `same` and `valid` are layers' words for `pads`. */
+export interface Geometry {
+  readonly strides: Pair;
+  readonly dilation: Pair;
+  /** Groups of channels that are convolved each by itself. */
+  readonly groups: number;
+  readonly pads: readonly [top: number, bottom: number, left: number, right: number];
+}
+
+/** The sizes of a convolution x → y, whichever of its gradients is computed. */
+export interface Sizes extends Geometry {
+  batch: number;
+  inH: number;
+  inW: number;
+  inC: number;
+  outH: number;
+  outW: number;
+  outC: number;
+  kernelH: number;
+  kernelW: number;
+  /** Channels a group. */
+  groupIn: number;
+  groupOut: number;
+  /** Elements of a patch: of one group. */
+  patch: number;
+  /** Of y. */
+  pixels: number;
+}
+
+export function sizesOf(x: Shape, y: Shape, kernel: Shape, geometry: Geometry): Sizes {
+  const { groups } = geometry;
+  const [batch, inH, inW, inC] = x as [number, number, number, number];
+  const [, outH, outW, outC] = y as [number, number, number, number];
+  const [kernelH, kernelW, groupIn] = kernel as [number, number, number];
+  return {
+    ...{ ...geometry, batch, inH, inW, inC, outH, outW, outC, kernelH, kernelW, groupIn },
+    ...{ groupOut: outC / groups, patch: kernelH * kernelW * groupIn, pixels: batch * outH * outW },
+  };
+}
+
+/** How far a window of `size` taps reaches. */
+const reach = (size: number, dilation: number) => (size - 1) * dilation + 1;
+
+/** Throws `shape` where groups do not divide the channels in and out. */
+export function checkGroups(who: string, channels: number, filters: number, groups: number): void {
+  if (channels % groups) throw wrong("shape", who, `channels divisible by groups (${groups})`, channels);
+  if (filters % groups) throw wrong("shape", who, `filters divisible by groups (${groups})`, filters);
+}
+
+/** The shape of y; throws `shape` in the name of `who`. */
+export function convolvedShape(x: Shape, kernel: Shape, geometry: Geometry, who: string): Shape {
+  const { strides, dilation, groups, pads } = geometry;
+  if (x.length !== 4) throw shapeError(who, "input", "[n, h, w, c]", x);
+  const [n, h, w, c] = x as [number, number, number, number];
+  const [kh, kw, groupIn, o] = kernel as [number, number, number, number];
+  checkGroups(who, c, o, groups);
+  if (kernel.length !== 4 || groupIn !== c / groups)
+    throw shapeError(who, "kernel", `[kh, kw, ${c / groups}, o]`, kernel);
+  const padded = [h + pads[0] + pads[1], w + pads[2] + pads[3]] as const;
+  const window = [reach(kh, dilation[0]), reach(kw, dilation[1])] as const;
+  if (window[0] > padded[0] || window[1] > padded[1])
+    throw wrong("shape", who, `a window no larger than the input, [${padded.join(", ")}]`, `[${window.join(", ")}]`);
+  return [n, ...window.map((size, i) => Math.floor((padded[i]! - size) / strides[i]!) + 1), o];
+}
+
+/** What the slots of an instruction say beside the sizes (assembly/isa.ts, Convolution). */
+export interface Slots {
+  batch?: number;
+  relu?: boolean | undefined;
+  backward?: boolean;
+  firstChunk?: number;
+  chunks?: number;
+  chunkPixels?: number;
+  perThread?: number;
+}
+
+/** Appends an instruction with slots of Convolution. */
+export function pushConvolution(
+  tape: TapeWriter,
+  opcode: Op,
+  [result, workspace]: [Operand, Operand],
+  [x, kernel, bias]: [Operand, Operand, Operand?],
+  sizes: Sizes,
+  { batch = sizes.batch, relu, backward, firstChunk = 0, chunks = 0, chunkPixels = 0, perThread = 0 }: Slots,
+  work: number,
+): void {
+  const { inH, inW, inC, outH, outW, outC, kernelH, kernelW, strides, dilation, groups, pads } = sizes;
+  tape.push(
+    opcode,
+    [result, workspace],
+    [x, kernel, bias ?? null],
+    [
+      ...[batch, inH, inW, inC, outH, outW, outC, kernelH, kernelW, ...strides, ...dilation, pads[0], pads[2], groups],
+      ...[+!!relu, +!!backward, firstChunk, chunks, chunkPixels, perThread],
+    ],
+    [],
+    work,
+  );
+}
+
+/** What a backward pass is asked for, and what it has. */
+export interface Backward {
+  /** Null: not asked for. */
+  dx: Tensor | null;
+  dkernel: Tensor | null;
+  dy: Tensor;
+  /** Null where dkernel is not asked for. */
+  x: Tensor | null;
+  kernel: Tensor;
+}
+
+/** A way of computing a convolution. */
+export interface Way {
+  /** Bytes of workspace. */
+  forwardBytes(sizes: Sizes, threads: number): number;
+  forward(tape: TapeWriter, sizes: Sizes, y: Tensor, inputs: [Tensor, Tensor, Tensor | null], relu?: boolean): void;
+  backwardBytes(sizes: Sizes, threads: number, asked: { dx: boolean; dkernel: boolean }): number;
+  backward(tape: TapeWriter, sizes: Sizes, tensors: Backward): void;
+}
+
+/** How the sum over all pixels, of `size` floats, is cut into chunks; shapes alone decide. */
+export function pixelChunks(pixels: number, size: number): { chunks: number; chunkPixels: number } {
+  const most = Math.max(1, Math.min(8, Math.floor(pixels / 64), Math.floor(2 ** 21 / size)));
+  const chunkPixels = Math.ceil(pixels / most);
+  return { chunks: Math.ceil(pixels / chunkPixels), chunkPixels };
+}

@@ -1,0 +1,24 @@
+// Work that would run for longer than `fit` goes without yielding, in pieces.
+
+import type { Tensor } from "../graph/graph";
+import type { Part } from "../graph/tape";
+import { multiplyAdds } from "./work";
+
+/** An instruction runs for about this long, in nanoseconds. */
+const LONGEST = 4e6;
+
+/** `count` slabs of x along its first axis, from slab `from` on. */
+export function slabs(x: Tensor, from: number, count = 1): Part {
+  const bytes = x.bytes / x.shape[0]!;
+  const place = { ...x.place!, offset: x.place!.offset + from * bytes };
+  return { name: x.name, place, bytes: count * bytes, tensor: x };
+}
+
+/** `steps` steps, of which one is `count` multiply-adds, in pieces that do not run for too long. */
+export function pieces(steps: number, count: number): { from: number; length: number }[] {
+  const most = Math.max(1, Math.floor(LONGEST / multiplyAdds(count)));
+  return Array.from({ length: Math.ceil(steps / most) }, (_, i) => ({
+    from: i * most,
+    length: Math.min(most, steps - i * most),
+  }));
+}
