@@ -29,7 +29,14 @@ import { philox4x32 } from "downhill/random";
 /** A layer of the public API with its options; what is required by position there is named here. */
 export type Layer = { name: string; inputs?: string[] } & (
   | { type: "dense"; units: number; l2?: number }
-  | { type: "conv2d"; filters: number; kernelSize: number; strides: number; padding: "valid" | "same"; useBias: boolean }
+  | {
+      type: "conv2d";
+      filters: number;
+      kernelSize: number;
+      strides: number;
+      padding: "valid" | "same";
+      useBias: boolean;
+    }
   | { type: "maxPool2d"; poolSize: number }
   | { type: "lstm"; units: number }
   | { type: "dropout"; rate: number }
@@ -117,7 +124,10 @@ function resNet8(): Layer[] {
     layers.push({ name: `add_${i + 1}`, type: "add", inputs: [y, shortcut] });
     x = relu(`relu_${i + 1}b`);
   }
-  layers.push({ name: "globalAveragePool2d_1", type: "globalAveragePool2d" }, { name: "dense_1", type: "dense", units: 10 });
+  layers.push(
+    { name: "globalAveragePool2d_1", type: "globalAveragePool2d" },
+    { name: "dense_1", type: "dense", units: 10 },
+  );
   return layers;
 }
 
@@ -126,14 +136,14 @@ const W2 = {
   layers: mlp([512, 512, 10], "relu"),
   loss: "softmaxCrossEntropy",
   optimizer: adam,
-} as const;
+} satisfies Partial<Workload>;
 
 const W5 = {
   inputShape: [64],
   layers: mlp([32, 10], "relu"),
   loss: "softmaxCrossEntropy",
   optimizer: momentum,
-} as const;
+} satisfies Partial<Workload>;
 
 export const workloads: readonly Workload[] = [
   {
@@ -281,7 +291,8 @@ export function numbersOf(workload: Resolved): Record<string, Numbers> {
     const patterns = uniform(classes * width);
     const y = Int32Array.from(uniform(rows), (u) => Math.floor(((u + 1) / 2) * classes));
     const faint = 4 / Math.sqrt(width);
-    for (let i = 0; i < x.length; i++) x[i] = x[i]! + faint * patterns[y[Math.floor(i / width)]! * width + (i % width)]!;
+    for (let i = 0; i < x.length; i++)
+      x[i] = x[i]! + faint * patterns[y[Math.floor(i / width)]! * width + (i % width)]!;
     const half = rows / 2;
     x.copyWithin(half * width, 0, half * width);
     for (let i = 0; i < half; i++) if (i % 4 !== 0) y[half + i] = y[i]!;

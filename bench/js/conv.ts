@@ -37,7 +37,7 @@ export function createConv(shape: ConvShape): Conv {
   const pointwise = kernel === 1 && stride === 1;
   const own = pointwise ? undefined : new Float32Array(pixels * depth);
   if (!pointwise && scratch.length < pixels * depth) scratch = new Float32Array(pixels * depth);
-  let patches = own!;
+  let patches: Float32Array = own!;
 
   /** Calls for each run of inC channels that lies in the image. */
   function copyPatches(to: Float32Array, x: Float32Array): void {

@@ -53,7 +53,8 @@ export function createLstm(batch: number, steps: number, inputs: number, units: 
             const at = n * gates + u;
             const i = 1 / (1 + Math.exp(-(z[at]! + recurrent[at]! + bias[u]!)));
             const f = 1 / (1 + Math.exp(-(z[at + units]! + recurrent[at + units]! + bias[units + u]!)));
-            const g = 1 - 2 / (1 + Math.exp(2 * (z[at + 2 * units]! + recurrent[at + 2 * units]! + bias[2 * units + u]!)));
+            const g =
+              1 - 2 / (1 + Math.exp(2 * (z[at + 2 * units]! + recurrent[at + 2 * units]! + bias[2 * units + u]!)));
             const o = 1 / (1 + Math.exp(-(z[at + 3 * units]! + recurrent[at + 3 * units]! + bias[3 * units + u]!)));
             const s = t * state + n * units + u;
             const c = f * cs[s]! + i * g;

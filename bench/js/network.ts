@@ -55,15 +55,25 @@ export function createNetwork(workload: Resolved): Network {
     Float32Array,
   ];
   const viewsOf = (block: Float32Array): Parameters => {
-    let at = 0;
-    return Object.fromEntries(entries.map(([key, size]) => [key, block.subarray(at, (at += size))]));
+    let end = 0;
+    return Object.fromEntries(
+      entries.map(([key, size]) => {
+        end += size;
+        return [key, block.subarray(end - size, end)];
+      }),
+    );
   };
   const parameters = viewsOf(weights);
   const dparameters = viewsOf(gradients);
   const ofLayer = (all: Parameters, { name, parameters: own }: Spec): Parameters =>
     Object.fromEntries(Object.keys(own).map((parameter) => [parameter, all[`${name}/${parameter}`]!]));
 
-  const input: Node = { y: new Float32Array(batch * sizeOf(inputShape)), dy: new Float32Array(0), readers: 0, summed: 0 };
+  const input: Node = {
+    y: new Float32Array(batch * sizeOf(inputShape)),
+    dy: new Float32Array(0),
+    readers: 0,
+    summed: 0,
+  };
   const nodes = new Map([["input", input]]);
   for (const { name, type, inputs, output } of layers) {
     const from = inputs.map((name) => nodes.get(name)!);
@@ -82,7 +92,9 @@ export function createNetwork(workload: Resolved): Network {
   });
   const output = nodes.get(layers.at(-1)!.name)!;
   const classes = layers.at(-1)!.output[0]!;
-  const decayed = layers.flatMap((spec) => (spec.type === "dense" && spec.l2 ? [{ name: spec.name, l2: spec.l2 }] : []));
+  const decayed = layers.flatMap((spec) =>
+    spec.type === "dense" && spec.l2 ? [{ name: spec.name, l2: spec.l2 }] : [],
+  );
   let updates = 0;
   if (workload.loss !== "softmaxCrossEntropy") throw new Error(`plain JavaScript has no ${workload.loss} here`);
 

@@ -32,7 +32,9 @@ compete(({ workload, weights }) => {
   });
   const width = inputShape[0];
   const classes = net.sizes.at(-1);
-  const oneHot = Array.from({ length: classes }, (_, c) => Float32Array.from({ length: classes }, (_, i) => +(i === c)));
+  const oneHot = Array.from({ length: classes }, (_, c) =>
+    Float32Array.from({ length: classes }, (_, i) => +(i === c)),
+  );
 
   return {
     step(x, y) {

@@ -15,7 +15,10 @@ compete(async ({ workload, weights }) => {
   const layers = new Map(workload.layers.map((layer) => [layer.name, layer]));
   const start = Object.entries(weights).map(([key, { data, shape }]) => {
     const array = np.array(data).reshape(shape);
-    return [key, layers.get(key.split("/")[0]).type === "conv2d" && shape.length === 4 ? np.transpose(array, [3, 2, 0, 1]) : array];
+    return [
+      key,
+      layers.get(key.split("/")[0]).type === "conv2d" && shape.length === 4 ? np.transpose(array, [3, 2, 0, 1]) : array,
+    ];
   });
   let parameters = Object.fromEntries(start);
   const { batch, inputShape, loss } = workload;
@@ -56,7 +59,8 @@ compete(async ({ workload, weights }) => {
     step(x, y) {
       steps++;
       const images = np.array(x).reshape(shape);
-      const labels = loss === "softmaxCrossEntropy" ? np.array(y, { dtype: np.int32 }) : np.array(y).reshape([batch, 1]);
+      const labels =
+        loss === "softmaxCrossEntropy" ? np.array(y, { dtype: np.int32 }) : np.array(y).reshape([batch, 1]);
       const key = dropout ? jax.random.key(np.array(steps, { dtype: np.uint32 })) : np.zeros([1]);
       const [dataLoss, p, s] = step(parameters, slots, images, labels, key, update.scales(steps));
       parameters = p;
@@ -103,7 +107,9 @@ function forward(jax, { layers, inputShape }, p, x, key) {
           const mean = np.mean(h.ref, axes, { keepdims: true });
           const centred = h.sub(mean);
           const variance = np.mean(np.square(centred.ref), axes, { keepdims: true });
-          const scale = own("gamma").reshape(wide).div(np.sqrt(variance.add(1e-5)));
+          const scale = own("gamma")
+            .reshape(wide)
+            .div(np.sqrt(variance.add(1e-5)));
           return centred.mul(scale).add(own("beta").reshape(wide));
         }
         case "relu":
@@ -138,13 +144,19 @@ function forward(jax, { layers, inputShape }, p, x, key) {
 /** h of the last step. jax-js has no scan: steps are unrolled. The products with x are one for all steps. */
 function lstm({ numpy: np, nn }, x, units, kernel, recurrentKernel, bias) {
   const [batch, steps, width] = x.shape;
-  const inputs = np.dot(x.reshape([batch * steps, width]), kernel).add(bias).reshape([batch, steps, 4 * units]);
+  const inputs = np
+    .dot(x.reshape([batch * steps, width]), kernel)
+    .add(bias)
+    .reshape([batch, steps, 4 * units]);
   let h = np.zeros([batch, units]);
   let c = np.zeros([batch, units]);
   for (let t = 0; t < steps; t++) {
     const z = inputs.ref.slice([], t).add(np.dot(h, recurrentKernel.ref));
     const [i, f, g, o] = np.split(z, 4, 1);
-    c = nn.sigmoid(f).mul(c).add(nn.sigmoid(i).mul(np.tanh(g)));
+    c = nn
+      .sigmoid(f)
+      .mul(c)
+      .add(nn.sigmoid(i).mul(np.tanh(g)));
     h = nn.sigmoid(o).mul(np.tanh(c.ref));
   }
   c.dispose();

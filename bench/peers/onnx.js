@@ -29,7 +29,15 @@ compete(async ({ workload, weights, threads }) => {
 
 function modelOf({ batch, inputShape, layers }, weights) {
   const initializers = Object.entries(weights).map(([name, { data, shape }]) =>
-    bytes(5, message(...shape.map((size) => int(1, size)), int(2, FLOAT), bytes(8, name), bytes(9, new Uint8Array(data.buffer)))),
+    bytes(
+      5,
+      message(
+        ...shape.map((size) => int(1, size)),
+        int(2, FLOAT),
+        bytes(8, name),
+        bytes(9, new Uint8Array(data.buffer)),
+      ),
+    ),
   );
   let from = "x";
   const nodes = layers.map(({ name, type }, i) => {

@@ -278,13 +278,14 @@ def main():
     torch.set_num_threads(args.threads)
     versions = {"pytorch": torch.__version__, "python": sys.version.split()[0], "numpy": np.__version__}
     if args.mode == "blas":
-        return {**blas(), "capability": torch.backends.cpu.get_cpu_capability() if hasattr(torch.backends, "cpu") else "", "versions": versions}
+        return {**blas(), "versions": versions}
     workload, batches, weights = read(f"{args.folder}/{args.workload}")
     torch.manual_seed(1)
     if args.mode == "check":
         for spec in workload["layers"]:
             if spec["type"] == "dropout":
                 spec["rate"] = 0
+    if args.mode in ("check", "train"):
         return {**check(Peer(workload, weights, *variants(workload)[0]), workload, batches), "versions": versions}
     variant = fastest(workload, weights, batches)
     peer = Peer(workload, weights, *variant)

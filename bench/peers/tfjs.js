@@ -19,9 +19,7 @@ compete(async ({ workload, weights, options }) => {
   const forward = forwardOf(tf, workload, variables);
   const { type, learningRate, momentum } = workload.optimizer;
   const optimizer =
-    type === "adam"
-      ? tf.train.adam(learningRate, 0.9, 0.999, 1e-8)
-      : tf.train.momentum(learningRate, momentum);
+    type === "adam" ? tf.train.adam(learningRate, 0.9, 0.999, 1e-8) : tf.train.momentum(learningRate, momentum);
   const shape = [batch, ...inputShape];
   const penalised = workload.layers.filter(({ l2 }) => l2);
 
@@ -29,7 +27,8 @@ compete(async ({ workload, weights, options }) => {
     step(x, y) {
       let dataLoss;
       const total = tf.tidy(() => {
-        const labels = workload.loss === "softmaxCrossEntropy" ? tf.oneHot(tf.tensor1d(y, "int32"), 10) : tf.tensor(y, [batch, 1]);
+        const labels =
+          workload.loss === "softmaxCrossEntropy" ? tf.oneHot(tf.tensor1d(y, "int32"), 10) : tf.tensor(y, [batch, 1]);
         const images = tf.tensor(x, shape);
         return optimizer.minimize(() => {
           const output = forward(images);
@@ -40,7 +39,13 @@ compete(async ({ workload, weights, options }) => {
           dataLoss = tf.keep(loss);
           // c · ½‖w‖²
           return penalised.reduce(
-            (sum, { name, l2 }) => sum.add(variables[`${name}/kernel`].square().sum().mul(l2 / 2)),
+            (sum, { name, l2 }) =>
+              sum.add(
+                variables[`${name}/kernel`]
+                  .square()
+                  .sum()
+                  .mul(l2 / 2),
+              ),
             loss,
           );
         }, true);

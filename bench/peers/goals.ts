@@ -1,0 +1,111 @@
+// What the project has promised to reach against its peers (issue 5): one thread, Node 24, ratios of times.
+
+import type { Results } from "./results";
+
+export interface Goal {
+  what: string;
+  value: number | undefined;
+  bound: number;
+  atMost: boolean;
+  unit: string;
+  /** Undefined: not measured, or against a void column. */
+  met: boolean | undefined;
+}
+
+/** Times over a peer's, at most; speeds over a peer's, at least. [fastMath, strict] */
+const TIMES: [workload: string, peer: string, bounds: [number, number]][] = [
+  ["W1", "pytorch", [0.05, 0.05]],
+  ["W2", "pytorch", [1.6, 2.0]],
+  ["W3", "pytorch", [1.25, 1.6]],
+  ["W4", "pytorch", [0.65, 0.75]],
+  ["W5", "pytorch", [0.11, 0.12]],
+  ["W6", "pytorch", [0.05, 0.05]],
+  ["W7a", "pytorch", [0.25, 0.25]],
+  ["W7a", "onnx", [1, 1]],
+  ["W7b", "pytorch", [2.1, 2.6]],
+  ["W8", "pytorch", [0.85, 0.95]],
+  ["W9", "pytorch", [0.75, 0.85]],
+];
+const SPEEDS: typeof TIMES = [
+  ["W1", "plain", [3, 3]],
+  ["W1", "jax", [50, 50]],
+  ["W2", "jax", [1.8, 1.45]],
+  ["W2", "tfjs-wasm", [20, 16]],
+  ["W3", "jax", [2, 1.6]],
+  ["W4", "plain", [16, 14]],
+  ["W4", "jax", [200, 200]],
+  ["W5", "plain", [4, 4]],
+  ["W5", "jax", [25, 25]],
+  ["W6", "plain", [2, 2]],
+  ["W7a", "tfjs-wasm", [2, 2]],
+  ["W7b", "tfjs-wasm", [1.5, 1.25]],
+  ["W8", "jax", [200, 200]],
+  ["W9", "jax", [6, 6]],
+];
+const TWO_THREADS_FASTER = ["W2", "W3", "W4", "W8"];
+const TWO_THREADS_NO_SLOWER = ["W1", "W5", "W6"];
+const BUILDS = ["fast", "strict"] as const;
+
+export function goalsOf(results: Results): Goal[] {
+  const goals: Goal[] = [];
+  const add = (what: string, value: number | undefined, bound: number, atMost: boolean, unit = "×", isVoid = false) =>
+    goals.push({
+      what,
+      value,
+      bound,
+      atMost,
+      unit,
+      met: value === undefined || isVoid ? undefined : atMost ? value <= bound : value >= bound,
+    });
+  const ms = (workload: string, competitor: string) =>
+    results.cells.find((cell) => cell.workload === workload && cell.competitor === competitor)?.ms;
+  const ratio = (a: number | undefined, b: number | undefined) =>
+    a === undefined || b === undefined ? undefined : a / b;
+  const asked = (workload: string, ...of: string[]) =>
+    of.every((id) => results.competitors.includes(id)) && results.workloads.includes(workload);
+
+  for (const [i, build] of BUILDS.entries()) {
+    const us = `downhill-${build}`;
+    const label = build === "fast" ? "fastMath" : "strict";
+    for (const [workload, peer, bounds] of TIMES)
+      if (asked(workload, us, peer)) {
+        const isVoid = peer === "pytorch" && results.pytorch?.void === true;
+        add(
+          `${workload} ${label}, time over ${peer}`,
+          ratio(ms(workload, us), ms(workload, peer)),
+          bounds[i]!,
+          true,
+          "×",
+          isVoid,
+        );
+      }
+    for (const [workload, peer, bounds] of SPEEDS)
+      if (asked(workload, us, peer))
+        add(`${workload} ${label}, speed over ${peer}`, ratio(ms(workload, peer), ms(workload, us)), bounds[i]!, false);
+    for (const workload of TWO_THREADS_FASTER)
+      if (asked(workload, us, `${us}-2`))
+        add(`${workload} ${label}, 2 threads against 1`, ratio(ms(workload, us), ms(workload, `${us}-2`)), 1.75, false);
+    for (const workload of TWO_THREADS_NO_SLOWER)
+      if (asked(workload, us, `${us}-2`))
+        add(
+          `${workload} ${label}, time of 2 threads over 1`,
+          ratio(ms(workload, `${us}-2`), ms(workload, us)),
+          1.05,
+          true,
+        );
+  }
+  const { ready, memory, bundle } = results.measures;
+  if (ready) {
+    add("ready to train W5, over an empty Node", ready["downhill"], 50, true, "ms");
+    add("the same over TensorFlow.js's", ratio(ready["downhill"], ready["tfjs"]), 0.2, true);
+  }
+  if (memory)
+    add(
+      "peak memory of W2 over an empty Node, over TensorFlow.js's",
+      ratio(memory["downhill"], memory["tfjs"]),
+      1 / 3,
+      true,
+    );
+  if (bundle !== undefined) add("MLP bundle, min + gzip", bundle, 64_000, true, "bytes");
+  return goals;
+}
