@@ -11,6 +11,7 @@ import {
   Adjust,
   AttackStart,
   AttackStep,
+  AveragePool2d,
   Base,
   BatchNormBackward,
   BatchNormBackwardCombine,
@@ -48,6 +49,8 @@ import {
   LstmCellBackward,
   Mask,
   Matrices,
+  MaxPool2d,
+  MaxPool2dBackward,
   MeanLoss,
   MeanLossBackward,
   MixDraw,
@@ -78,6 +81,7 @@ import {
   SoftmaxBackward,
   SoftmaxCrossEntropy,
   SoftmaxCrossEntropyBackward,
+  Spread2d,
   SquareSums,
   State,
   StridedCopy,
@@ -87,6 +91,10 @@ import {
   TopKAccuracy,
   Unary,
   UnaryBackward,
+  WinogradBackward,
+  WinogradForward,
+  WinogradKernel,
+  WinogradKernelBackward,
 } from "./isa";
 import { elementInputs } from "./kernels/loops";
 
@@ -229,6 +237,22 @@ function slots(op: i32): u32 {
       return pack(GruCell.rows, GruCell.units);
     case ExtensionOp.gruCellBackward:
       return pack(GruCellBackward.rows, GruCellBackward.units);
+    case ExtensionOp.winogradKernel:
+      return pack(WinogradKernel.inC, WinogradKernel.transposed);
+    case ExtensionOp.winogradForward:
+      return pack(WinogradForward.relu, WinogradForward.last);
+    case ExtensionOp.winogradBackward:
+      return pack(WinogradBackward.firstChunk, WinogradBackward.last);
+    case ExtensionOp.winogradKernelBackward:
+      return pack(WinogradKernelBackward.inC, WinogradKernelBackward.chunks);
+    case ExtensionOp.maxPool2d:
+      return pack(MaxPool2d.window, MaxPool2d.relu);
+    case ExtensionOp.maxPool2dBackward:
+      return pack(MaxPool2dBackward.window, MaxPool2dBackward.last);
+    case ExtensionOp.averagePool2d:
+      return pack(AveragePool2d.window, AveragePool2d.mean);
+    case ExtensionOp.spread2d:
+      return pack(Spread2d.window, Spread2d.mean);
     case ExtensionOp.normConstraint:
       return pack(NormConstraint.row, NormConstraint.rate);
     case ExtensionOp.nonNegative:

@@ -31,6 +31,7 @@ import { confusion, scoreHistogram, squareSums, topKAccuracy } from "./kernels/m
 import { gaussian, scaleChannels } from "./kernels/noise";
 import { adagradStep, rmspropStep } from "./kernels/optimizer";
 import { orthogonal } from "./kernels/orthogonal";
+import { averagePool2d, maxPool2d, maxPool2dBackward, spread2d } from "./kernels/pooling";
 import { truncatedNormal } from "./kernels/random";
 import { gruCell, gruCellBackward, lstmCell, lstmCellBackward } from "./kernels/recurrent";
 import { reduce } from "./kernels/reduce";
@@ -55,6 +56,7 @@ import {
   minimumBlock,
   sqrtBlock,
 } from "./kernels/wide.micro";
+import { winogradBackward, winogradForward, winogradKernel, winogradKernelBackward } from "./kernels/winograd";
 
 type Kernel = (args: usize, ith: u32, nth: u32) => void;
 
@@ -134,6 +136,14 @@ const KERNELS: StaticArray<Kernel> = [
   lstmCellBackward, // lstmCellBackward
   gruCell, // gruCell
   gruCellBackward, // gruCellBackward
+  winogradKernel, // winogradKernel
+  winogradForward, // winogradForward
+  winogradBackward, // winogradBackward
+  winogradKernelBackward, // winogradKernelBackward
+  maxPool2d, // maxPool2d
+  maxPool2dBackward, // maxPool2dBackward
+  averagePool2d, // averagePool2d
+  spread2d, // spread2d
   packPanels, // packPanels
   convForward, // convForward
   convInputGradient, // convInputGradient

@@ -5,75 +5,11 @@ import { plan } from "../../ts/graph/plan";
 import * as ops from "../../ts/ops/convolution";
 import { add } from "../../ts/ops/elementwise";
 import type { Geometry } from "../../ts/ops/geometry";
-import { checkCoverage, checkOp, type Reals } from "../support/checkOp";
+import { checkCoverage, checkOp } from "../support/checkOp";
+import { backward, forward, geometry, outShape, type Shape, size } from "../support/convolution";
 import { Core } from "../support/core";
 import { leaf } from "../support/graphs";
 import { runGraph } from "../support/runGraph";
-
-type Shape = readonly number[];
-
-/** Calls `visit` with the places in x, kernel and y of every product, and the tap's number. */
-function products(
-  [n, h, w, c]: Shape,
-  [kh, kw, each, o]: Shape,
-  [, oh, ow]: Shape,
-  { strides, dilation, groups, pads }: Geometry,
-  visit: (x: number, kernel: number, y: number) => void,
-): void {
-  for (let image = 0; image < n!; image++)
-    for (let oy = 0; oy < oh!; oy++)
-      for (let ox = 0; ox < ow!; ox++)
-        for (let dy = 0; dy < kh!; dy++)
-          for (let dx = 0; dx < kw!; dx++) {
-            const iy = oy * strides[0] + dy * dilation[0] - pads[0];
-            const ix = ox * strides[1] + dx * dilation[1] - pads[2];
-            if (iy < 0 || iy >= h! || ix < 0 || ix >= w!) continue;
-            for (let k = 0; k < o!; k++) {
-              const group = Math.floor((k * groups) / o!);
-              for (let ci = 0; ci < each!; ci++)
-                visit(
-                  ((image * h! + iy) * w! + ix) * c! + group * each! + ci,
-                  ((dy * kw! + dx) * each! + ci) * o! + k,
-                  ((image * oh! + oy) * ow! + ox) * o! + k,
-                );
-            }
-          }
-}
-
-const size = (shape: Shape) => shape.reduce((a, b) => a * b, 1);
-
-function outShape([n, h, w]: Shape, [kh, kw, , o]: Shape, { strides, dilation, pads }: Geometry): number[] {
-  const along = (inSize: number, k: number, i: 0 | 1) =>
-    Math.floor((inSize + pads[2 * i]! + pads[2 * i + 1]! - (k - 1) * dilation[i] - 1) / strides[i]) + 1;
-  return [n!, along(h!, kh!, 0), along(w!, kw!, 1), o!];
-}
-
-function forward(x: Reals, kernel: Reals, xShape: Shape, kernelShape: Shape, g: Geometry): Float64Array {
-  const yShape = outShape(xShape, kernelShape, g);
-  const y = new Float64Array(size(yShape));
-  products(xShape, kernelShape, yShape, g, (i, j, k) => {
-    y[k]! += x[i]! * kernel[j]!;
-  });
-  return y;
-}
-
-function backward(dy: Reals, x: Reals, kernel: Reals, s: Record<"dy" | "x" | "kernel", Shape>, g: Geometry) {
-  const dx = new Float64Array(x.length);
-  const dkernel = new Float64Array(kernel.length);
-  products(s.x, s.kernel, s.dy, g, (i, j, k) => {
-    dx[i]! += dy[k]! * kernel[j]!;
-    dkernel[j]! += dy[k]! * x[i]!;
-  });
-  return [dx, dkernel];
-}
-
-const geometry = (partial: Partial<Geometry> = {}): Geometry => ({
-  strides: [1, 1],
-  dilation: [1, 1],
-  groups: 1,
-  pads: [0, 0, 0, 0],
-  ...partial,
-});
 
 /** A geometry, an input and a kernel [kh, kw, channels a group, filters]. */
 type Configuration = [Partial<Geometry>, Shape, Shape];
@@ -111,6 +47,9 @@ const CONFIGURATIONS: Configuration[] = [
   [{ groups: 5, strides: [3, 2] }, [1, 8, 9, 5], [2, 2, 1, 5]],
   [{ groups: 3, pads: [1, 1, 1, 1] }, [3, 4, 5, 3], [3, 3, 1, 6]], // two filters a channel
   [{ groups: 8, strides: [2, 2] }, [1, 5, 7, 8], [3, 2, 1, 24]],
+  // Winograd's
+  [{ pads: [1, 1, 1, 1] }, [3, 8, 7, 8], [3, 3, 8, 12]],
+  [{ pads: [2, 0, 1, 2] }, [2, 7, 9, 20], [3, 3, 20, 8]],
   // products of matrices
   [{}, [3, 4, 5, 3], [1, 1, 3, 8]],
   [{}, [1, 1, 1, 17], [1, 1, 17, 5]],

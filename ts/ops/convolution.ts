@@ -1,70 +1,93 @@
 // Convolution of images [n, h, w, c] (cross-correlation, as in every library): forward, and its gradients.
 
 import { wrong } from "../errors";
-import { defineOp, type Fused, type Node, type Op as OpOf, sameShape } from "../graph/graph";
+import { defineOp, type Fused, type Node, type Op as OpOf, sameShape, type Tensor } from "../graph/graph";
 import { depthwise } from "./depthwise";
-import { convolvedShape, type Geometry, type Pair, type Sizes, sizesOf, type Way } from "./geometry";
+import { convolvedShape, type Geometry, halves, type Pair, type Sizes, sizesOf, type Way } from "./geometry";
 import { implicit } from "./implicit";
 import { pointwise } from "./pointwise";
+import { suitsWinograd, winograd } from "./winograd";
 
 /** The way that is the fastest for a convolution of these sizes, in every direction. */
-function wayOf({ kernelH, kernelW, strides, groups, inC, pads }: Sizes): Way {
+function wayOf(sizes: Sizes): Way {
+  const { kernelH, kernelW, strides, groups, inC, pads } = sizes;
   const one = kernelH === 1 && kernelW === 1;
   if (one && strides.every((s) => s === 1) && groups === 1 && !pads.some((p) => p)) return pointwise;
   if (groups === inC && groups > 1) return depthwise;
+  if (suitsWinograd(sizes)) return winograd;
   return implicit;
 }
 
 export interface ConvolutionAttributes extends Geometry {
   /** A ReLU behind it, bias included. */
   readonly relu?: boolean;
+  /** A max pooling of 2×2 behind it, before bias and ReLU. */
+  readonly pooled?: boolean;
 }
 
-const forwardSizes = ({ inputs: [x, kernel], outputs: [y], attributes }: Node<ConvolutionAttributes>) =>
-  sizesOf(x!.shape, y!.shape, kernel!.shape, attributes);
+/** The sizes of a convolution of x. */
+const forwardSizes = (x: Tensor, kernel: Tensor, geometry: Geometry) =>
+  sizesOf(x.shape, convolvedShape(x.shape, kernel.shape, geometry, "conv2d"), kernel.shape, geometry);
 
-/** y[n, i, j, o] = Σ x[n, i·sh + kh·dh − top, j·sw + kw·dw − left, c]·kernel[kh, kw, c, o]. Inputs x [n, h, w, c], kernel [kh, kw, c/groups, o], bias [o] or null. */
+/**
+ * y[n, i, j, o] = Σ x[n, i·sh + kh·dh − top, j·sw + kw·dw − left, c]·kernel[kh, kw, c, o]. Inputs x [n, h, w, c], kernel [kh, kw,
+ * c/groups, o], bias [o] or null. Where `pooled`, outputs are those of maxPool2d.
+ */
 export const conv2d: OpOf<ConvolutionAttributes> = /* @__PURE__ */ defineOp<ConvolutionAttributes>({
   name: "conv2d",
+  partial: true,
   shape: ([x, kernel], geometry, who) => [convolvedShape(x!, kernel!, geometry, who)],
-  gradient: (dy, { inputs: [x, kernel], attributes }) => conv2dBackward([dy, x!, kernel!], attributes).node!.outputs,
-  absorb({ op, inputs: [x, kernel, bias], attributes }, consumer): Fused | undefined {
-    if (attributes.relu) return undefined;
-    if (consumer.op.name === "relu")
-      return { op, inputs: [x!, kernel!, bias!], attributes: { ...attributes, relu: true } };
-    if (consumer.op.name !== "biasAdd" || bias) return undefined;
-    return { op, inputs: [x!, kernel!, consumer.inputs[1]!], attributes };
+  gradient(dy, { inputs: [x, kernel], attributes }) {
+    const pools = !!wayOf(forwardSizes(x!, kernel!, attributes)).pools;
+    return conv2dBackward([dy, x!, kernel!], { ...attributes, pools }).node!.outputs;
   },
-  workspace(node, threads) {
-    const sizes = forwardSizes(node);
+  absorb({ op, inputs: [x, kernel, bias], outputs, attributes }, consumer): Fused | undefined {
+    const { relu, pooled } = attributes;
+    const fused = { op, inputs: [x!, kernel!, bias!], attributes, outputs: outputs.slice(1) };
+    if (relu) return undefined;
+    if (consumer.op.name === "relu") return { ...fused, attributes: { ...attributes, relu: true } };
+    if (bias) return undefined;
+    if (consumer.op.name === "biasAdd") return { ...fused, inputs: [x!, kernel!, consumer.inputs[1]!] };
+    if (pooled || consumer.op.name !== "maxPool2d" || !halves(consumer.attributes)) return undefined;
+    if (!wayOf(forwardSizes(x!, kernel!, attributes)).pools) return undefined;
+    return { ...fused, attributes: { ...attributes, pooled: true } };
+  },
+  workspace({ inputs: [x, kernel], attributes }, threads) {
+    const sizes = forwardSizes(x!, kernel!, attributes);
     return wayOf(sizes).forwardBytes(sizes, threads);
   },
-  lower(tape, node) {
-    const sizes = forwardSizes(node);
-    const [x, kernel, bias = null] = node.inputs;
-    wayOf(sizes).forward(tape, sizes, node.outputs[0]!, [x!, kernel!, bias], node.attributes.relu);
+  lower(tape, { inputs: [x, kernel, bias = null], outputs: [y, index], attributes: { pooled, relu, ...geometry } }) {
+    const sizes = forwardSizes(x!, kernel!, geometry);
+    const pool = pooled ? { index: index?.place ? index : null } : undefined;
+    wayOf(sizes).forward(tape, sizes, y!, [x!, kernel!, bias], relu, pool);
   },
 });
 
-const backwardSizes = ({ inputs: [dy, x, kernel], attributes }: Node<Geometry>) =>
-  sizesOf(x!.shape, dy!.shape, kernel!.shape, attributes);
+interface BackwardAttributes extends Geometry {
+  /** It may take in a maxPool2dBackward of 2×2 that makes dy. */
+  readonly pools?: boolean;
+}
 
-/** Both gradients of conv2d. Inputs dy, x, kernel; outputs dx and dkernel, of which what nobody reads is not computed. */
-export const conv2dBackward: OpOf<Geometry> = /* @__PURE__ */ defineOp<Geometry>({
+/**
+ * Both gradients of conv2d. Inputs dy, x, kernel, and by fusion the index of the max pooling that dy is of; outputs dx and
+ * dkernel, of which what nobody reads is not computed.
+ */
+export const conv2dBackward: OpOf<BackwardAttributes> = /* @__PURE__ */ defineOp<BackwardAttributes>({
   name: "conv2dBackward",
   shape: ([, x, kernel]) => [x!, kernel!],
   gradient: null,
   partial: true,
   workspace(node, threads) {
-    const sizes = backwardSizes(node);
+    const [, x, kernel] = node.inputs;
+    const sizes = forwardSizes(x!, kernel!, node.attributes);
     const [dx, dkernel] = node.outputs.map((t) => !!t.place) as [boolean, boolean];
     return wayOf(sizes).backwardBytes(sizes, threads, { dx, dkernel });
   },
   lower(tape, node) {
-    const sizes = backwardSizes(node);
-    const [dy, x, kernel] = node.inputs;
+    const [dy, x, kernel, index] = node.inputs;
+    const sizes = forwardSizes(x!, kernel!, node.attributes);
     const [dx, dkernel] = node.outputs.map((t) => (t.place ? t : null));
-    wayOf(sizes).backward(tape, sizes, { dx: dx!, dkernel: dkernel!, dy: dy!, x: x!, kernel: kernel! });
+    wayOf(sizes).backward(tape, sizes, { dx: dx!, dkernel: dkernel!, dy: dy!, x: x!, kernel: kernel!, index });
   },
 });
 

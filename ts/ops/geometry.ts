@@ -116,13 +116,25 @@ export interface Backward {
   /** Null where dkernel is not asked for. */
   x: Tensor | null;
   kernel: Tensor;
+  /** Of a 2×2 max pooling behind it: dy is of what that made. */
+  index?: Tensor | null | undefined;
 }
 
 /** A way of computing a convolution. */
 export interface Way {
+  /** Whether it can do the 2×2 max pooling behind a convolution with it, before bias and ReLU. */
+  pools?: boolean;
   /** Bytes of workspace. */
   forwardBytes(sizes: Sizes, threads: number): number;
-  forward(tape: TapeWriter, sizes: Sizes, y: Tensor, inputs: [Tensor, Tensor, Tensor | null], relu?: boolean): void;
+  forward(
+    tape: TapeWriter,
+    sizes: Sizes,
+    y: Tensor,
+    inputs: [Tensor, Tensor, Tensor | null],
+    relu?: boolean,
+    /** Where it pools: what the index is written to, if somebody reads it. */
+    pool?: { index: Tensor | null } | undefined,
+  ): void;
   backwardBytes(sizes: Sizes, threads: number, asked: { dx: boolean; dkernel: boolean }): number;
   backward(tape: TapeWriter, sizes: Sizes, tensors: Backward): void;
 }
@@ -133,3 +145,11 @@ export function pixelChunks(pixels: number, size: number): { chunks: number; chu
   const chunkPixels = Math.ceil(pixels / most);
   return { chunks: Math.ceil(pixels / chunkPixels), chunkPixels };
 }
+
+/** Whether a pooling's windows are 2×2, side by side: a convolution may take it in. */
+export const halves = ({
+  poolSize,
+  strides,
+  pads,
+}: Record<"poolSize" | "strides" | "pads", readonly number[]>): boolean =>
+  [...poolSize, ...strides].every((s) => s === 2) && !pads.some((p) => p);

@@ -1,0 +1,139 @@
+// Pooling of images, NHWC: the largest, the mean or the sum over windows; and the adjoint of the sum, which repeats.
+
+import { BYTE_WINDOW, ExtensionOp } from "../../assembly/isa";
+import { shapeError } from "../errors";
+import { defineOp, type Node, type Op as OpOf, type Shape, sizeOf, type Tensor } from "../graph/graph";
+import type { TapeWriter } from "../graph/tape";
+import { extended } from "../runtime/extension";
+import { halves } from "./geometry";
+import { streaming } from "./work";
+
+/** Windows over an image. Each must have a position within it. */
+export interface Pooling {
+  readonly poolSize: readonly [height: number, width: number];
+  readonly strides: readonly [vertical: number, horizontal: number];
+  /** What is taken to stand beside the image; it does not count. Fewer than the window has. */
+  readonly pads: readonly [top: number, bottom: number, left: number, right: number];
+}
+
+/** The shape of what is made of x. */
+function pooledShape(x: Shape, { poolSize, strides, pads }: Pooling, who: string): Shape {
+  const [n, height, width, channels] = x;
+  if (x.length !== 4) throw shapeError(who, "input", "[n, height, width, c]", x);
+  const sizes = [height! + pads[0] + pads[1], width! + pads[2] + pads[3]];
+  const [h, w] = sizes.map((size, axis) => Math.floor((size - poolSize[axis]!) / strides[axis]!) + 1);
+  if (h! < 1 || w! < 1)
+    throw shapeError(who, "input", `[n, ≥ ${poolSize[0]}, ≥ ${poolSize[1]}, c], no smaller than the window,`, x);
+  return [n!, h!, w!, channels!];
+}
+
+/** The operands `Window` of windows over images of shape x. */
+function windowOf(x: Shape, y: Shape, { poolSize, strides, pads }: Pooling): number[] {
+  return [...x, y[1]!, y[2]!, ...poolSize, ...strides, pads[0], pads[2]];
+}
+
+/** Time to read and write numbers, so many of them for each of y. */
+const work = (y: Tensor, { poolSize: [h, w] }: Pooling) => streaming(y.size * (h * w + 1.25));
+
+/** Whether somebody reads t. */
+const isRead = (t: Tensor) => t.graph.kept.has(t) || t.graph.nodes.some(({ inputs }) => inputs.includes(t));
+
+interface MaxPooling extends Pooling {
+  relu?: boolean;
+}
+
+/**
+ * The largest over each window. Inputs x, bias (by fusion; or none); outputs y = max + bias (ReLU of it, where `relu`), and the
+ * index: which of a window's positions it is, row·width + column, the first of equals; a byte for each of y's elements in their
+ * order, packed in words, or a word each where windows have more than 256 positions.
+ */
+export const maxPool2d: OpOf<MaxPooling> = /* @__PURE__ */ defineOp<MaxPooling>({
+  name: "maxPool2d",
+  shape([x], attributes, who) {
+    const y = pooledShape(x!, attributes, who);
+    const size = sizeOf(y);
+    return [y, [sizeOf(attributes.poolSize) > BYTE_WINDOW ? size : Math.ceil(size / 4)]];
+  },
+  gradient: (dy, { inputs: [x], outputs: [, index], attributes: { poolSize, strides, pads } }) => [
+    maxPool2dBackward([dy, index!], { poolSize, strides, pads, to: x!.shape }),
+    null,
+  ],
+  absorb({ op, inputs: [x, bias], outputs, attributes }, consumer) {
+    const rest = { op, outputs: outputs.slice(1) };
+    if (attributes.relu) return undefined;
+    if (consumer.op.name === "biasAdd" && !bias) return { ...rest, inputs: [x!, consumer.inputs[1]!], attributes };
+    if (consumer.op.name === "relu") return { ...rest, inputs: [x!, bias!], attributes: { ...attributes, relu: true } };
+    return undefined;
+  },
+  lower(tape, { inputs: [x, bias], outputs, attributes }) {
+    const [y, index] = outputs as [Tensor, Tensor];
+    tape.push(
+      extended(ExtensionOp.maxPool2d),
+      [y, isRead(index) ? index : null],
+      [x!, bias ?? null],
+      [...windowOf(x!.shape, y.shape, attributes), +!!attributes.relu],
+      [],
+      work(y, attributes),
+    );
+  },
+});
+
+/** Inputs dy, index; dx, of shape `to`, is Σ dy over the windows whose largest the element is. */
+export const maxPool2dBackward: OpOf<Pooling & { to: Shape }> = /* @__PURE__ */ defineOp<Pooling & { to: Shape }>({
+  name: "maxPool2dBackward",
+  shape: (_, { to }) => [to],
+  gradient: null,
+  absorb({ inputs: [dy, index], attributes }, { op, inputs, attributes: taker }) {
+    if (op.name !== "conv2dBackward" || !taker.pools || !halves(attributes)) return undefined;
+    return { op, inputs: [dy!, ...inputs.slice(1), index!], attributes: taker };
+  },
+  lower(tape, { inputs, outputs: [dx], attributes }) {
+    const dy = inputs[0]!;
+    const sizes = windowOf(dx!.shape, dy.shape, attributes);
+    tape.push(extended(ExtensionOp.maxPool2dBackward), [dx!], inputs, sizes, [], work(dy, attributes));
+  },
+});
+
+/**
+ * Max pooling of x. It commutes with what ReLU and biasAdd do (they keep the order, rounding too), so it is built before
+ * these: their work and that of their gradients is then the pooled size's, and a convolution may take the pooling in. The
+ * gradient is the same: where the largest of a window is not over 0, ReLU lets nothing through.
+ */
+export function maxPooled(x: Tensor, attributes: Pooling): Tensor {
+  const { graph, node } = x;
+  if (node?.op.name !== "relu" && node?.op.name !== "biasAdd") return maxPool2d([x], attributes);
+  const { op, inputs, layer } = node;
+  const pooled = maxPooled(inputs[0]!, attributes);
+  const here = graph.layer;
+  graph.layer = layer;
+  const y = graph.apply(op, [pooled, ...inputs.slice(1)], node.attributes)[0]!;
+  graph.layer = here;
+  return y;
+}
+
+export interface Averaging extends Pooling {
+  /** Sums, not means. */
+  sum?: boolean;
+}
+
+/** The mean over what of each window lies within the image; or the sum. */
+export const averagePool2d: OpOf<Averaging> = /* @__PURE__ */ defineOp<Averaging>({
+  name: "averagePool2d",
+  shape: ([x], attributes, who) => [pooledShape(x!, attributes, who)],
+  gradient: (dy, { inputs: [x], attributes }) => [spread2d([dy], { ...attributes, to: x!.shape })],
+  lower(tape, { inputs: [x], outputs: [y], attributes }) {
+    const sizes = [...windowOf(x!.shape, y!.shape, attributes), +!attributes.sum];
+    tape.push(extended(ExtensionOp.averagePool2d), [y!], [x!], sizes, [], work(y!, attributes));
+  },
+});
+
+/** The adjoint of averagePool2d over images of shape `to`: each window's number, over their count or as it is, to all its positions. */
+export const spread2d: OpOf<Averaging & { to: Shape }> = /* @__PURE__ */ defineOp<Averaging & { to: Shape }>({
+  name: "spread2d",
+  shape: (_, { to }) => [to],
+  gradient: (dx, { attributes }) => [averagePool2d([dx], attributes)],
+  lower(tape: TapeWriter, { inputs: [y], outputs: [x], attributes }: Node<Averaging & { to: Shape }>) {
+    const sizes = [...windowOf(x!.shape, y!.shape, attributes), +!attributes.sum];
+    tape.push(extended(ExtensionOp.spread2d), [x!], [y!], sizes, [], work(y!, attributes));
+  },
+});
