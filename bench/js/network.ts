@@ -35,6 +35,8 @@ interface Step {
 export interface Network {
   /** `layer/parameter`: views of one array, to be written to before the first step. */
   readonly parameters: Parameters;
+  /** The gradient of the last step, by the same keys. */
+  readonly gradients: Parameters;
   /** One training step; returns the loss before it, without penalties. */
   step(x: Float32Array, y: Int32Array): number;
 }
@@ -100,6 +102,7 @@ export function createNetwork(workload: Resolved): Network {
 
   return {
     parameters,
+    gradients: dparameters,
     step(x, y) {
       input.y.set(x);
       for (let i = 0; i < all.length; i++) all[i]!.summed = 0;
