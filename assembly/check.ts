@@ -301,6 +301,8 @@ function slots(op: i32): u32 {
     case ExtensionOp.convKernelGradient:
     case ExtensionOp.depthwise:
     case ExtensionOp.depthwiseKernelGradient:
+    case ExtensionOp.directForward:
+    case ExtensionOp.directKernelGradient:
       return pack(Convolution.batch, Convolution.workspaceBytes);
   }
   // what is left are functions of an element, or the derivatives of such, or functions of two elements

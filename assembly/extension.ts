@@ -11,6 +11,7 @@ import { broadcast } from "./kernels/broadcast";
 import { nonNegative, normConstraint } from "./kernels/constraints";
 import { convForward, convInputGradient, convKernelGradient, packPanels } from "./kernels/convolution";
 import { depthwise, depthwiseKernelGradient } from "./kernels/depthwise";
+import { directForward, directKernelGradient } from "./kernels/direct";
 import { adadeltaStep, lionStep, nadamStep, radamStep } from "./kernels/furtherSteps";
 import { groupNorm, groupNormBackward, groupNormSums } from "./kernels/groupNorm";
 import { oneHot, take, takeBackward } from "./kernels/indexing";
@@ -150,6 +151,8 @@ const KERNELS: StaticArray<Kernel> = [
   convKernelGradient, // convKernelGradient
   depthwise, // depthwise
   depthwiseKernelGradient, // depthwiseKernelGradient
+  directForward, // directForward
+  directKernelGradient, // directKernelGradient
 ];
 
 const OBJECT: usize = 32;

@@ -323,6 +323,8 @@ export const enum ExtensionOp {
   convKernelGradient,
   depthwise,
   depthwiseKernelGradient,
+  directForward,
+  directKernelGradient,
   count,
 }
 
@@ -1204,9 +1206,9 @@ export const enum MixRows {
 /** One step of an LSTM: gates → σ(i) σ(f) tanh(g) σ(o) in place; c = f·cBefore + i·g; h = o·tanh c. */
 export const enum LstmCell {
   h, // (rows, units)
-  c, // (rows, units)
+  c, // (rows, 2, units): c, tanh c
   gates, // (rows, 4·units): sums of products and bias on entry
-  cBefore, // (rows, units) or absent: 0
+  cBefore, // (rows, 2, units) or absent: 0
   rows,
   units,
 }
@@ -1218,8 +1220,8 @@ export const enum LstmCellBackward {
   dy, // (rows, units) or absent: 0
   dh, // (rows, units) or absent: 0
   gates, // as the step left them
-  c,
-  cBefore,
+  c, // (rows, 2, units)
+  cBefore, // (rows, 2, units) or absent: 0
   rows,
   units,
   last, // 1: dc is 0 on entry, and not read

@@ -105,8 +105,10 @@ export { groupNorm, layerNorm } from "./layers/groupNorm";
 export { input, type Layer, Symbolic } from "./layers/layer";
 export { add, average, concatenate, maximum, multiply, subtract } from "./layers/merge";
 export { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "./layers/noise";
+export { averagePool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d, type PoolOptions } from "./layers/pooling";
 export { prelu } from "./layers/prelu";
 export { bidirectional, gru, lstm, type RecurrentOptions, simpleRnn } from "./layers/recurrent";
+export { type Margins, upSampling2d, zeroPadding2d } from "./layers/resizing";
 export { flatten, permute, rescaling, reshape } from "./layers/shape";
 export {
   binaryCrossEntropy,

@@ -286,15 +286,11 @@ function panels(
         const columns = min<usize>(8, nc - jr);
         const source = b + pc * bStep + (jc + jr) * bColumn;
         const panel = inPlace ? packedB : packedB + jr * (kc << 2);
-        if (columns == 8 && bColumn == 4) {
-          if (inPlace) continue;
-          if (nc - jr >= 16) {
-            packPair(panel, kc << 5, source, bStep, kc);
-            jr += 8;
-            continue;
-          }
-        }
-        packPanel(panel, source, bStep, bColumn, kc, columns);
+        if (inPlace && columns == 8) continue;
+        if (bColumn == 4 && nc - jr >= 16) {
+          packPair(panel, kc << 5, source, bStep, kc);
+          jr += 8;
+        } else packPanel(panel, source, bStep, bColumn, kc, columns);
       }
       for (let ic: usize = 0; ic < m; ic += GEMM_MC) {
         const mc = min<usize>(GEMM_MC, m - ic);

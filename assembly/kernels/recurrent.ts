@@ -31,12 +31,16 @@ export function lstmCell(args: usize, ith: u32, nth: u32): void {
     sigmoidBlock(i, i, 0, bytes << 1, 0, 0);
     tanhBlock(g, g, 0, bytes, 0, 0);
     sigmoidBlock(o, o, 0, bytes, 0, 0);
+    const now = c + (at << 1);
     for (let j: usize = 0; j < bytes; j += 16) {
       const left = bytes - j;
-      const kept = f32x4.mul(load4(f + j, left), given4(cBefore, at + j, left));
-      const v = f32x4.add(kept, f32x4.mul(load4(i + j, left), load4(g + j, left)));
-      store4(c + at + j, v, left);
-      store4(h + at + j, f32x4.mul(load4(o + j, left), tanh4(v)), left);
+      const kept = f32x4.mul(load4(f + j, left), given4(cBefore, (at << 1) + j, left));
+      store4(now + j, f32x4.add(kept, f32x4.mul(load4(i + j, left), load4(g + j, left))), left);
+    }
+    tanhBlock(now + bytes, now, 0, bytes, 0, 0);
+    for (let j: usize = 0; j < bytes; j += 16) {
+      const left = bytes - j;
+      store4(h + at + j, f32x4.mul(load4(o + j, left), load4(now + bytes + j, left)), left);
     }
   }
 }
@@ -68,11 +72,11 @@ export function lstmCellBackward(args: usize, ith: u32, nth: u32): void {
       const g = load4(p + (bytes << 1), left);
       const o = load4(p + bytes * 3, left);
       const d = f32x4.add(given4(dy, k, left), given4(dh, k, left));
-      const t = tanh4(load4(c + k, left));
+      const t = load4(c + (at << 1) + bytes + j, left);
       const e = f32x4.add(given4(dcBehind, k, left), throughTanh4(f32x4.mul(d, o), t));
       const q = dgates + (at << 2) + j;
       store4(q, throughSigmoid4(f32x4.mul(e, g), i), left);
-      store4(q + bytes, throughSigmoid4(f32x4.mul(e, given4(cBefore, k, left)), f), left);
+      store4(q + bytes, throughSigmoid4(f32x4.mul(e, given4(cBefore, k + at, left)), f), left);
       store4(q + (bytes << 1), throughTanh4(f32x4.mul(e, i), g), left);
       store4(q + bytes * 3, throughSigmoid4(f32x4.mul(d, t), o), left);
       store4(dc + k, f32x4.mul(e, f), left);

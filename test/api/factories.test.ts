@@ -63,6 +63,16 @@ const layers = {
   conv2dTranspose: () => downhill.conv2dTranspose(3, 2),
   depthwiseConv2d: () => downhill.depthwiseConv2d(2),
   separableConv2d: () => downhill.separableConv2d(3, 2),
+  averagePool2d: () => downhill.averagePool2d([2, 3]),
+  globalAveragePool2d: () => downhill.globalAveragePool2d(),
+  globalMaxPool2d: () => downhill.globalMaxPool2d(),
+  maxPool2d: () => downhill.maxPool2d(3, { strides: 2, padding: "same" }),
+  upSampling2d: () => downhill.upSampling2d(2),
+  zeroPadding2d: () =>
+    downhill.zeroPadding2d([
+      [1, 0],
+      [2, 3],
+    ]),
   activation: () => activation("relu"),
   batchNorm: () => batchNorm(),
   dropout: () => dropout(0.5),

@@ -87,6 +87,7 @@ const convolved =
     x: { ...images, shape: [...images.shape, 1] },
     layers: [make({ inputShape: [HEIGHT, WIDTH, 1] }), ...layers.map((make) => make()), d.flatten()],
   });
+const filters = (first: object) => d.conv2d(24, 3, { padding: "same", activation: "relu", ...first });
 const called = (callback: unknown): Case => fitted({ callbacks: [callback], epochs: 3, validationSplit: 0.25 });
 const attacked =
   (made: unknown): Case =>
@@ -228,6 +229,21 @@ const CASES: Record<string, Case> = {
   ),
   separableConv2d: convolved((first) => d.separableConv2d(20, 3, { depthMultiplier: 4, ...first })),
   conv2dTranspose: convolved((first) => d.conv2dTranspose(20, 3, { strides: 2, ...first })),
+  averagePool2d: convolved(filters, () => d.averagePool2d(3, { strides: 2, padding: "same" })),
+  globalAveragePool2d: convolved(filters, d.globalAveragePool2d),
+  globalMaxPool2d: convolved(filters, d.globalMaxPool2d),
+  maxPool2d: convolved(
+    filters,
+    () => d.maxPool2d(2),
+    () => d.maxPool2d([2, 3], { strides: 1 }),
+  ),
+  upSampling2d: convolved(filters, () => d.upSampling2d([2, 1])),
+  zeroPadding2d: convolved(filters, () =>
+    d.zeroPadding2d([
+      [0, 1],
+      [3, 2],
+    ]),
+  ),
   batchNorm: middle(d.batchNorm, d.relu),
   layerNorm: middle(d.layerNorm),
   groupNorm: middle(() => d.groupNorm(10)),

@@ -1,7 +1,16 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { Base } from "../../assembly/isa";
+import { fuse } from "../../ts/graph/fuse";
+import { prune } from "../../ts/graph/gradient";
 import { Graph, type Shape, sizeOf } from "../../ts/graph/graph";
+import { plan } from "../../ts/graph/plan";
+import { relu } from "../../ts/ops/activations";
+import { biasAdd } from "../../ts/ops/bias";
 import * as ops from "../../ts/ops/pooling";
 import { checkCoverage, checkOp, type Reals } from "../support/checkOp";
+import { Core } from "../support/core";
+import { given, leaf, names } from "../support/graphs";
+import { runGraph } from "../support/runGraph";
 
 /** What of each window lies within the image: its output's element, positions within the window, elements of x. */
 function windows(x: Shape, { poolSize, strides, pads }: ops.Pooling) {
@@ -225,4 +234,59 @@ for (const [poolSize, strides, pads, shapes] of KINDS) {
       });
   }
 }
+// what counts as the largest, by vectors and by single elements
+test.each([2, 8, 16, 21])("of equals the first, of NaN the last: %i channels", (channels) => {
+  const pixels = [
+    [1, 3, 3, 2],
+    [-0, 0, -1, 0],
+    [5, NaN, 7, 6],
+    [NaN, 1, NaN, 2],
+    [-Infinity, -Infinity, -Infinity, -Infinity],
+    [0, 0, 0, 1],
+  ];
+  const best = [1, 0, 1, 2, 0, 3];
+  for (const poolSize of [
+    [2, 2],
+    [1, 4],
+  ] as const) {
+    const core = new Core("strict");
+    const graph = new Graph();
+    const values = [0, 1, 2, 3].flatMap((k) => Array.from({ length: channels }, (_, c) => pixels[c % 6]![k]!));
+    const leaf = graph.leaf([1, ...poolSize, channels], "x", {
+      base: Base.absolute,
+      offset: core.floats(values).address,
+    });
+    const [y, index] = ops.maxPool2d([given([leaf])], { poolSize, strides: poolSize, pads: NONE }).node!.outputs;
+    graph.kept.add(y!).add(index!);
+    const { read } = runGraph(core, graph, plan(graph, 1), 1);
+    const numbers = new Uint8Array(read(index!).buffer);
+    const largest = new Float32Array(read(y!).buffer);
+    for (let c = 0; c < channels; c++) {
+      expect(numbers[c]).toBe(best[c % 6]);
+      expect(largest[c]).toBe(pixels[c % 6]![best[c % 6]!]);
+    }
+  }
+});
+
+test("is built before ReLU and bias, and takes them in", () => {
+  const graph = new Graph();
+  const x = given([leaf(graph, [1, 4, 4, 8])]);
+  const added = biasAdd([x, leaf(graph, [8])]);
+  const y = ops.maxPooled(relu([added]), { poolSize: [2, 2], strides: [2, 2], pads: NONE });
+  graph.kept.add(y);
+  prune(graph);
+  expect(names(graph)).toEqual(["given", "maxPool2d", "biasAdd", "relu"]);
+  fuse(graph);
+  expect(names(graph)).toEqual(["given", "maxPool2d"]);
+  expect(graph.nodes[1]!.outputs).toHaveLength(2);
+});
+
+test("what else reads the ReLU has it", () => {
+  const graph = new Graph();
+  const whole = relu([given([leaf(graph, [1, 4, 4, 8])])]);
+  graph.kept.add(whole).add(ops.maxPooled(whole, { poolSize: [2, 2], strides: [2, 2], pads: NONE }));
+  prune(graph);
+  expect(names(graph)).toEqual(["given", "relu", "maxPool2d", "relu"]);
+});
+
 checkCoverage(ops);

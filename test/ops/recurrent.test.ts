@@ -34,7 +34,7 @@ function unroll(
   const width = ops.GATES[cell] * units;
   const states = new Float64Array(steps! * rows! * units);
   const gates = new Float64Array(steps! * rows! * width);
-  const saved = new Float64Array(states.length);
+  const saved = new Float64Array(states.length * (cell === "lstm" ? 2 : 1));
   for (let r = 0; r < rows!; r++) {
     let h = new Float64Array(units);
     let c = new Float64Array(units);
@@ -63,7 +63,8 @@ function unroll(
           const [i, f, g, o] = [sigmoid(gate(0)), sigmoid(gate(1)), Math.tanh(gate(2)), sigmoid(gate(3))];
           nextC[j] = f * c[j]! + i * g;
           nextH[j] = o * Math.tanh(nextC[j]!);
-          saved[row * units + j] = nextC[j]!;
+          saved[row * 2 * units + j] = nextC[j]!;
+          saved[(row * 2 + 1) * units + j] = Math.tanh(nextC[j]!);
           keep([i, f, g, o]);
         } else if (cell === "gru") {
           const [r, z, q] = [sigmoid(gate(0)), sigmoid(gate(1)), product(2 * units + j)];
@@ -149,7 +150,7 @@ for (const cell of ["simpleRnn", "lstm", "gru"] as const)
               return [
                 sequences ? all : [rows, units],
                 [steps, rows, kernel[1]!],
-                ...(cell === "simpleRnn" ? [] : [all]),
+                ...(cell === "simpleRnn" ? [] : [[steps, rows, cell === "lstm" ? 2 * units : units]]),
                 ...(sequences || steps === 1 ? [] : [[steps - 1, rows, units]]),
               ];
             },

@@ -52,8 +52,10 @@ import { dropout } from "../layers/dropout";
 import { groupNorm, layerNorm } from "../layers/groupNorm";
 import { add, average, concatenate, maximum, multiply, subtract } from "../layers/merge";
 import { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "../layers/noise";
+import { averagePool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d } from "../layers/pooling";
 import { prelu } from "../layers/prelu";
 import { bidirectional, gru, lstm, simpleRnn } from "../layers/recurrent";
+import { upSampling2d, zeroPadding2d } from "../layers/resizing";
 import { flatten, permute, rescaling, reshape } from "../layers/shape";
 import {
   binaryCrossEntropy,
@@ -101,6 +103,7 @@ export function enrollAll(): void {
     [flatten, permute, rescaling, reshape],
     [batchNorm, dense, groupNorm, layerNorm],
     [conv1d, conv2d, conv2dTranspose, depthwiseConv2d, separableConv2d],
+    [averagePool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d, upSampling2d, zeroPadding2d],
     [binaryCrossEntropy, hinge, huber, meanAbsoluteError, meanSquaredError, poisson],
     [cosineSimilarity, kullbackLeibler, softmaxCrossEntropy],
     [absoluteErrorMetric, accuracy, auc, f1, precision, rSquared, recall, topKAccuracy],

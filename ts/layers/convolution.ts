@@ -29,7 +29,7 @@ const windowOptions = () => ({
 });
 
 /** Throws `shape` for what is no image, or has not so many channels. */
-function checkImages(who: string, x: Shape, channels?: number): void {
+export function checkImages(who: string, x: Shape, channels?: number): void {
   checkRank(who, x, `[n, h, w, ${channels ?? "c"}]`, x.length === 3 && x[2] === (channels ?? x[2]));
 }
 

@@ -3,6 +3,7 @@
 import { wrong } from "../errors";
 import { defineOp, type Fused, type Node, type Op as OpOf, sameShape, type Tensor } from "../graph/graph";
 import { depthwise } from "./depthwise";
+import { direct, fewChannels } from "./direct";
 import { convolvedShape, type Geometry, halves, type Pair, type Sizes, sizesOf, type Way } from "./geometry";
 import { implicit } from "./implicit";
 import { pointwise } from "./pointwise";
@@ -14,6 +15,7 @@ function wayOf(sizes: Sizes): Way {
   const one = kernelH === 1 && kernelW === 1;
   if (one && strides.every((s) => s === 1) && groups === 1 && !pads.some((p) => p)) return pointwise;
   if (groups === inC && groups > 1) return depthwise;
+  if (fewChannels(sizes)) return direct;
   if (suitsWinograd(sizes)) return winograd;
   return implicit;
 }

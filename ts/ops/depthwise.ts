@@ -5,7 +5,7 @@ import { ExtensionOp, Op, ReduceKind } from "../../assembly/isa";
 import type { Tensor } from "../graph/graph";
 import type { Operand, Part, TapeWriter } from "../graph/tape";
 import { extended } from "../runtime/extension";
-import { pixelChunks, pushConvolution, type Sizes, type Way } from "./geometry";
+import { pushConvolution, rowChunks, type Sizes, type Way } from "./geometry";
 import { slots } from "./strides";
 import { multiplyAdds, streaming } from "./work";
 
@@ -38,10 +38,8 @@ function repeat(tape: TapeWriter, s: Sizes, x: Tensor): Operand {
 
 function kernelGradient(s: Sizes) {
   const size = s.kernelH * s.kernelW * s.outC;
-  const { chunkPixels } = pixelChunks(s.pixels, size);
-  const chunkRows = Math.ceil(chunkPixels / s.outW);
-  const chunks = Math.ceil((s.batch * s.outH) / chunkRows);
-  return { size, chunks, chunkPixels: chunkRows * s.outW, partials: 4 * chunks * size };
+  const chunks = rowChunks(s, size);
+  return { ...chunks, size, partials: 4 * chunks.chunks * size };
 }
 
 function toInput(tape: TapeWriter, s: Sizes, dx: Tensor, dy: Tensor, kernel: Tensor, threads: number): void {

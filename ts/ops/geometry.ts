@@ -153,3 +153,9 @@ export const halves = ({
   pads,
 }: Record<"poolSize" | "strides" | "pads", readonly number[]>): boolean =>
   [...poolSize, ...strides].every((s) => s === 2) && !pads.some((p) => p);
+
+/** The same in whole rows. */
+export function rowChunks({ pixels, outW }: Sizes, size: number): { chunks: number; chunkPixels: number } {
+  const chunkRows = Math.ceil(pixelChunks(pixels, size).chunkPixels / outW);
+  return { chunks: Math.ceil(pixels / outW / chunkRows), chunkPixels: chunkRows * outW };
+}

@@ -36,6 +36,13 @@ function pack(tape: TapeWriter, packed: Part, b: Tensor, sizes: readonly number[
   tape.push(extended(ExtensionOp.packPanels), [packed], [b], sizes, [], streaming(packed.bytes / 2));
 }
 
+/** The kernel, packed for forward at the workspace's start. */
+export function packForward(tape: TapeWriter, s: Sizes, kernel: Tensor): Part {
+  const packed = tape.workspace(0, forwardPacked(s));
+  pack(tape, packed, kernel, [1, s.groups, 0, s.groupOut, s.patch, s.groupOut, s.outC, 1]);
+  return packed;
+}
+
 /** dx, or what a transposed convolution gives. */
 function toInput(tape: TapeWriter, s: Sizes, dx: Tensor, dy: Tensor, kernel: Tensor): void {
   const bytes = inputPacked(s);
@@ -75,15 +82,13 @@ function toKernel(tape: TapeWriter, s: Sizes, dkernel: Tensor, dy: Tensor, x: Te
 export const implicit: Way = {
   forwardBytes: (s, threads) => forwardPacked(s) + threads * forwardThread(s),
   forward(tape, s, y, [x, kernel, bias], relu) {
-    const bytes = forwardPacked(s);
-    const packed = tape.workspace(0, bytes);
-    pack(tape, packed, kernel, [1, s.groups, 0, s.groupOut, s.patch, s.groupOut, s.outC, 1]);
+    const packed = packForward(tape, s, kernel);
     const each = (s.pixels / s.batch) * s.patch * s.outC;
     for (const { from, length } of pieces(s.batch, each))
       pushConvolution(
         tape,
         extended(ExtensionOp.convForward),
-        [slabs(y, from, length), tape.workspace(bytes)],
+        [slabs(y, from, length), tape.workspace(packed.bytes)],
         [slabs(x, from, length), packed, bias],
         s,
         { batch: length, relu, perThread: forwardThread(s) },

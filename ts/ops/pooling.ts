@@ -1,30 +1,29 @@
 // Pooling of images, NHWC: the largest, the mean or the sum over windows; and the adjoint of the sum, which repeats.
 
 import { BYTE_WINDOW, ExtensionOp } from "../../assembly/isa";
-import { shapeError } from "../errors";
+import { shapeError, wrong } from "../errors";
 import { defineOp, type Node, type Op as OpOf, type Shape, sizeOf, type Tensor } from "../graph/graph";
 import type { TapeWriter } from "../graph/tape";
 import { extended } from "../runtime/extension";
-import { halves } from "./geometry";
+import { type Geometry, halves, type Pair } from "./geometry";
 import { streaming } from "./work";
 
 /** Windows over an image. Each must have a position within it. */
 export interface Pooling {
-  readonly poolSize: readonly [height: number, width: number];
-  readonly strides: readonly [vertical: number, horizontal: number];
-  /** What is taken to stand beside the image; it does not count. Fewer than the window has. */
-  readonly pads: readonly [top: number, bottom: number, left: number, right: number];
+  readonly poolSize: Pair;
+  readonly strides: Pair;
+  /** What is taken to stand beside the image; it does not count. */
+  readonly pads: Geometry["pads"];
 }
 
 /** The shape of what is made of x. */
 function pooledShape(x: Shape, { poolSize, strides, pads }: Pooling, who: string): Shape {
-  const [n, height, width, channels] = x;
-  if (x.length !== 4) throw shapeError(who, "input", "[n, height, width, c]", x);
-  const sizes = [height! + pads[0] + pads[1], width! + pads[2] + pads[3]];
-  const [h, w] = sizes.map((size, axis) => Math.floor((size - poolSize[axis]!) / strides[axis]!) + 1);
-  if (h! < 1 || w! < 1)
-    throw shapeError(who, "input", `[n, ≥ ${poolSize[0]}, ≥ ${poolSize[1]}, c], no smaller than the window,`, x);
-  return [n!, h!, w!, channels!];
+  if (x.length !== 4) throw shapeError(who, "input", "[n, h, w, c]", x);
+  const [n, height, width, channels] = x as [number, number, number, number];
+  const padded = [height + pads[0] + pads[1], width + pads[2] + pads[3]];
+  if (padded.some((size, i) => size < poolSize[i]!))
+    throw wrong("shape", who, `a window no larger than the input, [${padded.join(", ")}]`, `[${poolSize.join(", ")}]`);
+  return [n, ...padded.map((size, i) => Math.floor((size - poolSize[i]!) / strides[i]!) + 1), channels];
 }
 
 /** The operands `Window` of windows over images of shape x. */
@@ -35,10 +34,7 @@ function windowOf(x: Shape, y: Shape, { poolSize, strides, pads }: Pooling): num
 /** Time to read and write numbers, so many of them for each of y. */
 const work = (y: Tensor, { poolSize: [h, w] }: Pooling) => streaming(y.size * (h * w + 1.25));
 
-/** Whether somebody reads t. */
-const isRead = (t: Tensor) => t.graph.kept.has(t) || t.graph.nodes.some(({ inputs }) => inputs.includes(t));
-
-interface MaxPooling extends Pooling {
+export interface MaxPooling extends Pooling {
   relu?: boolean;
 }
 
@@ -49,6 +45,7 @@ interface MaxPooling extends Pooling {
  */
 export const maxPool2d: OpOf<MaxPooling> = /* @__PURE__ */ defineOp<MaxPooling>({
   name: "maxPool2d",
+  partial: true,
   shape([x], attributes, who) {
     const y = pooledShape(x!, attributes, who);
     const size = sizeOf(y);
@@ -69,7 +66,7 @@ export const maxPool2d: OpOf<MaxPooling> = /* @__PURE__ */ defineOp<MaxPooling>(
     const [y, index] = outputs as [Tensor, Tensor];
     tape.push(
       extended(ExtensionOp.maxPool2d),
-      [y, isRead(index) ? index : null],
+      [y, index.place ? index : null],
       [x!, bias ?? null],
       [...windowOf(x!.shape, y.shape, attributes), +!!attributes.relu],
       [],

@@ -203,7 +203,7 @@ const projection = ([x, kernel]: (Tensor | null)[]): Pieced => {
 /**
  * Inputs x (T, n, in), kernel (in, g·u), bias (g·u) or null, recurrentKernel (u, g·u), and of the GRU recurrentBias
  * (3·u) or null. Outputs: the last state (n, u), or with `sequences` every step's (T, n, u); the gates (T, n, g·u); what else
- * the gradient needs: of the LSTM c, of the GRU n's part of h′·R + bias, (T, n, u); without `sequences`, the states but the last.
+ * the gradient needs: of the LSTM c and tanh c, (T, n, 2·u), of the GRU n's part of h′·R + bias, (T, n, u); without `sequences`, the states but the last.
  */
 export const recurrent: OpOf<RecurrentAttributes> = /* @__PURE__ */ defineOp<RecurrentAttributes>({
   name: "recurrent",
@@ -221,7 +221,7 @@ export const recurrent: OpOf<RecurrentAttributes> = /* @__PURE__ */ defineOp<Rec
     if (recurrentBias?.length) check("recurrentBias", [width], recurrentBias);
     const all = [steps, rows, units];
     const shapes = [sequences ? all : [rows, units], [steps, rows, width]];
-    if (cell !== "simpleRnn") shapes.push(all);
+    if (cell !== "simpleRnn") shapes.push([steps, rows, cell === "lstm" ? 2 * units : units]);
     if (!sequences && steps > 1) shapes.push([steps - 1, rows, units]);
     return shapes;
   },
@@ -325,7 +325,7 @@ const recurrentBackward: OpOf<RecurrentAttributes & { steps: number }> = /* @__P
           [above, behind, at(gates, s), at(saved, s), at(saved, s - 1)],
           [rows, units, +last],
           [],
-          transcendental(n) + streaming(14 * n),
+          streaming(16 * n),
         );
       else if (cell === "gru")
         tape.push(
