@@ -1,7 +1,8 @@
 // npm run bench:peers: the training steps of bench/workloads.ts in downhill and in its peers, side by side.
 //
 //   --workloads LIST     W2,W5 (default: all; W7 is W7a and W7b)
-//   --competitors LIST   downhill,pytorch,plain,jax,tfjs,convnetjs,brain,onnx (default: all), or one by one: downhill-fast-2
+//   --competitors LIST   of downhill-fast downhill-strict downhill-fast-2 downhill-strict-2 pytorch pytorch-2 plain jax tfjs-wasm
+//                        tfjs-cpu convnetjs brain onnx (default: all); `downhill` and `tfjs` are all of these
 //   --rounds N           rounds, of which medians are taken (default 7)
 //   --json FILE          writes everything
 //   --no-measures        leaves out readiness, memory and bundle
@@ -46,13 +47,18 @@ if (values.help) {
   process.exit();
 }
 
-const named = (list: string | undefined, id: string, belongs: (name: string) => boolean) =>
-  list === undefined || list.split(",").some((name) => name === id || belongs(name));
+/** Whether `list` names `id`, or, where no id is called so, all ids that begin so. */
+function named(list: string | undefined, id: string, ids: string[], begins: (name: string) => boolean): boolean {
+  return list === undefined || list.split(",").some((name) => (ids.includes(name) ? name === id : begins(name)));
+}
+const workloadIds = workloads.map(({ id }) => id);
+const competitorIds = competitors.map(({ id }) => id);
 const chosen = workloads.filter(({ id }) =>
-  named(values.workloads, id, (name) => /^W\d+$/.test(name) && id.replace(/[ab]$/, "") === name),
+  named(values.workloads, id, workloadIds, (name) => name === "W7" && id.startsWith(name)),
 );
 const taking = competitors.filter(
-  ({ id, threads }) => threads <= cpus().length && named(values.competitors, id, (name) => id.startsWith(`${name}-`)),
+  ({ id, threads }) =>
+    threads <= cpus().length && named(values.competitors, id, competitorIds, (name) => id.startsWith(`${name}-`)),
 );
 const rounds = Number(values.rounds);
 if (!chosen.length || !taking.length || !(rounds >= 1)) throw new Error("bench:peers: nothing to run; see --help");
