@@ -39,7 +39,7 @@ export function createConv(shape: ConvShape): Conv {
   if (!pointwise && scratch.length < pixels * depth) scratch = new Float32Array(pixels * depth);
   let patches: Float32Array = own!;
 
-  /** Calls for each run of inC channels that lies in the image. */
+  /** Of each pixel and row of the kernel the run of pixels that lies in the image; what does not stays zero. */
   function copyPatches(to: Float32Array, x: Float32Array): void {
     let at = 0;
     for (let n = 0; n < batch; n++)
@@ -49,7 +49,7 @@ export function createConv(shape: ConvShape): Conv {
           for (let ky = 0; ky < kernel; ky++) {
             const iy = oy * stride - padTop + ky;
             if (iy < 0 || iy >= inH) {
-              at += kernel * inC; // zero from the beginning
+              at += kernel * inC;
               continue;
             }
             const from = Math.max(0, -left) * inC;

@@ -57,42 +57,33 @@ export function goalsOf(results: Results): Goal[] {
       unit,
       met: value === undefined || isVoid ? undefined : atMost ? value <= bound : value >= bound,
     });
-  const ms = (workload: string, competitor: string) =>
-    results.cells.find((cell) => cell.workload === workload && cell.competitor === competitor)?.ms;
+  const cellOf = (workload: string, competitor: string) =>
+    results.cells.find((cell) => cell.workload === workload && cell.competitor === competitor);
+  const ms = (workload: string, competitor: string) => cellOf(workload, competitor)?.ms;
+  /** Whether one of the two computes something else, or does not train: their ratio promises nothing. */
+  const voidCells = (workload: string, ...of: string[]) =>
+    of.some((id) => {
+      const cell = cellOf(workload, id);
+      return cell?.other === true || cell?.learns === false || (id === "pytorch" && results.pytorch?.void === true);
+    });
   const ratio = (a: number | undefined, b: number | undefined) =>
     a === undefined || b === undefined ? undefined : a / b;
-  const asked = (workload: string, ...of: string[]) =>
-    of.every((id) => results.competitors.includes(id)) && results.workloads.includes(workload);
 
   for (const [i, build] of BUILDS.entries()) {
     const us = `downhill-${build}`;
     const label = build === "fast" ? "fastMath" : "strict";
-    for (const [workload, peer, bounds] of TIMES)
-      if (asked(workload, us, peer)) {
-        const isVoid = peer === "pytorch" && results.pytorch?.void === true;
-        add(
-          `${workload} ${label}, time over ${peer}`,
-          ratio(ms(workload, us), ms(workload, peer)),
-          bounds[i]!,
-          true,
-          "×",
-          isVoid,
-        );
-      }
-    for (const [workload, peer, bounds] of SPEEDS)
-      if (asked(workload, us, peer))
-        add(`${workload} ${label}, speed over ${peer}`, ratio(ms(workload, peer), ms(workload, us)), bounds[i]!, false);
-    for (const workload of TWO_THREADS_FASTER)
-      if (asked(workload, us, `${us}-2`))
-        add(`${workload} ${label}, 2 threads against 1`, ratio(ms(workload, us), ms(workload, `${us}-2`)), 1.75, false);
+    /** Of time a over time b; `speed`: at least, of b over a. */
+    const compare = (what: string, workload: string, a: string, b: string, bound: number, speed: boolean) => {
+      if (![a, b].every((id) => results.competitors.includes(id)) || !results.workloads.includes(workload)) return;
+      const [over, under] = speed ? [b, a] : [a, b];
+      const value = ratio(ms(workload, over), ms(workload, under));
+      add(`${workload} ${label}, ${what}`, value, bound, !speed, "×", voidCells(workload, a, b));
+    };
+    for (const [workload, peer, bounds] of TIMES) compare(`time over ${peer}`, workload, us, peer, bounds[i]!, false);
+    for (const [workload, peer, bounds] of SPEEDS) compare(`speed over ${peer}`, workload, us, peer, bounds[i]!, true);
+    for (const workload of TWO_THREADS_FASTER) compare("2 threads against 1", workload, `${us}-2`, us, 1.75, true);
     for (const workload of TWO_THREADS_NO_SLOWER)
-      if (asked(workload, us, `${us}-2`))
-        add(
-          `${workload} ${label}, time of 2 threads over 1`,
-          ratio(ms(workload, `${us}-2`), ms(workload, us)),
-          1.05,
-          true,
-        );
+      compare("time of 2 threads over 1", workload, `${us}-2`, us, 1.05, false);
   }
   const { ready, memory, bundle } = results.measures;
   if (ready) {

@@ -17,6 +17,7 @@ export function head({ machine, versions, pytorch, rounds, reference }: Results)
       .join(", "),
     `losses are compared with those of ${reference}, dropout off`,
   ];
+  if (Number(machine.node.split(".")[0]) < 24) lines.push("the goals are for Node 24: this is an older one");
   if (pytorch) {
     const { blas, mm, peak } = pytorch;
     const share =

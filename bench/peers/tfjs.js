@@ -11,6 +11,7 @@ compete(async ({ workload, weights, options }) => {
     if (!(await tf.setBackend("wasm"))) throw new Error("the wasm backend does not start");
   } else await tf.setBackend("cpu");
   await tf.ready();
+  tf.enableProdMode();
 
   const { batch, inputShape, inference } = workload;
   const variables = Object.fromEntries(
