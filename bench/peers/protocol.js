@@ -20,7 +20,7 @@ const WARM_UP_MS = 600;
 const TIME_MS = 800;
 const SAMPLE_MS = 2;
 const SAMPLES_LEAST = 3;
-const SLOW_MS = 1500; // of such steps one warms up and two are timed
+const SLOW_MS = 1500; // of such steps one warms up and one is timed
 const MEMORY_STEPS = 50;
 
 /**
@@ -137,8 +137,7 @@ async function time(call, batches) {
   };
   const start = performance.now();
   if ((await sample(1)) > SLOW_MS) {
-    const samples = [await sample(1), await sample(1)];
-    return { ms: median(samples), samples: 2, steps: at };
+    return { ms: await sample(1), samples: 1, steps: at };
   }
   while (performance.now() - start < WARM_UP_MS) await sample(1);
   const each = await sample(Math.max(1, Math.min(20, Math.floor(20 / (await sample(1))))));

@@ -28,7 +28,7 @@ export function run(
   command: string[],
   threads: number,
   env: Record<string, string> = {},
-  limit = 300,
+  limit = 600,
 ): Promise<Answer> {
   const [program, ...args] = canPin ? ["taskset", "-c", coresOf(threads).join(","), ...command] : command;
   return new Promise((resolve) => {
