@@ -11,6 +11,8 @@ import {
   Adjust,
   AttackStart,
   AttackStep,
+  AttentionWeights,
+  AttentionWeightsBackward,
   AveragePool2d,
   Base,
   BatchNormBackward,
@@ -21,6 +23,7 @@ import {
   BatchNormMoments,
   BatchNormMoving,
   BiasAdd,
+  Bilinear,
   Binary,
   Broadcast,
   ClipFactor,
@@ -237,6 +240,10 @@ function slots(op: i32): u32 {
       return pack(GruCell.rows, GruCell.units);
     case ExtensionOp.gruCellBackward:
       return pack(GruCellBackward.rows, GruCellBackward.units);
+    case ExtensionOp.attentionWeights:
+      return pack(AttentionWeights.rows, AttentionWeights.scale);
+    case ExtensionOp.attentionWeightsBackward:
+      return pack(AttentionWeightsBackward.rows, AttentionWeightsBackward.scale);
     case ExtensionOp.winogradKernel:
       return pack(WinogradKernel.inC, WinogradKernel.transposed);
     case ExtensionOp.winogradForward:
@@ -245,6 +252,9 @@ function slots(op: i32): u32 {
       return pack(WinogradBackward.firstChunk, WinogradBackward.last);
     case ExtensionOp.winogradKernelBackward:
       return pack(WinogradKernelBackward.inC, WinogradKernelBackward.chunks);
+    case ExtensionOp.bilinear:
+    case ExtensionOp.bilinearBackward:
+      return pack(Bilinear.images, Bilinear.scaleW);
     case ExtensionOp.maxPool2d:
       return pack(MaxPool2d.window, MaxPool2d.relu);
     case ExtensionOp.maxPool2dBackward:

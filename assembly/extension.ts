@@ -5,6 +5,7 @@
 
 import { prelu, preluBackward } from "./kernels/activations";
 import { attackStart, attackStep } from "./kernels/adversarial";
+import { attentionWeights, attentionWeightsBackward } from "./kernels/attention";
 import { adjust, augmentMatrices, erase, mixDraw, mixRows, resample } from "./kernels/augment";
 import { mask, runningMean } from "./kernels/blocks";
 import { broadcast } from "./kernels/broadcast";
@@ -36,6 +37,7 @@ import { averagePool2d, maxPool2d, maxPool2dBackward, spread2d } from "./kernels
 import { truncatedNormal } from "./kernels/random";
 import { gruCell, gruCellBackward, lstmCell, lstmCellBackward } from "./kernels/recurrent";
 import { reduce } from "./kernels/reduce";
+import { bilinear, bilinearBackward } from "./kernels/resize";
 import {
   cosineSimilarity,
   cosineSimilarityBackward,
@@ -137,6 +139,8 @@ const KERNELS: StaticArray<Kernel> = [
   lstmCellBackward, // lstmCellBackward
   gruCell, // gruCell
   gruCellBackward, // gruCellBackward
+  attentionWeights, // attentionWeights
+  attentionWeightsBackward, // attentionWeightsBackward
   winogradKernel, // winogradKernel
   winogradForward, // winogradForward
   winogradBackward, // winogradBackward
@@ -153,6 +157,8 @@ const KERNELS: StaticArray<Kernel> = [
   depthwiseKernelGradient, // depthwiseKernelGradient
   directForward, // directForward
   directKernelGradient, // directKernelGradient
+  bilinear, // bilinear
+  bilinearBackward, // bilinearBackward
 ];
 
 const OBJECT: usize = 32;

@@ -306,6 +306,9 @@ export const enum ExtensionOp {
   lstmCellBackward,
   gruCell,
   gruCellBackward,
+  // attention
+  attentionWeights,
+  attentionWeightsBackward,
   // Winograd's convolution
   winogradKernel,
   winogradForward,
@@ -325,6 +328,9 @@ export const enum ExtensionOp {
   depthwiseKernelGradient,
   directForward,
   directKernelGradient,
+  // images enlarged
+  bilinear,
+  bilinearBackward,
   count,
 }
 
@@ -510,7 +516,7 @@ export const enum Take {
   inner,
 }
 
-/** dx[o, r, :] = Σ over the j with index(j) = r, ascending, of dy[o, j, :]. Split over r. */
+/** dx[o, r, :] = Σ over the j with index(j) = r, ascending, of dy[o, j, :]. Split over columns, or over r. */
 export const enum TakeBackward {
   dx, // (outer, n, inner)
   dy, // (outer, count, inner)
@@ -1253,7 +1259,29 @@ export const enum GruCellBackward {
   units,
 }
 
+/** y = softmax(scale · x) along rows; where `steps` is not 0, over the first 1 + (row mod steps) columns, the others 0. */
+export const enum AttentionWeights {
+  y, // (rows, n); may be x
+  x, // (rows, n)
+  rows,
+  n,
+  steps,
+  scale,
+}
+
+/** dx = scale · y · (dy − Σ dy·y), over the same columns. */
+export const enum AttentionWeightsBackward {
+  dx, // (rows, n); may be dy
+  dy, // (rows, n)
+  y,
+  rows,
+  n,
+  steps,
+  scale,
+}
+
 /** How the 2×2 tiles of a 3×3 convolution lie: the last operands of Winograd's instructions (kernels/winograd.ts). */
+/** How the tiles of a 3×3 convolution lie: the last operands of Winograd's instructions (kernels/winograd.ts). */
 export const enum Tiling {
   batch,
   inH,
@@ -1266,18 +1294,20 @@ export const enum Tiling {
   padLeft,
   tilesH, // an image
   tilesW,
-  pooled, // 1: a tile is the window of a 2×2 max pool, y and dy are what it makes
-  blockTiles, // tiles that are done at a time: at most WINOGRAD_PLANE floats of the wider side's channels, rounded up to 8
+  side, // 2 or 4: of what a tile makes
+  pooled, // 1: y and dy are of the 2×2 max pool behind it
+  blockTiles, // tiles that are done at a time: at most a plane's floats of the wider side's channels, rounded up to 8
   workspaceBytes, // a thread
   count,
 }
 
 /** u = G·g·Gᵀ as strips of 8 output channels, or transposed, of 8 input channels. Split over strips. */
 export const enum WinogradKernel {
-  u, // (16 + a line each, ⌈outC/8⌉, inC, 8); transposed (16 + …, ⌈inC/8⌉, outC, 8)
+  u, // 16 or 36 planes (⌈outC/8⌉, inC, 8), transposed (⌈inC/8⌉, outC, 8), each with WINOGRAD_LINE bytes behind it
   kernel, // (3, 3, inC, outC)
   inC,
   outC,
+  side, // 2 or 4
   transposed,
 }
 
@@ -1298,7 +1328,7 @@ export const enum WinogradForward {
 /** dx, and of some chunks of images the sums that winogradKernelBackward makes dkernel of. Split over chunks. */
 export const enum WinogradBackward {
   dx, // (batch, inH, inW, inC) or absent
-  partials, // (chunks, 16 + …, inC, ⌈outC/8⌉·8) or absent
+  partials, // a chunk 16 or 36 planes (inC, ⌈outC/8⌉·8), each with WINOGRAD_LINE bytes behind it; or absent
   workspace, // workspaceBytes a thread
   dy, // as y
   index, // pooled alone
@@ -1315,14 +1345,16 @@ export const enum WinogradBackward {
 /** dkernel = Gᵀ·(Σ partials)·G. Split over input channels. */
 export const enum WinogradKernelBackward {
   dkernel, // (3, 3, inC, outC)
-  partials,
+  partials, // is not what it was afterwards
   inC,
   outC,
+  side, // 2 or 4
   chunks,
 }
 
-/** Floats of a plane: a sixteenth of a block of tiles (kernels/winograd.ts). */
+/** Floats of a plane: of a block of tiles one of a tile's 16, or 36, places (kernels/winograd.ts). */
 export const WINOGRAD_PLANE = 6144;
+export const WINOGRAD4_PLANE = 3072;
 
 /** Bytes between planes beyond what they hold, so that they do not lie in the same sets of L1. */
 export const WINOGRAD_LINE = 64;
@@ -1355,9 +1387,11 @@ export const enum PackPanels {
 export const enum Convolution {
   result,
   workspace, // workspaceBytes a thread
+  index, // MaxPool2d's, of pooled y, or absent
   x,
   kernel,
   bias, // (outC), or absent
+  picked, // the index of the pooling that dy is of, or absent
   batch,
   inH,
   inW,
@@ -1375,6 +1409,7 @@ export const enum Convolution {
   padLeft,
   groups,
   relu, // 0 or 1
+  pooled, // 1: y is the largest of each 2×2 pixels, before bias and ReLU
   backward, // of depthwise: 0: forward, 1: to input
   firstChunk,
   chunks,
@@ -1435,6 +1470,18 @@ export const enum Spread2d {
   y, // (images, outH, outW, channels)
   window, // Window
   mean = 14, // 0 or 1
+}
+
+/** to = from enlarged, or of the backward pass the adjoint; see kernels/resize.ts. */
+export const enum Bilinear {
+  to, // (images, inH·scaleH, inW·scaleW, channels); backward: (images, inH, inW, channels)
+  from, // the other
+  images,
+  inH,
+  inW,
+  channels,
+  scaleH,
+  scaleW,
 }
 
 /** The most positions of a window whose number is a byte of MaxPool2d's index. */

@@ -13,7 +13,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
-const BOUNDS = { bundle: 40_000, core: 24_000 };
+const BOUNDS = { bundle: 42_000, core: 24_000 };
 
 const root = (path) => new URL(`../${path}`, import.meta.url).pathname;
 const gzip = (text) => gzipSync(text, { level: 9 }).length;

@@ -3,19 +3,26 @@
 //
 //   node build.js core && node bench/winogradProbe.js [rounds] [pattern]
 //
-// A line shows, for each build and each direction, the best time of all rounds in ms; in brackets its products' share of a GEMM's speed in
-// the same rounds, and the time of the product of patches over it; then, where it is small enough, errors against float64, rms
-// over rms, and the same of the product of patches.
+// A line shows, for each build, way and direction, the best time of all rounds in ms, and in brackets its products' share of a GEMM's
+// speed in the same rounds; then, where it is small enough, errors of y, dx and dkernel against float64, rms over rms.
 
 import { mkdirSync, readFileSync } from "node:fs";
-import { buildSync } from "esbuild";
+import { build } from "esbuild";
 
 const rounds = Number(process.argv[2] ?? 15);
 const pattern = new RegExp(process.argv[3] ?? "");
 const builds = process.env.BUILDS?.split(",") ?? ["fastMath", "strict"];
 
 mkdirSync("build/bench", { recursive: true });
-buildSync({
+// cores are read from build/core
+const noCore = {
+  name: "no core",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^#/ }, () => ({ path: "none", namespace: "none" }));
+    onLoad({ filter: /./, namespace: "none" }, () => ({ contents: "module.exports = {};" }));
+  },
+};
+await build({
   stdin: {
     contents: `export * from "./assembly/isa";
       export * from "./ts/graph/graph"; export * from "./ts/graph/plan"; export * from "./ts/graph/tape";
@@ -24,10 +31,10 @@ buildSync({
   },
   bundle: true,
   format: "esm",
-  external: ["#*"],
-  outfile: "build/bench/ways.mjs",
+  plugins: [noCore],
+  outfile: "build/bench/ways.js",
 });
-const lib = await import(new URL("../build/bench/ways.mjs", import.meta.url));
+const lib = await import(new URL("../build/bench/ways.js", import.meta.url));
 const { Base, State, Graph, defineOp, plan, lower, sizesOf, convolvedShape } = lib;
 
 let seed = 1;
@@ -60,9 +67,9 @@ const cases = [
 ];
 
 /** A way's forward pass and both gradients on a core of its own. */
-function prepare(build, way, [, n, h, c, o, pad, pooled]) {
+function prepare(target, way, [, n, h, c, o, pad, pooled]) {
   const memory = new WebAssembly.Memory({ initial: 4096, maximum: 65536 });
-  const module = new WebAssembly.Module(readFileSync(`build/core/${build}.wasm`));
+  const module = new WebAssembly.Module(readFileSync(`build/core/${target}.wasm`));
   const core = new WebAssembly.Instance(module, { env: { memory } }).exports;
   let top = (core.heapBase.value + 4095) & ~4095;
   const take = (bytes) => {
@@ -207,12 +214,16 @@ for (const shape of cases) {
   const [name, n, h, c, o, pad, pooled] = shape;
   if (!pattern.test(name)) continue;
   const out = h + 2 * pad - 2;
-  const tiles = n * (pooled ? out >> 1 : (out + 1) >> 1) ** 2;
-  const own = 2 * 16 * tiles * c * o;
-  const ways = pooled ? [lib.winograd] : [lib.winograd, lib.implicit];
-  const prepared = builds.map((build) => ways.map((way) => prepare(build, way, shape)));
+  const ways = { "F(2x2)": lib.winograd, "F(4x4)": lib.winograd4, ...(pooled ? {} : { patches: lib.implicit }) };
+  /** Multiply-adds of a direction. */
+  const work = Object.keys(ways).map((way) => {
+    const side = way === "F(2x2)" ? 2 : way === "F(4x4)" ? 4 : 0;
+    const tiles = pooled ? Math.ceil((out >> 1) / (side >> 1)) : Math.ceil(out / side);
+    return n * c * o * (side ? (side + 2) ** 2 * tiles ** 2 : 9 * out ** 2);
+  });
+  const prepared = builds.map((build) => Object.values(ways).map((way) => prepare(build, way, shape)));
   const best = prepared.map((each) => each.map(({ runs }) => runs.map(() => Infinity)));
-  const repeats = Math.max(1, Math.round(2e8 / own));
+  const repeats = Math.max(1, Math.round(1e8 / work[0]));
   for (const { runs } of prepared.flat()) for (const f of runs) time(f, Math.max(30, repeats));
   for (let round = 0; round < rounds; round++)
     prepared.forEach((each, b) => {
@@ -222,15 +233,16 @@ for (const shape of cases) {
         });
       });
     });
+  console.log(name);
   prepared.forEach((each, b) => {
-    const gemm = Math.min(...best[b].map((times) => times[2])) / (2 * 192 * 128 * 128);
-    const cell = (i) => {
-      const ms = best[b][0][i];
-      const share = (100 * own * (i + 1) * gemm) / ms;
-      const over = ways[1] ? `; ${(best[b][1][i] / ms).toFixed(2)}` : "";
-      return `${ms.toFixed(ms < 1 ? 4 : 2).padStart(7)} ms (${share.toFixed(0)} %${over})`;
-    };
-    const wrong = own < 1.5e8 ? each.map((w) => errors(shape, w)).join(" | ") : "";
-    console.log(`${name.padEnd(14)}${builds[b].padEnd(9)} forward ${cell(0)}  backward ${cell(1)}  ${wrong}`);
+    const gemm = Math.min(...best[b].map((times) => times[2])) / (192 * 128 * 128);
+    Object.keys(ways).forEach((way, w) => {
+      const cell = (i) => {
+        const ms = best[b][w][i];
+        return `${ms.toFixed(ms < 1 ? 4 : 2).padStart(7)} ms (${((100 * work[w] * (i + 1) * gemm) / ms).toFixed(0)} %)`;
+      };
+      const wrong = work[0] < 7.5e7 ? errors(shape, each[w]) : "";
+      console.log(`  ${builds[b].padEnd(9)}${way.padEnd(8)} forward ${cell(0)}  backward ${cell(1)}  ${wrong}`);
+    });
   });
 }

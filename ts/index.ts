@@ -87,6 +87,7 @@ export {
   softplus,
   tanh,
 } from "./layers/activation";
+export { type AttentionOptions, multiHeadAttention } from "./layers/attention";
 export { batchNorm } from "./layers/batchNorm";
 export {
   type Conv1dOptions,
@@ -101,6 +102,7 @@ export {
 } from "./layers/convolution";
 export { dense } from "./layers/dense";
 export { dropout } from "./layers/dropout";
+export { type EmbeddingOptions, embedding, positionEmbedding } from "./layers/embedding";
 export { groupNorm, layerNorm } from "./layers/groupNorm";
 export { input, type Layer, Symbolic } from "./layers/layer";
 export { add, average, concatenate, maximum, multiply, subtract } from "./layers/merge";
@@ -108,7 +110,7 @@ export { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "
 export { averagePool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d, type PoolOptions } from "./layers/pooling";
 export { prelu } from "./layers/prelu";
 export { bidirectional, gru, lstm, type RecurrentOptions, simpleRnn } from "./layers/recurrent";
-export { type Margins, upSampling2d, zeroPadding2d } from "./layers/resizing";
+export { type Margins, type UpSamplingOptions, upSampling2d, zeroPadding2d } from "./layers/resizing";
 export { flatten, permute, rescaling, reshape } from "./layers/shape";
 export {
   binaryCrossEntropy,
@@ -144,6 +146,8 @@ export type { FitOptions, History } from "./training/fit";
 export { functional } from "./training/functional";
 export type { Logs } from "./training/logs";
 export { type Model, sequential } from "./training/model";
+export type { Profile, ProfiledInstruction, ProfiledLimit } from "./training/profile";
+export { profileText } from "./training/profileText";
 export { type Pruned, type PruneOptions, prune } from "./training/prune";
 export { weightsHash } from "./training/weightsHash";
 

@@ -17,7 +17,7 @@
 import { Convolution, GEMM_KC, GEMM_MC, PackPanels } from "../isa";
 import { load4, store4 } from "../math/lanes.micro";
 import { ceilDiv, pointer, share, shareOf, size } from "../operands";
-import { copyTile, packColumns, packLines, packPanel, strip, tallTiles } from "./gemm";
+import { copyTile, packColumns, packLines, strip, tallTiles } from "./gemm";
 import { MR } from "./gemm.micro";
 
 /** Bytes of the tile that gemm's strip needs at the start of a rank's workspace. */
@@ -44,7 +44,10 @@ export function packPanels(args: usize, ith: u32, nth: u32): void {
     const matrix = panel / each;
     const column = (panel % each) << 3;
     const from = b + (matrix / inner) * outerStride + (matrix % inner) * innerStride + column * columnStride;
-    packPanel(packed + panel * (k << 5), from, stride, columnStride, k, min<usize>(8, n - column));
+    const to = packed + panel * (k << 5);
+    const columns = min<usize>(8, n - column);
+    if (columns == 8 && columnStride == 4) packLines(to, 8, from, stride, k);
+    else packColumns(to, columns > 4 ? 8 : 4, from, stride, columnStride, k, columns);
   }
 }
 

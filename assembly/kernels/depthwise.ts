@@ -43,16 +43,20 @@ export function depthwise(args: usize, ith: u32, nth: u32): void {
         let fy = ty * strideH + <isize>kh * dilationH - padTop;
         if (backward) {
           fy = ty + padTop - <isize>kh * dilationH;
-          if (fy < 0 || fy % strideH) continue;
-          fy /= strideH;
+          if (strideH != 1) {
+            if (fy < 0 || fy % strideH) continue;
+            fy /= strideH;
+          }
         }
         if (fy < 0 || fy >= fromH) continue;
         for (let kw: usize = 0; kw < kernelW; kw++) {
           let fx = tx * strideW + <isize>kw * dilationW - padLeft;
           if (backward) {
             fx = tx + padLeft - <isize>kw * dilationW;
-            if (fx < 0 || fx % strideW) continue;
-            fx /= strideW;
+            if (strideW != 1) {
+              if (fx < 0 || fx % strideW) continue;
+              fx /= strideW;
+            }
           }
           if (fx < 0 || fx >= fromW) continue;
           store<usize>(end, image + (fy * fromW + fx) * <isize>bytes);

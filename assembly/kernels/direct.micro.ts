@@ -3,55 +3,69 @@
 
 import { madd } from "../math/lanes.micro";
 
+/** Nothing is less: what `max` leaves everything as it is with. */
+const LEAST: usize = memory.data<f32>([-Infinity]);
+
 // @ts-ignore: decorator
 @inline
-function finished(v: v128, bias: usize, at: usize, relu: bool): v128 {
-  if (bias) v = f32x4.add(v, v128.load(bias + at));
-  return relu ? f32x4.pmax(v, f32x4.splat(0)) : v;
+function biasOf(bias: usize, at: usize): v128 {
+  return bias ? v128.load(bias + at) : f32x4.splat(0);
 }
 
 // @ts-ignore: decorator
 @inline
-function put(c: usize, v: v128, w: v128, bias: usize, relu: bool): void {
-  v128.store(c, finished(v, bias, 0, relu));
-  v128.store(c, finished(w, bias, 16, relu), 16);
+function floorOf(relu: bool): v128 {
+  return relu ? f32x4.splat(0) : v128.load32_splat(LEAST);
 }
 
-/** c (MR, 8) = relu(patches · b + bias) of MR neighbouring pixels from `a` on. */
-export function directTall(table: usize, end: usize, a: usize, aRow: usize, b: usize, c: usize, cRow: usize, bias: usize, relu: bool): void {
-  let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
-  let c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
-  while (table < end) {
-    const b0 = v128.load(b), b1 = v128.load(b, 16);
-    let p = a + load<usize>(table);
-    const x0 = v128.load32_splat(p);
-    p += aRow;
-    c00 = madd(x0, b0, c00); c01 = madd(x0, b1, c01);
-    const x1 = v128.load32_splat(p);
-    p += aRow;
-    c10 = madd(x1, b0, c10); c11 = madd(x1, b1, c11);
-    const x2 = v128.load32_splat(p);
-    p += aRow;
-    c20 = madd(x2, b0, c20); c21 = madd(x2, b1, c21);
-    const x3 = v128.load32_splat(p);
-    p += aRow;
-    c30 = madd(x3, b0, c30); c31 = madd(x3, b1, c31);
-    const x4 = v128.load32_splat(p);
-    p += aRow;
-    c40 = madd(x4, b0, c40); c41 = madd(x4, b1, c41);
-    if (ASC_FEATURE_RELAXED_SIMD) {
-      const x5 = v128.load32_splat(p);
-      c50 = madd(x5, b0, c50); c51 = madd(x5, b1, c51);
+// @ts-ignore: decorator
+@inline
+function put(c: usize, v: v128, w: v128, bias: v128, bias1: v128, floor: v128): void {
+  v128.store(c, f32x4.pmax(f32x4.add(v, bias), floor));
+  v128.store(c, f32x4.pmax(f32x4.add(w, bias1), floor), 16);
+}
+
+/** c (MR, 8) = relu(patches · b + bias) of MR neighbouring pixels from `a` on, then of the next MR, so many tiles. */
+export function directTall(tiles: usize, table: usize, end: usize, a: usize, aRow: usize, b: usize, c: usize, cRow: usize, bias: usize, relu: bool): void {
+  const list = table, panel = b;
+  for (; tiles != 0; tiles--) {
+    table = list;
+    b = panel;
+    let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
+    let c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
+    const a1 = a + aRow, a2 = a1 + aRow, a3 = a2 + aRow, a4 = a3 + aRow, a5 = a4 + aRow;
+    while (table < end) {
+      const b0 = v128.load(b), b1 = v128.load(b, 16);
+      const o = load<usize>(table);
+      const x0 = v128.load32_splat(a + o);
+      c00 = madd(x0, b0, c00); c01 = madd(x0, b1, c01);
+      const x1 = v128.load32_splat(a1 + o);
+      c10 = madd(x1, b0, c10); c11 = madd(x1, b1, c11);
+      const x2 = v128.load32_splat(a2 + o);
+      c20 = madd(x2, b0, c20); c21 = madd(x2, b1, c21);
+      const x3 = v128.load32_splat(a3 + o);
+      c30 = madd(x3, b0, c30); c31 = madd(x3, b1, c31);
+      const x4 = v128.load32_splat(a4 + o);
+      c40 = madd(x4, b0, c40); c41 = madd(x4, b1, c41);
+      if (ASC_FEATURE_RELAXED_SIMD) {
+        const x5 = v128.load32_splat(a5 + o);
+        c50 = madd(x5, b0, c50); c51 = madd(x5, b1, c51);
+      }
+      b += 32;
+      table += 4;
     }
-    b += 32;
-    table += 4;
+    // bias and floor are loaded here: V8 has no registers to keep them through the loop
+    const v = biasOf(bias, 0), w = biasOf(bias, 16), floor = floorOf(relu);
+    put(c, c00, c01, v, w, floor); c += cRow;
+    put(c, c10, c11, v, w, floor); c += cRow;
+    put(c, c20, c21, v, w, floor); c += cRow;
+    put(c, c30, c31, v, w, floor); c += cRow;
+    put(c, c40, c41, v, w, floor); c += cRow;
+    if (ASC_FEATURE_RELAXED_SIMD) {
+      put(c, c50, c51, v, w, floor); c += cRow;
+    }
+    a += ASC_FEATURE_RELAXED_SIMD ? 6 * aRow : 5 * aRow;
   }
-  put(c, c00, c01, bias, relu); c += cRow;
-  put(c, c10, c11, bias, relu); c += cRow;
-  put(c, c20, c21, bias, relu); c += cRow;
-  put(c, c30, c31, bias, relu); c += cRow;
-  put(c, c40, c41, bias, relu); c += cRow;
-  if (ASC_FEATURE_RELAXED_SIMD) put(c, c50, c51, bias, relu);
 }
 
 /** The same of 4 pixels, of which those after `last` repeat it. */
@@ -73,37 +87,31 @@ export function directShort(table: usize, end: usize, a: usize, aRow: usize, b: 
     b += 32;
     table += 4;
   }
-  put(c, c00, c01, bias, relu);
-  put(c + r1 * cRow, c10, c11, bias, relu);
-  put(c + r2 * cRow, c20, c21, bias, relu);
-  put(c + r3 * cRow, c30, c31, bias, relu);
+  const v = biasOf(bias, 0), w = biasOf(bias, 16), floor = floorOf(relu);
+  put(c, c00, c01, v, w, floor);
+  put(c + r1 * cRow, c10, c11, v, w, floor);
+  put(c + r2 * cRow, c20, c21, v, w, floor);
+  put(c + r3 * cRow, c30, c31, v, w, floor);
 }
 
-// @ts-ignore: decorator
-@inline
-function entry(table: usize, i: usize, last: usize): usize {
-  return load<usize>(table + (min(i, last) << 2));
-}
-
-/**
- * sums (9, 4) += Σ over n neighbouring pixels of patch[9]ᵀ · dy[4]: the nine elements at `table`, of which those after `last`
- * repeat it. Rows of sums are `stride` bytes apart.
- */
-export function directProducts(n: usize, table: usize, last: usize, x: usize, xStep: usize, dy: usize, dyStep: usize, sums: usize, stride: usize): void {
-  const q1 = sums + min<usize>(1, last) * stride, q2 = sums + min<usize>(2, last) * stride;
-  const q3 = sums + min<usize>(3, last) * stride, q4 = sums + min<usize>(4, last) * stride;
-  const q5 = sums + min<usize>(5, last) * stride, q6 = sums + min<usize>(6, last) * stride;
-  const q7 = sums + min<usize>(7, last) * stride, q8 = sums + min<usize>(8, last) * stride;
-  let s0 = v128.load(sums), s1 = v128.load(q1), s2 = v128.load(q2), s3 = v128.load(q3), s4 = v128.load(q4);
-  let s5 = v128.load(q5), s6 = v128.load(q6), s7 = v128.load(q7), s8 = v128.load(q8);
-  const t1 = entry(table, 1, last), t2 = entry(table, 2, last), t3 = entry(table, 3, last), t4 = entry(table, 4, last);
-  const t5 = entry(table, 5, last), t6 = entry(table, 6, last), t7 = entry(table, 7, last), t8 = entry(table, 8, last);
-  x += load<usize>(table);
-  const o1 = t1 - load<usize>(table), o2 = t2 - load<usize>(table), o3 = t3 - load<usize>(table), o4 = t4 - load<usize>(table);
-  const o5 = t5 - load<usize>(table), o6 = t6 - load<usize>(table), o7 = t7 - load<usize>(table), o8 = t8 - load<usize>(table);
+/** sums (9, 4) += Σ over n neighbouring pixels of patch[9]ᵀ · dy[4]: the nine elements at `table`. Rows of sums are `stride` bytes apart. */
+export function directProducts(n: usize, table: usize, x: usize, xStep: usize, dy: usize, dyStep: usize, sums: usize, stride: usize): void {
+  let q = sums;
+  let s0 = v128.load(q); q += stride;
+  let s1 = v128.load(q); q += stride;
+  let s2 = v128.load(q); q += stride;
+  let s3 = v128.load(q); q += stride;
+  let s4 = v128.load(q); q += stride;
+  let s5 = v128.load(q); q += stride;
+  let s6 = v128.load(q); q += stride;
+  let s7 = v128.load(q); q += stride;
+  let s8 = v128.load(q);
+  const o0 = load<usize>(table), o1 = load<usize>(table, 4), o2 = load<usize>(table, 8);
+  const o3 = load<usize>(table, 12), o4 = load<usize>(table, 16), o5 = load<usize>(table, 20);
+  const o6 = load<usize>(table, 24), o7 = load<usize>(table, 28), o8 = load<usize>(table, 32);
   while (n != 0) {
     const d = v128.load(dy);
-    s0 = madd(v128.load32_splat(x), d, s0);
+    s0 = madd(v128.load32_splat(x + o0), d, s0);
     s1 = madd(v128.load32_splat(x + o1), d, s1);
     s2 = madd(v128.load32_splat(x + o2), d, s2);
     s3 = madd(v128.load32_splat(x + o3), d, s3);
@@ -116,13 +124,14 @@ export function directProducts(n: usize, table: usize, last: usize, x: usize, xS
     dy += dyStep;
     n--;
   }
-  v128.store(sums, s0);
-  v128.store(q1, s1);
-  v128.store(q2, s2);
-  v128.store(q3, s3);
-  v128.store(q4, s4);
-  v128.store(q5, s5);
-  v128.store(q6, s6);
-  v128.store(q7, s7);
-  v128.store(q8, s8);
+  q = sums;
+  v128.store(q, s0); q += stride;
+  v128.store(q, s1); q += stride;
+  v128.store(q, s2); q += stride;
+  v128.store(q, s3); q += stride;
+  v128.store(q, s4); q += stride;
+  v128.store(q, s5); q += stride;
+  v128.store(q, s6); q += stride;
+  v128.store(q, s7); q += stride;
+  v128.store(q, s8);
 }

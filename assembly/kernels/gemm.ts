@@ -140,18 +140,6 @@ function packTransposed4(dst: usize, src: usize, ldbBytes: usize, k: usize): voi
   }
 }
 
-/** A panel of `columns` ≤ 8 columns of op(b): 8 wide, or of up to 4 columns 4 wide. */
-export function packPanel(dst: usize, src: usize, kStep: usize, columnStep: usize, k: usize, columns: usize): void {
-  if (columns < 8) packColumns(dst, columns > 4 ? 8 : 4, src, kStep, columnStep, k, columns);
-  else if (columnStep == 4) packLines(dst, 8, src, kStep, k);
-  else {
-    packTransposed4(dst, src, columnStep, k);
-    packTransposed4(dst + 16, src + (columnStep << 2), columnStep, k);
-    const even = k & ~3;
-    packColumns(dst + (even << 5), 8, src + even * kStep, kStep, columnStep, k - even, 8);
-  }
-}
-
 /** rows × columns of dst = those of src: between c and the tile that stands in for one that reaches past its columns. */
 export function copyTile(dst: usize, dstRow: usize, src: usize, srcRow: usize, rows: usize, columns: usize): void {
   for (let i: usize = 0; i < rows; i++) {
@@ -286,11 +274,20 @@ function panels(
         const columns = min<usize>(8, nc - jr);
         const source = b + pc * bStep + (jc + jr) * bColumn;
         const panel = inPlace ? packedB : packedB + jr * (kc << 2);
-        if (inPlace && columns == 8) continue;
-        if (bColumn == 4 && nc - jr >= 16) {
-          packPair(panel, kc << 5, source, bStep, kc);
-          jr += 8;
-        } else packPanel(panel, source, bStep, bColumn, kc, columns);
+        if (columns < 8) packColumns(panel, columns > 4 ? 8 : 4, source, bStep, bColumn, kc, columns);
+        else if (bColumn == 4) {
+          if (inPlace) continue;
+          if (nc - jr < 16) packLines(panel, 8, source, bStep, kc);
+          else {
+            packPair(panel, kc << 5, source, bStep, kc);
+            jr += 8;
+          }
+        } else {
+          packTransposed4(panel, source, bColumn, kc);
+          packTransposed4(panel + 16, source + (bColumn << 2), bColumn, kc);
+          const even = kc & ~3;
+          packColumns(panel + (even << 5), 8, source + even * bStep, bStep, bColumn, kc - even, 8);
+        }
       }
       for (let ic: usize = 0; ic < m; ic += GEMM_MC) {
         const mc = min<usize>(GEMM_MC, m - ic);

@@ -4,10 +4,11 @@
 //   takeBackward   dx[o, r, :] = Σ over the j with index(j) = r of dy[o, j, :]
 //   oneHot         y[r, c] = [c = label r]
 //
-// takeBackward's workers have rows of dx each and go over all indices: sums are in ascending j for every nth.
+// takeBackward's workers go over all indices, each for columns of its own in whole cache lines (however often a few rows come, all
+// have as much to do), or where there are few columns for rows of dx: sums are in ascending j for every nth.
 
 import { OneHot, Take, TakeBackward } from "../isa";
-import { pointer, share, size } from "../operands";
+import { pointer, share, shareOf, size } from "../operands";
 import { addBlock } from "./wide.micro";
 
 /** The whole number at `p`, cut to 0 … n − 1; 0 for NaN. */
@@ -39,15 +40,18 @@ export function takeBackward(args: usize, ith: u32, nth: u32): void {
   const n = size(args, TakeBackward.n);
   const count = size(args, TakeBackward.count);
   const bytes = size(args, TakeBackward.inner) << 2;
-  const from = share(n, ith, nth);
-  const to = share(n, ith + 1, nth);
+  const wide = bytes >= (<usize>nth) << 6;
+  const from: usize = wide ? 0 : share(n, ith, nth);
+  const to = wide ? n : share(n, ith + 1, nth);
+  const left: usize = wide ? shareOf(bytes, 64, ith, nth) : 0;
+  const width = wide ? shareOf(bytes, 64, ith + 1, nth) - left : bytes;
   for (let o: usize = 0; o < outer; o++) {
-    memory.fill(dx + (o * n + from) * bytes, 0, (to - from) * bytes);
+    for (let r = from; r < to; r++) memory.fill(dx + (o * n + r) * bytes + left, 0, width);
     for (let j: usize = 0; j < count; j++) {
       const index = indexAt(indices + (j << 2), n);
       if (index < from || index >= to) continue;
-      const row = dx + (o * n + index) * bytes;
-      addBlock(row, row, dy + (o * count + j) * bytes, bytes, 0, 0);
+      const row = dx + (o * n + index) * bytes + left;
+      addBlock(row, row, dy + (o * count + j) * bytes + left, width, 0, 0);
     }
   }
 }

@@ -166,7 +166,7 @@ function poolRow(w: usize, oy: usize, y: usize, index: usize, e: usize, x: usize
 }
 
 /** A row of 2×2 windows side by side, channels in eights. p: the upper row of the image. */
-function poolPairs(
+export function poolPairs(
   outW: usize,
   pixel: usize,
   down: usize,
@@ -174,8 +174,9 @@ function poolPairs(
   index: usize,
   p: usize,
   bias: usize,
-  floor: v128,
+  relu: bool,
 ): void {
+  const floor = f32x4.splat(relu ? 0 : -Infinity);
   for (let ox: usize = 0; ox < outW; ox++) {
     for (let c: usize = 0; c < pixel; c += 32) {
       const b = bias ? bias + c : 0;
@@ -197,7 +198,8 @@ export function maxPool2d(args: usize, ith: u32, nth: u32): void {
   const index = pointer(args, MaxPool2d.index);
   const x = pointer(args, MaxPool2d.x);
   const bias = pointer(args, MaxPool2d.bias);
-  const floor = f32x4.splat(size(args, MaxPool2d.relu) ? 0 : -Infinity);
+  const relu = size(args, MaxPool2d.relu) != 0;
+  const floor = f32x4.splat(relu ? 0 : -Infinity);
   const pixel = size(w, Window.channels) << 2;
   const down = size(w, Window.inW) * pixel;
   const outH = size(w, Window.outH);
@@ -210,7 +212,7 @@ export function maxPool2d(args: usize, ith: u32, nth: u32): void {
     const oy = unit - image * outH;
     const from = x + image * size(w, Window.inH) * down;
     const at = unit * outW * pixel;
-    if (pairs) poolPairs(outW, pixel, down, y + at, index ? index + (at >> 2) : 0, from + oy * 2 * down, bias, floor);
+    if (pairs) poolPairs(outW, pixel, down, y + at, index ? index + (at >> 2) : 0, from + oy * 2 * down, bias, relu);
     else poolRow(w, oy, y + at, index, at >> 2, from, bias, floor);
   }
   // the rest of the index's last word
@@ -219,7 +221,7 @@ export function maxPool2d(args: usize, ith: u32, nth: u32): void {
 }
 
 /** Rows 2·oy and 2·oy + 1 of dx from a row of 2×2 windows side by side, channels in sixteens. */
-function unpoolPairs(outW: usize, pixel: usize, p: usize, down: usize, dy: usize, index: usize): void {
+export function unpoolPairs(outW: usize, pixel: usize, p: usize, down: usize, dy: usize, index: usize): void {
   const one = i32x4.splat(1),
     two = i32x4.splat(2),
     three = i32x4.splat(3),

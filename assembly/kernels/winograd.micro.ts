@@ -1,12 +1,30 @@
-// The transforms of winograd.ts, four channels at a time, one tile a call.
+// The transforms of F(2×2, 3×3) (winograd.ts), four channels at a time, one tile a call.
 //
 // A tile's 4×4 numbers lie in 16 planes, PLANE bytes apart: (row i, column j) in plane 4·i + j.
 
 import { WINOGRAD_LINE, WINOGRAD_PLANE } from "../isa";
+import { beats, wordsOf } from "./pooling.micro";
 
 /** Bytes from plane to plane: six pages and a line, as planes a multiple of 4 KB apart would share their sets in L1. */
 // @ts-ignore: decorator
 @inline export const PLANE: usize = WINOGRAD_PLANE * 4 + WINOGRAD_LINE;
+
+// A few vectors are moved faster so than by a call of memory.copy.
+
+// @ts-ignore: decorator
+@inline
+export function move(to: usize, from: usize, bytes: usize): void {
+  for (const end = to + bytes; to < end; to += 16) {
+    v128.store(to, v128.load(from));
+    from += 16;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+export function clear(p: usize, bytes: usize): void {
+  for (const end = p + bytes; p < end; p += 16) v128.store(p, f32x4.splat(0));
+}
 
 /** A row of V: its four numbers from a row of Bᵀ·d. */
 // @ts-ignore: decorator
@@ -125,31 +143,37 @@ export function outputTile(m: usize, y00: usize, y01: usize, y10: usize, y11: us
   }
 }
 
-/** Whether y takes the place of the largest so far: the first one of equals stays, NaN is larger than all. */
+/** A byte each of four channels: row · 2 + column of the largest of four pixels, from which is larger in the rows, and which row is. */
 // @ts-ignore: decorator
 @inline
-function larger(y: v128, most: v128): v128 {
-  return v128.or(f32x4.gt(y, most), f32x4.ne(y, y));
+export function storePlaces(index: usize, at01: v128, at11: v128, below: v128): void {
+  const second = v128.and(v128.bitselect(at11, at01, below), i32x4.splat(1));
+  const place = v128.or(second, v128.and(below, i32x4.splat(2)));
+  const halves = i16x8.narrow_i32x4_s(place, place);
+  v128.store_lane<u32>(index, i8x16.narrow_i16x8_s(halves, halves), 0);
+}
+
+/** Of four channels, whose places are the first four bytes, v where that is `place`, else 0. */
+// @ts-ignore: decorator
+@inline
+export function pickedOf(v: v128, places: v128, place: i32): v128 {
+  return v128.and(v, i32x4.eq(wordsOf(places), i32x4.splat(place)));
 }
 
 /** y = max(largest of the four pixels + bias, least); index: which one it is, a byte a channel. */
 export function outputTilePooled(m: usize, y: usize, index: usize, bias: usize, bytes: usize, least: f32): void {
   const floor = f32x4.splat(least);
-  const one = i32x4.splat(1);
-  const two = i32x4.splat(2);
   const end = m + bytes;
   while (m < end) {
     const u0 = upper(m), u1 = upper(m + PLANE), u2 = upper(m + PLANE * 2), u3 = upper(m + PLANE * 3);
     const y00 = left(u0, u1, u2), y01 = right(u1, u2, u3);
     const l0 = lower(m), l1 = lower(m + PLANE), l2 = lower(m + PLANE * 2), l3 = lower(m + PLANE * 3);
     const y10 = left(l0, l1, l2), y11 = right(l1, l2, l3);
-    const at01 = larger(y01, y00), upperMost = v128.bitselect(y01, y00, at01);
-    const at11 = larger(y11, y10), lowerMost = v128.bitselect(y11, y10, at11);
-    const below = larger(lowerMost, upperMost), most = v128.bitselect(lowerMost, upperMost, below);
+    const at01 = beats(y01, y00), upperMost = v128.bitselect(y01, y00, at01);
+    const at11 = beats(y11, y10), lowerMost = v128.bitselect(y11, y10, at11);
+    const below = beats(lowerMost, upperMost), most = v128.bitselect(lowerMost, upperMost, below);
     v128.store(y, f32x4.pmax(f32x4.add(most, v128.load(bias)), floor));
-    const place = v128.or(v128.and(v128.bitselect(at11, at01, below), one), v128.and(below, two));
-    const halves = i16x8.narrow_i32x4_s(place, place);
-    v128.store_lane<u32>(index, i8x16.narrow_i16x8_s(halves, halves), 0);
+    storePlaces(index, at01, at11, below);
     m += 16;
     y += 16;
     bias += 16;
@@ -191,16 +215,10 @@ export function outputTileBackward(m: usize, dy00: usize, dy01: usize, dy10: usi
 
 /** The same where dy is the gradient of the largest of the four pixels. */
 export function outputTilePooledBackward(m: usize, dy: usize, index: usize, bytes: usize): void {
-  const one = i32x4.splat(1);
   const end = m + bytes;
   while (m < end) {
-    const v = v128.load(dy);
-    // a byte a lane, of which two bits count
-    const place = i32x4.extend_low_i16x8_u(i16x8.extend_low_i8x16_u(v128.load32_zero(index)));
-    const second = i32x4.eq(v128.and(place, one), one);
-    const below = i32x4.gt_s(place, one);
-    const u = v128.andnot(v, below), l = v128.and(v, below);
-    spread(m, v128.andnot(u, second), v128.and(u, second), v128.andnot(l, second), v128.and(l, second));
+    const v = v128.load(dy), places = v128.load32_zero(index);
+    spread(m, pickedOf(v, places, 0), pickedOf(v, places, 1), pickedOf(v, places, 2), pickedOf(v, places, 3));
     m += 16;
     dy += 16;
     index += 4;
@@ -210,7 +228,7 @@ export function outputTilePooledBackward(m: usize, dy: usize, index: usize, byte
 /** Four numbers, `step` bytes apart. */
 // @ts-ignore: decorator
 @inline
-function load4Apart(p: usize, step: usize): v128 {
+export function load4Apart(p: usize, step: usize): v128 {
   if (step == 4) return v128.load(p);
   let v = v128.load32_zero(p);
   v = v128.load_lane<u32>(p + step, v, 1);
@@ -249,7 +267,7 @@ export function kernelTile(u: usize, plane: usize, g: usize, tap: usize, step: u
 /** Σ over the partials, `bytes` apart, in their order. */
 // @ts-ignore: decorator
 @inline
-function sum(p: usize, bytes: usize, count: usize): v128 {
+export function sum(p: usize, bytes: usize, count: usize): v128 {
   let v = v128.load(p);
   while (--count != 0) {
     p += bytes;

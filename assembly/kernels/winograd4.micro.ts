@@ -9,8 +9,9 @@
 //        ⎣0  4  0 −5  0  1⎦        ⎣  0    0    1 ⎦
 
 import { WINOGRAD4_PLANE, WINOGRAD_LINE } from "../isa";
-import { madd } from "./gemm.micro";
-import { larger, load4Apart, pickedOf, storePlaces, sum } from "./winograd.micro";
+import { madd } from "../math/lanes.micro";
+import { beats } from "./pooling.micro";
+import { load4Apart, pickedOf, storePlaces, sum } from "./winograd.micro";
 
 /** Bytes from plane to plane. */
 // @ts-ignore: decorator
@@ -193,9 +194,9 @@ export function outputTilePooled4(m: usize, y: usize, line: usize, index: usize,
       for (let j: usize = 0; j < width; j++) {
         const p = m + PLANE4 * (i * 12 + j * 2);
         const y00 = v128.load(p), y01 = v128.load(p, PLANE4), y10 = v128.load(p, PLANE4 * 6), y11 = v128.load(p, PLANE4 * 7);
-        const at01 = larger(y01, y00), upper = v128.bitselect(y01, y00, at01);
-        const at11 = larger(y11, y10), lower = v128.bitselect(y11, y10, at11);
-        const below = larger(lower, upper);
+        const at01 = beats(y01, y00), upper = v128.bitselect(y01, y00, at01);
+        const at11 = beats(y11, y10), lower = v128.bitselect(y11, y10, at11);
+        const below = beats(lower, upper);
         v128.store(y + i * line + j * bytes, f32x4.pmax(f32x4.add(v128.bitselect(lower, upper, below), b), floor));
         storePlaces(index + i * indexLine + j * indexStep, at01, at11, below);
       }

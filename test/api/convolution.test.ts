@@ -20,6 +20,7 @@ import {
   loadModel,
   type Model,
   maxNorm,
+  maxPool2d,
   meanSquaredError,
   type NDArray,
   relu,
@@ -236,4 +237,54 @@ test("a small net of convolutions learns digits", async () => {
   model.compile({ optimizer: adam({ learningRate: 5e-3 }), loss: softmaxCrossEntropy(), metrics: ["accuracy"] });
   await model.fit(train, { epochs: 10, batchSize: 32 });
   expect((await model.evaluate(test))["accuracy"]).toBeGreaterThan(0.95);
+});
+
+/** A net whose convolutions have a ReLU and a 2×2 pooling behind them. */
+function pooled(algorithm?: "auto" | "direct" | "winograd2" | "winograd4"): Model<NDArray> {
+  setSeed(3);
+  const model = sequential([
+    conv2d(8, 3, { ...(algorithm && { algorithm }), padding: "same", activation: "relu", inputShape: [12, 10, 8] }),
+    maxPool2d(2),
+    conv2d(12, 3, { ...(algorithm && { algorithm }), activation: "relu" }),
+    maxPool2d(2),
+    flatten(),
+    dense(2),
+  ]);
+  model.compile({ optimizer: adam(), loss: meanSquaredError() });
+  return model;
+}
+
+test("`algorithm` is how sums are computed, not what they are", async () => {
+  const x: NDArray = { data: floats(9 * 12 * 10 * 8), shape: [9, 12, 10, 8] };
+  const y: NDArray = { data: floats(9 * 2, 2), shape: [9, 2] };
+  const results = new Map<string, number[]>();
+  for (const algorithm of [undefined, "auto", "direct", "winograd2", "winograd4"] as const) {
+    const hashes = new Set<string>();
+    for (const threads of [1, 2, 3]) {
+      const runtime = await init({ threads });
+      const model = pooled(algorithm);
+      const losses = [1, 2, 3].map(() => model.trainOnBatch(x, y).loss);
+      const predicted = model.predict(x);
+      results.set(`${algorithm}`, [...losses, ...predicted.data]);
+      const one = model.predict({ data: x.data.slice(0, 12 * 10 * 8), shape: [1, 12, 10, 8] });
+      expect(one.data).toEqual(predicted.data.slice(0, 2)); // whatever the batch
+      const loaded = (await loadModel(await saveModel(model as Model), { runtime })) as Model<NDArray>;
+      expect(loaded.predict(x)).toEqual(predicted);
+      hashes.add(await weightsHash(model as Model));
+      runtime.dispose();
+    }
+    expect(hashes.size).toBe(1);
+  }
+  const direct = results.get("direct")!;
+  expect(results.get("auto")).toEqual(results.get("undefined"));
+  for (const [algorithm, tolerance] of [
+    ["auto", 1e-5],
+    ["winograd2", 1e-5],
+    ["winograd4", 1e-4],
+  ] as const) {
+    const got = results.get(algorithm)!;
+    expect(got).not.toEqual(direct);
+    expect(Math.max(...got.map((v, i) => Math.abs(v - direct[i]!)))).toBeLessThan(tolerance);
+  }
+  thrown("argument", () => conv2d(8, 3, { algorithm: "fft" as "auto" }), /"auto" or "direct" or "winograd2" or/);
 });

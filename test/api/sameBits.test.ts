@@ -237,7 +237,12 @@ const CASES: Record<string, Case> = {
     () => d.maxPool2d(2),
     () => d.maxPool2d([2, 3], { strides: 1 }),
   ),
-  upSampling2d: convolved(filters, () => d.upSampling2d([2, 1])),
+  upSampling2d: convolved(
+    filters,
+    () => d.upSampling2d([2, 1]),
+    () => d.maxPool2d(2),
+    () => d.upSampling2d(2, { interpolation: "bilinear" }),
+  ),
   zeroPadding2d: convolved(filters, () =>
     d.zeroPadding2d([
       [0, 1],
@@ -267,6 +272,21 @@ const CASES: Record<string, Case> = {
   lstm: recurrent(() => d.lstm(20, inSequence)),
   gru: recurrent(() => d.gru(20, inSequence)),
   bidirectional: recurrent(() => d.bidirectional(d.gru(12), inSequence)),
+  embedding: () => ({
+    x: { data: flat.data.map((v) => Math.floor((v + 1) * 9)), shape: flat.shape },
+    layers: [d.embedding(20, 70, { inputShape: [FEATURES] }), d.layerNorm(), d.flatten()],
+  }),
+  positionEmbedding: () => ({ x: sequences, layers: [d.positionEmbedding(inSequence), d.tanh(), d.flatten()] }),
+  multiHeadAttention: () => ({
+    x: sequences,
+    layers: [d.multiHeadAttention(3, 5, { causal: true, dropout: 0.2, ...inSequence }), d.flatten()],
+  }),
+  "a class for each step": () => ({
+    x: sequences,
+    layers: [d.dense(20, inSequence)],
+    y: { data: Float32Array.from({ length: ROWS * HEIGHT }, (_, i) => (i % 4) - 1), shape: [ROWS, HEIGHT] },
+    compile: { metrics: ["accuracy"] },
+  }),
   add: merged(d.add),
   subtract: merged(d.subtract),
   multiply: merged(d.multiply),
@@ -308,7 +328,10 @@ const ELSEWHERE: Record<string, string> = {
   averagedWeights: "ema here",
   gradientReport: "gradientMonitor here",
   ...Object.fromEntries(
-    ["input", "sequential", "functional", "init", "setSeed", "explain"].map((name) => [name, "no numbers"]),
+    ["input", "sequential", "functional", "init", "setSeed", "explain", "profileText"].map((name) => [
+      name,
+      "no numbers",
+    ]),
   ),
   ...Object.fromEntries(["csv", "idx", "digits", "dataset"].map((name) => [name, "data"])),
   ...Object.fromEntries(

@@ -45,6 +45,7 @@ describe("a bad call changes nothing: weights, optimizer state and random number
     ],
     ["trainOnBatch: kinds", (m) => thrown("argument", () => m.trainOnBatch("x", Y))],
     ["trainOnBatch: options", (m) => thrown("argument", () => m.trainOnBatch(X, Y, { sampleWeights: [1] }))],
+    ["profile: NaN", (m) => thrown("data", () => m.profile(floats(32).fill(Number.NaN, 3, 4), Y))],
     ["gradients: NaN", (m) => thrown("data", () => m.gradients(floats(32).fill(Number.NaN, 3, 4), Y))],
     [
       "applyGradients",

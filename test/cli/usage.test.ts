@@ -18,6 +18,9 @@ describe("usage", () => {
     [["train", "--target", "x"], "--target: expected a CSV file"],
     [["train", "--patience", "2", "--validation-split", "0"], "--patience: expected"],
     [["predict", "model"], "required option '--data <source>' not specified"],
+    [["profile", "--batch-size", "0"], "Expected a positive integer"],
+    [["profile", "a.safetensors", "--hidden", "3"], "a.safetensors: expected no options that shape the model"],
+    [["profile", "--target", "x"], "--target: expected a CSV file"],
     [["bench", "--round", "3"], "Did you mean --rounds?"],
     [["bench", "--rounds", "x"], "Expected a positive integer"],
     [["inspect"], "missing required argument 'file'"],
@@ -45,7 +48,7 @@ describe("usage", () => {
     const none = await downhill();
     expect(none.code).toBe(2);
     expect(none.stderr).toContain("Usage: downhill");
-    for (const args of [["--help"], ["train", "--help"], ["predict", "--help"]]) {
+    for (const args of [["--help"], ["train", "--help"], ["predict", "--help"], ["profile", "--help"]]) {
       const { code, stdout, stderr } = await downhill(...args);
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
       expect(stdout).toMatch(/Examples?:\n {2}downhill/);
@@ -63,6 +66,7 @@ describe("failures", () => {
     [["train", "--data", "no such thing"], 'got "no such thing", which is not there'],
     [["evaluate", "no.safetensors", "--data", "digits"], 'cannot read "no.safetensors"'],
     [["inspect", "package.json"], "downhill: package.json: "],
+    [["profile", "package.json"], "downhill: package.json: "],
     [["evaluate", "package.json", "--data", "digits"], "downhill: package.json: "],
     [["train", "--resume", "package.json"], "downhill: package.json: "],
   ])("%j exits 1 with one line", async (args, why) => {

@@ -5,6 +5,7 @@ for (const [axis, x, indices] of [
   [0, [5], [7]],
   [0, [6, 3], [4]],
   [0, [9, 17], [40]],
+  [0, [5, 131], [30]], // columns in cache lines, for each of three threads
   [1, [3, 5], [2, 2]],
   [1, [2, 4, 3], [5]],
 ] as const)
@@ -46,4 +47,20 @@ checkOp(ops.oneHot, {
     labels.map((c) => +(c >= 0)),
   ],
 });
+
+checkOp(ops.oneHot, {
+  title: "of sequences",
+  attributes: { classes: 3 },
+  integers: ["labels"],
+  cases: [{ labels: { shape: [2, 3], values: [0, 2, -1, 2, 1, 1] } }],
+  shapes: () => [
+    [2, 3, 3],
+    [2, 3],
+  ],
+  reference: ({ labels }) => [
+    [...labels].flatMap((c) => [0, 1, 2].map((k) => +(k === Math.max(c, 0)))),
+    labels.map((c) => +(c >= 0)),
+  ],
+});
+
 checkCoverage(ops);

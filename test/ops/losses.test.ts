@@ -57,9 +57,28 @@ for (const smoothing of [0, 0.125])
         return crossEntropy(logits, rows.slice(0, m), weights, smoothing);
       },
       wrong: [
-        [{ logits: [2, 3, 4], labels: [2], weights: null }, /expected logits of shape \[n, classes\], got \[n, 3, 4\]/],
+        [{ logits: [2, 3, 4], labels: [2], weights: null }, /expected labels of shape \[2, 3\], got \[2\]/],
+        [{ logits: [2], labels: [2], weights: null }, /expected labels of shape \[\], got \[2\]/],
+        [{ logits: [2, 3, 4], labels: [2, 3], weights: [2] }, /expected weights of shape \[6\], got \[2\]/],
       ],
     });
+
+    if (!weighted)
+      checkOp(ops.softmaxCrossEntropy, {
+        title: `class numbers of sequences, ${title}`,
+        attributes: { kind: LabelKind.index, smoothing },
+        integers: ["labels"],
+        constants: ["labels", "weights"],
+        tolerance: 4e-6,
+        shapes: ({ labels: [n, t] }) => [[n! * t!], [n! * t!], [n! * t!]],
+        cases: [{ logits: [2, 3, 5], labels: { shape: [2, 3], values: [4, 0, -1, 3, 1, 1] }, weights: null }],
+        reference({ logits, labels }, { logits: [, , n] }) {
+          const rows = Array.from(labels, (c) =>
+            c < 0 ? undefined : Array.from({ length: n! }, (_, j) => (j === c ? 1 : 0)),
+          );
+          return crossEntropy(logits, rows, undefined, smoothing);
+        },
+      });
 
     checkOp(ops.softmaxCrossEntropy, {
       ...common,
@@ -82,7 +101,7 @@ for (const smoothing of [0, 0.125])
           smoothing,
         );
       },
-      wrong: [[{ logits: [2, 3], labels: [2, 4], weights: null }, /expected labels of shape \[n, 3\], got \[n, 4\]/]],
+      wrong: [[{ logits: [2, 3], labels: [2, 4], weights: null }, /expected labels of shape \[2, 3\], got \[2, 4\]/]],
     });
   }
 
@@ -266,6 +285,24 @@ for (const weighted of [false, true]) {
       return [weight.map((w, r) => (argmax(prediction.subarray(r * n!, (r + 1) * n!)) === labels[r] ? w : 0)), weight];
     },
   });
+  if (!weighted)
+    checkOp(ops.accuracy, {
+      title: "class numbers of sequences",
+      attributes: { kind: AccuracyKind.index },
+      integers: ["labels"],
+      cases: [
+        {
+          prediction: [3, 5, 4],
+          labels: { shape: [3, 5], values: Array.from({ length: 15 }, (_, i) => (i % 5) - 1) },
+          weights: null,
+        },
+      ],
+      shapes: () => [[15], [15]],
+      reference: ({ prediction, labels }) => [
+        labels.map((c, r) => +(argmax(prediction.subarray(r * 4, (r + 1) * 4)) === c)),
+        labels.map((c) => +(c >= 0)),
+      ],
+    });
   checkOp(ops.accuracy, {
     title: `elements cut at 0${weighted ? ", weighted" : ""}`,
     attributes: { kind: AccuracyKind.binaryLogits },

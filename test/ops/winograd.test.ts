@@ -10,9 +10,9 @@ import { relu } from "../../ts/ops/activations";
 import { biasAdd } from "../../ts/ops/bias";
 import { conv2d } from "../../ts/ops/convolution";
 import { add } from "../../ts/ops/elementwise";
-import { convolvedShape, type Geometry, sizesOf } from "../../ts/ops/geometry";
+import { convolvedShape, type Geometry, sizesOf, type Way } from "../../ts/ops/geometry";
 import { maxPooled, type Pooling } from "../../ts/ops/pooling";
-import { winograd } from "../../ts/ops/winograd";
+import { winograd, winograd4 } from "../../ts/ops/winograd";
 import { checkOp, type Reals } from "../support/checkOp";
 import { backward, forward, geometry, outShape, type Shape, size } from "../support/convolution";
 import { Core } from "../support/core";
@@ -28,33 +28,34 @@ const sizes = (x: Shape, kernel: Shape, g: Geometry) => sizesOf(x, convolvedShap
 
 const pooledShape = ([n, h, w, c]: Shape) => [n!, h! >> 1, w! >> 1, c!];
 
-/** The way itself as an op, whatever conv2d would choose. */
-const forced = defineOp<Attributes>({
-  name: "winograd",
-  shape([x, kernel], { pooled, ...g }) {
-    const y = outShape(x!, kernel!, g);
-    return pooled ? [pooledShape(y), [size(pooledShape(y)) / 4]] : [y];
-  },
-  gradient: null,
-  workspace: ({ inputs: [x, kernel], attributes }, threads) =>
-    winograd.forwardBytes(sizes(x!.shape, kernel!.shape, attributes), threads),
-  lower(tape, { inputs: [x, kernel, bias], outputs: [y, index], attributes: { relu, pooled, ...g } }) {
-    const pool = pooled ? { index: index! } : undefined;
-    winograd.forward(tape, sizes(x!.shape, kernel!.shape, g), y!, [x!, kernel!, bias!], relu, pool);
-  },
-});
+/** A way itself as an op, whatever conv2d would choose. */
+const forcedTo = (way: Way) =>
+  defineOp<Attributes>({
+    name: way === winograd ? "winograd" : "winograd4",
+    shape([x, kernel], { pooled, ...g }) {
+      const y = outShape(x!, kernel!, g);
+      return pooled ? [pooledShape(y), [size(pooledShape(y)) / 4]] : [y];
+    },
+    gradient: null,
+    workspace: ({ inputs: [x, kernel], attributes }, threads) =>
+      way.forwardBytes(sizes(x!.shape, kernel!.shape, attributes), threads),
+    lower(tape, { inputs: [x, kernel, bias], outputs: [y, index], attributes: { relu, pooled, ...g } }) {
+      const pool = pooled ? { index: index! } : undefined;
+      way.forward(tape, sizes(x!.shape, kernel!.shape, g), y!, [x!, kernel!, bias!], relu, pool);
+    },
+  });
 
 /** Its gradients: dx, dkernel, or one of them alone. */
-const gradientsOf = (dx: boolean, dkernel: boolean) =>
+const gradientsOf = (way: Way, dx: boolean, dkernel: boolean) =>
   defineOp<Geometry>({
-    name: "winogradBackward",
+    name: `winograd${way === winograd ? "" : "4"}Backward`,
     shape: ([, x, kernel]) => [...(dx ? [x!] : []), ...(dkernel ? [kernel!] : [])],
     gradient: null,
     workspace: ({ inputs: [, x, kernel], attributes }, threads) =>
-      winograd.backwardBytes(sizes(x!.shape, kernel!.shape, attributes), threads, { dx, dkernel }),
+      way.backwardBytes(sizes(x!.shape, kernel!.shape, attributes), threads, { dx, dkernel }),
     lower(tape: TapeWriter, { inputs, outputs, attributes }) {
       const [dy, x, kernel, index = null] = inputs as [Tensor, Tensor, Tensor, Tensor | null];
-      winograd.backward(tape, sizes(x.shape, kernel.shape, attributes), {
+      way.backward(tape, sizes(x.shape, kernel.shape, attributes), {
         dx: dx ? outputs[0]! : null,
         dkernel: dkernel ? outputs.at(-1)! : null,
         ...{ dy, x: dkernel ? x : null, kernel, index },
@@ -128,79 +129,83 @@ const CASES: [pads: Geometry["pads"], x: Shape, kernel: Shape][] = [
   ], // blocks that end within a row
 ];
 
-for (const [pads, x, kernel] of CASES) {
-  const g = geometry({ pads });
-  const y = outShape(x, kernel, g);
-  const pooled = pooledShape(y);
-  const title = `pads ${pads}`;
-  const convolved = (t: Record<"x" | "kernel", Reals>) => forward(t.x, t.kernel, x, kernel, g);
-  checkOp(forced, {
-    title,
-    attributes: g,
-    cases: [{ x, kernel, bias: null }],
-    shapes: () => [y],
-    tolerance: 5e-6,
-    reference: convolved,
-  });
-  checkOp(forced, {
-    title: `${title}, bias, ReLU`,
-    attributes: { ...g, relu: true },
-    cases: [{ x, kernel, bias: [kernel[3]!] }],
-    shapes: () => [y],
-    tolerance: 5e-6,
-    reference: (t) => convolved(t).map((v, i) => Math.max(0, v + t.bias[i % kernel[3]!]!)),
-  });
-  for (const [dx, dkernel] of [
-    [true, true],
-    [true, false],
-    [false, true],
-  ] as const)
-    checkOp(gradientsOf(dx, dkernel), {
-      title: `${title}${dx ? ", dx" : ""}${dkernel ? ", dkernel" : ""}`,
+for (const way of [winograd, winograd4])
+  for (const [pads, x, kernel] of CASES) {
+    const forced = forcedTo(way);
+    // F(4×4, 3×3) is less exact
+    const exact = way === winograd ? 1 : 5;
+    const g = geometry({ pads });
+    const y = outShape(x, kernel, g);
+    const pooled = pooledShape(y);
+    const title = `pads ${pads}`;
+    const convolved = (t: Record<"x" | "kernel", Reals>) => forward(t.x, t.kernel, x, kernel, g);
+    checkOp(forced, {
+      title,
       attributes: g,
-      cases: [{ dy: y, x, kernel }],
-      shapes: () => [...(dx ? [[...x]] : []), ...(dkernel ? [[...kernel]] : [])],
-      tolerance: 1e-5,
-      reference(t, s) {
-        const [wantedX, wantedKernel] = backward(t.dy, t.x, t.kernel, s, g);
-        return [...(dx ? [wantedX!] : []), ...(dkernel ? [wantedKernel!] : [])];
+      cases: [{ x, kernel, bias: null }],
+      shapes: () => [y],
+      tolerance: exact * 5e-6,
+      reference: convolved,
+    });
+    checkOp(forced, {
+      title: `${title}, bias, ReLU`,
+      attributes: { ...g, relu: true },
+      cases: [{ x, kernel, bias: [kernel[3]!] }],
+      shapes: () => [y],
+      tolerance: exact * 5e-6,
+      reference: (t) => convolved(t).map((v, i) => Math.max(0, v + t.bias[i % kernel[3]!]!)),
+    });
+    for (const [dx, dkernel] of [
+      [true, true],
+      [true, false],
+      [false, true],
+    ] as const)
+      checkOp(gradientsOf(way, dx, dkernel), {
+        title: `${title}${dx ? ", dx" : ""}${dkernel ? ", dkernel" : ""}`,
+        attributes: g,
+        cases: [{ dy: y, x, kernel }],
+        shapes: () => [...(dx ? [[...x]] : []), ...(dkernel ? [[...kernel]] : [])],
+        tolerance: exact * 1e-5,
+        reference(t, s) {
+          const [wantedX, wantedKernel] = backward(t.dy, t.x, t.kernel, s, g);
+          return [...(dx ? [wantedX!] : []), ...(dkernel ? [wantedKernel!] : [])];
+        },
+      });
+    if (!size(pooled)) continue;
+    checkOp(forced, {
+      title: `${title}, pooled, bias, ReLU`,
+      attributes: { ...g, relu: true, pooled: true },
+      cases: [{ x, kernel, bias: [kernel[3]!] }],
+      shapes: () => [pooled, [size(pooled) / 4]],
+      tolerance: exact * 5e-6,
+      reference(t) {
+        const sums = convolved(t);
+        const { at, index } = largest(sums, y);
+        const wanted = at.map((place, i) => Math.max(0, sums[place]! + t.bias[i % kernel[3]!]!));
+        return [wanted, new Float32Array(index.buffer)];
       },
     });
-  if (!size(pooled)) continue;
-  checkOp(forced, {
-    title: `${title}, pooled, bias, ReLU`,
-    attributes: { ...g, relu: true, pooled: true },
-    cases: [{ x, kernel, bias: [kernel[3]!] }],
-    shapes: () => [pooled, [size(pooled) / 4]],
-    tolerance: 5e-6,
-    reference(t) {
-      const sums = convolved(t);
-      const { at, index } = largest(sums, y);
-      const wanted = at.map((place, i) => Math.max(0, sums[place]! + t.bias[i % kernel[3]!]!));
-      return [wanted, new Float32Array(index.buffer)];
-    },
-  });
-  const index = Uint8Array.from({ length: size(pooled) }, (_, i) => ((i * 7919) >> 3) & 3);
-  checkOp(gradientsOf(true, true), {
-    title: `${title}, pooled`,
-    attributes: g,
-    cases: [{ dy: pooled, x, kernel, index: { shape: [size(pooled) / 4], words: new Uint32Array(index.buffer) } }],
-    shapes: () => [[...x], [...kernel]],
-    tolerance: 1e-5,
-    reference(t) {
-      const dy = new Float64Array(size(y));
-      const [, h, w, c] = y as [number, number, number, number];
-      const [, oh, ow] = pooled as [number, number, number];
-      index.forEach((q, e) => {
-        const ox = Math.floor(e / c) % ow;
-        const oy = Math.floor(e / c / ow) % oh;
-        const image = Math.floor(e / c / ow / oh);
-        dy[((image * h + 2 * oy + (q >> 1)) * w + 2 * ox + (q & 1)) * c + (e % c)] = t.dy[e]!;
-      });
-      return backward(dy, t.x, t.kernel, { dy: y, x, kernel }, g);
-    },
-  });
-}
+    const index = Uint8Array.from({ length: size(pooled) }, (_, i) => ((i * 7919) >> 3) & 3);
+    checkOp(gradientsOf(way, true, true), {
+      title: `${title}, pooled`,
+      attributes: g,
+      cases: [{ dy: pooled, x, kernel, index: { shape: [size(pooled) / 4], words: new Uint32Array(index.buffer) } }],
+      shapes: () => [[...x], [...kernel]],
+      tolerance: exact * 1e-5,
+      reference(t) {
+        const dy = new Float64Array(size(y));
+        const [, h, w, c] = y as [number, number, number, number];
+        const [, oh, ow] = pooled as [number, number, number];
+        index.forEach((q, e) => {
+          const ox = Math.floor(e / c) % ow;
+          const oy = Math.floor(e / c / ow) % oh;
+          const image = Math.floor(e / c / ow / oh);
+          dy[((image * h + 2 * oy + (q >> 1)) * w + 2 * ox + (q & 1)) * c + (e % c)] = t.dy[e]!;
+        });
+        return backward(dy, t.x, t.kernel, { dy: y, x, kernel }, g);
+      },
+    });
+  }
 
 describe("the index of a pooled convolution", () => {
   const x: Shape = [1, 6, 6, 4];
@@ -216,7 +221,7 @@ describe("the index of a pooled convolution", () => {
     });
     const taps = new Float32Array(core.memory.buffer, k.place!.offset, size(kernel)).fill(0);
     for (let c = 0; c < 4; c++) taps[4 * 16 + c * 5] = 1;
-    const { outputs } = forced([a, k, null], { ...geometry(), pooled: true }).node!;
+    const { outputs } = forcedTo(winograd)([a, k, null], { ...geometry(), pooled: true }).node!;
     for (const t of outputs) graph.kept.add(t);
     const { read } = runGraph(core, graph, plan(graph, 1));
     return { y: new Float32Array(read(outputs[0]!).buffer), index: [...new Uint8Array(read(outputs[1]!).buffer)] };

@@ -100,6 +100,8 @@ cases = [
     case((3, 4, 5, 3), ("globalMaxPool2d",)),
     case((2, 3, 2, 3), ("upSampling2d", 2)),
     case((1, 2, 3, 2), ("upSampling2d", [3, 1])),
+    case((2, 3, 2, 2), ("upSampling2d", 2, {"interpolation": "bilinear"})),
+    case((1, 2, 3, 3), ("upSampling2d", [3, 4], {"interpolation": "bilinear"})),
     case((2, 2, 3, 2), ("zeroPadding2d", 1)),
     case((1, 2, 3, 2), ("zeroPadding2d", [2, 0])),
     case((1, 2, 3, 2), ("zeroPadding2d", [[1, 0], [2, 3]])),

@@ -77,6 +77,8 @@ describe("the same model behind the same methods", () => {
     await alike();
     expect(await remote.countParams()).toBe(model.countParams());
     expect(await remote.summary()).toContain("dense_1");
+    expect((await remote.profile(x, y)).spans).toHaveProperty("backward");
+    await alike();
     expect(await remote.name).toBe(model.name);
     expect(await remote.config).toEqual(model.config);
     expect(await remote.epoch).toBe(model.epoch);

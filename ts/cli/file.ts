@@ -24,7 +24,7 @@ async function load(file: string, options: RuntimeOptions): Promise<Model> {
 }
 
 /** What the model knows of the table that it was trained on. */
-function rememberedBy(model: Model): Remembered {
+export function rememberedBy(model: Model): Remembered {
   const { columns, classes, target, run } = model.metadata;
   if (columns === undefined || target === undefined) return { encoding: undefined, missing: undefined };
   const { missing } = JSON.parse(run ?? "{}") as Partial<Run>;

@@ -7,6 +7,7 @@ import { DownhillError } from "../errors";
 import { bench } from "./bench";
 import { evaluate, inspect, predict } from "./file";
 import { count, fraction, natural, nonNegative, sizes, threads } from "./options";
+import { profile } from "./profile";
 import { OPTIMIZERS, SCHEDULES } from "./recipe";
 import { train } from "./train";
 
@@ -31,6 +32,7 @@ Examples:
   downhill train --save digits.safetensors                  … and keep the model
   downhill predict digits.safetensors --data digits         class and probabilities of each test image
   downhill train --data iris.csv --target species           a table
+  downhill profile                                          where the time of a training step goes
 
 downhill <command> --help tells a command's options.
 Exit codes: 0 done, 1 failed (data, files, numbers), 2 wrong usage, 130 interrupted.`,
@@ -46,6 +48,26 @@ const csvOptions = (command: Command) =>
     .option("--delimiter <text>", "CSV: what separates values", ",")
     .option("--no-header", "CSV: the first line holds values; columns are called 1, 2, …");
 
+const modelOptions = (command: Command) =>
+  command
+    .optionsGroup("The model:")
+    .addOption(
+      optionOf("--hidden <sizes>", "units of the hidden layers, or none")
+        .argParser(sizes)
+        .default([256, 128], "256,128"),
+    )
+    .option("--no-batch-norm", "leave batch normalization out")
+    .addOption(optionOf("--dropout <rate>", "share of hidden units dropped").argParser(fraction).default(0.3))
+    .addOption(optionOf("--l1 <c>", "penalty c·‖w‖₁ on kernels").argParser(nonNegative).default(0))
+    .addOption(optionOf("--l2 <c>", "penalty c·½‖w‖² on kernels").argParser(nonNegative).default(0))
+    .addOption(
+      optionOf("--label-smoothing <s>", "share of the target spread over all classes").argParser(fraction).default(0.1),
+    );
+const batchOption = () => optionOf("--batch-size <n>", "examples an update").argParser(count).default(64);
+const optimizerOption = () =>
+  optionOf("--optimizer <name>", "how weights are updated").choices(OPTIMIZERS).default("adam");
+const targetOption = () => optionOf("--target <column>", "the column to predict");
+
 let exitCode = 0;
 
 const training = program
@@ -53,22 +75,11 @@ const training = program
   .description("Train a model and test it.")
   .option("--data <source>", DATA, "digits")
   .addOption(optionOf("--model <name>", "kind of model").choices(["mlp"]).default("mlp"));
-training
-  .optionsGroup("The model:")
-  .addOption(
-    optionOf("--hidden <sizes>", "units of the hidden layers, or none").argParser(sizes).default([256, 128], "256,128"),
-  )
-  .option("--no-batch-norm", "leave batch normalization out")
-  .addOption(optionOf("--dropout <rate>", "share of hidden units dropped").argParser(fraction).default(0.3))
-  .addOption(optionOf("--l1 <c>", "penalty c·‖w‖₁ on kernels").argParser(nonNegative).default(0))
-  .addOption(optionOf("--l2 <c>", "penalty c·½‖w‖² on kernels").argParser(nonNegative).default(0))
-  .addOption(
-    optionOf("--label-smoothing <s>", "share of the target spread over all classes").argParser(fraction).default(0.1),
-  )
+modelOptions(training)
   .optionsGroup("Training:")
   .addOption(optionOf("--epochs <n>", "times through the data").argParser(count).default(40))
-  .addOption(optionOf("--batch-size <n>", "examples an update").argParser(count).default(64))
-  .addOption(optionOf("--optimizer <name>", "how weights are updated").choices(OPTIMIZERS).default("adam"))
+  .addOption(batchOption())
+  .addOption(optimizerOption())
   .addOption(
     optionOf(
       "--learning-rate <r>",
@@ -96,7 +107,7 @@ training
   .option("--checkpoint <file>", "write the model after each epoch, and on Ctrl-C")
   .option("--resume <file>", "go on with a saved model, with the options that it was trained with")
   .optionsGroup("CSV files:")
-  .option("--target <column>", "the column to predict")
+  .addOption(targetOption())
   .addOption(
     optionOf("--task <name>", "predict a class or a number (default: by the target's values)").choices([
       "classification",
@@ -156,6 +167,29 @@ ofFile("inspect", "Show a saved model: layers, parameters, optimizer, position o
   .option("--tape", "the instructions of a training step too", false)
   .addOption(optionOf("--rows <n>", "examples of the step that --tape shows").argParser(count).default(32))
   .action(inspect);
+
+const profiling = program
+  .command("profile")
+  .description("Show where the time of a training step goes, of a saved model or the one that train would build.")
+  .argument("[file]", "a saved model (.safetensors)")
+  .option("--data <source>", DATA, "digits")
+  .addOption(batchOption())
+  .option("--json", "numbers in the place of a table", false);
+modelOptions(profiling).addOption(optimizerOption()).optionsGroup("CSV files:").addOption(targetOption());
+csvOptions(profiling).optionsGroup("Speed:");
+runtimeOptions(profiling)
+  .addHelpText(
+    "after",
+    `
+Of each instruction: time, share of the step, GFLOP/s or GB/s, and the share of what this machine reached in the same run.
+
+Examples:
+  downhill profile --hidden 512,512 --batch-size 128 --threads 2
+  downhill profile digits.safetensors`,
+  )
+  .action((file: string | undefined, options, command: Command) =>
+    profile(file, options, (name) => command.getOptionValueSource(name) === "cli"),
+  );
 
 program
   .command("bench")

@@ -45,7 +45,7 @@ export interface TrainOptions extends Run, Recipe, RuntimeOptions {
 }
 
 /** Options that shape the model itself: a resumed training has them from the file. */
-const FIXED = [
+export const FIXED = [
   ...["model", "hidden", "batchNorm", "dropout", "l1", "l2", "labelSmoothing", "optimizer", "learningRate"],
   ...["finalLearningRate", "schedule", "momentum", "weightDecay", "clipNorm", "seed"],
 ];

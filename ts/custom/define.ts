@@ -250,7 +250,7 @@ function readParameter(layer: string, key: string, given: unknown): ParameterSpe
 /** What a loss or a metric of one's own sees, and which labels there are. */
 interface Labels {
   yTrue: Tensor;
-  /** 1 where there is a label: an element's, of yTrue's shape, or an example's, [n]. */
+  /** 1 where there is a label: an element's, of yTrue's shape, or a class number's, [n] or [n, t]. */
   present: Tensor;
 }
 
@@ -269,13 +269,13 @@ const rowwise = (op: Ops["sum"], x: Value): Tensor =>
   (x.shape.length > 1 ? op(x, [...x.shape.keys()].slice(1)) : x) as Tensor;
 
 /**
- * Of what `call` returned the numbers of the rows, and how many labels each has: the sum over labelled elements where it has
- * targets' shape and they are labelled by element, else the mean of each row, which is labelled as a whole or not at all.
+ * Of what `call` returned the numbers of the rows, and how many labels each has: the sum over what is labelled where it has
+ * the labels' shape and they are not labelled by row, else the mean of each row, which is labelled as a whole or not at all.
  */
-function rowsOf(who: string, result: Tensor, { yTrue, present }: Labels, elementwise: boolean): [Tensor, Tensor] {
+function rowsOf(who: string, result: Tensor, { yTrue, present }: Labels, byRow = false): [Tensor, Tensor] {
   const n = yTrue.shape[0]!;
   const { sum, mean, min } = primitives;
-  if (elementwise && sameShape(result.shape, yTrue.shape))
+  if (!byRow && sameShape(result.shape, present.shape))
     return [rowwise(sum, keep([result, present])), rowwise(sum, present)];
   const { shape } = result;
   if (shape.length && shape[0] !== n)
@@ -351,9 +351,9 @@ export function defineLoss<const O extends OptionDefaults = Record<never, never>
     call: (inputs: LossInputs, config: Built) =>
       named(inputs.prediction.graph, type, () => {
         const labels = labelsOf(inputs);
-        const { prediction, weights, kind } = inputs;
+        const { prediction, weights } = inputs;
         const result = spec.call(labels.yTrue, prediction, primitives, context(config));
-        const [loss, count] = rowsOf(type, resultOf(type, prediction.graph, result), labels, kind !== LabelKind.index);
+        const [loss, count] = rowsOf(type, resultOf(type, prediction.graph, result), labels);
         return [weighted(loss, weights), count];
       }),
   };
@@ -392,8 +392,8 @@ export function defineMetric<const O extends OptionDefaults = Record<never, neve
         const context = { options: optionsOf(config) as OptionsOf<O> };
         const result = resultOf(type, prediction.graph, spec.call(labels.yTrue, prediction, primitives, context));
         const { targets } = loss.definition;
-        const elementwise = kind !== LabelKind.index && (targets === "element" || targets === "either");
-        const [value, count] = rowsOf(type, result, labels, elementwise);
+        const byRow = kind !== LabelKind.index && targets !== "element" && targets !== "either";
+        const [value, count] = rowsOf(type, result, labels, byRow);
         return [weighted(value, weights), weighted(count, weights)];
       }),
   };

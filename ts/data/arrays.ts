@@ -115,7 +115,8 @@ export interface TargetRule {
 
 const anyTarget: TargetRule = { expected: "a finite target", accepts: (t) => Number.isFinite(t) };
 
-const badNumber = (who: string, at: number, rowSize: number, expected: string, got: number) =>
+/** The error of a number in a row of `rowSize`. */
+export const badNumber = (who: string, at: number, rowSize: number, expected: string, got: number) =>
   wrong("data", who, `${expected} in row ${Math.floor(at / rowSize)}, column ${at % rowSize}`, got);
 
 /** What targets are, beside their numbers. */
@@ -141,9 +142,10 @@ interface ReadTargets {
 }
 
 /**
- * Targets of `n` examples: class numbers [n] or [n, 1], or rows of probabilities [n, classes], where they are of that kind;
- * else one target an element, of the prediction's shape, [n] being taken for [n, 1]; of "either" kind class numbers, where
- * such come for several classes. NaN, and −1 as a class number: not labelled. `rule`: as a loss has it.
+ * Targets of `n` examples: class numbers [n] or [n, 1] (of sequences [n, t] or [n, t, 1]), or rows of probabilities
+ * [n, classes], where they are of that kind; else one target an element, of the prediction's shape, [n] being taken for
+ * [n, 1]; of "either" kind class numbers, where such come for several classes. NaN, and −1 as a class number: not labelled.
+ * `rule`: as a loss has it.
  */
 export function readTargets(
   who: string,
@@ -154,16 +156,18 @@ export function readTargets(
   rule: TargetRule = anyTarget,
 ): ReadTargets {
   const classes = prediction.at(-1) ?? 1;
-  const rowShape = kindOfTargets === "class" ? [classes] : prediction;
-  const size = sizeOf(rowShape);
-  const { data: given, shape: got } = readArray(who, value, [n, ...rowShape]);
+  const size = sizeOf(prediction);
+  const { data: given, shape: got } = readArray(who, value, [n, ...prediction]);
   const of = (row: Shape) => got.length > 0 && sameShape(got.slice(1), row);
-  const byClass =
-    kindOfTargets === "class" ||
-    (kindOfTargets === "either" && prediction.length === 1 && classes > 1 && (of([]) || of([1])));
-  const index = byClass && !(classes > 1 && of(rowShape));
-  if (!(of(rowShape) || ((index || size === 1) && (of([]) || of([1])))))
-    throw shapeError(who, "targets", byClass ? `[n], [n, 1] or [n, ${classes}]` : ["n", ...rowShape], got);
+  const lead = prediction.slice(0, -1);
+  const numbered = of(lead) || of([...lead, 1]);
+  const byClass = kindOfTargets === "class" || (kindOfTargets === "either" && !lead.length && classes > 1 && numbered);
+  const index = byClass && !(classes > 1 && of(prediction));
+  if (!(of(prediction) || ((index || size === 1) && numbered))) {
+    const expected =
+      byClass && !lead.length ? `[n], [n, 1] or [n, ${classes}]` : ["n", ...(byClass ? lead : prediction)];
+    throw shapeError(who, "targets", expected, got);
+  }
   if (got[0] !== n) throw wrong("shape", who, `${n} targets, one for each example`, got[0]);
 
   const { expected, accepts } = index
@@ -174,6 +178,7 @@ export function readTargets(
     : byClass
       ? { expected: "a target in [0, 1]", accepts: (t: number) => t >= 0 && t <= 1 + 1e-6 } // they are rounded
       : rule;
+  const shape = index ? lead : prediction;
   const data = index ? new Int32Array(given) : given instanceof Float32Array ? given : Float32Array.from(given);
   let complete = true;
   for (let i = 0; i < data.length; i++) {
@@ -181,14 +186,20 @@ export function readTargets(
     if (t !== t || (index && t === -1)) {
       complete = false;
       if (index) data[i] = -1;
-    } else if (!accepts(t)) throw badNumber(who, i, index ? 1 : size, expected, t);
+    } else if (!accepts(t)) throw badNumber(who, i, sizeOf(shape), expected, t);
   }
   const kind = index ? LabelKind.index : LabelKind.rows;
-  const shape = index ? [] : rowShape;
   return {
     data,
     shape: got,
-    targets: { kind, shape, accepts, complete, elementwise: !byClass && kindOfTargets !== "row", weighted: false },
+    targets: {
+      kind,
+      shape,
+      accepts,
+      complete,
+      elementwise: index ? lead.length > 0 : !byClass && kindOfTargets !== "row",
+      weighted: false,
+    },
   };
 }
 

@@ -45,10 +45,12 @@ import {
   softplus,
   tanh,
 } from "../layers/activation";
+import { multiHeadAttention } from "../layers/attention";
 import { batchNorm } from "../layers/batchNorm";
 import { conv1d, conv2d, conv2dTranspose, depthwiseConv2d, separableConv2d } from "../layers/convolution";
 import { dense } from "../layers/dense";
 import { dropout } from "../layers/dropout";
+import { embedding, positionEmbedding } from "../layers/embedding";
 import { groupNorm, layerNorm } from "../layers/groupNorm";
 import { add, average, concatenate, maximum, multiply, subtract } from "../layers/merge";
 import { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "../layers/noise";
@@ -108,6 +110,7 @@ export function enrollAll(): void {
     [cosineSimilarity, kullbackLeibler, softmaxCrossEntropy],
     [absoluteErrorMetric, accuracy, auc, f1, precision, rSquared, recall, topKAccuracy],
     [bidirectional, gru, lstm, simpleRnn],
+    [embedding, multiHeadAttention, positionEmbedding],
     [adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd],
     [l1, l1l2, l2, tied],
     [maxNorm, minMaxNorm, nonNeg, unitNorm],

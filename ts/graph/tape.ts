@@ -24,6 +24,12 @@ export interface Part {
 
 export type Operand = Tensor | Part | null;
 
+/** The work of a matrix product or convolution: its time, and what `profile` has GFLOP/s of. */
+export interface Products {
+  ns: number;
+  flops: number;
+}
+
 /** What one instruction is, for `explain`, the verifier and the slices of `fit`. */
 export interface Instruction {
   node: Node;
@@ -36,6 +42,8 @@ export interface Instruction {
   reals: readonly number[];
   /** Estimated time on one thread, in nanoseconds. */
   work: number;
+  /** Of matrix products and convolutions; else 0. */
+  flops: number;
   team: boolean;
 }
 
@@ -75,9 +83,10 @@ export class TapeWriter {
     inputs: readonly Operand[],
     sizes: readonly number[],
     reals: readonly number[],
-    work: number,
+    work: number | Products,
     team = true,
   ): void {
+    const { ns, flops } = typeof work === "number" ? { ns: work, flops: 0 } : work;
     const part = (o: Operand) =>
       o && "graph" in o ? { name: o.name, place: o.place!, bytes: o.bytes, tensor: o as Tensor } : o;
     this.instructions.push({
@@ -88,8 +97,9 @@ export class TapeWriter {
       inputs: inputs.map(part),
       sizes,
       reals,
-      work,
-      team: team && this.threads > 1 && work >= TEAM_FROM,
+      work: ns,
+      flops,
+      team: team && this.threads > 1 && ns >= TEAM_FROM,
     });
     const operands = [
       ...[...outputs, ...inputs].map((o) => (o ? o.place!.offset | o.place!.base : 0)),

@@ -3,6 +3,7 @@
 
 import { argumentError, shapeError } from "../errors";
 import { Graph, type Shape, Tensor } from "../graph/graph";
+import type { NumberArray } from "../ndarray";
 import { boolean, name, optional, type Read, type Schema, shape } from "../options";
 import { type Built, built, configure, type Definition, definitionOf, factory } from "../registry";
 
@@ -10,6 +11,8 @@ import { type Built, built, configure, type Definition, definitionOf, factory } 
 export interface ParameterSpec {
   shape: Shape;
   initializer: Built;
+  /** What its initializer takes it for, where not for its own shape: of a kernel of more axes the [in, out]. */
+  matrix?: Shape;
   regularizer?: Built | undefined;
   constraint?: Built | undefined;
   /** A moving statistic: no gradient, no optimizer. */
@@ -36,6 +39,8 @@ export interface LayerDefinition<C = any> extends Definition {
   /** It takes a list of inputs; how many, `call` checks. */
   several?: boolean;
   parameters?(inputs: Shape[], config: C, who: string): Record<string, ParameterSpec>;
+  /** Throws `data` where an input of the model that it reads, rows of so many numbers, has one that it does not take. */
+  checkInput?(who: string, data: NumberArray, rowSize: number, layer: { name: string; config: C }): void;
   /** Builds the layer's ops; the first axis is the batch. */
   call(inputs: Tensor[], context: CallContext<C>, who: string): Tensor;
 }

@@ -2,31 +2,38 @@
 
 import { pad } from "../ops/layout";
 import { spread2d } from "../ops/pooling";
+import { bilinear } from "../ops/resize";
 import { type Field, natural, oneOf, or } from "../options";
 import { checkImages } from "./convolution";
 import { type Layer, type LayerOptions, layerFactory } from "./layer";
 import { pairOf, type Size, size } from "./window";
 
+/** Options of `upSampling2d`. */
+export interface UpSamplingOptions extends LayerOptions {
+  /** `"nearest"` (default): each pixel is repeated. `"bilinear"`: linear between the centres of pixels. */
+  interpolation?: "nearest" | "bilinear";
+}
+
 /**
- * Each pixel repeated: [n, h, w, c] → [n, h·size[0], w·size[1], c].
+ * Enlarged images: [n, h, w, c] → [n, h·size[0], w·size[1], c].
  *
- * @param size how often: a number, or [rows, columns]
- * @example upSampling2d(2) // twice as high and wide
+ * @param size pixels in the place of one: a number, or [rows, columns]
+ * @example upSampling2d(2, { interpolation: "bilinear" }) // twice as high and wide
  * @throws DownhillError `argument` for a bad option, `shape` for what is no image
  */
-export const upSampling2d: (size: Size, options?: LayerOptions & { interpolation?: "nearest" }) => Layer =
-  /* @__PURE__ */ layerFactory({
-    type: "upSampling2d",
-    positional: ["size"],
-    options: () => ({ size: size(), interpolation: or(oneOf("nearest"), "nearest") }),
-    call([x], { config }, who) {
-      checkImages(who, x!.shape.slice(1));
-      const poolSize = pairOf(config.size);
-      const [n, h, w, c] = x!.shape as [number, number, number, number];
-      const to = [n, h * poolSize[0], w * poolSize[1], c];
-      return spread2d([x!], { poolSize, strides: poolSize, pads: [0, 0, 0, 0], sum: true, to });
-    },
-  });
+export const upSampling2d: (size: Size, options?: UpSamplingOptions) => Layer = /* @__PURE__ */ layerFactory({
+  type: "upSampling2d",
+  positional: ["size"],
+  options: () => ({ size: size(), interpolation: or(oneOf("nearest", "bilinear"), "nearest") }),
+  call([x], { config }, who) {
+    checkImages(who, x!.shape.slice(1));
+    const scale = pairOf(config.size);
+    if (config.interpolation === "bilinear") return bilinear([x!], { scale });
+    const [n, h, w, c] = x!.shape as [number, number, number, number];
+    const to = [n, h * scale[0], w * scale[1], c];
+    return spread2d([x!], { poolSize: scale, strides: scale, pads: [0, 0, 0, 0], sum: true, to });
+  },
+});
 
 /** Rows and columns round an image: as many on all sides, [above and below, left and right], or [[top, bottom], [left, right]]. */
 export type Margins =

@@ -2,11 +2,18 @@
 // of its examples together, not a mean of batches' figures.
 
 import { Score } from "../../assembly/isa";
-import { sizeOf } from "../graph/graph";
+import { wrong } from "../errors";
+import { type Shape, sizeOf } from "../graph/graph";
 import * as ops from "../ops/metrics";
 import { count, oneOf, or } from "../options";
 import { type Built, factory } from "../registry";
-import { decisionOf, type MetricDefinition, type MetricInputs, needTargets } from "./metrics";
+import { decisionOf, type MetricDefinition, type MetricInputs, needTargets, type OutputLoss } from "./metrics";
+
+/** Throws where each step of a sequence has a class of its own. */
+function needOneClass(who: string, shape: Shape, { definition }: OutputLoss): void {
+  if (definition.targets === "class" && shape.length > 1)
+    throw wrong("argument", "compile", `predictions of shape [n, classes] for ${who}`, `[n, ${shape.join(", ")}]`);
+}
 
 /** The share of examples whose class is among the k largest outputs (default 5); equal outputs: the first is the larger one. */
 export const topKAccuracy: (options?: { k?: number }) => Built = /* @__PURE__ */ factory<
@@ -15,8 +22,9 @@ export const topKAccuracy: (options?: { k?: number }) => Built = /* @__PURE__ */
 >("metric", {
   type: "topKAccuracy",
   options: () => ({ k: or(count(), 5) }),
-  entries(_, loss) {
+  entries(shape, loss) {
     needTargets("topKAccuracy", loss, "class", "row");
+    needOneClass("topKAccuracy", shape, loss);
     return 1;
   },
   call: (inputs, { k }) =>
@@ -42,7 +50,10 @@ const ratio = (type: string, among: (predicted: number, actual: number) => numbe
       ops.confusion([prediction, target, weights, report], { kind: decisionOf(inputs) });
       return undefined;
     },
-    entries: (shape) => Math.ceil((3 * sizeOf(shape)) / 4),
+    entries(shape, loss) {
+      needOneClass(type, shape, loss);
+      return Math.ceil((3 * sizeOf(shape)) / 4);
+    },
     result(sums, { average }) {
       let total = 0;
       let classes = 0;
@@ -119,7 +130,10 @@ export const auc: () => Built = /* @__PURE__ */ factory<[], MetricDefinition>("m
     ops.scoreHistogram([prediction, target, weights, report], attributes);
     return undefined;
   },
-  entries: (shape) => (2 * HALF * sizeOf(shape)) / 4,
+  entries(shape, loss) {
+    needOneClass("auc", shape, loss);
+    return (2 * HALF * sizeOf(shape)) / 4;
+  },
   result(sums) {
     let total = 0;
     let columns = 0;

@@ -7,16 +7,18 @@ import { direct, fewChannels } from "./direct";
 import { convolvedShape, type Geometry, halves, type Pair, type Sizes, sizesOf, type Way } from "./geometry";
 import { implicit } from "./implicit";
 import { pointwise } from "./pointwise";
-import { suitsWinograd, winograd } from "./winograd";
+import { canWinograd, suitsWinograd, winograd, winograd4 } from "./winograd";
 
-/** The way that is the fastest for a convolution of these sizes, in every direction. */
+/** The way that is the fastest for a convolution of these sizes, in every direction, or the one that is asked for. */
 function wayOf(sizes: Sizes): Way {
-  const { kernelH, kernelW, strides, groups, inC, pads } = sizes;
+  const { kernelH, kernelW, strides, groups, inC, pads, algorithm = "auto" } = sizes;
   const one = kernelH === 1 && kernelW === 1;
   if (one && strides.every((s) => s === 1) && groups === 1 && !pads.some((p) => p)) return pointwise;
   if (groups === inC && groups > 1) return depthwise;
+  const asked = { winograd2: winograd, winograd4, auto: undefined, direct: undefined }[algorithm];
+  if (asked && canWinograd(sizes)) return asked;
   if (fewChannels(sizes)) return direct;
-  if (suitsWinograd(sizes)) return winograd;
+  if (algorithm === "auto" && suitsWinograd(sizes)) return winograd;
   return implicit;
 }
 

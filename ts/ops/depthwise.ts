@@ -10,7 +10,10 @@ import { slots } from "./strides";
 import { multiplyAdds, streaming } from "./work";
 
 /** Loads bound it. */
-const work = (s: Sizes) => 3 * multiplyAdds(s.pixels * s.kernelH * s.kernelW * s.outC);
+function work(s: Sizes) {
+  const count = s.pixels * s.kernelH * s.kernelW * s.outC;
+  return multiplyAdds(3 * count, count);
+}
 
 /** The sizes with as many channels in as out. */
 const alike = (s: Sizes): Sizes => ({ ...s, inC: s.outC, groups: s.outC });

@@ -1,60 +1,93 @@
 // Convolution of images of few channels (assembly/kernels/direct.ts): a model's first layer.
 
 import { ExtensionOp, Op } from "../../assembly/isa";
+import type { Tensor } from "../graph/graph";
+import type { TapeWriter } from "../graph/tape";
 import { extended } from "../runtime/extension";
 import { pushConvolution, rowChunks, type Sizes, type Way } from "./geometry";
 import { implicit, packForward } from "./implicit";
 import { pieces, slabs } from "./pieces";
+import { indexSlab } from "./winograd";
 import { multiplyAdds, streaming } from "./work";
 
 /** Whether it knows how. */
 export const fewChannels = ({ groups, inC, outC, patch }: Sizes): boolean =>
   groups === 1 && inC <= 4 && outC % 8 === 0 && patch <= 512;
 
-/** Of each thread: where a patch's elements lie, and the rows that a row of y needs. */
-const perThread = ({ patch, kernelH, kernelW, outW, inC, strides, dilation }: Sizes) =>
-  4 * (patch + kernelH * ((outW - 1) * strides[1] + (kernelW - 1) * dilation[1] + 1) * inC);
+/** Bytes of the rows of x that a row of y needs. */
+const bandBytes = ({ kernelH, kernelW, outW, inC, strides, dilation }: Sizes) =>
+  4 * kernelH * ((outW - 1) * strides[1] + (kernelW - 1) * dilation[1] + 1) * inC;
+
+/** Bytes of two rows of y that are pooled, or that what was pooled stands for. */
+const stripBytes = ({ outW, outC }: Sizes) => 8 * outW * outC;
+
+/** Of each thread: where a patch's elements lie, the band, the strip. */
+const forwardThread = (s: Sizes) => 4 * s.patch + bandBytes(s) + stripBytes(s);
+
+/** The same, the patch in nines, and its sums. */
+const kernelThread = (s: Sizes) => 36 * Math.ceil(s.patch / 9) * (1 + s.outC) + bandBytes(s) + stripBytes(s);
 
 const packedBytes = ({ patch, outC }: Sizes) => 4 * patch * outC;
 
-const kernelGradient = (s: Sizes) => {
+/** `pooled`: dy is of a pooling. */
+const kernelGradient = (s: Sizes, pooled = false) => {
   const size = s.patch * s.outC;
-  const chunks = rowChunks(s, size);
+  const chunks = rowChunks(s, size, pooled);
   return { ...chunks, size, partials: 4 * chunks.chunks * size };
 };
 
+const inputBytes = (s: Sizes, threads: number) => implicit.backwardBytes(s, threads, { dx: true, dkernel: false });
+
+/** dy of all of y from that of the pooled one, behind what the gradient to the input needs. */
+function unpool(tape: TapeWriter, s: Sizes, dy: Tensor, index: Tensor): Tensor {
+  const shape = [s.batch, s.outH, s.outW, s.outC];
+  const whole = dy.graph.leaf(shape, "dy", tape.workspace(inputBytes(s, tape.threads), 4 * s.pixels * s.outC).place);
+  const sizes = [...shape, s.outH >> 1, s.outW >> 1, 2, 2, 2, 2, 0, 0];
+  tape.push(extended(ExtensionOp.maxPool2dBackward), [whole], [dy, index], sizes, [], streaming(2 * whole.size));
+  return whole;
+}
+
 export const direct: Way = {
-  forwardBytes: (s, threads) => packedBytes(s) + threads * perThread(s),
-  forward(tape, s, y, [x, kernel, bias], relu) {
+  pools: true,
+  forwardBytes: (s, threads) => packedBytes(s) + threads * forwardThread(s),
+  forward(tape, s, y, [x, kernel, bias], relu, pool) {
     const packed = packForward(tape, s, kernel);
     const each = (s.pixels / s.batch) * s.patch * s.outC;
+    const index = pool?.index;
+    const indexBytes = (s.outH >> 1) * (s.outW >> 1) * s.outC;
     for (const { from, length } of pieces(s.batch, each))
       pushConvolution(
         tape,
         extended(ExtensionOp.directForward),
-        [slabs(y, from, length), tape.workspace(packed.bytes)],
+        [
+          slabs(y, from, length),
+          tape.workspace(packed.bytes),
+          index ? indexSlab(index, from, length, indexBytes) : null,
+        ],
         [slabs(x, from, length), packed, bias],
         s,
-        { batch: length, relu, perThread: perThread(s) },
+        { batch: length, relu, pooled: !!pool, perThread: forwardThread(s) },
         multiplyAdds(length * each),
       );
   },
   backwardBytes(s, threads, { dx, dkernel }) {
-    const bytes = dkernel ? kernelGradient(s).partials + threads * perThread(s) : 0;
-    return Math.max(bytes, dx ? implicit.backwardBytes(s, threads, { dx, dkernel: false }) : 0);
+    // whether dy is of a pooling is not known here
+    const partials = Math.max(...[false, true].map((pooled) => kernelGradient(s, pooled).partials));
+    const whole = dx ? inputBytes(s, threads) + 4 * s.pixels * s.outC : 0;
+    return Math.max(whole, dkernel ? partials + threads * kernelThread(s) : 0);
   },
-  backward(tape, s, { dx, dkernel, dy, x, kernel }) {
-    if (dx) implicit.backward(tape, s, { dx, dkernel: null, dy, x, kernel });
+  backward(tape, s, { dx, dkernel, dy, x, kernel, index }) {
+    if (dx) implicit.backward(tape, s, { dx, dkernel: null, dy: index ? unpool(tape, s, dy, index) : dy, x, kernel });
     if (!dkernel) return;
-    const { chunks, chunkPixels, size, partials } = kernelGradient(s);
+    const { chunks, chunkPixels, size, partials } = kernelGradient(s, !!index);
     for (const { from, length } of pieces(chunks, chunkPixels * size))
       pushConvolution(
         tape,
         extended(ExtensionOp.directKernelGradient),
         [tape.workspace(from * 4 * size, length * 4 * size), tape.workspace(partials)],
-        [x!, dy],
+        [x!, dy, null, index ?? null],
         s,
-        { firstChunk: from, chunks: length, chunkPixels, perThread: perThread(s) },
+        { firstChunk: from, chunks: length, chunkPixels, perThread: kernelThread(s) },
         multiplyAdds(length * chunkPixels * size),
       );
     tape.push(Op.reduceRows, [dkernel], [tape.workspace(0, partials)], [chunks, size], [], streaming(chunks * size));

@@ -3,7 +3,7 @@
 import type { Op } from "../../assembly/isa";
 import { shapeError, wrong } from "../errors";
 import type { Shape, Tensor } from "../graph/graph";
-import type { Operand, TapeWriter } from "../graph/tape";
+import type { Operand, Products, TapeWriter } from "../graph/tape";
 
 export type Pair = readonly [height: number, width: number];
 
@@ -14,7 +14,12 @@ export interface Geometry {
   /** Groups of channels that are convolved each by itself. */
   readonly groups: number;
   readonly pads: readonly [top: number, bottom: number, left: number, right: number];
+  /** Default `"auto"`. */
+  readonly algorithm?: Algorithm;
 }
+
+/** `"auto"`: the fastest that is about as exact as sums of products, which `"direct"` is. `winograd…`: where the sizes allow it. */
+export type Algorithm = "auto" | "direct" | "winograd2" | "winograd4";
 
 /** The sizes of a convolution x → y, whichever of its gradients is computed. */
 export interface Sizes extends Geometry {
@@ -76,6 +81,7 @@ export function convolvedShape(x: Shape, kernel: Shape, geometry: Geometry, who:
 export interface Slots {
   batch?: number;
   relu?: boolean | undefined;
+  pooled?: boolean;
   backward?: boolean;
   firstChunk?: number;
   chunks?: number;
@@ -87,20 +93,22 @@ export interface Slots {
 export function pushConvolution(
   tape: TapeWriter,
   opcode: Op,
-  [result, workspace]: [Operand, Operand],
-  [x, kernel, bias]: [Operand, Operand, Operand?],
+  [result, workspace, index = null]: [Operand, Operand, Operand?],
+  [x, kernel, bias = null, picked = null]: [Operand, Operand, Operand?, Operand?],
   sizes: Sizes,
-  { batch = sizes.batch, relu, backward, firstChunk = 0, chunks = 0, chunkPixels = 0, perThread = 0 }: Slots,
-  work: number,
+  slots: Slots,
+  work: number | Products,
 ): void {
   const { inH, inW, inC, outH, outW, outC, kernelH, kernelW, strides, dilation, groups, pads } = sizes;
+  const { batch = sizes.batch, relu, pooled, backward } = slots;
+  const { firstChunk = 0, chunks = 0, chunkPixels = 0, perThread = 0 } = slots;
   tape.push(
     opcode,
-    [result, workspace],
-    [x, kernel, bias ?? null],
+    [result, workspace, index],
+    [x, kernel, bias, picked],
     [
       ...[batch, inH, inW, inC, outH, outW, outC, kernelH, kernelW, ...strides, ...dilation, pads[0], pads[2], groups],
-      ...[+!!relu, +!!backward, firstChunk, chunks, chunkPixels, perThread],
+      ...[+!!relu, +!!pooled, +!!backward, firstChunk, chunks, chunkPixels, perThread],
     ],
     [],
     work,
@@ -154,8 +162,9 @@ export const halves = ({
 }: Record<"poolSize" | "strides" | "pads", readonly number[]>): boolean =>
   [...poolSize, ...strides].every((s) => s === 2) && !pads.some((p) => p);
 
-/** The same in whole rows. */
-export function rowChunks({ pixels, outW }: Sizes, size: number): { chunks: number; chunkPixels: number } {
-  const chunkRows = Math.ceil(pixelChunks(pixels, size).chunkPixels / outW);
-  return { chunks: Math.ceil(pixels / outW / chunkRows), chunkPixels: chunkRows * outW };
+/** The same in whole rows, or pairs of rows. */
+export function rowChunks({ batch, outH, outW, pixels }: Sizes, size: number, pairs = false) {
+  const rows = Math.max(1, batch * (pairs ? outH >> 1 : outH));
+  const chunkRows = Math.ceil((pixelChunks(pixels, size).chunkPixels * rows) / pixels);
+  return { chunks: Math.ceil(rows / chunkRows), chunkPixels: chunkRows * outW };
 }

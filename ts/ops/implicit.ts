@@ -54,7 +54,7 @@ function toInput(tape: TapeWriter, s: Sizes, dx: Tensor, dy: Tensor, kernel: Ten
     pushConvolution(
       tape,
       extended(ExtensionOp.convInputGradient),
-      [slabs(dx, from, length), tape.workspace(bytes)],
+      [slabs(dx, from, length), tape.workspace(bytes, tape.threads * TILE)],
       [slabs(dy, from, length), packed],
       s,
       { batch: length, perThread: TILE },

@@ -38,10 +38,10 @@ const takeBackward: OpOf<{ axis: number; to: Shape }> = /* @__PURE__ */ defineOp
   },
 });
 
-/** Class numbers (i32) as unit vectors, and 1 for each that there is; −1: class 0, and 0. Outputs (n, classes), (n). */
+/** Class numbers (i32) as unit vectors, and 1 for each that there is; −1: class 0, and 0. Input (n, …); outputs (n, …, classes), (n, …). */
 export const oneHot: OpOf<{ classes: number }> = /* @__PURE__ */ defineOp<{ classes: number }>({
   name: "oneHot",
-  shape: ([labels], { classes }) => [[labels![0]!, classes], [labels![0]!]],
+  shape: ([labels], { classes }) => [[...labels!, classes], labels!],
   gradient: null,
   lower(tape, { inputs, outputs, attributes: { classes } }) {
     const rows = inputs[0]!.size;

@@ -1,8 +1,8 @@
 // Losses: one number a row first, then the mean over what is labelled. Labels of −1 and NaN are left out.
 
-import { ExtensionOp, LabelKind, Op } from "../../assembly/isa";
+import { AccuracyKind, ExtensionOp, LabelKind, Op } from "../../assembly/isa";
 import { shapeError } from "../errors";
-import { defineEffect, defineOp, type Node, type Op as OpOf, type Tensor } from "../graph/graph";
+import { defineEffect, defineOp, type Node, type Op as OpOf, sameShape, sizeOf, type Tensor } from "../graph/graph";
 import type { TapeWriter } from "../graph/tape";
 import { extended } from "../runtime/extension";
 import { streaming, transcendental } from "./work";
@@ -19,7 +19,8 @@ function pushCrossEntropy(
   opcode: Op,
   logits: Tensor,
 ): void {
-  const [rows, classes] = logits.shape as [number, number];
+  const classes = logits.shape.at(-1)!;
+  const rows = logits.size / classes;
   tape.push(opcode, outputs, inputs, [rows, classes, kind], [smoothing], transcendental(rows * Math.max(8, classes)));
 }
 
@@ -30,15 +31,19 @@ const softmaxCrossEntropyBackward: OpOf<CrossEntropyAttributes> = /* @__PURE__ *
   lower: (tape, node) => pushCrossEntropy(tape, node, Op.softmaxCrossEntropyBackward, node.outputs[0]!),
 });
 
-/** Inputs logits (n, classes), labels (n) or (n, classes), weights (n) or null; outputs rowLoss, rowCount, rowLogSum. */
+/**
+ * Inputs logits (n, classes), labels (n) or (n, classes), weights (n) or null; outputs rowLoss, rowCount, rowLogSum. Of
+ * sequences logits (n, t, classes), labels (n, t): the rows are all steps.
+ */
 export const softmaxCrossEntropy: OpOf<CrossEntropyAttributes> = /* @__PURE__ */ defineOp<CrossEntropyAttributes>({
   name: "softmaxCrossEntropy",
-  shape([logits, labels], { kind }, who) {
-    const [n] = logits!;
-    if (logits!.length !== 2) throw shapeError(who, "logits", "[n, classes]", ["n", ...logits!.slice(1)]);
-    if (kind === LabelKind.rows && labels![1] !== logits![1])
-      throw shapeError(who, "labels", ["n", logits![1]], ["n", ...labels!.slice(1)]);
-    return [[n!], [n!], [n!]];
+  shape([logits, labels, weights], { kind }, who) {
+    const lead = logits!.slice(0, -1);
+    const expected = kind === LabelKind.rows && lead.length < 2 ? logits! : lead;
+    if (!sameShape(labels!, expected)) throw shapeError(who, "labels", expected, labels!);
+    const rows = [sizeOf(lead)];
+    if (weights!.length && !sameShape(weights!, rows)) throw shapeError(who, "weights", rows, weights!);
+    return [rows, rows, rows];
   },
   gradient(dRow, { inputs: [logits, labels, weights], outputs: [, , rowLogSum], attributes }) {
     return [softmaxCrossEntropyBackward([dRow, logits!, labels!, weights!, rowLogSum!], attributes), null, null];
@@ -158,11 +163,14 @@ export interface AccuracyAttributes {
 /** Inputs prediction, labels, weights or null; outputs rowCorrect, rowWeight. */
 export const accuracy: OpOf<AccuracyAttributes> = /* @__PURE__ */ defineOp<AccuracyAttributes>({
   name: "accuracy",
-  shape: ([prediction]) => [[prediction![0]!], [prediction![0]!]],
+  shape([prediction, target], { kind }) {
+    const rows = [kind === AccuracyKind.index ? sizeOf(target!) : prediction![0]!];
+    return [rows, rows];
+  },
   gradient: null,
   lower(tape, { inputs, outputs, attributes: { kind } }) {
     const [x] = inputs;
-    const rows = x!.shape[0]!;
+    const rows = outputs[0]!.size;
     tape.push(Op.accuracy, outputs, inputs, [rows, x!.size / rows, kind], [], streaming(x!.size));
   },
 });

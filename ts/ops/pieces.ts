@@ -16,7 +16,7 @@ export function slabs(x: Tensor, from: number, count = 1): Part {
 
 /** `steps` steps, of which one is `count` multiply-adds, in pieces that do not run for too long. */
 export function pieces(steps: number, count: number): { from: number; length: number }[] {
-  const most = Math.max(1, Math.floor(LONGEST / multiplyAdds(count)));
+  const most = Math.max(1, Math.floor(LONGEST / multiplyAdds(count).ns));
   const parts = Math.ceil(steps / most);
   const border = (i: number) => Math.floor((i * steps) / parts);
   return Array.from({ length: parts }, (_, i) => ({ from: border(i), length: border(i + 1) - border(i) }));

@@ -68,10 +68,11 @@ export function readInputs(who: string, state: ModelState, x: unknown, finite = 
   let rows = 0;
   readPorts(`${who}: x`, inputs, inputForm, x).forEach((value, slot) => {
     const { name, value: port } = inputs[slot]!;
-    const reader = calls.find(({ call }) => call.inputs.includes(port))?.layer.name;
-    const { data, shape } = readRows(`${who}: x: ${reader ?? name}`, value, port.shape);
+    const readers = calls.filter(({ call }) => call.inputs.includes(port));
+    const { data, shape } = readRows(`${who}: x: ${readers[0]?.layer.name ?? name}`, value, port.shape);
     const size = sizeOf(port.shape);
     if (finite) checkFinite(`${who}: x`, data, size);
+    for (const { layer } of readers) layer.definition.checkInput?.(who, data, size, layer);
     if (rows && shape[0] !== rows) throw wrong("shape", who, `${rows} examples in ${name}`, shape[0]);
     rows = shape[0]!;
     columns.push({ slot, data: toCore(data), size, shape });
@@ -130,7 +131,7 @@ const numbersOf = ({ shape }: Column, given: unknown): unknown =>
  */
 export function refill(
   { columns, targets }: Examples,
-  { inputForm, outputForm }: Structure,
+  { inputForm, outputForm, layers }: Structure,
   x: unknown,
   y: unknown,
 ): boolean {
@@ -138,7 +139,7 @@ export function refill(
   const input = columns[0]!;
   const target = columns[1]!;
   const old = targets[0]!;
-  if (columns.length !== 2 || !old.complete) return false;
+  if (columns.length !== 2 || !old.complete || layers.some(({ definition }) => definition.checkInput)) return false;
   const inputs = numbersOf(input, x);
   const labels = numbersOf(target, y);
   if (!sameKind(input.data, inputs) || !sameKind(target.data, labels) || !allWithin(labels, old)) return false;

@@ -109,7 +109,7 @@ export function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     graph.span = Span.update;
     [...parameters, ...statistics].forEach((entry, op) => {
       graph.layer = entry.layer.name;
-      initialize([parameter(entry)], { ...fillingOf(entry.spec.initializer, entry.shape), op });
+      initialize([parameter(entry)], { ...fillingOf(entry.spec.initializer, entry.spec.matrix ?? entry.shape), op });
     });
   } else if (spec.write) spec.write(leaf([rows], "region", spec.order), block);
   else {

@@ -44,7 +44,7 @@ function specOf(state: ModelState, kind: ProgramSpec["kind"], rows: number): Pro
     inputs: inputs.map(() => SourceType.float32),
     targets: losses.map(({ definition }, i) =>
       definition.targets === "class"
-        ? { kind: LabelKind.index, shape: [], weighted: false }
+        ? { kind: LabelKind.index, shape: outputs[i]!.value.shape.slice(0, -1), weighted: false }
         : { kind: LabelKind.rows, shape: outputs[i]!.value.shape, weighted: false },
     ),
     training: kind === "train" || kind === "gradients",

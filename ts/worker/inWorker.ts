@@ -83,6 +83,7 @@ export class RemoteModel<P extends Prediction = Prediction> {
   trainOnBatch: Remote<"trainOnBatch"> = (...args) => this.#method("trainOnBatch", args);
   testOnBatch: Remote<"testOnBatch"> = (...args) => this.#method("testOnBatch", args);
   gradients: Remote<"gradients"> = (...args) => this.#method("gradients", args);
+  profile: Remote<"profile"> = (...args) => this.#method("profile", args);
   applyGradients: Remote<"applyGradients"> = (...args) => this.#method("applyGradients", args);
   getWeights: Remote<"getWeights"> = (...args) => this.#method("getWeights", args);
   setWeights: Remote<"setWeights"> = (...args) => this.#method("setWeights", args);

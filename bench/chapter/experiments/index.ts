@@ -2,11 +2,13 @@
 
 import type { Experiment } from "../experiment";
 import { adversarialTraining } from "./adversarial";
+import { attentionAgainstState } from "./attention";
 import { augmentationOfFew, dataAugmentation, mixupOfExamples } from "./augmentation";
 import { weightAveraging } from "./averaging";
 import { minibatchGradient } from "./batchSize";
 import { capacity } from "./capacity";
 import { normConstraint } from "./constraints";
+import { convolution } from "./convolution";
 import { dropoutOfHiddenUnits } from "./dropout";
 import { earlyStoppingOfAFit, objectiveAndPerformance } from "./earlyStopping";
 import { baggingOfNets, dropoutAgainstBagging } from "./ensembles";
@@ -46,6 +48,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   retraining,
   parameterTying,
   parameterSharing,
+  convolution,
   sparseRepresentation,
   baggingOfNets,
   dropoutOfHiddenUnits,
@@ -72,4 +75,5 @@ export const EXPERIMENTS: readonly Experiment[] = [
   hessian,
   vanishingGradients,
   longTermDependencies,
+  attentionAgainstState,
 ];
