@@ -20,13 +20,18 @@ function floorOf(relu: bool): v128 {
 
 // @ts-ignore: decorator
 @inline
-function put(c: usize, v: v128, w: v128, bias: v128, bias1: v128, floor: v128): void {
-  v128.store(c, f32x4.pmax(f32x4.add(v, bias), floor));
-  v128.store(c, f32x4.pmax(f32x4.add(w, bias1), floor), 16);
+function put(c: usize, v: v128, w: v128, scale: usize, bias: v128, bias1: v128, floor: v128): void {
+  if (scale) {
+    v128.store(c, f32x4.pmax(madd(v, v128.load(scale), bias), floor));
+    v128.store(c, f32x4.pmax(madd(w, v128.load(scale, 16), bias1), floor), 16);
+  } else {
+    v128.store(c, f32x4.pmax(f32x4.add(v, bias), floor));
+    v128.store(c, f32x4.pmax(f32x4.add(w, bias1), floor), 16);
+  }
 }
 
-/** c (MR, 8) = relu(patches · b + bias) of MR pixels, then of the next MR, so many tiles. */
-export function directTall(tiles: usize, places: usize, x: usize, table: usize, end: usize, b: usize, c: usize, cRow: usize, bias: usize, relu: bool): void {
+/** c (MR, 8) = relu(patches · b · scale + bias) of MR pixels, then of the next MR, so many tiles. */
+export function directTall(tiles: usize, places: usize, x: usize, table: usize, end: usize, b: usize, c: usize, cRow: usize, scale: usize, bias: usize, relu: bool): void {
   const list = table, panel = b;
   for (; tiles != 0; tiles--) {
     table = list;
@@ -58,20 +63,20 @@ export function directTall(tiles: usize, places: usize, x: usize, table: usize, 
     }
     // bias and floor are loaded here: V8 has no registers to keep them through the loop
     const v = biasOf(bias, 0), w = biasOf(bias, 16), floor = floorOf(relu);
-    put(c, c00, c01, v, w, floor); c += cRow;
-    put(c, c10, c11, v, w, floor); c += cRow;
-    put(c, c20, c21, v, w, floor); c += cRow;
-    put(c, c30, c31, v, w, floor); c += cRow;
-    put(c, c40, c41, v, w, floor); c += cRow;
+    put(c, c00, c01, scale, v, w, floor); c += cRow;
+    put(c, c10, c11, scale, v, w, floor); c += cRow;
+    put(c, c20, c21, scale, v, w, floor); c += cRow;
+    put(c, c30, c31, scale, v, w, floor); c += cRow;
+    put(c, c40, c41, scale, v, w, floor); c += cRow;
     if (ASC_FEATURE_RELAXED_SIMD) {
-      put(c, c50, c51, v, w, floor); c += cRow;
+      put(c, c50, c51, scale, v, w, floor); c += cRow;
     }
     places += ASC_FEATURE_RELAXED_SIMD ? 24 : 20;
   }
 }
 
 /** The same of 4 pixels, of which those after `last` repeat it. */
-export function directShort(places: usize, x: usize, table: usize, end: usize, b: usize, c: usize, cRow: usize, bias: usize, relu: bool, last: usize): void {
+export function directShort(places: usize, x: usize, table: usize, end: usize, b: usize, c: usize, cRow: usize, scale: usize, bias: usize, relu: bool, last: usize): void {
   const r1 = min<usize>(1, last), r2 = min<usize>(2, last), r3 = min<usize>(3, last);
   const a0 = x + load<usize>(places), a1 = x + load<usize>(places + (r1 << 2));
   const a2 = x + load<usize>(places + (r2 << 2)), a3 = x + load<usize>(places + (r3 << 2));
@@ -91,10 +96,10 @@ export function directShort(places: usize, x: usize, table: usize, end: usize, b
     table += 4;
   }
   const v = biasOf(bias, 0), w = biasOf(bias, 16), floor = floorOf(relu);
-  put(c, c00, c01, v, w, floor);
-  put(c + r1 * cRow, c10, c11, v, w, floor);
-  put(c + r2 * cRow, c20, c21, v, w, floor);
-  put(c + r3 * cRow, c30, c31, v, w, floor);
+  put(c, c00, c01, scale, v, w, floor);
+  put(c + r1 * cRow, c10, c11, scale, v, w, floor);
+  put(c + r2 * cRow, c20, c21, scale, v, w, floor);
+  put(c + r3 * cRow, c30, c31, scale, v, w, floor);
 }
 
 /** sums (9, 4) += Σ over pixels of patch[9]ᵀ · dy[4]: the nine elements at `table`. Rows of sums are `stride` bytes apart. */

@@ -1,7 +1,7 @@
 // Convolution whose patches are read where they lie (band.ts), one group, a multiple of 8 filters: a model's first layer, whose
 // patches are too small to be worth copying, and others that are not Winograd's.
 //
-//   forward    y: tiles of MR pixels × 8 channels; bias and ReLU in registers
+//   forward    y: tiles of MR pixels × 8 channels; scale, bias and ReLU in registers
 //   to kernel  partials: 9 elements of the patch × 4 channels in registers, over a block's pixels
 //
 // A 2×2 max pooling of y is taken from two rows of y that lie in L1; where dy is of one, two rows of it are made there.
@@ -40,6 +40,7 @@ function forwardBlock(
   end: usize,
   pixels: usize,
   y: usize,
+  scale: usize,
   bias: usize,
   relu: bool,
 ): void {
@@ -48,11 +49,12 @@ function forwardBlock(
   const tiles = tallTiles(pixels);
   let b = pointer(args, Convolution.kernel);
   for (let j: usize = 0; j < rowBytes; j += 32) {
+    const scaleAt = scale ? scale + j : 0;
     const biasAt = bias ? bias + j : 0;
-    directTall(tiles, places, x, table, end, b, y + j, rowBytes, biasAt, relu);
+    directTall(tiles, places, x, table, end, b, y + j, rowBytes, scaleAt, biasAt, relu);
     for (let at = tiles * MR; at < pixels; at += 4) {
       const last = min<usize>(4, pixels - at) - 1;
-      directShort(places + (at << 2), x, table, end, b, y + at * rowBytes + j, rowBytes, biasAt, relu, last);
+      directShort(places + (at << 2), x, table, end, b, y + at * rowBytes + j, rowBytes, scaleAt, biasAt, relu, last);
     }
     b += panel;
   }
@@ -65,6 +67,7 @@ export function directForward(args: usize, ith: u32, nth: u32): void {
   const outH = size(args, Convolution.outH) / perRow;
   const outW = size(args, Convolution.outW) / perRow;
   const channels = size(args, Convolution.outC) << 2;
+  const scale = pointer(args, Convolution.scale);
   const bias = pointer(args, Convolution.bias);
   const relu = size(args, Convolution.relu) != 0;
   const index = pointer(args, Convolution.index);
@@ -84,14 +87,14 @@ export function directForward(args: usize, ith: u32, nth: u32): void {
     if (pooled) {
       const first = (row / outH) * size(args, Convolution.outH) + ((row % outH) << 1);
       const x = fillBlock(args, first, first + 2, 0, width, width, end, band);
-      forwardBlock(args, end, x, table, end, width << 1, strip, 0, false);
+      forwardBlock(args, end, x, table, end, width << 1, strip, 0, 0, false);
       const into = index ? index + ((row * outW * channels) >> 2) : 0;
       poolPairs(outW, channels, width * channels, y, into, strip, bias, relu);
     } else {
       const rows = min(last - line, block);
       const oxEnd = min(outW, ox + width);
       const x = fillBlock(args, row, row + rows, ox, oxEnd, width, end, band);
-      forwardBlock(args, end, x, table, end, rows * (oxEnd - ox), y, bias, relu);
+      forwardBlock(args, end, x, table, end, rows * (oxEnd - ox), y, scale, bias, relu);
     }
   }
 }

@@ -60,8 +60,9 @@ function unpool(tape: TapeWriter, s: Sizes, dy: Tensor, index: Tensor): Tensor {
 
 export const direct: Way = {
   pools: true,
+  norm: "kernel",
   forwardBytes: (s, threads) => packedBytes(s) + threads * forwardThread(s),
-  forward(tape, s, y, [x, kernel, bias], relu, pool) {
+  forward(tape, s, y, [x, kernel, bias, scale], relu, pool) {
     const packed = packForward(tape, s, kernel);
     const each = (s.pixels / s.batch) * s.patch * s.outC;
     const index = pool?.index;
@@ -75,7 +76,7 @@ export const direct: Way = {
           tape.workspace(packed.bytes),
           index ? indexSlab(index, from, length, indexBytes) : null,
         ],
-        [slabs(x, from, length), packed, bias],
+        [slabs(x, from, length), packed, bias, null, scale],
         s,
         { batch: length, relu, pooled: !!pool, perThread: forwardThread(s) },
         multiplyAdds(length * each),
@@ -108,4 +109,4 @@ export const direct: Way = {
 };
 
 /** The same where images have more channels, whose gradient to the kernel has no pooling in it. */
-export const directWide: Way = /* @__PURE__ */ (() => ({ ...direct, pools: false }))();
+export const directWide: Way = /* @__PURE__ */ (() => ({ ...direct, pools: false, norm: "scale" }))();
