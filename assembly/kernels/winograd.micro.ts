@@ -282,18 +282,6 @@ export function kernelTileScaled(u: usize, plane: usize, g: usize, tap: usize, s
   transformKernel(u, plane, g, tap, step, true, v128.load(scale));
 }
 
-/** Σ over the partials, `bytes` apart, in their order. */
-// @ts-ignore: decorator
-@inline
-export function sum(p: usize, bytes: usize, count: usize): v128 {
-  let v = v128.load(p);
-  while (--count != 0) {
-    p += bytes;
-    v = f32x4.add(v, v128.load(p));
-  }
-  return v;
-}
-
 /** A row of dg: its three numbers from a row of Gᵀ·dU. */
 // @ts-ignore: decorator
 @inline
@@ -305,13 +293,13 @@ function kernelRowBackward(dg: usize, tap: usize, t0: v128, t1: v128, t2: v128, 
   v128.store(dg + tap * 2, f32x4.add(outer, t3));
 }
 
-/** dg = Gᵀ·dU·G, the adjoint of kernelTile, dU the sum of so many partials. */
-export function kernelTileBackward(dg: usize, tap: usize, du: usize, plane: usize, partial: usize, partials: usize): void {
+/** dg = Gᵀ·dU·G, the adjoint of kernelTile. */
+export function kernelTileBackward(dg: usize, tap: usize, du: usize, plane: usize): void {
   const half = f32x4.splat(0.5);
-  const b0 = sum(du + plane * 4, partial, partials), b1 = sum(du + plane * 5, partial, partials), b2 = sum(du + plane * 6, partial, partials), b3 = sum(du + plane * 7, partial, partials);
-  const c0 = sum(du + plane * 8, partial, partials), c1 = sum(du + plane * 9, partial, partials), c2 = sum(du + plane * 10, partial, partials), c3 = sum(du + plane * 11, partial, partials);
+  const b0 = v128.load(du + plane * 4), b1 = v128.load(du + plane * 5), b2 = v128.load(du + plane * 6), b3 = v128.load(du + plane * 7);
+  const c0 = v128.load(du + plane * 8), c1 = v128.load(du + plane * 9), c2 = v128.load(du + plane * 10), c3 = v128.load(du + plane * 11);
   kernelRowBackward(dg + tap * 3, tap, f32x4.mul(f32x4.sub(b0, c0), half), f32x4.mul(f32x4.sub(b1, c1), half), f32x4.mul(f32x4.sub(b2, c2), half), f32x4.mul(f32x4.sub(b3, c3), half));
   const outer0 = f32x4.mul(f32x4.add(b0, c0), half), outer1 = f32x4.mul(f32x4.add(b1, c1), half), outer2 = f32x4.mul(f32x4.add(b2, c2), half), outer3 = f32x4.mul(f32x4.add(b3, c3), half);
-  kernelRowBackward(dg, tap, f32x4.add(outer0, sum(du, partial, partials)), f32x4.add(outer1, sum(du + plane, partial, partials)), f32x4.add(outer2, sum(du + plane * 2, partial, partials)), f32x4.add(outer3, sum(du + plane * 3, partial, partials)));
-  kernelRowBackward(dg + tap * 6, tap, f32x4.add(outer0, sum(du + plane * 12, partial, partials)), f32x4.add(outer1, sum(du + plane * 13, partial, partials)), f32x4.add(outer2, sum(du + plane * 14, partial, partials)), f32x4.add(outer3, sum(du + plane * 15, partial, partials)));
+  kernelRowBackward(dg, tap, f32x4.add(outer0, v128.load(du)), f32x4.add(outer1, v128.load(du + plane)), f32x4.add(outer2, v128.load(du + plane * 2)), f32x4.add(outer3, v128.load(du + plane * 3)));
+  kernelRowBackward(dg + tap * 6, tap, f32x4.add(outer0, v128.load(du + plane * 12)), f32x4.add(outer1, v128.load(du + plane * 13)), f32x4.add(outer2, v128.load(du + plane * 14)), f32x4.add(outer3, v128.load(du + plane * 15)));
 }

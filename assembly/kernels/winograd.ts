@@ -41,6 +41,7 @@ import {
 } from "../isa";
 import { ceilDiv, pointer, share, size } from "../operands";
 import { strip } from "./gemm";
+import { addBlock } from "./wide.micro";
 import {
   clear,
   inputTile,
@@ -131,13 +132,19 @@ export function winogradKernelBackward(args: usize, ith: u32, nth: u32): void {
   const partial = plane * places(side);
   const tap = inC * (outC << 2);
   const row = ceilDiv(outC, 8) << 5;
+  const from = share(inC, ith, nth);
   const end = share(inC, ith + 1, nth);
-  for (let c = share(inC, ith, nth); c < end; c++) {
-    const du = pointer(args, WinogradKernelBackward.partials) + c * row;
+  // the partials are added to the first one, plane by plane: by long runs, that the hardware sees coming
+  const sums = pointer(args, WinogradKernelBackward.partials) + from * row;
+  const bytes = (end - from) * row;
+  for (let p = sums; p < sums + partial; p += plane)
+    for (let k: usize = 1; k < chunks; k++) addBlock(p, p, p + k * partial, bytes, 0, 0);
+  for (let c = from; c < end; c++) {
+    const du = sums + (c - from) * row;
     const dg = pointer(args, WinogradKernelBackward.dkernel) + c * (outC << 2);
     for (let o: usize = 0; o < outC << 2; o += 16)
-      if (side == 4) kernelTileBackward4(dg + o, tap, du + o, plane, partial, chunks);
-      else kernelTileBackward(dg + o, tap, du + o, plane, partial, chunks);
+      if (side == 4) kernelTileBackward4(dg + o, tap, du + o, plane);
+      else kernelTileBackward(dg + o, tap, du + o, plane);
   }
 }
 

@@ -11,7 +11,7 @@
 import { WINOGRAD4_PLANE, WINOGRAD_LINE } from "../isa";
 import { madd } from "../math/lanes.micro";
 import { beats } from "./pooling.micro";
-import { load4Apart, pickedOf, storePlaces, sum } from "./winograd.micro";
+import { load4Apart, pickedOf, storePlaces } from "./winograd.micro";
 
 /** Bytes from plane to plane. */
 // @ts-ignore: decorator
@@ -251,9 +251,8 @@ export function kernelTile4(u: usize, plane: usize, g: usize, tap: usize, step: 
   rows<Kernel>(u, plane, 6);
 }
 
-/** dg = Gᵀ·dU·G, its adjoint: see kernelTileBackward. Overwrites the first partial. */
-export function kernelTileBackward4(dg: usize, tap: usize, du: usize, plane: usize, partial: usize, partials: usize): void {
-  for (let p = du; p < du + plane * 36; p += plane) v128.store(p, sum(p, partial, partials));
+/** dg = Gᵀ·dU·G, its adjoint: see kernelTileBackward. Overwrites dU. */
+export function kernelTileBackward4(dg: usize, tap: usize, du: usize, plane: usize): void {
   columns<KernelBackward>(du, plane * 6, plane, du, plane, 6);
   rows<KernelBackward>(du, plane, 3);
   for (let i: usize = 0; i < 3; i++)
