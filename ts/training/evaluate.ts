@@ -116,7 +116,7 @@ export function predict(state: ModelState, x: unknown, options: unknown): NDArra
     for (let row = 0; row < rows; row += batchSize) {
       const real = Math.min(batchSize, rows - row);
       // a random mask depends on rows alone, so rounding up changes nothing; batch statistics would
-      const rounded = training ? real : Math.min(batchSize, ROUNDED.find((r) => r >= real) ?? roundUp(real, 256));
+      const rounded = training ? real : Math.min(batchSize, ROUNDED.find((r) => r >= real) ?? roundUp(real, 64));
       const program = programFor(state, lane, "predict", examples, rounded, training);
       state.prepare(lane);
       stage(lane, examples, row, real);
