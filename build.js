@@ -61,7 +61,7 @@ function buildCores() {
   writeFileSync("build/core/core.d.ts", "declare const packed: string;\nexport default packed;\n");
   const core = factsOf(buildCore("core", "core", 10));
   const from = core.kernelCount.value + 1;
-  const top = core.heapBase.value - 4096;
+  const top = core.heapBase.value - 8192;
   const part = buildCore("extension", "extension", 6, "--tableBase", `${from}`, "--memoryBase", `${top}`);
   const table = new WebAssembly.Table({ initial: 512, element: "anyfunc" });
   const extension = factsOf(part, table);

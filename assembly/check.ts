@@ -38,6 +38,7 @@ import {
   ExtensionOp,
   Fault,
   Fill,
+  FoldNorm,
   Gather,
   Gaussian,
   Gemm,
@@ -252,6 +253,8 @@ function slots(op: i32): u32 {
       return pack(WinogradBackward.firstChunk, WinogradBackward.last);
     case ExtensionOp.winogradKernelBackward:
       return pack(WinogradKernelBackward.inC, WinogradKernelBackward.chunks);
+    case ExtensionOp.foldNorm:
+      return pack(FoldNorm.rows, FoldNorm.epsilon);
     case ExtensionOp.bilinear:
     case ExtensionOp.bilinearBackward:
       return pack(Bilinear.images, Bilinear.scaleW);

@@ -13,6 +13,7 @@ import { nonNegative, normConstraint } from "./kernels/constraints";
 import { convForward, convInputGradient, convKernelGradient, packPanels } from "./kernels/convolution";
 import { depthwise, depthwiseKernelGradient } from "./kernels/depthwise";
 import { directForward, directKernelGradient } from "./kernels/direct";
+import { foldNorm } from "./kernels/foldNorm";
 import { adadeltaStep, lionStep, nadamStep, radamStep } from "./kernels/furtherSteps";
 import { groupNorm, groupNormBackward, groupNormSums } from "./kernels/groupNorm";
 import { oneHot, take, takeBackward } from "./kernels/indexing";
@@ -159,6 +160,7 @@ const KERNELS: StaticArray<Kernel> = [
   directKernelGradient, // directKernelGradient
   bilinear, // bilinear
   bilinearBackward, // bilinearBackward
+  foldNorm, // foldNorm
 ];
 
 const OBJECT: usize = 32;

@@ -331,6 +331,8 @@ export const enum ExtensionOp {
   // images enlarged
   bilinear,
   bilinearBackward,
+  // batch normalization in convolutions
+  foldNorm,
   count,
 }
 
@@ -1280,7 +1282,6 @@ export const enum AttentionWeightsBackward {
   scale,
 }
 
-/** How the 2×2 tiles of a 3×3 convolution lie: the last operands of Winograd's instructions (kernels/winograd.ts). */
 /** How the tiles of a 3×3 convolution lie: the last operands of Winograd's instructions (kernels/winograd.ts). */
 export const enum Tiling {
   batch,
@@ -1305,6 +1306,7 @@ export const enum Tiling {
 export const enum WinogradKernel {
   u, // 16 or 36 planes (⌈outC/8⌉, inC, 8), transposed (⌈inC/8⌉, outC, 8), each with WINOGRAD_LINE bytes behind it
   kernel, // (3, 3, inC, outC)
+  scale, // (outC) that it is multiplied by first, or absent; not transposed
   inC,
   outC,
   side, // 2 or 4
@@ -1352,6 +1354,24 @@ export const enum WinogradKernelBackward {
   chunks,
 }
 
+/**
+ * y·scale + shift is the batch normalization, with moving statistics, of y + bias; folded = kernel·scale. Split over columns.
+ */
+export const enum FoldNorm {
+  scale, // (columns)
+  shift, // (columns)
+  folded, // (rows, columns), or absent
+  kernel,
+  bias, // (columns), or absent
+  gamma,
+  beta,
+  mean,
+  variance,
+  rows,
+  columns,
+  epsilon,
+}
+
 /** Floats of a plane: of a block of tiles one of a tile's 16, or 36, places (kernels/winograd.ts). */
 export const WINOGRAD_PLANE = 6144;
 export const WINOGRAD4_PLANE = 3072;
@@ -1392,6 +1412,7 @@ export const enum Convolution {
   kernel,
   bias, // (outC), or absent
   picked, // the index of the pooling that dy is of, or absent
+  scale, // (outC), what convForward multiplies sums by before the bias, or absent
   batch,
   inH,
   inW,

@@ -15,7 +15,7 @@
 // Kernels are packed once for all ranks, by packPanels.
 
 import { Convolution, GEMM_KC, GEMM_MC, PackPanels } from "../isa";
-import { load4, store4 } from "../math/lanes.micro";
+import { load4, madd, store4 } from "../math/lanes.micro";
 import { ceilDiv, pointer, share, shareOf, size } from "../operands";
 import { copyTile, packColumns, packLines, strip, tallTiles } from "./gemm";
 import { MR } from "./gemm.micro";
@@ -148,15 +148,38 @@ function patches(
   }
 }
 
-/** rows × columns of y + bias, then ReLU where asked. */
-function finish(y: usize, rowBytes: usize, rows: usize, bytes: usize, bias: usize, relu: bool): void {
+/** rows × 16 columns of y = max(y·scale + bias, floor). */
+function scaleStrip(y: usize, rowBytes: usize, rows: usize, scale: usize, bias: usize, floor: v128): void {
+  const s0 = v128.load(scale);
+  const s1 = v128.load(scale, 16);
+  const s2 = v128.load(scale, 32);
+  const s3 = v128.load(scale, 48);
+  const b0 = v128.load(bias);
+  const b1 = v128.load(bias, 16);
+  const b2 = v128.load(bias, 32);
+  const b3 = v128.load(bias, 48);
+  for (; rows != 0; rows--) {
+    v128.store(y, f32x4.pmax(madd(v128.load(y), s0, b0), floor));
+    v128.store(y, f32x4.pmax(madd(v128.load(y, 16), s1, b1), floor), 16);
+    v128.store(y, f32x4.pmax(madd(v128.load(y, 32), s2, b2), floor), 32);
+    v128.store(y, f32x4.pmax(madd(v128.load(y, 48), s3, b3), floor), 48);
+    y += rowBytes;
+  }
+}
+
+/** rows × columns of y·scale + bias, then ReLU where asked. With a scale there is a bias. */
+function finish(y: usize, rowBytes: usize, rows: usize, bytes: usize, scale: usize, bias: usize, relu: bool): void {
   if (!bias && !relu) return;
   const zero = f32x4.splat(0);
+  const wide = scale ? bytes & ~63 : 0;
+  for (let j: usize = 0; j < wide; j += 64)
+    scaleStrip(y + j, rowBytes, rows, scale + j, bias + j, f32x4.splat(relu ? 0 : -Infinity));
   for (; rows != 0; rows--) {
-    for (let j: usize = 0; j < bytes; j += 16) {
+    for (let j = wide; j < bytes; j += 16) {
       const left = bytes - j;
       let v = load4(y + j, left);
-      if (bias) v = f32x4.add(v, load4(bias + j, left));
+      if (scale) v = madd(v, load4(scale + j, left), load4(bias + j, left));
+      else if (bias) v = f32x4.add(v, load4(bias + j, left));
       if (relu) v = f32x4.pmax(v, zero);
       store4(y + j, v, left);
     }
@@ -194,6 +217,8 @@ export function convForward(args: usize, ith: u32, nth: u32): void {
   for (let group: usize = 0; group < groups; group++) {
     const panels = pointer(args, Convolution.kernel) + group * ceilDiv(outC, 8) * (k << 5);
     const y = pointer(args, Convolution.result) + ((group * outC) << 2);
+    const at = (group * outC + column) << 2;
+    const scale = pointer(args, Convolution.scale);
     const bias = pointer(args, Convolution.bias);
     for (let pixel = first; pixel < last; pixel += GEMM_MC) {
       const m = min<usize>(GEMM_MC, last - pixel);
@@ -209,8 +234,8 @@ export function convForward(args: usize, ith: u32, nth: u32): void {
           strip(m, columns, depth, block, depth << 2, 4, false, panel, bStep, rows + (j << 2), rowBytes, tile, d != 0);
         }
       }
-      const b = bias ? bias + ((group * outC + column) << 2) : 0;
-      finish(rows + (column << 2), rowBytes, m, (end - column) << 2, b, relu);
+      const bytes = (end - column) << 2;
+      finish(rows + (column << 2), rowBytes, m, bytes, scale ? scale + at : 0, bias ? bias + at : 0, relu);
     }
   }
 }

@@ -248,20 +248,38 @@ function kernelRow(u: usize, plane: usize, t0: v128, t1: v128, t2: v128): void {
   v128.store(u + plane * 3, t2);
 }
 
-/** U = G·g·Gᵀ of four 3×3 kernels, whose taps are `tap` bytes apart and which are `step` bytes apart from each other. */
-export function kernelTile(u: usize, plane: usize, g: usize, tap: usize, step: usize): void {
+/** Four kernels' tap, scaled where asked. */
+// @ts-ignore: decorator
+@inline
+function tapOf(g: usize, step: usize, scaled: bool, scale: v128): v128 {
+  return scaled ? f32x4.mul(load4Apart(g, step), scale) : load4Apart(g, step);
+}
+
+// @ts-ignore: decorator
+@inline
+function transformKernel(u: usize, plane: usize, g: usize, tap: usize, step: usize, scaled: bool, scale: v128): void {
   const half = f32x4.splat(0.5);
-  const a0 = load4Apart(g, step), a1 = load4Apart(g + tap, step), a2 = load4Apart(g + tap * 2, step);
+  const a0 = tapOf(g, step, scaled, scale), a1 = tapOf(g + tap, step, scaled, scale), a2 = tapOf(g + tap * 2, step, scaled, scale);
   g += tap * 3;
-  const b0 = load4Apart(g, step), b1 = load4Apart(g + tap, step), b2 = load4Apart(g + tap * 2, step);
+  const b0 = tapOf(g, step, scaled, scale), b1 = tapOf(g + tap, step, scaled, scale), b2 = tapOf(g + tap * 2, step, scaled, scale);
   g += tap * 3;
-  const c0 = load4Apart(g, step), c1 = load4Apart(g + tap, step), c2 = load4Apart(g + tap * 2, step);
+  const c0 = tapOf(g, step, scaled, scale), c1 = tapOf(g + tap, step, scaled, scale), c2 = tapOf(g + tap * 2, step, scaled, scale);
   const outer0 = f32x4.mul(f32x4.add(a0, c0), half), outer1 = f32x4.mul(f32x4.add(a1, c1), half), outer2 = f32x4.mul(f32x4.add(a2, c2), half);
   const inner0 = f32x4.mul(b0, half), inner1 = f32x4.mul(b1, half), inner2 = f32x4.mul(b2, half);
   kernelRow(u, plane, a0, a1, a2);
   kernelRow(u + plane * 4, plane, f32x4.add(outer0, inner0), f32x4.add(outer1, inner1), f32x4.add(outer2, inner2));
   kernelRow(u + plane * 8, plane, f32x4.sub(outer0, inner0), f32x4.sub(outer1, inner1), f32x4.sub(outer2, inner2));
   kernelRow(u + plane * 12, plane, c0, c1, c2);
+}
+
+/** U = G·g·Gᵀ of four 3×3 kernels, whose taps are `tap` bytes apart and which are `step` bytes apart from each other. */
+export function kernelTile(u: usize, plane: usize, g: usize, tap: usize, step: usize): void {
+  transformKernel(u, plane, g, tap, step, false, f32x4.splat(0));
+}
+
+/** The same of the kernels times the four numbers at `scale`. */
+export function kernelTileScaled(u: usize, plane: usize, g: usize, tap: usize, step: usize, scale: usize): void {
+  transformKernel(u, plane, g, tap, step, true, v128.load(scale));
 }
 
 /** Σ over the partials, `bytes` apart, in their order. */

@@ -47,6 +47,7 @@ import {
   inputTileBackward,
   kernelTile,
   kernelTileBackward,
+  kernelTileScaled,
   move,
   outputTile,
   outputTileBackward,
@@ -87,6 +88,7 @@ export function winogradKernel(args: usize, ith: u32, nth: u32): void {
   const outC = size(args, WinogradKernel.outC);
   const four = size(args, WinogradKernel.side) == 4;
   const transposed = size(args, WinogradKernel.transposed) != 0;
+  const scale = pointer(args, WinogradKernel.scale);
   const depth = transposed ? outC : inC;
   const columns = transposed ? inC : outC;
   const depthStep: usize = transposed ? 4 : outC << 2;
@@ -106,8 +108,12 @@ export function winogradKernel(args: usize, ith: u32, nth: u32): void {
         if (i != 0 && !whole)
           for (let q: usize = 0; q < places(size(args, WinogradKernel.side)); q++)
             v128.store(u + i + q * plane, f32x4.splat(0));
-        else if (four) kernelTile4(u + i, plane, from, tap, columnStep);
-        else kernelTile(u + i, plane, from, tap, columnStep);
+        else {
+          const by = scale ? scale + (s << 5) + i : 0;
+          if (four) kernelTile4(u + i, plane, from, tap, columnStep, by);
+          else if (scale) kernelTileScaled(u + i, plane, from, tap, columnStep, by);
+          else kernelTile(u + i, plane, from, tap, columnStep);
+        }
       }
       u += 32;
       g += depthStep;

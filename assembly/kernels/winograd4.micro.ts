@@ -239,11 +239,12 @@ export function outputTilePooledBackward4(m: usize, dy: usize, line: usize, inde
   }
 }
 
-/** U = G·g·Gᵀ of four 3×3 kernels: see kernelTile. */
-export function kernelTile4(u: usize, plane: usize, g: usize, tap: usize, step: usize): void {
+/** U = G·g·Gᵀ of four 3×3 kernels: see kernelTile; times the four numbers at `scale`, if there are. */
+export function kernelTile4(u: usize, plane: usize, g: usize, tap: usize, step: usize, scale: usize): void {
   for (let i: usize = 0; i < 3; i++)
     for (let j: usize = 0; j < 3; j++) {
-      v128.store(u + plane * (i * 6 + j), load4Apart(g, step));
+      const v = load4Apart(g, step);
+      v128.store(u + plane * (i * 6 + j), scale ? f32x4.mul(v, v128.load(scale)) : v);
       g += tap;
     }
   columns<Kernel>(u, plane * 6, plane, u, plane, 3);

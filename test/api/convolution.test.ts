@@ -10,6 +10,7 @@ import {
   dense,
   depthwiseConv2d,
   digits,
+  explain,
   flatten,
   functional,
   glorotUniform,
@@ -287,4 +288,69 @@ test("`algorithm` is how sums are computed, not what they are", async () => {
     expect(Math.max(...got.map((v, i) => Math.abs(v - direct[i]!)))).toBeLessThan(tolerance);
   }
   thrown("argument", () => conv2d(8, 3, { algorithm: "fft" as "auto" }), /"auto" or "direct" or "winograd2" or/);
+});
+
+/** Convolutions of each way, batch normalization behind them. `apart`: their own outputs are the model's too. */
+function normalizing(apart = false): Model {
+  setSeed(3);
+  const x = input([16, 16, 3]);
+  const convolutions = [
+    conv2d(16, 3, { padding: "same" }), // few channels
+    conv2d(16, 3, { padding: "same", useBias: false }), // Winograd
+    conv2d(20, 3, { strides: 2 }),
+    depthwiseConv2d(3, { padding: "same" }),
+    conv2d(9, 1), // a product: not taken in
+  ];
+  const made: (typeof x)[] = [];
+  let y = x;
+  convolutions.forEach((convolution, i) => {
+    const sums = convolution(y);
+    made.push(sums);
+    y = relu()(batchNorm()(sums));
+    if (i === 1) y = maxPool2d(2)(y);
+  });
+  y = dense(3)(flatten()(y));
+  return functional({ inputs: x, outputs: apart ? [y, ...made] : [y] }) as unknown as Model;
+}
+
+test("convolutions take in batch normalization at inference", async () => {
+  const x: NDArray = { data: floats(7 * 16 * 16 * 3), shape: [7, 16, 16, 3] };
+  const y: NDArray = { data: floats(7 * 3, 2), shape: [7, 3] };
+  const predictions = new Set<string>();
+  for (const threads of [1, 2, 3]) {
+    const runtime = await init({ threads });
+    const model = normalizing();
+    model.compile({ optimizer: adam(), loss: meanSquaredError() });
+    for (let step = 0; step < 5; step++) model.trainOnBatch(x, y);
+    const weights = model.getWeights();
+    const hash = await weightsHash(model);
+    const [whole, byOne] = [256, 1].map((batchSize) => (model.predict(x, { batchSize }) as unknown as NDArray[])[0]!);
+    expect(byOne).toEqual(whole);
+    expect(await weightsHash(model)).toBe(hash);
+    predictions.add(String([...whole!.data]));
+
+    const apart = normalizing(true);
+    apart.setWeights(weights);
+    const [wanted] = apart.predict(x) as unknown as NDArray[];
+    wanted!.data.forEach((v, i) => {
+      expect(Math.abs(v - whole!.data[i]!)).toBeLessThan(1e-5);
+    });
+
+    const text = explain(model, { program: "predict" });
+    expect(text.match(/\+ batch norm \+ relu/g)!.length).toBeGreaterThanOrEqual(3);
+    expect(text).toMatch(/conv2d_2 +conv2d 3\/3 \+ batch norm \+ max pool \+ relu/);
+    expect(text.match(/batchNormInference 2\/2/g)).toHaveLength(1);
+    expect(explain(apart, { program: "predict" })).not.toContain("+ batch norm");
+    runtime.dispose();
+  }
+  expect(predictions.size).toBe(1);
+});
+
+test("but not where gradients read what they make", () => {
+  const model = normalizing();
+  model.compile({ optimizer: adam(), loss: meanSquaredError() });
+  for (const layer of model.layers) if (layer.type === "batchNorm") layer.trainable = false;
+  const text = explain(model, { program: "train" });
+  expect(text).toMatch(/batchNormInference 2\/2 \+ relu/);
+  expect(text).not.toContain("+ batch norm");
 });

@@ -79,12 +79,16 @@ export interface OpDefinition<A = Attributes> {
   effect?: boolean;
 }
 
-/** The op, inputs and attributes of a fused node; its outputs are the consumer's, and the producer's others where `outputs` names them. */
+/**
+ * The op, inputs and attributes of a fused node; its outputs are the consumer's, and the producer's others where `outputs` names
+ * them; its layer is that of the node whose place it takes, or `layer`.
+ */
 export interface Fused {
   op: OpDefinition;
   inputs: (Tensor | null)[];
   attributes: Attributes;
   outputs?: Tensor[];
+  layer?: string;
 }
 
 /** An op as the graph's builders call it: the first output, whose node has the others. Attributes may be left out where all may be. */

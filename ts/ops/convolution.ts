@@ -4,6 +4,7 @@ import { wrong } from "../errors";
 import { defineOp, type Fused, type Node, type Op as OpOf, sameShape, type Tensor } from "../graph/graph";
 import { depthwise } from "./depthwise";
 import { direct, fewChannels } from "./direct";
+import { foldNorm, normBytes, takesNorm } from "./foldNorm";
 import { convolvedShape, type Geometry, halves, type Pair, type Sizes, sizesOf, type Way } from "./geometry";
 import { implicit } from "./implicit";
 import { pointwise } from "./pointwise";
@@ -27,6 +28,8 @@ export interface ConvolutionAttributes extends Geometry {
   readonly relu?: boolean;
   /** A max pooling of 2×2 behind it, before bias and ReLU. */
   readonly pooled?: boolean;
+  /** A batch normalization at inference behind it, bias included: inputs go on with gamma, beta, mean and variance. */
+  readonly norm?: { readonly epsilon: number };
 }
 
 /** The sizes of a convolution of x. */
@@ -45,25 +48,45 @@ export const conv2d: OpOf<ConvolutionAttributes> = /* @__PURE__ */ defineOp<Conv
     const pools = !!wayOf(forwardSizes(x!, kernel!, attributes)).pools;
     return conv2dBackward([dy, x!, kernel!], { ...attributes, pools }).node!.outputs;
   },
-  absorb({ op, inputs: [x, kernel, bias], outputs, attributes }, consumer): Fused | undefined {
-    const { relu, pooled } = attributes;
-    const fused = { op, inputs: [x!, kernel!, bias!], attributes, outputs: outputs.slice(1) };
+  absorb({ op, inputs, outputs, attributes, layer }, consumer): Fused | undefined {
+    const [x, kernel, bias = null] = inputs;
+    const { relu, pooled, norm } = attributes;
+    const fused = { op, inputs, attributes, outputs: outputs.slice(1), layer };
+    const sizes = forwardSizes(x!, kernel!, attributes);
+    const way = wayOf(sizes);
     if (relu) return undefined;
-    if (consumer.op.name === "relu") return { ...fused, attributes: { ...attributes, relu: true } };
-    if (bias) return undefined;
-    if (consumer.op.name === "biasAdd") return { ...fused, inputs: [x!, kernel!, consumer.inputs[1]!] };
-    if (pooled || consumer.op.name !== "maxPool2d" || !halves(consumer.attributes)) return undefined;
-    if (!wayOf(forwardSizes(x!, kernel!, attributes)).pools) return undefined;
-    return { ...fused, attributes: { ...attributes, pooled: true } };
+    switch (consumer.op.name) {
+      case "relu":
+        return { ...fused, attributes: { ...attributes, relu: true } };
+      case "biasAdd":
+        return bias || norm ? undefined : { ...fused, inputs: [x!, kernel!, consumer.inputs[1]!] };
+      case "batchNormInference": {
+        // where a scale is negative, the largest is another one
+        if (pooled || norm || !takesNorm(way, sizes)) return undefined;
+        const { epsilon } = consumer.attributes;
+        const all = [x!, kernel!, bias, ...consumer.inputs.slice(1)];
+        return { ...fused, inputs: all, attributes: { ...attributes, norm: { epsilon } } };
+      }
+      case "maxPool2d":
+        if ((bias && !norm) || pooled || !way.pools || !halves(consumer.attributes)) return undefined;
+        return { ...fused, attributes: { ...attributes, pooled: true } };
+    }
+    return undefined;
   },
   workspace({ inputs: [x, kernel], attributes }, threads) {
     const sizes = forwardSizes(x!, kernel!, attributes);
-    return wayOf(sizes).forwardBytes(sizes, threads);
+    const way = wayOf(sizes);
+    return way.forwardBytes(sizes, threads) + (attributes.norm ? normBytes(way, sizes) : 0);
   },
-  lower(tape, { inputs: [x, kernel, bias = null], outputs: [y, index], attributes: { pooled, relu, ...geometry } }) {
+  lower(tape, { inputs, outputs: [y, index], attributes: { pooled, relu, norm, ...geometry } }) {
+    const [x, kernel, bias = null] = inputs;
     const sizes = forwardSizes(x!, kernel!, geometry);
+    const way = wayOf(sizes);
     const pool = pooled ? { index: index?.place ? index : null } : undefined;
-    wayOf(sizes).forward(tape, sizes, y!, [x!, kernel!, bias], relu, pool);
+    if (!norm) return way.forward(tape, sizes, y!, [x!, kernel!, bias], relu, pool);
+    const at = way.forwardBytes(sizes, tape.threads); // behind the way's own
+    const folded = foldNorm(tape, at, way, sizes, inputs.slice(1), norm.epsilon);
+    way.forward(tape, sizes, y!, [x!, folded.kernel, folded.shift, folded.scale], relu, pool);
   },
 });
 

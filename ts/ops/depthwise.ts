@@ -93,6 +93,7 @@ function toKernel(tape: TapeWriter, s: Sizes, dkernel: Tensor, dy: Tensor, x: Te
 }
 
 export const depthwise: Way = {
+  norm: "kernel",
   forwardBytes: (s, threads) => repeatedBytes(s) + threads * listBytes(s),
   forward(tape, s, y, [x, kernel, bias], relu) {
     repeat(tape, s, x);

@@ -48,6 +48,7 @@ function unpool(tape: TapeWriter, s: Sizes, dy: Tensor, index: Tensor): Tensor {
 
 export const direct: Way = {
   pools: true,
+  norm: "kernel",
   forwardBytes: (s, threads) => packedBytes(s) + threads * forwardThread(s),
   forward(tape, s, y, [x, kernel, bias], relu, pool) {
     const packed = packForward(tape, s, kernel);

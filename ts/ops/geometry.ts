@@ -94,7 +94,7 @@ export function pushConvolution(
   tape: TapeWriter,
   opcode: Op,
   [result, workspace, index = null]: [Operand, Operand, Operand?],
-  [x, kernel, bias = null, picked = null]: [Operand, Operand, Operand?, Operand?],
+  [x, kernel, bias = null, picked = null, scale = null]: [Operand, Operand, Operand?, Operand?, Operand?],
   sizes: Sizes,
   slots: Slots,
   work: number | Products,
@@ -105,7 +105,7 @@ export function pushConvolution(
   tape.push(
     opcode,
     [result, workspace, index],
-    [x, kernel, bias, picked],
+    [x, kernel, bias, picked, scale],
     [
       ...[batch, inH, inW, inC, outH, outW, outC, kernelH, kernelW, ...strides, ...dilation, pads[0], pads[2], groups],
       ...[+!!relu, +!!pooled, +!!backward, firstChunk, chunks, chunkPixels, perThread],
@@ -132,13 +132,15 @@ export interface Backward {
 export interface Way {
   /** Whether it can do the 2×2 max pooling behind a convolution with it, before bias and ReLU. */
   pools?: boolean;
+  /** How it takes in a batch normalization at inference: it multiplies by `scale` itself, or is given a kernel with that in it. */
+  norm?: "scale" | "kernel";
   /** Bytes of workspace. */
   forwardBytes(sizes: Sizes, threads: number): number;
   forward(
     tape: TapeWriter,
     sizes: Sizes,
     y: Tensor,
-    inputs: [Tensor, Tensor, Tensor | null],
+    inputs: [x: Tensor, kernel: Operand, bias: Operand, scale?: Operand],
     relu?: boolean,
     /** Where it pools: what the index is written to, if somebody reads it. */
     pool?: { index: Tensor | null } | undefined,

@@ -3,7 +3,7 @@
 
 import { ExtensionOp, GEMM_KC, GEMM_MC, Op } from "../../assembly/isa";
 import type { Tensor } from "../graph/graph";
-import type { Part, TapeWriter } from "../graph/tape";
+import type { Operand, Part, TapeWriter } from "../graph/tape";
 import { extended } from "../runtime/extension";
 import { pixelChunks, pushConvolution, type Sizes, type Way } from "./geometry";
 import { pieces, slabs } from "./pieces";
@@ -32,12 +32,12 @@ function kernelGradient(s: Sizes) {
 }
 
 /** Packs `outer`·`inner` matrices (k, n). */
-function pack(tape: TapeWriter, packed: Part, b: Tensor, sizes: readonly number[]): void {
+function pack(tape: TapeWriter, packed: Part, b: Operand, sizes: readonly number[]): void {
   tape.push(extended(ExtensionOp.packPanels), [packed], [b], sizes, [], streaming(packed.bytes / 2));
 }
 
 /** The kernel, packed for forward at the workspace's start. */
-export function packForward(tape: TapeWriter, s: Sizes, kernel: Tensor): Part {
+export function packForward(tape: TapeWriter, s: Sizes, kernel: Operand): Part {
   const packed = tape.workspace(0, forwardPacked(s));
   pack(tape, packed, kernel, [1, s.groups, 0, s.groupOut, s.patch, s.groupOut, s.outC, 1]);
   return packed;
@@ -80,8 +80,9 @@ function toKernel(tape: TapeWriter, s: Sizes, dkernel: Tensor, dy: Tensor, x: Te
 }
 
 export const implicit: Way = {
+  norm: "scale",
   forwardBytes: (s, threads) => forwardPacked(s) + threads * forwardThread(s),
-  forward(tape, s, y, [x, kernel, bias], relu) {
+  forward(tape, s, y, [x, kernel, bias, scale], relu) {
     const packed = packForward(tape, s, kernel);
     const each = (s.pixels / s.batch) * s.patch * s.outC;
     for (const { from, length } of pieces(s.batch, each))
@@ -89,7 +90,7 @@ export const implicit: Way = {
         tape,
         extended(ExtensionOp.convForward),
         [slabs(y, from, length), tape.workspace(packed.bytes)],
-        [slabs(x, from, length), packed, bias],
+        [slabs(x, from, length), packed, bias, null, scale],
         s,
         { batch: length, relu, perThread: forwardThread(s) },
         multiplyAdds(length * each),

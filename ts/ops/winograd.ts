@@ -2,7 +2,7 @@
 
 import { ExtensionOp, WINOGRAD_LINE, WINOGRAD_PLANE, WINOGRAD4_PLANE } from "../../assembly/isa";
 import type { Tensor } from "../graph/graph";
-import type { Part, TapeWriter } from "../graph/tape";
+import type { Operand, Part, TapeWriter } from "../graph/tape";
 import { extended } from "../runtime/extension";
 import type { Sizes, Way } from "./geometry";
 import { pieces, slabs } from "./pieces";
@@ -80,10 +80,17 @@ function chunksOf(side: Side, s: Sizes): number {
   return Math.min(s.batch, most, 12 * Math.ceil(pieces(s.batch, 2 * each(side, s, false)).length / 12));
 }
 
-/** u of a kernel, transposed for the gradient to the input. */
-function transform(tape: TapeWriter, side: Side, u: Part, kernel: Tensor, { inC, outC }: Sizes, transposed: boolean) {
+/** u of a kernel times `scale`, if there is one; transposed for the gradient to the input. */
+function transform(
+  tape: TapeWriter,
+  side: Side,
+  u: Part,
+  [kernel, scale = null]: [Operand, Operand?],
+  { inC, outC }: Sizes,
+  transposed: boolean,
+) {
   const work = 3 * streaming(u.bytes / 4);
-  tape.push(extended(ExtensionOp.winogradKernel), [u], [kernel], [inC, outC, side, +transposed], [], work);
+  tape.push(extended(ExtensionOp.winogradKernel), [u], [kernel, scale], [inC, outC, side, +transposed], [], work);
 }
 
 /** So many images' part of an index, from image `from` on. */
@@ -96,12 +103,13 @@ export function indexSlab(index: Tensor, from: number, count: number, imageBytes
 /** The way by tiles of so many pixels of y. */
 const winogradOf = (side: Side): Way => ({
   pools: true,
+  norm: "scale",
   forwardBytes: (s, threads) => planesBytes(side, s.inC, s.outC) + threads * threadBytes(side, s),
-  forward(tape, s, y, [x, kernel, bias], relu, pool) {
+  forward(tape, s, y, [x, kernel, bias, scale], relu, pool) {
     const bytes = planesBytes(side, s.inC, s.outC);
     const u = tape.workspace(0, bytes);
     const index = pool?.index;
-    transform(tape, side, u, kernel, s, false);
+    transform(tape, side, u, [kernel, scale], s, false);
     for (const { from, length } of pieces(s.batch, each(side, s, !!pool)))
       tape.push(
         extended(ExtensionOp.winogradForward),
@@ -126,7 +134,7 @@ const winogradOf = (side: Side): Way => ({
     const partialBytes = dkernel ? chunks * planesBytes(side, s.inC, s.outC) : 0;
     const u = dx && tape.workspace(0, uBytes);
     const partials = dkernel && tape.workspace(uBytes, partialBytes);
-    if (u) transform(tape, side, u, kernel, s, true);
+    if (u) transform(tape, side, u, [kernel], s, true);
     const images = (s.batch * (+!!dx + +!!dkernel)) / chunks; // of a chunk, once for each gradient
     const chunk = each(side, s, !!index) * images;
     for (const { from, length } of pieces(chunks, chunk))

@@ -99,6 +99,8 @@ function describe({ node }: Instruction, index: number, of: number): string {
   if (attributes.transA || attributes.transB) words.push(attributes.transA ? "TN" : "NT");
   if (op.name === "gemm" && node.inputs[2]) words.push("+ bias");
   if (attributes.epilogue) words.push(`+ ${EPILOGUES[attributes.epilogue as Epilogue]}`);
+  if (attributes.norm) words.push("+ batch norm");
+  if (attributes.pooled) words.push("+ max pool");
   if (attributes.relu) words.push("+ relu");
   if (attributes.scale !== undefined && op.name === "gather") words.push("+ rescaling");
   return words.join(" ");
