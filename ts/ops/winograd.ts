@@ -1,7 +1,6 @@
 // 3×3 convolutions of stride 1 by Winograd's F(2×2, 3×3) and F(4×4, 3×3): see assembly/kernels/winograd.ts.
 
 import { ExtensionOp, WINOGRAD_LINE, WINOGRAD_PLANE, WINOGRAD4_PLANE } from "../../assembly/isa";
-import type { Tensor } from "../graph/graph";
 import type { Operand, Part, TapeWriter } from "../graph/tape";
 import { extended } from "../runtime/extension";
 import type { Sizes, Way } from "./geometry";
