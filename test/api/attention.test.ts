@@ -12,6 +12,7 @@ import {
   init,
   input,
   type Layer,
+  type Logs,
   l2,
   layerNorm,
   loadModel,
@@ -198,13 +199,14 @@ describe("multiHeadAttention", () => {
     thrown("shape", () => make(2, 4)(input([4])), /of shape \[n, t, in\], got \[n, 4\]/);
     const x = input([4, 6]);
     thrown("argument", () => make(2, 4)([x, x, x, x]), /one input, \[query, value\] or \[query, value, key\], got 4/);
-    thrown("shape", () => make(2, 4)([x, input([5, 6]), input([4, 6])]), /key \[n, 5, 6\], got \[n, 4, 6\]/);
+    thrown("argument", () => make(2, 4)([]), /one input, \[query, value\] or \[query, value, key\], got 0/);
+    thrown("shape", () => make(2, 4)([x, input([5, 6]), input([4, 6])]), /key of shape \[n, 5, 6\], got \[n, 4, 6\]/);
     const shared = make(2, 4, { name: "shared" });
     const [a, b] = [input([4, 6]), input([4, 5])];
     thrown(
       "shape",
       () => functional({ inputs: [a, b], outputs: [shared(a), shared(b)] }).getWeights(),
-      /shared: expected input of shape query \[n, t, 6\], got \[n, 4, 5\]/,
+      /shared: expected query of shape \[n, t, 6\], got \[n, 4, 5\]/,
     );
   });
 });
@@ -375,6 +377,55 @@ describe("a class for each step", () => {
     });
   });
 
+  it("weights of sequences, of steps and of classes: Σ w·L over all labelled steps, accuracy over Σ w", async () => {
+    using model = sequential([dense(3, { inputShape: [4, 2] })]);
+    const own = defineMetric({ type: "surprise", call: (t, p, ops) => ops.sum(ops.multiply(t, ops.softmax(p)), -1) });
+    model.compile({ optimizer: sgd(), loss: softmaxCrossEntropy(), metrics: ["accuracy", own()] });
+    const x = sequences(5, 4, 2);
+    const y = { data: Int32Array.from({ length: 20 }, (_, i) => (i % 3 === 2 ? -1 : i % 3)), shape: [5, 4] };
+    const logits = model.predict(x).data;
+    const wanted = (weightOf: (step: number) => number) => {
+      let [loss, right, share, count, sum] = [0, 0, 0, 0, 0];
+      y.data.forEach((c, i) => {
+        if (c < 0) return;
+        const row = [...logits.slice(3 * i, 3 * i + 3)];
+        const p = Math.exp(row[c]!) / row.reduce((total, v) => total + Math.exp(v), 0);
+        const w = weightOf(i);
+        loss -= w * Math.log(p);
+        right += w * +(row.indexOf(Math.max(...row)) === c);
+        share += w * p;
+        sum += w;
+        count++;
+      });
+      return [loss / count, right / sum, share / sum] as const;
+    };
+    const holds = (logs: Logs, [loss, accuracy, surprise]: readonly [number, number, number]) => {
+      expect(logs.loss).toBeCloseTo(loss, 5);
+      expect(logs["accuracy"]).toBeCloseTo(accuracy, 5);
+      expect(logs["surprise"]).toBeCloseTo(surprise, 5);
+    };
+    const byRow = [0.5, 2, 0, 1, 3];
+    const byStep = Float32Array.from({ length: 20 }, (_, i) => (i % 7) / 2);
+    for (const batchSize of [2, 5]) {
+      holds(
+        await model.evaluate({ x, y, sampleWeight: byRow }, { batchSize }),
+        wanted((i) => byRow[i >> 2]!),
+      );
+      const sampleWeight = { data: byStep, shape: [5, 4] };
+      holds(
+        await model.evaluate({ x, y, sampleWeight }, { batchSize }),
+        wanted((i) => byStep[i]!),
+      );
+    }
+    model.compile({ optimizer: sgd({ learningRate: 0 }), loss: softmaxCrossEntropy(), metrics: ["accuracy", own()] });
+    const fit = { batchSize: 3, classWeight: { 0: 0.25, 1: 3 } };
+    const { epochs } = await model.fit({ x, y, sampleWeight: byRow }, fit);
+    holds(
+      epochs[0]!,
+      wanted((i) => byRow[i >> 2]! * [0.25, 3, 1][y.data[i]!]!),
+    );
+  });
+
   it("metrics of one's own see unit vectors for each step", () => {
     using model = sequential([dense(3, { inputShape: [4, 2] })]);
     const right = defineMetric({
@@ -400,7 +451,11 @@ describe("a class for each step", () => {
     model.compile({ optimizer: sgd(), loss: softmaxCrossEntropy() });
     const x = sequences(2, 4, 2);
     const soft = { data: new Float32Array(24).fill(1 / 3), shape: [2, 4, 3] };
-    thrown("shape", () => model.trainOnBatch(x, soft), /expected labels of shape \[2, 4\], got \[2, 4, 3\]/);
+    thrown(
+      "shape",
+      () => model.trainOnBatch(x, soft),
+      /^trainOnBatch: y: expected targets of shape \[n, 4\], got \[2, 4, 3\]/,
+    );
     thrown("shape", () => model.trainOnBatch(x, new Int32Array(2)), /targets of shape \[n, 4\], got \[2\]/);
     const y = { data: new Int32Array(8), shape: [2, 4] };
     thrown(
@@ -408,10 +463,20 @@ describe("a class for each step", () => {
       () => model.trainOnBatch(x, { ...y, data: y.data.map((_, i) => (i === 6 ? 3 : 0)) }),
       /row 1, column 2, got 3/,
     );
+    for (const shape of [[8], [4, 2], [2, 4, 1]])
+      thrown(
+        "shape",
+        () => model.trainOnBatch(x, y, { sampleWeight: { data: new Float32Array(8), shape } }),
+        /^trainOnBatch: sampleWeight: expected weights of shape \[2\], got/,
+      );
+    const weights = [
+      [1, 1, 1, 1],
+      [1, 1, -1, 1],
+    ];
     thrown(
-      "shape",
-      () => model.trainOnBatch(x, y, { sampleWeight: [1, 2] }),
-      /expected weights of shape \[8\], got \[2\]/,
+      "data",
+      () => model.trainOnBatch(x, y, { sampleWeight: weights }),
+      /^trainOnBatch: sampleWeight: expected a weight ≥ 0 in row 1, column 2, got -1/,
     );
     thrown(
       "argument",

@@ -216,6 +216,45 @@ describe("mixed labels", () => {
     }
   });
 
+  test("classes of a sequence's steps: the row's share is each step's", async () => {
+    const t = 4;
+    const sequences = { data: floats(n * t * 2), shape: [n, t, 2] };
+    const y = {
+      data: Int32Array.from({ length: n * t }, (_, i) => (i % 5) - 1).map((c) => Math.min(c, 2)),
+      shape: [n, t],
+    };
+    const sampleWeight = Float32Array.from({ length: n }, (_, i) => 0.5 + (i % 3));
+    setSeed(4);
+    const model = sequential([dense(3, { inputShape: [t, 2] })]);
+    model.compile({ optimizer: sgd({ learningRate: 0 }), loss: softmaxCrossEntropy(), metrics: ["accuracy"] });
+    const augment = [mixup({ alpha: 1.5 })];
+    const { data } = model.predict(augmentBatch(sequences, augment, { seed: 4 }));
+    const logits = rowsOf({ data, shape: [n * t, 3] });
+    let [loss, count, right, weight] = [0, 0, 0, 0];
+    for (let r = 0; r < n; r++) {
+      const { share, partner, winner } = mixOf(r, n, opOf(0), { ...START, seed: 4 }, 1.5, false);
+      for (let step = 0; step < t; step++) {
+        const own = logits[r * t + step]!;
+        for (const [row, part] of [
+          [r, share],
+          [partner, 1 - share],
+        ] as const) {
+          const label = y.data[row * t + step]!;
+          if (label < 0) continue;
+          loss += part * sampleWeight[row]! * crossEntropy(own, label);
+          count += part;
+        }
+        const label = y.data[winner * t + step]!;
+        if (label < 0) continue;
+        weight += sampleWeight[winner]!;
+        if (own.indexOf(Math.max(...own)) === label) right += sampleWeight[winner]!;
+      }
+    }
+    const { epochs } = await model.fit({ x: sequences, y, sampleWeight }, { batchSize: n, shuffle: false, augment });
+    expect(epochs[0]!.loss).toBeCloseTo(loss / count, 5);
+    expect(epochs[0]!["accuracy"]).toBeCloseTo(right / weight, 5);
+  });
+
   test("rows of probabilities and elementwise losses: targets of mixed rows", async () => {
     const y = { data: floats(n * 2), shape: [n, 2] };
     setSeed(4);

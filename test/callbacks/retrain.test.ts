@@ -209,6 +209,29 @@ test("several outputs, weights for some rows, class numbers with rows of probabi
   expect(await weightsHash(model)).toBe(await weightsHash(plain));
 });
 
+test.each([{ sampleWeight: Float32Array.from({ length: 12 }, (_, i) => i % 3) }, { classWeight: { 0: 2, 1: 0.5 } }])(
+  "weights of sequences, %o",
+  async ({ sampleWeight, classWeight }) => {
+    const sequences = {
+      x: { data: x.data.subarray(0, 96), shape: [12, 4, 2] },
+      y: { data: new Int32Array(48).map((_, i) => i % 3), shape: [12, 4] },
+    };
+    const given = { ...sequences, ...(sampleWeight && { sampleWeight }) };
+    const make = () => {
+      setSeed(3);
+      const model = sequential([dense(3, { inputShape: [4, 2] })]);
+      model.compile({ optimizer: adam(), loss: softmaxCrossEntropy() });
+      return model;
+    };
+    const model = make();
+    const more = classWeight && { classWeight };
+    await model.fit(given, options([2, 1, 2, 2], "sameSteps", { batchSize: 4, ...more }));
+    const plain = make(); // two epochs of three updates
+    await plain.fit(given, { epochs: 2, batchSize: 4, ...more });
+    expect(await weightsHash(model)).toBe(await weightsHash(plain));
+  },
+);
+
 test("rows are those that fit was called with, class weights count, other callbacks see it, files go on from it", async () => {
   const mine = { x: { data: x.data.slice(), shape: [60, 12] }, y: y.slice() };
   const seen: string[] = [];

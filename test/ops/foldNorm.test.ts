@@ -193,7 +193,7 @@ test.each(CASES.slice(0, 3))("sums far from 0 are about as exact as apart: %o, x
     xs!.forEach((v, i) => {
       xs![i] = 1 + v / 1000;
     });
-    const sums = forward(xs!, ks!, x, kernel, g);
+    const sums = forward(Float64Array.from(xs!), Float64Array.from(ks!), x, kernel, g);
     means!.forEach((_, c) => {
       const own = sums.filter((_, i) => i % n === c);
       means![c] = own.reduce((a, b) => a + b) / own.length;

@@ -59,7 +59,7 @@ for (const smoothing of [0, 0.125])
       wrong: [
         [{ logits: [2, 3, 4], labels: [2], weights: null }, /expected labels of shape \[2, 3\], got \[2\]/],
         [{ logits: [2], labels: [2], weights: null }, /expected labels of shape \[\], got \[2\]/],
-        [{ logits: [2, 3, 4], labels: [2, 3], weights: [2] }, /expected weights of shape \[6\], got \[2\]/],
+        [{ logits: [2, 3, 4], labels: [2, 3], weights: [2] }, /expected weights of shape \[2, 3\], got \[2\]/],
       ],
     });
 

@@ -5,8 +5,9 @@
 
 import type { Tensor } from "../graph/graph";
 import type { LossDefinition, LossInputs } from "../losses/losses";
+import { multiply as scale } from "../ops/arithmetic";
 import { mixDraw, mixRows } from "../ops/augment";
-import { add, affine, multiply } from "../ops/elementwise";
+import { add, affine, multiply, reshape } from "../ops/elementwise";
 import { take } from "../ops/indexing";
 import { or, positive } from "../options";
 import type { Built } from "../registry";
@@ -44,7 +45,7 @@ class Mixed implements Mixing {
         definition
           .call(labelsOf(given, rows), config)
           .slice(0, 2)
-          .map((t) => multiply([t, share!])),
+          .map((t) => shared(t, share!)),
       )
       .reduce((sums, terms) => sums.map((sum, i) => add([sum, terms[i]!])));
   }
@@ -52,6 +53,14 @@ class Mixed implements Mixing {
   winner(given: LossInputs): LossInputs {
     return labelsOf(given, this.#winners);
   }
+}
+
+/** Numbers of rows, or of the steps of these, times the rows' shares. */
+function shared(x: Tensor, share: Tensor): Tensor {
+  if (x.size === share.size) return multiply([x, share]);
+  const rows = share.size;
+  const y = scale([reshape([x], { to: [rows, x.size / rows] }), reshape([share], { to: [rows, 1] })]);
+  return reshape([y], { to: x.shape });
 }
 
 /** Each row's prediction with the target and the weight of another. */

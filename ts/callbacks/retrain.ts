@@ -171,12 +171,17 @@ function together(state: ModelState, parts: readonly Part[]): Batch {
     }, shape);
   });
   const weights = outputs.map((_, output) => {
-    if (!parts.some(([{ targets }]) => targets[output]!.weighted)) return undefined;
-    return joined(({ columns, targets, rows }) => {
+    const columnOf = ({ columns, targets }: Examples) => {
       const before = targets.slice(0, output).filter(({ weighted }) => weighted).length;
-      const at = inputs.length + outputs.length + before;
-      return targets[output]!.weighted ? columns[at]!.data : new Float32Array(rows).fill(1);
-    }, []);
+      return targets[output]!.weighted ? columns[inputs.length + outputs.length + before]! : undefined;
+    };
+    const first = parts.map(([examples]) => columnOf(examples)).find((column) => column);
+    if (!first) return undefined;
+    const steps = first.size > 1 ? parts[0]![0].targets[output]!.shape : []; // of a sequence
+    return joined(
+      (examples) => columnOf(examples)?.data ?? new Float32Array(examples.rows * first.size).fill(1),
+      steps,
+    );
   });
   return {
     x: given(x, inputs, inputForm),

@@ -271,18 +271,29 @@ const rowwise = (op: Ops["sum"], x: Value): Tensor =>
 /**
  * Of what `call` returned the numbers of the rows, and how many labels each has: the sum over what is labelled where it has
  * the labels' shape and they are not labelled by row, else the mean of each row, which is labelled as a whole or not at all.
+ * Both times the weights, if any: of rows, or of the steps that are labelled.
  */
-function rowsOf(who: string, result: Tensor, { yTrue, present }: Labels, byRow = false): [Tensor, Tensor] {
+function rowsOf(
+  who: string,
+  result: Tensor,
+  { yTrue, present }: Labels,
+  weights: Tensor | null = null,
+  byRow = false,
+): Tensor[] {
   const n = yTrue.shape[0]!;
   const { sum, mean, min } = primitives;
-  if (!byRow && sameShape(result.shape, present.shape))
-    return [rowwise(sum, keep([result, present])), rowwise(sum, present)];
+  if (!byRow && sameShape(result.shape, present.shape)) {
+    const bySteps = weights && sameShape(weights.shape, present.shape);
+    return [keep([result, present]), present].map((x) =>
+      bySteps ? rowwise(sum, weighted(x, weights)) : weighted(rowwise(sum, x), weights),
+    );
+  }
   const { shape } = result;
   if (shape.length && shape[0] !== n)
     throw wrong("shape", who, `call to return a number, [${n}] or [${n}, …]`, `[${shape.join(", ")}]`);
   const value = shape.length ? rowwise(mean, result) : broadcastTo([result], { to: [n] });
   const all = rowwise(min, present);
-  return [keep([value, all]), all];
+  return [keep([value, all]), all].map((x) => weighted(x, weights && rowwise(mean, weights)));
 }
 
 /** Whether a loss gives a number for each element, tried on a graph that nothing comes of. */
@@ -354,7 +365,7 @@ export function defineLoss<const O extends OptionDefaults = Record<never, never>
         const { prediction, weights } = inputs;
         const result = spec.call(labels.yTrue, prediction, primitives, context(config));
         const [loss, count] = rowsOf(type, resultOf(type, prediction.graph, result), labels);
-        return [weighted(loss, weights), count];
+        return [weighted(loss!, weights), count!];
       }),
   };
   const factory = enrolled<O, LossDefinition>("loss", {
@@ -393,8 +404,7 @@ export function defineMetric<const O extends OptionDefaults = Record<never, neve
         const result = resultOf(type, prediction.graph, spec.call(labels.yTrue, prediction, primitives, context));
         const { targets } = loss.definition;
         const byRow = kind !== LabelKind.index && targets !== "element" && targets !== "either";
-        const [value, count] = rowsOf(type, result, labels, byRow);
-        return [weighted(value, weights), weighted(count, weights)];
+        return rowsOf(type, result, labels, weights, byRow);
       }),
   };
   const factory = enrolled<O, MetricDefinition>("metric", {

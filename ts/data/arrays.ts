@@ -134,6 +134,10 @@ export interface Targets {
   weighted: boolean;
 }
 
+/** The axes of a sequence's steps, of which each has a class number. */
+export const stepsOf = ({ kind, shape }: Pick<Targets, "kind" | "shape">): Shape =>
+  kind === LabelKind.index ? shape : [];
+
 /** Targets as they were read: class numbers or elements, and the shape of the array. */
 interface ReadTargets {
   data: Int32Array | Float32Array;
@@ -162,8 +166,9 @@ export function readTargets(
   const lead = prediction.slice(0, -1);
   const numbered = of(lead) || of([...lead, 1]);
   const byClass = kindOfTargets === "class" || (kindOfTargets === "either" && !lead.length && classes > 1 && numbered);
-  const index = byClass && !(classes > 1 && of(prediction));
-  if (!(of(prediction) || ((index || size === 1) && numbered))) {
+  const whole = of(prediction) && !(byClass && lead.length); // of sequences class numbers alone are taken
+  const index = byClass && !(classes > 1 && whole);
+  if (!(whole || ((index || size === 1) && numbered))) {
     const expected =
       byClass && !lead.length ? `[n], [n, 1] or [n, ${classes}]` : ["n", ...(byClass ? lead : prediction)];
     throw shapeError(who, "targets", expected, got);
@@ -209,18 +214,25 @@ export function allWithin(data: ArrayLike<number>, { accepts }: Targets): boolea
   return true;
 }
 
-/** Factors ≥ 0, one an example. */
-export function readWeights(who: string, value: unknown, rows: number): Float32Array {
+/** Factors ≥ 0, one an example, or one for each of its `steps` where labels are of these. */
+export function readWeights(who: string, value: unknown, rows: number, steps: Shape): Float32Array {
   const { data, shape } = readArray(who, value, [rows]);
+  const size = sizeOf(steps);
+  const byStep = size > 1 && sameShape(shape, [rows, ...steps]);
   // [n] or [n, 1]
-  if (data.length !== rows || shape[0] !== rows || shape.length > 2) throw shapeError(who, "weights", [rows], shape);
-  const weights = Float32Array.from(data);
-  for (let i = 0; i < rows; i++)
-    if (!(weights[i]! >= 0 && weights[i]! < Infinity)) throw badNumber(who, i, 1, "a weight ≥ 0", data[i]!);
+  if (!byStep && (data.length !== rows || shape[0] !== rows || shape.length > 2))
+    throw shapeError(who, "weights", [rows], shape);
+  const each = byStep ? 1 : size;
+  const weights = new Float32Array(rows * size);
+  for (let i = 0; i < data.length; i++) {
+    weights.fill(data[i]!, i * each, (i + 1) * each);
+    if (!(data[i]! >= 0 && weights[i * each]! < Infinity))
+      throw badNumber(who, i, data.length / rows, "a weight ≥ 0", data[i]!);
+  }
   return weights;
 }
 
-/** Weights times each example's class's factor. */
+/** Weights times the factor of each row's class. */
 export function weighClasses(
   who: string,
   classWeight: Readonly<Record<string, number>>,

@@ -1,6 +1,6 @@
 // Attention over several heads.
 
-import { wrong } from "../errors";
+import { shapeError, wrong } from "../errors";
 import type { Shape, Tensor } from "../graph/graph";
 import { attentionWeights, combine, scores } from "../ops/attention";
 import { biasAdd } from "../ops/bias";
@@ -23,7 +23,7 @@ export interface AttentionOptions extends Omit<KernelOptions, "activation"> {
 
 /** Query, value and key of one, two or three inputs. */
 function roles<T>(inputs: readonly T[], who: string): { query: T; key: T; value: T } {
-  if (inputs.length > 3)
+  if (inputs.length < 1 || inputs.length > 3)
     throw wrong("argument", who, "one input, [query, value] or [query, value, key]", inputs.length);
   const query = inputs[0]!;
   const value = inputs[1] ?? query;
@@ -98,8 +98,9 @@ export const multiHeadAttention: (heads: number, keyDim: number, options?: Atten
       const check = (x: Tensor, name: string, steps: number) => {
         const width = parameters[`${name}/kernel`]!.shape[0]!;
         const [, t, c] = x.shape;
-        const expected = `${name} [n, ${x === query ? "t" : steps}, ${width}]`;
-        checkRank(who, x.shape.slice(1), expected, x.shape.length === 3 && c === width && t === steps);
+        const expected = `[n, ${x === query ? "t" : steps}, ${width}]`;
+        if (x.shape.length !== 3 || c !== width || t !== steps)
+          throw shapeError(who, name, expected, ["n", ...x.shape.slice(1)]);
       };
       check(query, "query", query.shape[1]!);
       check(value, "value", value.shape[1]!);

@@ -43,7 +43,7 @@ export const lossDefinition = (config: Built): LossDefinition => definitionOf<Lo
 /**
  * L = −Σⱼ tⱼ·log softmax(ŷ)ⱼ, ŷ logits. Targets are class numbers [n] or [n, 1], or rows of probabilities [n, classes]. Of logits
  * [n, t, classes] (a class for each step of a sequence) they are class numbers [n, t]: the mean is over all steps that are
- * labelled, `accuracy` too, and there are no sample weights.
+ * labelled, `accuracy` too; sample weights are of sequences, [n], or of their steps, [n, t].
  * `labelSmoothing` s mixes the target with the uniform distribution: (1 − s)·t + s/classes.
  */
 export const softmaxCrossEntropy: (options?: { labelSmoothing?: number }) => Built = /* @__PURE__ */ loss({

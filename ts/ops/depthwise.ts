@@ -3,17 +3,24 @@
 
 import { ExtensionOp, Op, ReduceKind } from "../../assembly/isa";
 import type { Tensor } from "../graph/graph";
-import type { Operand, Part, TapeWriter } from "../graph/tape";
+import type { Part, TapeWriter } from "../graph/tape";
 import { extended } from "../runtime/extension";
 import { pushConvolution, rowChunks, type Sizes, type Way } from "./geometry";
+import { pieces, slabs } from "./pieces";
 import { slots } from "./strides";
 import { multiplyAdds, streaming } from "./work";
 
-/** Loads bound it. */
-function work(s: Sizes) {
-  const count = s.pixels * s.kernelH * s.kernelW * s.outC;
-  return multiplyAdds(3 * count, count);
-}
+/** Of so many products. Loads bound it. */
+const work = (count: number) => multiplyAdds(3 * count, count);
+
+/** Products of so many pixels of y. */
+const productsOf = (s: Sizes, pixels: number) => pixels * s.kernelH * s.kernelW * s.outC;
+
+/** Products of an image. */
+const each = (s: Sizes) => productsOf(s, s.outH * s.outW);
+
+/** Images, in pieces. */
+const cut = (s: Sizes) => pieces(s.batch, 3 * each(s));
 
 /** The sizes with as many channels in as out. */
 const alike = (s: Sizes): Sizes => ({ ...s, inC: s.outC, groups: s.outC });
@@ -23,9 +30,15 @@ const repeatedBytes = (s: Sizes) => (s.groupOut > 1 ? 4 * s.batch * s.inH * s.in
 
 const listBytes = (s: Sizes) => 8 * s.kernelH * s.kernelW;
 
-/** x, each channel groupOut times. */
-function repeat(tape: TapeWriter, s: Sizes, x: Tensor): Operand {
-  if (s.groupOut === 1) return x;
+/** So many images of x where each channel is there groupOut times: x itself, or what the workspace begins with. */
+function images(tape: TapeWriter, s: Sizes, x: Tensor, from: number, length: number): Part {
+  const bytes = repeatedBytes(s) / s.batch;
+  return bytes ? tape.workspace(from * bytes, length * bytes) : slabs(x, from, length);
+}
+
+/** Makes these, where they are not x itself. */
+function repeat(tape: TapeWriter, s: Sizes, x: Tensor): void {
+  if (s.groupOut === 1) return;
   const y = tape.workspace(0, repeatedBytes(s));
   const walks = [slots([x.size, s.groupOut]), slots([s.groupOut, 1]), slots([1, 0])];
   tape.push(
@@ -36,7 +49,6 @@ function repeat(tape: TapeWriter, s: Sizes, x: Tensor): Operand {
     [],
     streaming(10 * x.size * s.groupOut),
   );
-  return y;
 }
 
 function kernelGradient(s: Sizes) {
@@ -47,49 +59,54 @@ function kernelGradient(s: Sizes) {
 
 function toInput(tape: TapeWriter, s: Sizes, dx: Tensor, dy: Tensor, kernel: Tensor, threads: number): void {
   const bytes = repeatedBytes(s);
-  const repeated: Tensor | Part = bytes ? tape.workspace(0, bytes) : dx;
-  pushConvolution(
-    tape,
-    extended(ExtensionOp.depthwise),
-    [repeated, tape.workspace(bytes, threads * listBytes(s))],
-    [dy, kernel],
-    alike(s),
-    { backward: true, perThread: listBytes(s) },
-    work(s),
-  );
+  for (const { from, length } of cut(s))
+    pushConvolution(
+      tape,
+      extended(ExtensionOp.depthwise),
+      [images(tape, s, dx, from, length), tape.workspace(bytes, threads * listBytes(s))],
+      [slabs(dy, from, length), kernel],
+      alike(s),
+      { batch: length, backward: true, perThread: listBytes(s) },
+      work(length * each(s)),
+    );
   if (!bytes) return;
   const sizes = [ReduceKind.sum, dx.size, s.groupOut, 1, s.groupOut];
+  const repeated = tape.workspace(0, bytes);
   tape.push(extended(ExtensionOp.reduce), [dx], [repeated], sizes, [], streaming(4 * dx.size * s.groupOut));
 }
 
 function toKernel(tape: TapeWriter, s: Sizes, dkernel: Tensor, dy: Tensor, x: Tensor): void {
-  const { size, chunks, chunkPixels, partials } = kernelGradient(s);
-  const into = tape.workspace(repeatedBytes(s), partials);
-  pushConvolution(
-    tape,
-    extended(ExtensionOp.depthwiseKernelGradient),
-    [into, null],
-    [repeat(tape, s, x), dy],
-    alike(s),
-    { chunks, chunkPixels },
-    work(s),
-  );
-  tape.push(Op.reduceRows, [dkernel], [into], [chunks, size], [], streaming(chunks * size));
+  const { size, chunks, chunkPixels } = kernelGradient(s);
+  const into = (from: number, length: number) => tape.workspace(repeatedBytes(s) + 4 * size * from, 4 * size * length);
+  repeat(tape, s, x);
+  for (const { from, length } of pieces(chunks, 3 * productsOf(s, chunkPixels)))
+    pushConvolution(
+      tape,
+      extended(ExtensionOp.depthwiseKernelGradient),
+      [into(from, length), null],
+      [images(tape, s, x, 0, s.batch), dy],
+      alike(s),
+      { firstChunk: from, chunks: length, chunkPixels },
+      work(productsOf(s, length * chunkPixels)),
+    );
+  tape.push(Op.reduceRows, [dkernel], [into(0, chunks)], [chunks, size], [], streaming(chunks * size));
 }
 
 export const depthwise: Way = {
   norm: "kernel",
   forwardBytes: (s, threads) => repeatedBytes(s) + threads * listBytes(s),
   forward(tape, s, y, [x, kernel, bias], relu) {
-    pushConvolution(
-      tape,
-      extended(ExtensionOp.depthwise),
-      [y, tape.workspace(repeatedBytes(s))],
-      [repeat(tape, s, x), kernel, bias],
-      alike(s),
-      { relu, perThread: listBytes(s) },
-      work(s),
-    );
+    repeat(tape, s, x);
+    for (const { from, length } of cut(s))
+      pushConvolution(
+        tape,
+        extended(ExtensionOp.depthwise),
+        [slabs(y, from, length), tape.workspace(repeatedBytes(s))],
+        [images(tape, s, x, from, length), kernel, bias],
+        alike(s),
+        { batch: length, relu, perThread: listBytes(s) },
+        work(length * each(s)),
+      );
   },
   backwardBytes: (s, threads, { dx, dkernel }) =>
     repeatedBytes(s) + Math.max(dx ? threads * listBytes(s) : 0, dkernel ? kernelGradient(s).partials : 0),

@@ -6,8 +6,7 @@ import type { TapeWriter } from "../graph/tape";
 import { extended } from "../runtime/extension";
 import { pushConvolution, rowChunks, type Sizes, type Way } from "./geometry";
 import { implicit, packForward } from "./implicit";
-import { pieces, slabs } from "./pieces";
-import { indexSlab } from "./winograd";
+import { indexSlab, pieces, slabs } from "./pieces";
 import { multiplyAdds, streaming } from "./work";
 
 /** Whether it knows how. */

@@ -33,7 +33,7 @@ const softmaxCrossEntropyBackward: OpOf<CrossEntropyAttributes> = /* @__PURE__ *
 
 /**
  * Inputs logits (n, classes), labels (n) or (n, classes), weights (n) or null; outputs rowLoss, rowCount, rowLogSum. Of
- * sequences logits (n, t, classes), labels (n, t): the rows are all steps.
+ * sequences logits (n, t, classes), labels and weights (n, t): the rows are all steps.
  */
 export const softmaxCrossEntropy: OpOf<CrossEntropyAttributes> = /* @__PURE__ */ defineOp<CrossEntropyAttributes>({
   name: "softmaxCrossEntropy",
@@ -42,7 +42,7 @@ export const softmaxCrossEntropy: OpOf<CrossEntropyAttributes> = /* @__PURE__ */
     const expected = kind === LabelKind.rows && lead.length < 2 ? logits! : lead;
     if (!sameShape(labels!, expected)) throw shapeError(who, "labels", expected, labels!);
     const rows = [sizeOf(lead)];
-    if (weights!.length && !sameShape(weights!, rows)) throw shapeError(who, "weights", rows, weights!);
+    if (weights!.length && !sameShape(weights!, lead)) throw shapeError(who, "weights", lead, weights!);
     return [rows, rows, rows];
   },
   gradient(dRow, { inputs: [logits, labels, weights], outputs: [, , rowLogSum], attributes }) {

@@ -3,9 +3,10 @@
 import { BYTE_WINDOW, ExtensionOp } from "../../assembly/isa";
 import { shapeError, wrong } from "../errors";
 import { defineOp, type Node, type Op as OpOf, type Shape, sizeOf, type Tensor } from "../graph/graph";
-import type { TapeWriter } from "../graph/tape";
+import type { Operand, Part, TapeWriter } from "../graph/tape";
 import { extended } from "../runtime/extension";
 import { type Geometry, halves, type Pair } from "./geometry";
+import { indexSlab, piecesOf, slabs } from "./pieces";
 import { streaming } from "./work";
 
 /** Windows over an image. Each must have a position within it. */
@@ -26,13 +27,38 @@ function pooledShape(x: Shape, { poolSize, strides, pads }: Pooling, who: string
   return [n, ...padded.map((size, i) => Math.floor((size - poolSize[i]!) / strides[i]!) + 1), channels];
 }
 
-/** The operands `Window` of windows over images of shape x. */
-function windowOf(x: Shape, y: Shape, { poolSize, strides, pads }: Pooling): number[] {
-  return [...x, y[1]!, y[2]!, ...poolSize, ...strides, pads[0], pads[2]];
+/** What a piece of the images of x and y is: operands, the operands `Window`, time. */
+interface Piece {
+  x: Part;
+  y: Part;
+  index: Operand;
+  window: number[];
+  ns: number;
 }
 
-/** Time to read and write numbers, so many of them for each of y. */
-const work = (y: Tensor, { poolSize: [h, w] }: Pooling) => streaming(y.size * (h * w + 1.25));
+/**
+ * Images x and what their windows have, y, in pieces; `index`: of y's elements, a byte or a word each. `numbers` are read or
+ * written for each position of a window.
+ */
+function piecesOfImages(
+  x: Tensor,
+  y: Tensor,
+  index: Tensor | null,
+  { poolSize, strides, pads }: Pooling,
+  numbers = 1,
+): Piece[] {
+  const [n, ...image] = x.shape as [number, ...number[]];
+  const ns = streaming((y.size / n) * numbers * (sizeOf(poolSize) + 1.25));
+  const bytes = ((index?.size === y.size ? 4 : 1) * y.size) / n; // of an image's index
+  const cut = index && bytes % 4 ? [{ from: 0, length: n }] : piecesOf(n, ns);
+  return cut.map(({ from, length }) => ({
+    x: slabs(x, from, length),
+    y: slabs(y, from, length),
+    index: index && cut.length > 1 ? indexSlab(index, from, length, bytes) : index,
+    window: [length, ...image, y.shape[1]!, y.shape[2]!, ...poolSize, ...strides, pads[0], pads[2]],
+    ns: length * ns,
+  }));
+}
 
 export interface MaxPooling extends Pooling {
   relu?: boolean;
@@ -64,14 +90,15 @@ export const maxPool2d: OpOf<MaxPooling> = /* @__PURE__ */ defineOp<MaxPooling>(
   },
   lower(tape, { inputs: [x, bias], outputs, attributes }) {
     const [y, index] = outputs as [Tensor, Tensor];
-    tape.push(
-      extended(ExtensionOp.maxPool2d),
-      [y, index.place ? index : null],
-      [x!, bias ?? null],
-      [...windowOf(x!.shape, y.shape, attributes), +!!attributes.relu],
-      [],
-      work(y, attributes),
-    );
+    for (const piece of piecesOfImages(x!, y, index.place ? index : null, attributes))
+      tape.push(
+        extended(ExtensionOp.maxPool2d),
+        [piece.y, piece.index],
+        [piece.x, bias ?? null],
+        [...piece.window, +!!attributes.relu],
+        [],
+        piece.ns,
+      );
   },
 });
 
@@ -85,9 +112,9 @@ export const maxPool2dBackward: OpOf<Pooling & { to: Shape }> = /* @__PURE__ */ 
     return { op, inputs: [dy!, ...inputs.slice(1), index!], attributes: taker };
   },
   lower(tape, { inputs, outputs: [dx], attributes }) {
-    const dy = inputs[0]!;
-    const sizes = windowOf(dx!.shape, dy.shape, attributes);
-    tape.push(extended(ExtensionOp.maxPool2dBackward), [dx!], inputs, sizes, [], work(dy, attributes));
+    const [dy, picked] = inputs;
+    for (const { x, y, index, window, ns } of piecesOfImages(dx!, dy!, picked!, attributes))
+      tape.push(extended(ExtensionOp.maxPool2dBackward), [x], [y, index], window, [], ns);
   },
 });
 
@@ -119,8 +146,8 @@ export const averagePool2d: OpOf<Averaging> = /* @__PURE__ */ defineOp<Averaging
   shape: ([x], attributes, who) => [pooledShape(x!, attributes, who)],
   gradient: (dy, { inputs: [x], attributes }) => [spread2d([dy], { ...attributes, to: x!.shape })],
   lower(tape, { inputs: [x], outputs: [y], attributes }) {
-    const sizes = [...windowOf(x!.shape, y!.shape, attributes), +!attributes.sum];
-    tape.push(extended(ExtensionOp.averagePool2d), [y!], [x!], sizes, [], work(y!, attributes));
+    for (const { x: from, y: to, window, ns } of piecesOfImages(x!, y!, null, attributes))
+      tape.push(extended(ExtensionOp.averagePool2d), [to], [from], [...window, +!attributes.sum], [], ns);
   },
 });
 
@@ -130,7 +157,7 @@ export const spread2d: OpOf<Averaging & { to: Shape }> = /* @__PURE__ */ defineO
   shape: (_, { to }) => [to],
   gradient: (dx, { attributes }) => [averagePool2d([dx], attributes)],
   lower(tape: TapeWriter, { inputs: [y], outputs: [x], attributes }: Node<Averaging & { to: Shape }>) {
-    const sizes = [...windowOf(x!.shape, y!.shape, attributes), +!attributes.sum];
-    tape.push(extended(ExtensionOp.spread2d), [x!], [y!], sizes, [], work(y!, attributes));
+    for (const { x: to, y: from, window, ns } of piecesOfImages(x!, y!, null, attributes, 4))
+      tape.push(extended(ExtensionOp.spread2d), [to], [from], [...window, +!attributes.sum], [], ns);
   },
 });

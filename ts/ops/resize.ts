@@ -6,6 +6,7 @@ import { defineOp, type Op as OpOf, type Shape, type Tensor } from "../graph/gra
 import type { TapeWriter } from "../graph/tape";
 import { extended } from "../runtime/extension";
 import type { Pair } from "./geometry";
+import { piecesOf, slabs } from "./pieces";
 import { streaming } from "./work";
 
 /** How many pixels stand in the place of one. */
@@ -14,7 +15,17 @@ export interface Enlarging {
 }
 
 function push(tape: TapeWriter, opcode: Op, to: Tensor, from: Tensor, small: Shape, scale: Pair): void {
-  tape.push(opcode, [to], [from], [...small, ...scale], [], streaming(5 * Math.max(to.size, from.size)));
+  const [n, ...image] = small as [number, ...number[]];
+  const ns = streaming(20 * Math.max(to.size, from.size)) / n; // an image
+  for (const { from: first, length } of piecesOf(n, ns))
+    tape.push(
+      opcode,
+      [slabs(to, first, length)],
+      [slabs(from, first, length)],
+      [length, ...image, ...scale],
+      [],
+      length * ns,
+    );
 }
 
 /** y[n, i, j, c] between the four pixels of x whose centres are the nearest. */

@@ -1,11 +1,10 @@
 // 3×3 convolutions of stride 1 by Winograd's F(2×2, 3×3) and F(4×4, 3×3): see assembly/kernels/winograd.ts.
 
 import { ExtensionOp, WINOGRAD_LINE, WINOGRAD_PLANE, WINOGRAD4_PLANE } from "../../assembly/isa";
-import type { Tensor } from "../graph/graph";
 import type { Operand, Part, TapeWriter } from "../graph/tape";
 import { extended } from "../runtime/extension";
 import type { Sizes, Way } from "./geometry";
-import { pieces, slabs } from "./pieces";
+import { indexSlab, pieces, slabs } from "./pieces";
 import { multiplyAdds, streaming } from "./work";
 
 const up8 = (n: number) => Math.ceil(n / 8) * 8;
@@ -91,13 +90,6 @@ function transform(
 ) {
   const work = 3 * streaming(u.bytes / 4);
   tape.push(extended(ExtensionOp.winogradKernel), [u], [kernel, scale], [inC, outC, side, +transposed], [], work);
-}
-
-/** So many images' part of an index, from image `from` on. */
-export function indexSlab(index: Tensor, from: number, count: number, imageBytes: number): Part {
-  const { name, place } = index;
-  const offset = place!.offset + from * imageBytes;
-  return { name, place: { ...place!, offset }, bytes: count * imageBytes, tensor: index };
 }
 
 /** The way by tiles of so many pixels of y. */

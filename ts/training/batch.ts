@@ -10,6 +10,7 @@ import {
   readRows,
   readTargets,
   readWeights,
+  stepsOf,
   type Targets,
   toCore,
   weighClasses,
@@ -105,14 +106,16 @@ export function readExamples(
     const read = readTargets(label, value, rows, port.shape, definition.targets, definition.rule);
     // by output, or one array for all
     const own = outputForm === "record" && isRecordOf(names, sampleWeight) ? sampleWeight[name] : sampleWeight;
-    let weight = own === undefined ? undefined : readWeights(`${who}: sampleWeight`, own, rows);
+    const steps = stepsOf(read.targets);
+    const size = sizeOf(steps);
+    let weight = own === undefined ? undefined : readWeights(`${who}: sampleWeight`, own, rows, steps);
     if (classWeight) {
       const classes = Math.max(read.targets.elementwise ? 2 : 1, port.shape.at(-1) ?? 1);
-      weight = weighClasses(`${who}: classWeight`, classWeight, read.data, rows, weight, classes);
+      weight = weighClasses(`${who}: classWeight`, classWeight, read.data, rows * size, weight, classes);
     }
     const slot = targetSlot(inputs.length, output);
     columns.push({ slot, data: read.data, size: sizeOf(read.targets.shape), shape: read.shape });
-    if (weight) factors.push({ slot: slot + 1, data: weight, size: 1, shape: [rows] });
+    if (weight) factors.push({ slot: slot + 1, data: weight, size, shape: [rows] });
     const elementwise = read.targets.elementwise && !definition.byRow?.(port.shape, config);
     targets.push({ ...read.targets, elementwise, weighted: weight !== undefined });
   });

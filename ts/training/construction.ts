@@ -3,6 +3,7 @@
 import { Base, Op, SourceType } from "../../assembly/isa";
 import type { Mixing } from "../augment/augmentation";
 import { constraintDefinition } from "../constraints/constraints";
+import { stepsOf } from "../data/arrays";
 import { gradient } from "../graph/gradient";
 import { Graph, type Shape, Span, type Tensor } from "../graph/graph";
 import { fillingOf } from "../initializers/initializers";
@@ -146,7 +147,8 @@ export function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
     spec.targets.forEach(({ kind, shape, weighted }, output) => {
       graph.layer = compiled!.losses[output]!.name;
       const slot = targetSlot(inputs.length, output);
-      targets.push({ target: rowsOf(slot, shape), weights: weighted ? rowsOf(slot + 1, []) : null, kind });
+      const weights = weighted ? rowsOf(slot + 1, stepsOf({ kind, shape })) : null;
+      targets.push({ target: rowsOf(slot, shape), weights, kind });
     });
   }
 

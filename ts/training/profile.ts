@@ -14,6 +14,9 @@ import { Lane } from "./lane";
 import type { ModelState } from "./state";
 import { beginUpdate, numericError, programFor, runStaged } from "./step";
 
+/** Milliseconds beyond the least instruction's from which on rates say something. */
+const LEAST = 5e-5;
+
 /** Milliseconds: before anything counts; of a sample, at least; of all samples, of which there are at least SAMPLES. */
 const WARM = 200;
 const SAMPLE = 2;
@@ -45,7 +48,7 @@ export interface ProfiledInstruction {
   inputs: Shape[];
   /** Whether the team runs it. */
   team: boolean;
-  /** Beyond what the least instruction takes, whose rates are 0. */
+  /** Beyond what the least instruction takes. Where it is under 50 ns, which no clock tells, rates and share are 0. */
   ms: number;
   /** Of matrix products, and of convolutions as if computed directly; else 0. */
   gflops: number;
@@ -229,7 +232,7 @@ export function profile(state: ModelState, examples: Examples, train: () => void
     const found = instructions.map((instruction, i) => {
       const { node, inputs, outputs, team, flops } = instruction;
       const ms = own[i]! - call;
-      const rate = (amount: number) => ms && amount / ms / 1e6;
+      const rate = (amount: number) => (ms < LEAST ? 0 : amount / ms / 1e6);
       const bytes = bytesMoved(instruction);
       const gflops = rate(flops);
       const gbs = rate(bytes);
