@@ -76,31 +76,24 @@ function buildCores() {
   asc("debug", "index"); // for tests: its interpreter checks each instruction; it is not shipped
 }
 
-/**
- * Sources name the cores as #core/… and the platform as #platform: where these lie is decided here, or, of what differs
- * between Node and a page, by package.json's `imports`.
- */
-const resolve = (platform) => ({
+/** The cores under the names that sources have for them, where these are not files of that name in build/core. */
+const CORES = {
+  browser: { strict: "core" },
+  node: { strict: "deflated", extension: "none", worker: "workerNode" },
+};
+
+/** Sources name the cores as #core/… and the platform as #platform: where these lie is decided here. `apart` stay files of their own. */
+const resolve = (platform, apart) => ({
   name: "downhill",
   setup({ onResolve }) {
     onResolve({ filter: /^#/ }, ({ path }) => {
-      if (!platform && CONDITIONAL.includes(path)) return { path, external: true };
-      const file =
-        path === "#platform" ? `ts/runtime/platform/${platform}.ts` : `build/${PLATFORM[path] ?? path.slice(1)}`;
+      const core = path.replace(/^#core\/(\w+)\.js$/, (_, name) => CORES[platform][name] ?? name);
+      if (apart?.includes(core)) return { path: `./core/${core}.js`, external: true };
+      const file = path === "#platform" ? `ts/runtime/platform/${platform}.ts` : `build/core/${core}.js`;
       return { path: new URL(file, import.meta.url).pathname };
     });
   },
 });
-
-/** What package.json's `imports` has for dist/. */
-const CONDITIONAL = ["#platform", "#core/strict.js", "#core/worker.js"];
-
-/** What a page has for a core that Node has in another form, in build/. */
-const PLATFORM = {
-  "#core/strict.js": "core/core.js",
-  "#core/extension.js": "core/extension.js",
-  "#core/worker.js": "core/worker.js",
-};
 
 const API = { path: "./downhill.js", external: true };
 
@@ -111,7 +104,7 @@ async function compress(folder, options, mangle, format) {
   for (const name of readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".js"))) {
     const file = `${folder}/${name}`;
     // esbuild puts its own chunks before what is external; the core is to stand first in a bundle (ts/index.ts)
-    const source = readFileSync(file, "utf8").replace(/^(.*)(import \w+ from "#core\/strict\.js";\n)/s, "$2$1");
+    const source = readFileSync(file, "utf8").replace(/^(.*)(import \w+ from "\.\/core\/core\.js";\n)/s, "$2$1");
     const { code } = await minify(source, {
       module: true,
       ecma: 2022,
@@ -124,8 +117,8 @@ async function compress(folder, options, mangle, format) {
 }
 
 /**
- * dist/: modules for Node and bundlers, which resolve what is external here by package.json's `imports`; dist/browser/: the same for a
- * page's <script type="module">, with nothing left to resolve.
+ * dist/: modules for bundlers; dist/browser/: for a page's <script type="module">; dist/node/: for Node, where a module more is a
+ * millisecond more until it has started.
  */
 async function buildBundles() {
   rmSync("dist", { recursive: true, force: true });
@@ -137,6 +130,7 @@ async function buildBundles() {
     legalComments: "none",
     banner: { js: LICENSE },
     logLevel: "warning",
+    external: ["commander", "csv-parse", "csv-parse/*", "node:*"],
   };
   for (const [name, platform] of Object.entries({ worker: "browser", workerNode: "node" }))
     writeFileSync(`build/core/${name}.js`, `export default ${JSON.stringify(await workerSource(platform))};\n`);
@@ -145,31 +139,40 @@ async function buildBundles() {
     ...common,
     entryPoints: {
       ...library,
-      cli: "ts/cli/main.ts",
       // files of their own: the core stands first then in a bundle, and bundlers that name by frequency do not count the data
       "core/core": "build/core/core.js",
-      "core/extension": "build/core/extension.js",
-      "core/deflated": "build/core/deflated.js",
-      "core/none": "build/core/none.js",
-      "core/worker": "build/core/worker.js",
-      "core/workerNode": "build/core/workerNode.js",
       digits: "ts/data/digits.data.ts",
-      // in one build with what uses them, so that there is one DownhillError
-      "platform/node": "ts/runtime/platform/node.ts",
-      "platform/browser": "ts/runtime/platform/browser.ts",
     },
     outdir: "dist",
-    external: ["commander", "csv-parse", "csv-parse/*", "node:*"],
-    plugins: [resolve(undefined)],
+    plugins: [resolve("browser", ["core"])],
   });
   // whole lines, names and functions: what is thrown in it can be read, and bundlers minify anyway
   await compress("dist", { reduce_funcs: false, sequences: false }, false, { beautify: true, indent_level: 2 });
-  await build({ ...common, minify: true, entryPoints: library, outdir: "dist/browser", plugins: [resolve("browser")] });
+  await build({
+    ...common,
+    external: [],
+    minify: true,
+    entryPoints: library,
+    outdir: "dist/browser",
+    plugins: [resolve("browser")],
+  });
   await compress("dist/browser", {}, true, {});
+  await build({
+    ...common,
+    entryPoints: { ...library, cli: "ts/cli/main.ts" },
+    outdir: "dist/node",
+    plugins: [resolve("node")],
+  });
+  // lines and the names of functions stay: a trace can be read
+  const names = { keep_fnames: true, keep_classnames: true };
+  await compress("dist/node", { reduce_funcs: false, sequences: false, ...names }, names, {
+    beautify: true,
+    indent_level: 0,
+  });
   // entries of their own would cut downhill.js into chunks by what they share with it, and a page's bundle would compress worse:
   // what they are made of is the public API
   const api = { name: "api", setup: ({ onResolve }) => onResolve({ filter: /^\.\/index$/ }, () => API) };
-  for (const outdir of ["dist", "dist/browser"]) {
+  for (const outdir of ["dist", "dist/browser", "dist/node"]) {
     writeFileSync(`${outdir}/worker.js`, `${LICENSE}\nexport { inWorker } from "./downhill.js";\n`);
     await build({ ...common, entryPoints: { landscapes: "ts/landscapes.ts" }, outdir, plugins: [api] });
   }
