@@ -1439,7 +1439,7 @@ export const enum Convolution {
 }
 
 /** Pixels of y that the gradient to the kernel sums in registers: rows, or a part of a longer one. */
-export const CONVOLUTION_BLOCK = 256;
+export const CONVOLUTION_BLOCK = 128;
 
 /** Pixels that the direct kernels do at a time: rows, or a part of a longer one. */
 export const DIRECT_BLOCK = 96;
