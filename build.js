@@ -6,7 +6,6 @@
 
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
 import { minify } from "terser";
 import { workerSource } from "./build.worker.js";
@@ -54,7 +53,7 @@ function factsOf(bytes, table) {
 /**
  * The builds of the core: for a page the strict one in two parts, of which the second has its functions behind the first's
  * in their table and its data behind the first's; the others whole. Node, which downloads nothing, has the strict one
- * whole, and deflated: what a page unpacks in 20 ms is there in one. The numbers of kernels are checked against Op.
+ * whole, and as it is, in base64: what a page unpacks in 20 ms is there at once. The numbers of kernels are checked against Op.
  */
 function buildCores() {
   mkdirSync("build/core", { recursive: true });
@@ -70,7 +69,7 @@ function buildCores() {
   if (count !== opcodeCount()) throw new Error(`assembly/ has ${count} kernels, Op has ${opcodeCount()}`);
   buildCore("scalars", "math/scalars", 6);
   asc("strict", "index");
-  writeModule("deflated", deflateRawSync(readFileSync("build/core/strict.wasm"), { level: 9 }).toString("base64"));
+  writeModule("plain", readFileSync("build/core/strict.wasm").toString("base64"));
   writeModule("none", "");
   for (const target of ["fastMath", "strictShared", "fastMathShared"]) buildCore(target);
   asc("debug", "index"); // for tests: its interpreter checks each instruction; it is not shipped
@@ -79,7 +78,7 @@ function buildCores() {
 /** The cores under the names that sources have for them, where these are not files of that name in build/core. */
 const CORES = {
   browser: { strict: "core" },
-  node: { strict: "deflated", extension: "none", worker: "workerNode" },
+  node: { strict: "plain", extension: "none", worker: "workerNode" },
 };
 
 /** Sources name the cores as #core/… and the platform as #platform: where these lie is decided here. `apart` stay files of their own. */

@@ -18,7 +18,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: "#platform", replacement: file("./ts/runtime/platform/node.ts") },
-      { find: "#core/strict.js", replacement: file("./build/core/deflated.js") },
+      { find: "#core/strict.js", replacement: file("./build/core/plain.js") },
       { find: "#core/extension.js", replacement: file("./build/core/none.js") },
       { find: /^#core\/(?!worker)(\w+)\.js$/, replacement: file("./build/core/$1.js") },
     ],

@@ -28,7 +28,7 @@ const downhill = {
       at(
         `build/core/${path
           .slice(6)
-          .replace(/^strict\.js$/, "deflated.js")
+          .replace(/^strict\.js$/, "plain.js")
           .replace(/^extension\.js$/, "none.js")
           .replace(/^worker\.js$/, "workerNode.js")}`,
       ),

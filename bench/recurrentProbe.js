@@ -23,7 +23,7 @@ const { outputFiles } = buildSync({
   format: "esm",
   platform: "node",
   alias: {
-    "#core/strict.js": at("build/core/deflated.js"),
+    "#core/strict.js": at("build/core/plain.js"),
     "#core/extension.js": at("build/core/none.js"),
     "#core/scalars.js": at("build/core/scalars.js"),
     "#core/fastMath.js": at("build/core/fastMath.js"),

@@ -33,7 +33,7 @@ beforeAll(async () => {
         setup({ onResolve }) {
           onResolve({ filter: /^#core\// }, ({ path }) => ({
             path: here(
-              `build/core/${path.slice(6).replace("strict.js", "deflated.js").replace("extension.js", "none.js")}`,
+              `build/core/${path.slice(6).replace("strict.js", "plain.js").replace("extension.js", "none.js")}`,
             ),
           }));
           onResolve({ filter: /^#platform$/ }, () => ({ path: here("ts/runtime/platform/node.ts") }));
