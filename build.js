@@ -116,8 +116,8 @@ async function compress(folder, options, mangle, format) {
 }
 
 /**
- * dist/: modules for bundlers; dist/browser/: for a page's <script type="module">; dist/node/: for Node, where a module more is a
- * millisecond more until it has started.
+ * dist/: for Node, where a module more is a millisecond more until it has started; dist/bundler/: modules for bundlers, of which pages
+ * are made; dist/browser/: for a page's <script type="module">.
  */
 async function buildBundles() {
   rmSync("dist", { recursive: true, force: true });
@@ -129,49 +129,34 @@ async function buildBundles() {
     legalComments: "none",
     banner: { js: LICENSE },
     logLevel: "warning",
-    external: ["commander", "csv-parse", "csv-parse/*", "node:*"],
   };
+  const external = ["commander", "csv-parse", "csv-parse/*", "node:*"];
   for (const [name, platform] of Object.entries({ worker: "browser", workerNode: "node" }))
     writeFileSync(`build/core/${name}.js`, `export default ${JSON.stringify(await workerSource(platform))};\n`);
   const library = { downhill: "ts/index.ts", random: "ts/random.ts" };
-  await build({
-    ...common,
-    entryPoints: {
-      ...library,
-      // files of their own: the core stands first then in a bundle, and bundlers that name by frequency do not count the data
-      "core/core": "build/core/core.js",
-      digits: "ts/data/digits.data.ts",
-    },
-    outdir: "dist",
-    plugins: [resolve("browser", ["core"])],
-  });
-  // whole lines, names and functions: what is thrown in it can be read, and bundlers minify anyway
-  await compress("dist", { reduce_funcs: false, sequences: false }, false, { beautify: true, indent_level: 2 });
-  await build({
-    ...common,
-    external: [],
-    minify: true,
-    entryPoints: library,
-    outdir: "dist/browser",
-    plugins: [resolve("browser")],
-  });
-  await compress("dist/browser", {}, true, {});
-  await build({
-    ...common,
-    entryPoints: { ...library, cli: "ts/cli/main.ts" },
-    outdir: "dist/node",
-    plugins: [resolve("node")],
-  });
+  const program = { ...library, cli: "ts/cli/main.ts" };
+  await build({ ...common, external, entryPoints: program, outdir: "dist", plugins: [resolve("node")] });
   // lines and the names of functions stay: a trace can be read
   const names = { keep_fnames: true, keep_classnames: true };
-  await compress("dist/node", { reduce_funcs: false, sequences: false, ...names }, names, {
-    beautify: true,
-    indent_level: 0,
+  const lines = { reduce_funcs: false, sequences: false };
+  await compress("dist", { ...lines, ...names }, names, { beautify: true, indent_level: 0 });
+  // files of their own: the core stands first then in a bundle, and bundlers that name by frequency do not count the data
+  const apart = { "core/core": "build/core/core.js", digits: "ts/data/digits.data.ts" };
+  await build({
+    ...common,
+    external,
+    entryPoints: { ...library, ...apart },
+    outdir: "dist/bundler",
+    plugins: [resolve("browser", ["core"])],
   });
+  // all names too: bundlers minify anyway
+  await compress("dist/bundler", lines, false, { beautify: true, indent_level: 2 });
+  await build({ ...common, minify: true, entryPoints: library, outdir: "dist/browser", plugins: [resolve("browser")] });
+  await compress("dist/browser", {}, true, {});
   // entries of their own would cut downhill.js into chunks by what they share with it, and a page's bundle would compress worse:
   // what they are made of is the public API
   const api = { name: "api", setup: ({ onResolve }) => onResolve({ filter: /^\.\/index$/ }, () => API) };
-  for (const outdir of ["dist", "dist/browser", "dist/node"]) {
+  for (const outdir of ["dist", "dist/bundler", "dist/browser"]) {
     writeFileSync(`${outdir}/worker.js`, `${LICENSE}\nexport { inWorker } from "./downhill.js";\n`);
     await build({ ...common, entryPoints: { landscapes: "ts/landscapes.ts" }, outdir, plugins: [api] });
   }

@@ -4,7 +4,7 @@ import { modelOf } from "./model.js";
 import { compete } from "./protocol.js";
 
 compete(async ({ workload, weights, threads, options }) => {
-  const downhill = await import("../../dist/node/downhill.js");
+  const downhill = await import("../../dist/downhill.js");
   const { fastMath } = options;
   const runtime = await downhill.init({ threads, fastMath });
   if (runtime.fastMath !== fastMath) throw new Error(`Node ${process.versions.node} has no relaxed SIMD`);

@@ -38,7 +38,7 @@ let expected: string;
 
 async function inNode([command, ...args]: string[], options: sources.InitOptions) {
   const script = join(folder, "node.mjs");
-  const url = new URL("dist/node/downhill.js", root).href;
+  const url = new URL("dist/downhill.js", root).href;
   const { stdout } = await run(command!, [...args, script, url, JSON.stringify(options)], { cwd: folder });
   return JSON.parse(stdout) as Awaited<ReturnType<PageApi["reference"]>> & { node: string };
 }

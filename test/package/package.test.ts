@@ -82,8 +82,8 @@ test("a bundle for a page has nothing of Node in it, and works", async () => {
     logLevel: "warning",
     plugins: [watch],
   });
-  expect(seen.some((path) => path.endsWith("dist/downhill.js"))).toBe(true);
-  expect(seen.some((path) => path.includes("dist/node"))).toBe(false);
+  expect(seen.some((path) => path.includes("dist/bundler/"))).toBe(true);
+  expect(seen.some((path) => path.endsWith("dist/downhill.js"))).toBe(false);
   expect(await output(process.execPath, join(outdir, "page.mjs"))).toBe("0110");
 });
 

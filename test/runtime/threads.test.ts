@@ -165,7 +165,7 @@ test("a worker that ends during trainOnBatch: the error comes in under 3 s", asy
 test("workers keep no process alive", async () => {
   const manifest = JSON.parse(readFileSync("package.json", "utf8"));
   const head = `
-    import { init, sequential, dense, sgd, meanSquaredError } from "./${manifest.exports["."].default}";
+    import { init, sequential, dense, sgd, meanSquaredError } from "./${manifest.exports["."].node}";
     const runtime = await init({ threads: 3 });
     const model = sequential([dense(300, { inputShape: [200] }), dense(1)]);
     model.compile({ optimizer: sgd(), loss: meanSquaredError() });

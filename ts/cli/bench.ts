@@ -5,8 +5,8 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { DownhillError } from "../errors";
 
-/** The benchmark, as `node bench/build.js` compiles it in the repository; this file runs as dist/node/cli.js. */
-const BENCHMARK = fileURLToPath(new URL("../../build/bench/bench.js", import.meta.url));
+/** The benchmark, as `node bench/build.js` compiles it in the repository; this file runs as dist/cli.js. */
+const BENCHMARK = fileURLToPath(new URL("../build/bench/bench.js", import.meta.url));
 
 /** Runs the benchmark with the given arguments; returns its exit code. */
 export async function bench(args: string[]): Promise<number> {

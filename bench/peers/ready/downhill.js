@@ -1,6 +1,6 @@
 // Import → first training step done, W5.
 
-import { dense, sequential, sgd, softmaxCrossEntropy } from "../../../dist/node/downhill.js";
+import { dense, sequential, sgd, softmaxCrossEntropy } from "../../../dist/downhill.js";
 
 const model = sequential([dense(32, { inputShape: [64], activation: "relu" }), dense(10)]);
 model.compile({ optimizer: sgd({ learningRate: 0.01, momentum: 0.9 }), loss: softmaxCrossEntropy() });
