@@ -1,4 +1,5 @@
-// Convolution of images of few channels (assembly/kernels/direct.ts): a model's first layer.
+// Convolution straight from the image (assembly/kernels/direct.ts): of few channels, as in a model's first layer, with the pooling
+// behind it; and forward, of any others whose kernel's panel L1 has room for.
 
 import { DIRECT_BLOCK, ExtensionOp, Op } from "../../assembly/isa";
 import type { Tensor } from "../graph/graph";
