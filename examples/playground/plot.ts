@@ -8,6 +8,7 @@ export interface Series {
   /** A custom property of the style sheet. */
   colour: string;
   dash?: number[];
+  width?: number;
 }
 
 export interface PlotOptions {
@@ -18,6 +19,10 @@ export interface PlotOptions {
   series: Series[];
   /** Pixels, the legend not among them. */
   height?: number;
+  /** The axis of y is logarithmic at first. */
+  log?: boolean;
+  /** Behind the numbers of y. */
+  unit?: string;
   /** Draws over the curves. */
   draw?: (plot: uPlot) => void;
 }
@@ -33,7 +38,8 @@ export interface Plot {
 }
 
 const written = (text: Text) => (typeof text === "string" ? text : text());
-const shown = (value: number | null | undefined) =>
+/** A number in few digits. */
+export const shown = (value: number | null | undefined) =>
   value === null || value === undefined || !Number.isFinite(value)
     ? "–"
     : value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)
@@ -41,10 +47,10 @@ const shown = (value: number | null | undefined) =>
       : `${+value.toPrecision(4)}`;
 
 export function plot(options: PlotOptions): Plot {
-  const { series, height = 220 } = options;
+  const { series, height = 220, unit = "" } = options;
   const box = element("div", { class: "curves", role: "img" });
   let data: ArrayLike<number | null>[] = [[], ...series.map(() => [])];
-  let log = false;
+  let { log = false } = options;
   let made: uPlot | undefined;
   let frame = 0;
 
@@ -87,7 +93,7 @@ export function plot(options: PlotOptions): Plot {
             ...axis,
             label: written(options.y),
             size: 48,
-            values: (_, splits) => splits.map((v) => (v === null ? "" : shown(v))),
+            values: (_, splits) => splits.map((v) => (v === null ? "" : shown(v) + unit)),
           },
         ],
         series: [
@@ -95,9 +101,9 @@ export function plot(options: PlotOptions): Plot {
           ...series.map((one) => ({
             label: written(one.label),
             stroke: colour(one.colour),
-            width: 1.75,
+            width: one.width ?? 1.75,
             points: { show: false },
-            value: (_: uPlot, v: number | null) => shown(v),
+            value: (_: uPlot, v: number | null) => shown(v) + (v === null ? "" : unit),
             ...(one.dash && { dash: one.dash }),
           })),
         ],

@@ -82,7 +82,7 @@ const en = {
     radam: "RAdam",
     lion: "Lion",
     constant: "Constant",
-    "linear ": "Linear decay",
+    "schedule.linear": "Linear decay",
     exponential: "Exponential decay",
     inverseTime: "1/t decay",
     step: "Steps",
@@ -228,7 +228,10 @@ const koFields: Fields = {
   clipValue: ["기울기 값 자르기", "더 큰 성분은 이 크기로 자릅니다. 0이면 쓰지 않습니다."],
   batchSize: ["배치 크기", "한 번의 갱신에 쓰는 예제 수로, ‘전체’는 모든 예제입니다."],
   epochs: ["에폭 수", "모든 예제를 되풀이해 학습하는 횟수입니다."],
-  patience: ["조기 종료 인내", "검증 손실이 이만큼의 에폭 동안 나아지지 않으면 멈출 시점으로 봅니다. 0이면 보지 않습니다."],
+  patience: [
+    "조기 종료 인내",
+    "검증 손실이 이만큼의 에폭 동안 나아지지 않으면 멈출 시점으로 봅니다. 0이면 보지 않습니다.",
+  ],
   seed: ["시드", "설정과 시드가 같으면 가중치가 비트까지 같습니다."],
 };
 
@@ -256,7 +259,7 @@ const ko: typeof en = {
     momentum: "모멘텀 SGD",
     nesterov: "네스테로프 모멘텀",
     constant: "일정",
-    "linear ": "선형 감쇠",
+    "schedule.linear": "선형 감쇠",
     exponential: "지수 감쇠",
     inverseTime: "1/t 감쇠",
     step: "계단식",
