@@ -4,7 +4,7 @@ import type { DescendSettings, LandscapeName, Racer } from "./settings";
 
 export type Point = readonly [x: number, y: number];
 
-/** A landscape, and its heights at a grid of points. */
+/** A landscape from above, and its heights at a grid of points. */
 export interface LandscapeMap {
   start: Point;
   bounds: readonly [Point, Point];
@@ -31,7 +31,7 @@ export interface Track {
 }
 
 export type DescendRequest = { tab: "descend"; id: number } & (
-  | { type: "map"; landscape: LandscapeName; condition: number; columns: number }
+  | { type: "map"; landscape: LandscapeName; condition: number; columns: number; rows: number }
   | { type: "race"; settings: DescendSettings }
 );
 

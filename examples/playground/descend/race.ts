@@ -15,12 +15,33 @@ import {
   sgd,
   stepDecay,
 } from "downhill";
-import * as landscapes from "downhill/landscapes";
+import {
+  beale,
+  cliff,
+  descend,
+  himmelblau,
+  type Landscape,
+  monkeySaddle,
+  plateau,
+  quadratic,
+  rastrigin,
+  rosenbrock,
+  saddle,
+} from "downhill/landscapes";
 import type { DescendReply, DescendRequest, LandscapeMap, Track } from "./protocol";
 import { type DescendSettings, hasTwins, type LandscapeName, RACERS, type Racer, type ScheduleName } from "./settings";
 
-const landscapeOf = (name: LandscapeName, condition: number): landscapes.Landscape =>
-  name === "quadratic" ? landscapes.quadratic({ condition }) : landscapes[name]();
+const LANDSCAPE: Record<LandscapeName, (condition: number) => Landscape> = {
+  quadratic: (condition) => quadratic({ condition }),
+  saddle,
+  monkeySaddle,
+  cliff,
+  rosenbrock: () => rosenbrock(),
+  beale,
+  himmelblau,
+  rastrigin,
+  plateau,
+};
 
 type Rate = NonNullable<NonNullable<Parameters<typeof sgd>[0]>["learningRate"]>;
 
@@ -46,19 +67,21 @@ const SCHEDULE: Record<ScheduleName, (initial: number, steps: number) => Rate> =
   oneCycle: (max, steps) => oneCycle({ max, steps }),
 };
 
-/** The landscape at the middles of the cells of a grid, `columns` across. */
-export function mapOf(name: LandscapeName, condition: number, columns: number): LandscapeMap {
-  const landscape = landscapeOf(name, condition);
-  const { start, bounds, minima } = landscape;
-  const [[left, right], [bottom, top]] = bounds;
-  const cell = (right - left) / columns;
-  const rows = Math.round((top - bottom) / cell);
+/** The part of a landscape worth looking at, and what is about it in a picture of columns × rows squares. */
+export function mapOf(name: LandscapeName, condition: number, columns: number, rows: number): LandscapeMap {
+  const landscape = LANDSCAPE[name](condition);
+  const { start, minima } = landscape;
+  const [[left, right], [bottom, top]] = landscape.bounds;
+  const cell = Math.max((right - left) / columns, (top - bottom) / rows);
+  const [midX, midY] = [(left + right) / 2, (bottom + top) / 2];
   const points = new Float32Array(2 * columns * rows);
   for (let row = 0, i = 0; row < rows; row++)
     for (let column = 0; column < columns; column++) {
-      points[i++] = left + (column + 0.5) * cell;
-      points[i++] = top - ((row + 0.5) * (top - bottom)) / rows;
+      points[i++] = midX + (column + 0.5 - columns / 2) * cell;
+      points[i++] = midY - (row + 0.5 - rows / 2) * cell;
     }
+  const around = (middle: number, cells: number) => [middle - (cells * cell) / 2, middle + (cells * cell) / 2] as const;
+  const bounds = [around(midX, columns), around(midY, rows)] as const;
   const heights = landscape.value({ data: points, shape: [columns * rows, 2] }).data;
   const lowest = minima.length
     ? Math.min(...landscape.value({ data: Float32Array.from(minima.flat()), shape: [minima.length, 2] }).data)
@@ -69,13 +92,13 @@ export function mapOf(name: LandscapeName, condition: number, columns: number): 
 /** All tracks, those of the twins behind the others. */
 export function race(settings: DescendSettings): Track[] {
   const { landscape: name, condition, rates, momentum, schedule, clipNorm, clipValue, noise, start, steps } = settings;
-  const landscape = landscapeOf(name, condition);
+  const landscape = LANDSCAPE[name](condition);
   const run = (racer: Racer, twin: boolean): Track => {
     setSeed(settings.seed); // all meet the same noise
     const rate = SCHEDULE[twin ? "constant" : schedule](rates[racer]!, steps);
     const options = { optimizer: OPTIMIZER[racer](rate, momentum), steps, ...(start && { start }) };
     const more = twin ? {} : { ...(clipNorm && { clipNorm }), ...(clipValue && { clipValue }), noise };
-    const { path, losses, diverged } = landscapes.descend(landscape, { ...options, ...more });
+    const { path, losses, diverged } = descend(landscape, { ...options, ...more });
     return { racer, twin, path: path.data, losses: losses.data, diverged };
   };
   const racers = RACERS.filter((racer) => rates[racer] !== undefined);
@@ -90,7 +113,7 @@ export function answer(
   const { tab, id } = request;
   try {
     if (request.type === "map") {
-      const map = mapOf(request.landscape, request.condition, request.columns);
+      const map = mapOf(request.landscape, request.condition, request.columns, request.rows);
       reply({ tab, id, type: "map", map }, [map.heights.buffer]);
     } else {
       const tracks = race(request.settings);
