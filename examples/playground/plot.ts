@@ -18,6 +18,8 @@ export interface PlotOptions {
   series: Series[];
   /** Pixels, the legend not among them. */
   height?: number;
+  /** What the axis of y shows; default: all of the data. */
+  range?: () => readonly [number, number];
   /** Draws over the curves. */
   draw?: (plot: uPlot) => void;
 }
@@ -33,7 +35,8 @@ export interface Plot {
 }
 
 const written = (text: Text) => (typeof text === "string" ? text : text());
-const shown = (value: number | null | undefined) =>
+/** A number, short. */
+export const shown = (value: number | null | undefined) =>
   value === null || value === undefined || !Number.isFinite(value)
     ? "–"
     : value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)
@@ -41,7 +44,7 @@ const shown = (value: number | null | undefined) =>
       : `${+value.toPrecision(4)}`;
 
 export function plot(options: PlotOptions): Plot {
-  const { series, height = 220 } = options;
+  const { series, height = 220, range } = options;
   const box = element("div", { class: "curves", role: "img" });
   let data: ArrayLike<number | null>[] = [[], ...series.map(() => [])];
   let log = false;
@@ -80,7 +83,7 @@ export function plot(options: PlotOptions): Plot {
         padding: [8, 12, 0, 0],
         cursor: { y: false, drag: { x: false, y: false } },
         legend: { live: true },
-        scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
+        scales: { x: { time: false }, y: { distr: log ? 3 : 1, ...(range && { range: () => [...range()] }) } },
         axes: [
           { ...axis, label: written(options.x), size: 28 },
           {
