@@ -75,7 +75,7 @@ export const webkit: Browser = {
         return done;
       };
       const open = async (url: string): Promise<Page> => {
-        await session.switchTo().newWindow("tab");
+        await session.switchTo().newWindow("window"); // a tab counts as hidden: its timers come once a second, and no frames
         const handle = await session.getWindowHandle();
         await session.get(url);
         const evaluate = async <T>(expression: string): Promise<T> => {
