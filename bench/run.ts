@@ -1,6 +1,6 @@
 // Runs the benchmark: every row's contenders, its limits and a GEMM probe in the same interleaved rounds.
 //
-// Free of any host: Node (bench.ts) and a page call the same function.
+// Free of any host: Node (bench.ts) and a page (examples/benchmark) call the same function.
 
 import { BenchCore } from "./benchCore";
 import { goals } from "./goals";
@@ -19,7 +19,42 @@ export interface BenchmarkOptions {
   filter?: string[];
   /** Numbers of threads. Default 1 and 2. */
   threads?: number[];
+  /** How often rows may be measured again that were measured in a slow minute, the first time included. Default 4. */
+  passes?: number;
+  /** Whether to look at what stands round the kernels of a small step. Default true. */
+  cost?: boolean;
+  /** Called before each job and behind the last one. */
+  onProgress?(progress: Progress): void;
 }
+
+/** How far a run is, and what the last job has found. */
+export interface Progress {
+  done: number;
+  of: number;
+  /** What comes next; none behind the last one. */
+  next?: { kernel: string; shape: string };
+  /** In the place of rows of the same kernel and shape, if there were any. */
+  rows: Row[];
+}
+
+/** The rows that matter, in about a minute: `filter`, `rounds` and `passes` of a short run. */
+export const SHORT = {
+  filter: [
+    "gemm 128x128x128",
+    "gemm 256x256x256",
+    "gemm 512x512x512",
+    "conv ",
+    "batchNorm 128x512",
+    "adam ",
+    "step 2-16-16-1/32",
+    "step 784-512-512-10/128",
+    "step cnn-28x28x1/64",
+    "step 64-32-10/16",
+  ],
+  rounds: 12,
+  passes: 1,
+  cost: false,
+} satisfies BenchmarkOptions;
 
 /** GEMM in JavaScript below this share of the FMA peak is no fair opponent. */
 const JS_FLOOR = 0.09;
@@ -28,7 +63,6 @@ const JS_FLOOR = 0.09;
 const SLOW = 0.9;
 
 /** Slow rows are measured again in later passes, begun within that time; of several measurements the quietest counts. */
-const PASSES = 4;
 const AGAIN_MS = 240_000;
 
 /** Forms of JavaScript that are this much slower than the best one in a trial run no further. */
@@ -56,8 +90,8 @@ interface Job {
 }
 
 export async function runBenchmark(host: Host, options: BenchmarkOptions = {}): Promise<Results> {
-  const { rounds = 30, filter, threads = [1, 2] } = options;
-  const machine = await Machine.open(host);
+  const { rounds = 30, filter, threads = [1, 2], passes = 4, onProgress } = options;
+  const machine = await Machine.open(host, rounds);
   const library = await host.library();
   let bestProbe = 0;
 
@@ -185,21 +219,28 @@ export async function runBenchmark(host: Host, options: BenchmarkOptions = {}): 
 
   host.log(rowHeader);
   const start = host.now();
-  for (let pass = 0; pass < PASSES; pass++)
-    for (const [i, { kernel, shape, run }] of jobs.entries()) {
+  let news: Row[] = [];
+  for (let pass = 0; pass < passes; pass++) {
+    const due = [...jobs.entries()].filter(([i]) => !found[i] || found[i].rows.some(isSlow));
+    for (const [at, [i, { kernel, shape, run }]] of due.entries()) {
       const before = found[i];
-      if (before && (!before.rows.some(isSlow) || host.now() - start > AGAIN_MS)) continue;
+      if (before && host.now() - start > AGAIN_MS) break;
+      onProgress?.({ done: at, of: due.length, next: { kernel, shape }, rows: news });
+      news = [];
       const skipped: Skipped[] = [];
       const rows = await run((what) => skipped.push({ kernel, shape, ...what }));
       if (before && probeOf({ rows, skipped }) <= probeOf(before)) continue;
       found[i] = { rows, skipped };
+      news = rows;
       for (const row of rows) host.log(rowLine(row));
     }
+  }
+  onProgress?.({ done: 1, of: 1, rows: news });
 
   const rows = found.flatMap((f) => f.rows);
   const skipped = found.flatMap((f) => f.skipped);
   let cost: StepCost | undefined;
-  if (library && wanted({ kernel: "step", shape: "2-16-16-1/32" }))
+  if (library && options.cost !== false && wanted({ kernel: "step", shape: "2-16-16-1/32" }))
     cost = await tryCost(library, host, rounds, skipped);
 
   for (const row of rows) row.slow = isSlow(row);
@@ -207,7 +248,7 @@ export async function runBenchmark(host: Host, options: BenchmarkOptions = {}): 
     machine: {
       cpu: host.cpu,
       cores: host.cores,
-      node: host.engine,
+      engine: host.engine,
       date: new Date().toISOString(),
       rounds,
       peaks: machine.peaks,
