@@ -15,7 +15,8 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Library } from "./host";
 import { nodeHost } from "./nodeHost";
-import { runBenchmark, SHORT } from "./run";
+import { SHORT } from "./options";
+import { runBenchmark } from "./run";
 
 const USAGE = `npm run bench -- [--json FILE] [--filter TEXT]… [--rounds N] [--threads LIST]
 

@@ -8,53 +8,10 @@ import type { Host, Library } from "./host";
 import { type Contender, kernelCases, type LimitRule, peakRule } from "./kernels";
 import { Machine } from "./machine";
 import { type Contestant, measure, type Timing } from "./measure";
+import type { BenchmarkOptions } from "./options";
 import { rowHeader, rowLine, summary } from "./report";
 import type { Results, Row, Skipped } from "./results";
 import { type StepCost, stepCases, stepCost, stepInJs, stepInWasm } from "./steps";
-
-export interface BenchmarkOptions {
-  /** Rounds, of which medians are taken. Default 30. */
-  rounds?: number;
-  /** Only rows whose "kernel shape" holds one of these texts. */
-  filter?: string[];
-  /** Numbers of threads. Default 1 and 2. */
-  threads?: number[];
-  /** How often rows may be measured again that were measured in a slow minute, the first time included. Default 4. */
-  passes?: number;
-  /** Whether to look at what stands round the kernels of a small step. Default true. */
-  cost?: boolean;
-  /** Called before each job and behind the last one. */
-  onProgress?(progress: Progress): void;
-}
-
-/** How far a run is, and what the last job has found. */
-export interface Progress {
-  done: number;
-  of: number;
-  /** What comes next; none behind the last one. */
-  next?: { kernel: string; shape: string };
-  /** In the place of rows of the same kernel and shape, if there were any. */
-  rows: Row[];
-}
-
-/** The rows that matter, in about a minute: `filter`, `rounds` and `passes` of a short run. */
-export const SHORT = {
-  filter: [
-    "gemm 128x128x128",
-    "gemm 256x256x256",
-    "gemm 512x512x512",
-    "conv ",
-    "batchNorm 128x512",
-    "adam ",
-    "step 2-16-16-1/32",
-    "step 784-512-512-10/128",
-    "step cnn-28x28x1/64",
-    "step 64-32-10/16",
-  ],
-  rounds: 12,
-  passes: 1,
-  cost: false,
-} satisfies BenchmarkOptions;
 
 /** GEMM in JavaScript below this share of the FMA peak is no fair opponent. */
 const JS_FLOOR = 0.09;
