@@ -72,11 +72,13 @@ const directly = ({ batch, pixels, patch, outC }: Sizes) => (pixels / batch) * p
 
 /**
  * Chunks of images, each with a dU of its own: 12, which 2, 3 and 4 threads share evenly, or a multiple, so that none takes too
- * long; in 16 MB, but 4 at least.
+ * long; in 16 MB, but 4 at least. Short ones are 6 where 12 would have more than 4 MB, for these have to be added up.
  */
 function chunksOf(side: Side, s: Sizes): number {
-  const most = Math.max(4, Math.floor(2 ** 22 / (places(side) * s.inC * s.outC)));
-  return Math.min(s.batch, most, 12 * Math.ceil(pieces(s.batch, 2 * each(side, s, false)).length / 12));
+  const size = places(side) * s.inC * s.outC;
+  const needed = pieces(s.batch, 2 * each(side, s, false)).length;
+  const most = Math.max(4, Math.floor(2 ** 22 / size));
+  return Math.min(s.batch, most, needed <= 6 && 12 * size > 2 ** 20 ? 6 : 12 * Math.ceil(needed / 12));
 }
 
 /** u of a kernel times `scale`, if there is one; transposed for the gradient to the input. */

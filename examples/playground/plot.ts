@@ -1,0 +1,143 @@
+// Curves, drawn by uPlot in the page's colours, with a summary for screen readers.
+
+import uPlot from "uplot";
+import { colour, element, type Text } from "./dom";
+
+export interface Series {
+  label: Text;
+  /** A custom property of the style sheet. */
+  colour: string;
+  dash?: number[];
+}
+
+export interface PlotOptions {
+  /** What the plot is of, for screen readers. */
+  label: Text;
+  x: Text;
+  y: Text;
+  series: Series[];
+  /** Pixels, the legend not among them. */
+  height?: number;
+  /** What the axis of y shows; default: all of the data. */
+  range?: () => readonly [number, number];
+  /** Draws over the curves. */
+  draw?: (plot: uPlot) => void;
+}
+
+export interface Plot {
+  root: HTMLElement;
+  /** One array of x, then one for each series; NaN and null are gaps. Drawn at the next frame. */
+  setData(data: ArrayLike<number | null>[]): void;
+  /** A logarithmic axis of y; what is not positive is left out. */
+  setLog(log: boolean): void;
+  /** Theme or language has changed. */
+  restyle(): void;
+}
+
+const written = (text: Text) => (typeof text === "string" ? text : text());
+/** A number, short. */
+export const shown = (value: number | null | undefined) =>
+  value === null || value === undefined || !Number.isFinite(value)
+    ? "–"
+    : value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)
+      ? value.toExponential(1)
+      : `${+value.toPrecision(4)}`;
+
+export function plot(options: PlotOptions): Plot {
+  const { series, height = 220, range } = options;
+  const box = element("div", { class: "curves", role: "img" });
+  let data: ArrayLike<number | null>[] = [[], ...series.map(() => [])];
+  let log = false;
+  let made: uPlot | undefined;
+  let frame = 0;
+
+  const cleaned = () =>
+    data.map((values, i) =>
+      i === 0
+        ? Array.from(values)
+        : Array.from(values, (v) => (v !== null && Number.isFinite(v) && (!log || v > 0) ? v : null)),
+    ) as uPlot.AlignedData;
+
+  /** The last values, in words. */
+  function describe(): void {
+    const last = series.map(({ label }, i) => `${written(label)} ${shown(data[i + 1]?.[data[i + 1]!.length - 1])}`);
+    box.setAttribute("aria-label", `${written(options.label)}: ${last.join(", ")}`);
+  }
+
+  function make(): void {
+    made?.destroy();
+    const muted = colour("--muted");
+    const axis = {
+      stroke: muted,
+      grid: { stroke: colour("--line"), width: 1 },
+      ticks: { show: false },
+      font: "12px system-ui, sans-serif",
+      labelFont: "12px system-ui, sans-serif",
+      labelSize: 18,
+      labelGap: 0,
+    };
+    made = new uPlot(
+      {
+        width: box.clientWidth,
+        height,
+        padding: [8, 12, 0, 0],
+        cursor: { y: false, drag: { x: false, y: false } },
+        legend: { live: true },
+        scales: { x: { time: false }, y: { distr: log ? 3 : 1, ...(range && { range: () => [...range()] }) } },
+        axes: [
+          { ...axis, label: written(options.x), size: 28 },
+          {
+            ...axis,
+            label: written(options.y),
+            size: 48,
+            values: (_, splits) => splits.map((v) => (v === null ? "" : shown(v))),
+          },
+        ],
+        series: [
+          { label: written(options.x), value: (_, v) => shown(v) },
+          ...series.map((one) => ({
+            label: written(one.label),
+            stroke: colour(one.colour),
+            width: 1.75,
+            points: { show: false },
+            value: (_: uPlot, v: number | null) => shown(v),
+            ...(one.dash && { dash: one.dash }),
+          })),
+        ],
+        hooks: { draw: options.draw ? [options.draw] : [] },
+      },
+      cleaned(),
+      box,
+    );
+    describe();
+  }
+
+  function redraw(): void {
+    frame = 0;
+    if (!box.clientWidth) return;
+    if (!made) make();
+    else if (made.width !== box.clientWidth) made.setSize({ width: box.clientWidth, height });
+    made!.setData(cleaned());
+    describe();
+  }
+  const request = () => {
+    if (!frame) frame = requestAnimationFrame(redraw);
+  };
+  new ResizeObserver(request).observe(box);
+
+  const again = () => {
+    if (made) make();
+  };
+  return {
+    root: box,
+    setData(of) {
+      data = of;
+      request();
+    },
+    setLog(to) {
+      log = to;
+      again();
+    },
+    restyle: again,
+  };
+}
