@@ -10,12 +10,13 @@
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build, transform } from "esbuild";
+import { buildLimits } from "../bench/limits/build.js";
 
 const root = new URL("../", import.meta.url).pathname;
 
 const PAGES = {
   playground: { worker: "train/worker.ts" },
-  benchmark: {},
+  benchmark: { worker: "worker.ts", sources: true },
 };
 
 const MINIFIED = { minify: true, target: "es2022", legalComments: "none" };
@@ -31,6 +32,26 @@ const BUNDLED = {
   tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } }, // without our paths: "downhill" is dist/bundler, as for any page
 };
 
+/** A page of the sources, not of dist/bundler: it runs single kernels too. */
+const SOURCES = {
+  loader: { ".wasm": "binary" },
+  plugins: [
+    {
+      name: "sources",
+      setup({ onResolve }) {
+        onResolve({ filter: /^(#|downhill)/ }, ({ path }) => {
+          const name = path.replace(/^#core\/strict\.js$/, "#core/core.js").replace(/^downhill$/, "downhill/index");
+          const file = name
+            .replace("#platform", "ts/runtime/platform/browser.ts")
+            .replace("#core", "build/core")
+            .replace(/^downhill\/(.*)/, "ts/$1.ts");
+          return { path: root + file };
+        });
+      },
+    },
+  ],
+};
+
 /** What is loaded at once with an output: itself, and what it imports statically. */
 function loadedWith(path, outputs, found = new Set()) {
   if (found.has(path)) return found;
@@ -41,7 +62,7 @@ function loadedWith(path, outputs, found = new Set()) {
 }
 
 /** Bundles a page into its folder of the site. Returns the files that it begins with. */
-async function buildPage(name, { worker }, site) {
+async function buildPage(name, { worker, sources }, site) {
   const at = (file) => `examples/${name}/${file}`;
   const outdir = `${site}/${name}`;
   mkdirSync(outdir, { recursive: true });
@@ -49,7 +70,7 @@ async function buildPage(name, { worker }, site) {
   const entries = { main: at("main.ts"), worker: worker && at(worker), style: at("style.css") };
   const files = [`${name}/index.html`];
   for (const [out, entry] of Object.entries(entries).filter(([, entry]) => entry && existsSync(root + entry))) {
-    const { metafile } = await build({ ...BUNDLED, entryPoints: { [out]: entry }, outdir });
+    const { metafile } = await build({ ...BUNDLED, ...(sources && SOURCES), entryPoints: { [out]: entry }, outdir });
     const [first] = Object.entries(metafile.outputs).find(([, output]) => output.entryPoint === entry);
     for (const path of loadedWith(first, metafile.outputs)) files.push(`${name}/${path.split("/").at(-1)}`);
   }
@@ -60,6 +81,7 @@ async function buildPage(name, { worker }, site) {
 export async function buildSite(site = `${root}build/site`) {
   rmSync(site, { recursive: true, force: true });
   mkdirSync(site, { recursive: true });
+  if (!existsSync(`${root}build/bench/limits.fastMath.wasm`)) buildLimits();
   const own = ["index.html", "icon.svg"];
   for (const file of own) cpSync(`${root}examples/${file}`, `${site}/${file}`);
   const there = Object.entries(PAGES).filter(([name]) => existsSync(`${root}examples/${name}/index.html`));

@@ -23,6 +23,8 @@ export interface PlotOptions {
   log?: boolean;
   /** Behind the numbers of y. */
   unit?: string;
+  /** What the axis of y shows; default: all of the data. */
+  range?: () => readonly [number, number];
   /** Draws over the curves. */
   draw?: (plot: uPlot) => void;
 }
@@ -47,8 +49,10 @@ export const shown = (value: number | null | undefined, digits = 3): string =>
       : `${+value.toPrecision(digits)}`
   ).replace(/^-/, "−");
 
+const isPower = (value: number) => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6;
+
 export function plot(options: PlotOptions): Plot {
-  const { series, height = 220, unit = "" } = options;
+  const { series, height = 220, unit = "", range } = options;
   const box = element("div", { class: "curves", role: "img" });
   let data: ArrayLike<number | null>[] = [[], ...series.map(() => [])];
   let { log = false } = options;
@@ -97,11 +101,13 @@ export function plot(options: PlotOptions): Plot {
         padding: [8, 12, 0, 0],
         cursor: { y: false, drag: { x: false, y: false } },
         legend: { live: true },
-        scales: { x: { time: false }, y: { distr: log ? 3 : 1 } },
+        scales: { x: { time: false }, y: { distr: log ? 3 : 1, ...(range && { range: () => [...range()] }) } },
         axes: [
           { ...axis, label: written(options.x), size: 28 },
           {
             ...axis,
+            // of a logarithmic axis uPlot draws nine lines a decade
+            ...(log && { grid: { ...axis.grid, filter: (_, splits) => splits.map((v) => (isPower(v) ? v : null)) } }),
             label: written(options.y),
             size: 48,
             values: (_, splits) => splits.map((v) => (v === null ? "" : shown(v) + unit)),
