@@ -1,50 +1,97 @@
-// npm run build:site: the pages, bundled against dist/, as a static site in build/site. All URLs in it are relative: it works from any folder
-// of any host.
+// npm run build:site: the pages, bundled against dist/, as a static site in build/site. All URLs in it are relative: it works
+// from any folder of any host.
 //
 //   index.html, icon.svg       the front page
 //   playground/, benchmark/    index.html, style.css, main.js, worker.js, and chunks that the library loads on demand
+//   service.js                 keeps the site for when there is no net
 //
-// A page's script is main.ts; its worker's is what `worker` names here, and lies beside it: new URL("./worker.js", import.meta.url).
+// A page's script is main.ts; its worker's is what PAGES names, and lies beside it: new URL("./worker.js", import.meta.url).
 
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { build } from "esbuild";
+import { build, transform } from "esbuild";
+import { buildLimits } from "../bench/limits/build.js";
 
 const root = new URL("../", import.meta.url).pathname;
 
 const PAGES = {
   playground: { worker: "train/worker.ts" },
-  benchmark: {},
+  benchmark: { worker: "worker.ts", sources: true },
 };
 
-const COMMON = {
+const MINIFIED = { minify: true, target: "es2022", legalComments: "none" };
+
+const BUNDLED = {
+  ...MINIFIED,
   bundle: true,
-  minify: true,
   format: "esm",
-  target: "es2022",
-  legalComments: "none",
+  splitting: true,
+  metafile: true,
   logLevel: "warning",
-  tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } }, // without our paths: pages have downhill of dist/bundler
+  absWorkingDir: root,
+  tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } }, // without our paths: "downhill" is dist/bundler, as for any page
 };
 
-/** Bundles a page into its folder. */
-async function buildPage(name, { worker }, outdir) {
-  const at = (file) => `${root}examples/${name}/${file}`;
+/** A page of the sources, not of dist/bundler: it runs single kernels too. */
+const SOURCES = {
+  loader: { ".wasm": "binary" },
+  plugins: [
+    {
+      name: "sources",
+      setup({ onResolve }) {
+        onResolve({ filter: /^(#|downhill)/ }, ({ path }) => {
+          const name = path.replace(/^#core\/strict\.js$/, "#core/core.js").replace(/^downhill$/, "downhill/index");
+          const file = name
+            .replace("#platform", "ts/runtime/platform/browser.ts")
+            .replace("#core", "build/core")
+            .replace(/^downhill\/(.*)/, "ts/$1.ts");
+          return { path: root + file };
+        });
+      },
+    },
+  ],
+};
+
+/** What is loaded at once with an output: itself, and what it imports statically. */
+function loadedWith(path, outputs, found = new Set()) {
+  if (found.has(path)) return found;
+  found.add(path);
+  for (const { path: next, kind } of outputs[path].imports)
+    if (kind === "import-statement") loadedWith(next, outputs, found);
+  return found;
+}
+
+/** Bundles a page into its folder of the site. Returns the files that it begins with. */
+async function buildPage(name, { worker, sources }, site) {
+  const at = (file) => `examples/${name}/${file}`;
+  const outdir = `${site}/${name}`;
   mkdirSync(outdir, { recursive: true });
-  cpSync(at("index.html"), `${outdir}/index.html`);
-  const scripts = { main: at("main.ts"), ...(worker && { worker: at(worker) }) };
-  for (const [out, file] of Object.entries(scripts))
-    await build({ ...COMMON, entryPoints: { [out]: file }, outdir, splitting: true });
-  if (existsSync(at("style.css"))) await build({ ...COMMON, entryPoints: { style: at("style.css") }, outdir });
+  cpSync(root + at("index.html"), `${outdir}/index.html`);
+  const entries = { main: at("main.ts"), worker: worker && at(worker), style: at("style.css") };
+  const files = [`${name}/index.html`];
+  for (const [out, entry] of Object.entries(entries).filter(([, entry]) => entry && existsSync(root + entry))) {
+    const { metafile } = await build({ ...BUNDLED, ...(sources && SOURCES), entryPoints: { [out]: entry }, outdir });
+    const [first] = Object.entries(metafile.outputs).find(([, output]) => output.entryPoint === entry);
+    for (const path of loadedWith(first, metafile.outputs)) files.push(`${name}/${path.split("/").at(-1)}`);
+  }
+  return files;
 }
 
 /** Writes the site into a folder. */
-export async function buildSite(outdir = `${root}build/site`) {
-  rmSync(outdir, { recursive: true, force: true });
-  mkdirSync(outdir, { recursive: true });
-  for (const file of ["index.html", "icon.svg"]) cpSync(`${root}examples/${file}`, `${outdir}/${file}`);
+export async function buildSite(site = `${root}build/site`) {
+  rmSync(site, { recursive: true, force: true });
+  mkdirSync(site, { recursive: true });
+  if (!existsSync(`${root}build/bench/limits.fastMath.wasm`)) buildLimits();
+  const own = ["index.html", "icon.svg"];
+  for (const file of own) cpSync(`${root}examples/${file}`, `${site}/${file}`);
   const there = Object.entries(PAGES).filter(([name]) => existsSync(`${root}examples/${name}/index.html`));
-  await Promise.all(there.map(([name, page]) => buildPage(name, page, `${outdir}/${name}`)));
+  const files = [...own, ...(await Promise.all(there.map(([name, page]) => buildPage(name, page, site)))).flat()];
+  const hash = createHash("sha256");
+  for (const name of readdirSync(site, { recursive: true }).filter((name) => name.includes(".")))
+    hash.update(name).update(readFileSync(`${site}/${name}`));
+  const facts = `const VERSION = "${hash.digest("hex").slice(0, 16)}", FILES = ${JSON.stringify(files)};\n`;
+  const { code } = await transform(facts + readFileSync(`${root}examples/service.js`, "utf8"), MINIFIED);
+  writeFileSync(`${site}/service.js`, code);
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) await buildSite();

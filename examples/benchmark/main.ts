@@ -1,0 +1,254 @@
+// The benchmark's page: it starts the worker that measures, and shows what that tells.
+//
+// URL parameters, for scripts: run=short or run=full starts at once; filter=TEXT (several times), rounds=N, threads=1,2 and passes=N
+// change that run as the options of `npm run bench` do.
+
+import { type Progress, SHORT } from "../../bench/options";
+import type { Results, Row } from "../../bench/results";
+import { keepOffline } from "../offline";
+import { button, card, element, icon, segments } from "../playground/dom";
+import { language, preferences } from "../playground/preferences";
+import type { Facts, Reply, Request } from "./protocol";
+import { duration, leftOut, type Measure, tables, titleOf } from "./rows";
+import { text } from "./text";
+
+const words = () => text[language()];
+const asked = new URLSearchParams(location.search);
+
+let worker: Worker;
+let facts: Facts | undefined;
+let running = false;
+let begun = 0;
+let status = () => words().loading;
+let progress: Progress | undefined;
+let rows: Row[] = [];
+let results: Results | undefined;
+let measure: Measure = "vsJs";
+
+/** Starts a worker; a run that is under way in another ends. */
+function startWorker(): void {
+  worker?.terminate();
+  worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  worker.onmessage = ({ data }: MessageEvent<Reply>) => hear(data);
+  worker.onerror = ({ message }) => hear({ type: "failed", why: message || "the worker did not start" });
+}
+
+function hear(reply: Reply): void {
+  switch (reply.type) {
+    case "ready": {
+      const first = !facts;
+      facts = reply.facts;
+      if (first) status = () => words().ready;
+      if (first && asked.has("run")) start(asked.get("run") === "full" ? {} : SHORT);
+      break;
+    }
+    case "progress": {
+      progress = reply.progress;
+      const found = reply.progress.rows;
+      const isOf = (row: Row) => row.kernel === found[0]?.kernel && row.shape === found[0]?.shape;
+      const at = rows.findIndex(isOf);
+      rows = rows.filter((row) => !isOf(row));
+      rows.splice(at < 0 ? rows.length : at, 0, ...found);
+      const { done, of, next } = reply.progress;
+      if (next) status = () => words().measuring(done + 1, of, titleOf(next));
+      if (found.length) showRows();
+      break;
+    }
+    case "done": {
+      // of the goals those that this run can tell of
+      results = { ...reply.results, goals: reply.results.goals.filter(({ value }) => value !== undefined) };
+      rows = results.rows;
+      running = false;
+      const seconds = Math.round((performance.now() - begun) / 1000);
+      status = () => words().done(rows.length, seconds);
+      showRows();
+      break;
+    }
+    case "failed":
+      running = false;
+      status = () => words().failed(reply.why);
+  }
+  show();
+}
+
+function start(run: Request): void {
+  const numbers = (name: string) => asked.get(name)?.split(",").map(Number);
+  const options: Request = { threads: facts!.features.threads ? [1, 2] : [1], ...run };
+  if (asked.has("filter")) options.filter = asked.getAll("filter");
+  for (const name of ["rounds", "passes"] as const) if (asked.has(name)) options[name] = numbers(name)![0]!;
+  if (asked.has("threads")) options.threads = numbers("threads")!;
+  running = true;
+  begun = performance.now();
+  [rows, results, progress] = [[], undefined, undefined];
+  status = () => words().starting;
+  worker.postMessage(options);
+  showRows();
+  show();
+}
+
+function cancel(): void {
+  running = false;
+  status = () => words().cancelled;
+  startWorker();
+  show();
+  shortButton.focus();
+}
+
+const factList = element("dl", { class: "facts" });
+const state = element("p", { role: "status" });
+const bar = element("progress", { "aria-label": () => words().progress });
+const shortButton = button(
+  () => words().short,
+  () => start(SHORT),
+  { class: "primary", id: "short" },
+);
+const fullButton = button(
+  () => words().full,
+  () => start({}),
+  { id: "full" },
+);
+const cancelButton = button(() => words().cancel, cancel, { id: "cancel" });
+const oneThread = element("p", { class: "help" }, () => words().oneThread);
+const rowList = element("div", { class: "grid" });
+const json = element("textarea", {
+  id: "json",
+  rows: 12,
+  readonly: true,
+  spellcheck: "false",
+  "aria-label": () => words().json,
+});
+const copied = element("span", { role: "status", class: "muted" });
+
+async function copy(): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(json.value);
+  } catch {
+    json.select(); // where the page is not secure
+    document.execCommand("copy");
+  }
+  copied.textContent = words().copied;
+}
+
+/** Facts, buttons and progress. */
+function show(): void {
+  if (facts) {
+    const { engine, cores, grain, features } = facts;
+    const { yes, no } = words();
+    const is = (value: boolean) => (value ? yes : no);
+    const peak = (build: string) =>
+      results && Math.max(...[8, 10, 12].map((count) => results!.machine.peaks[`${build}${count}`] ?? 0));
+    const items: [string, string | undefined][] = [
+      [words().engine, engine],
+      [words().cores, `${cores}`],
+      [words().simd, is(features.simd)],
+      [words().relaxedSimd, is(features.relaxedSimd)],
+      [words().threads, is(features.threads)],
+      [words().isolated, is(features.crossOriginIsolated)],
+      [words().grain, duration(grain)],
+      [words().peak, gigaflops(peak("strict"))],
+      [words().fusedPeak, gigaflops(peak("fastMath"))],
+    ];
+    factList.replaceChildren(
+      ...items.flatMap(([name, value]) =>
+        value ? [element("div", {}, element("dt", {}, name), element("dd", {}, value))] : [],
+      ),
+    );
+  }
+  oneThread.hidden = !facts || facts.features.threads;
+  shortButton.disabled = fullButton.disabled = running || !facts;
+  cancelButton.disabled = !running;
+  bar.hidden = !running;
+  bar.max = progress?.of ?? 1;
+  bar.value = progress?.done ?? 0;
+  if (state.textContent !== status()) state.textContent = status();
+  json.value = results ? JSON.stringify(results, null, 2) : "";
+  for (const part of [resultPart, jsonPart]) part.hidden = part === jsonPart ? !results : !rows.length;
+}
+
+const gigaflops = (rate: number | undefined) => (rate ? `${rate.toFixed(1)} GFLOP/s` : undefined);
+
+function showRows(): void {
+  const skipped = leftOut(results?.skipped ?? []);
+  rowList.replaceChildren(...tables(rows, measure), ...(skipped ? [skipped] : []));
+}
+
+const options = (["vsJs", "rate", "ofPeak"] as const).map((value) => [value, () => words()[value]] as const);
+const choose = segments<Measure>({
+  label: () => words().show,
+  options,
+  value: measure,
+  onChange(value) {
+    measure = value;
+    showRows();
+  },
+});
+const resultPart = element(
+  "section",
+  { class: "results", "aria-labelledby": "results" },
+  element(
+    "div",
+    { class: "heading" },
+    element("h2", { id: "results" }, () => words().results),
+    choose.root,
+  ),
+  rowList,
+);
+const jsonPart = card(
+  () => words().json,
+  {},
+  json,
+  element(
+    "div",
+    { class: "buttons" },
+    button(() => words().copy, copy, { id: "copy" }),
+    copied,
+  ),
+);
+const reading = element("div", { class: "reading" });
+
+document.body.append(
+  element("a", { class: "skip", href: "#content" }, () => words().skip),
+  element(
+    "header",
+    { class: "bar" },
+    element("p", { class: "brand" }, icon("M3 6c6 0 7 13 11 13 3 0 4-4 7-4"), element("span", {}, "downhill")),
+    element(
+      "nav",
+      { "aria-label": () => words().pages },
+      element("a", { href: "../playground/index.html" }, () => words().playground),
+      element("a", { href: "index.html", "aria-current": "page" }, () => words().benchmark),
+    ),
+    preferences(() => {
+      document.title = words().title;
+      reading.replaceChildren(...words().explanation.map((paragraph) => element("p", {}, paragraph)));
+      copied.textContent = "";
+      showRows();
+      show();
+    }),
+  ),
+  element(
+    "main",
+    { id: "content", tabindex: -1 },
+    element("h1", {}, () => words().benchmark),
+    element("p", { class: "lead" }, () => words().lead),
+    element(
+      "div",
+      { class: "grid" },
+      card(
+        () => words().run,
+        {},
+        element("p", { class: "help" }, () => words().runHelp),
+        element("div", { class: "buttons" }, shortButton, fullButton, cancelButton),
+        bar,
+        state,
+        oneThread,
+      ),
+      card(() => words().facts, {}, factList),
+    ),
+    resultPart,
+    jsonPart,
+    card(() => words().reading, {}, reading),
+  ),
+);
+startWorker();
+keepOffline();
