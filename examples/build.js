@@ -5,7 +5,8 @@
 //   playground/, benchmark/    index.html, style.css, main.js, worker.js, and chunks that the library loads on demand
 //   service.js                 keeps the site for when there is no net
 //
-// A page's script is main.ts; its worker's is what PAGES names, and lies beside it: new URL("./worker.js", import.meta.url).
+// A page's script is main.ts; its worker's is what PAGES names, and lies beside it: new URL("./worker.js", import.meta.url). What `later`
+// names is a bundle of its own, which the others import when they want it: `await import("./digits.js")`.
 
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -15,7 +16,7 @@ import { buildLimits } from "../bench/limits/build.js";
 const root = new URL("../", import.meta.url).pathname;
 
 const PAGES = {
-  playground: { worker: "train/worker.ts" },
+  playground: { worker: "train/worker.ts", later: { digits: "train/digits.ts" } },
   benchmark: { worker: "worker.ts", sources: true },
 };
 
@@ -62,15 +63,18 @@ function loadedWith(path, outputs, found = new Set()) {
 }
 
 /** Bundles a page into its folder of the site. Returns the files that it begins with. */
-async function buildPage(name, { worker, sources }, site) {
+async function buildPage(name, { worker, later = {}, sources }, site) {
   const at = (file) => `examples/${name}/${file}`;
   const outdir = `${site}/${name}`;
   mkdirSync(outdir, { recursive: true });
   cpSync(root + at("index.html"), `${outdir}/index.html`);
   const entries = { main: at("main.ts"), worker: worker && at(worker), style: at("style.css") };
+  for (const [out, file] of Object.entries(later)) entries[out] = at(file);
+  const external = Object.keys(later).map((out) => `*/${out}.js`);
   const files = [`${name}/index.html`];
   for (const [out, entry] of Object.entries(entries).filter(([, entry]) => entry && existsSync(root + entry))) {
-    const { metafile } = await build({ ...BUNDLED, ...(sources && SOURCES), entryPoints: { [out]: entry }, outdir });
+    const options = { ...BUNDLED, ...(sources && SOURCES), external };
+    const { metafile } = await build({ ...options, entryPoints: { [out]: entry }, outdir });
     const [first] = Object.entries(metafile.outputs).find(([, output]) => output.entryPoint === entry);
     for (const path of loadedWith(first, metafile.outputs)) files.push(`${name}/${path.split("/").at(-1)}`);
   }
