@@ -78,7 +78,7 @@ export class WorkerClient {
     ]);
     let client: WorkerClient | undefined;
     try {
-      client = new WorkerClient(startWorker(source));
+      client = new WorkerClient(await startWorker(source));
       const late = setTimeout(() => client!.#end(new DownhillError("worker", "it did not start in time")), START_BOUND);
       await client.call("start", [{ module, threads, fastMath, maxMemory } satisfies StartOptions]).finally(() => {
         clearTimeout(late);
