@@ -43,6 +43,12 @@ export function suitsWinograd(s: Sizes): boolean {
   return canWinograd(s) && tilesH * tilesW >= 9 && 16 * tilesH * tilesW < 0.75 * 9 * s.outH * s.outW;
 }
 
+/** Whether F(4×4, 3×3) is faster than F(2×2, 3×3): not where its tiles lie far beyond y. */
+export function suitsWinograd4(s: Sizes): boolean {
+  const products = ([tilesH, tilesW]: [number, number], side: Side) => places(side) * tilesH * tilesW;
+  return suitsWinograd(s) && products(tilesOf(s, 4), 4) < 0.8 * products(tilesOf(s, 2), 2);
+}
+
 /** Bytes of the planes (depth, columns, rounded up to 8) of a kernel. */
 const planesBytes = (side: Side, depth: number, columns: number) =>
   places(side) * (4 * depth * up8(columns) + WINOGRAD_LINE);
