@@ -43,6 +43,8 @@ export const shown = (value: number | null | undefined) =>
       ? value.toExponential(1)
       : `${+value.toPrecision(4)}`;
 
+const isPower = (value: number) => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6;
+
 export function plot(options: PlotOptions): Plot {
   const { series, height = 220, range } = options;
   const box = element("div", { class: "curves", role: "img" });
@@ -88,6 +90,8 @@ export function plot(options: PlotOptions): Plot {
           { ...axis, label: written(options.x), size: 28 },
           {
             ...axis,
+            // of a logarithmic axis uPlot draws nine lines a decade
+            ...(log && { grid: { ...axis.grid, filter: (_, splits) => splits.map((v) => (isPower(v) ? v : null)) } }),
             label: written(options.y),
             size: 48,
             values: (_, splits) => splits.map((v) => (v === null ? "" : shown(v))),

@@ -5,14 +5,21 @@ import type { LandscapeMap, Point, Track } from "./protocol";
 
 const BANDS = 16;
 
-/** Heights between 0 and 1: of landscapes that span powers of ten by their logarithm, so that their valleys have lines too. */
-function levels({ heights, lowest }: LandscapeMap, logarithmic: boolean): Float32Array {
+/** How heights are coloured: where they span powers of ten by their logarithm, so that valleys have lines too. */
+export type Scale = "linear" | "logarithmic" | "cubeRoot";
+
+/** Heights between 0 and 1. */
+function levels({ heights, lowest }: LandscapeMap, scale: Scale): Float32Array {
   const sorted = heights.slice().sort();
-  const high = sorted.at(-1)!;
   const low = lowest ?? sorted[0]!;
-  if (!logarithmic) return heights.map((f) => (f - low) / (high - low));
-  const scale = sorted[Math.floor(sorted.length / 50)]! - low;
-  return heights.map((f) => Math.log1p((f - low) / scale) / Math.log1p((high - low) / scale));
+  const unit = sorted[Math.floor(sorted.length / 50)]! - low;
+  const scaled = {
+    linear: (f: number) => f,
+    logarithmic: (f: number) => Math.log1p((f - low) / unit),
+    cubeRoot: Math.cbrt,
+  }[scale];
+  const [from, to] = [scaled(low), scaled(sorted.at(-1)!)];
+  return heights.map((f) => (scaled(f) - from) / (to - from));
 }
 
 const rgb = (property: string) =>
@@ -21,9 +28,9 @@ const rgb = (property: string) =>
     .map(Number) as [number, number, number];
 
 /** The picture of a landscape, width × height pixels: bands from low to high, and lines between them. */
-function picture(map: LandscapeMap, logarithmic: boolean, width: number, height: number): HTMLCanvasElement {
+function picture(map: LandscapeMap, scale: Scale, width: number, height: number): HTMLCanvasElement {
   const { columns, rows } = map;
-  const grid = levels(map, logarithmic);
+  const grid = levels(map, scale);
   const canvas = document.createElement("canvas");
   canvas.width = width;
   canvas.height = height;
@@ -52,7 +59,9 @@ function picture(map: LandscapeMap, logarithmic: boolean, width: number, height:
     for (let x = 0; x < width; x++, at += 4) {
       const b = above[x]!;
       const slope = Math.max(1e-6, Math.hypot(above[x + 1]! - b, below[x]! - b));
-      const ink = 0.55 * Math.min(1, Math.max(0, thick + 0.5 - Math.abs(b - Math.round(b)) / slope));
+      const border = Math.round(b);
+      const inner = border > 0 && border < BANDS;
+      const ink = inner ? 0.55 * Math.min(1, Math.max(0, thick + 0.5 - Math.abs(b - border) / slope)) : 0;
       const part = Math.min(1, Math.floor(b) / (BANDS - 1));
       for (let c = 0; c < 3; c++) {
         const band = low[c]! + (high[c]! - low[c]!) * part;
@@ -75,15 +84,15 @@ export interface Drawn extends Track {
 /** Draws on a canvas of its own size in the page. */
 export class Drawing {
   private map: LandscapeMap | undefined;
-  private logarithmic = false;
+  private scale: Scale = "linear";
   private background: HTMLCanvasElement | undefined;
 
   constructor(readonly canvas: HTMLCanvasElement) {}
 
   /** Another landscape, another theme or another size. */
-  setMap(map: LandscapeMap, logarithmic: boolean): void {
+  setMap(map: LandscapeMap, scale: Scale): void {
     this.map = map;
-    this.logarithmic = logarithmic;
+    this.scale = scale;
     this.background = undefined;
   }
 
@@ -108,7 +117,7 @@ export class Drawing {
       canvas.height = height;
       this.background = undefined;
     }
-    this.background ??= picture(map, this.logarithmic, width, height);
+    this.background ??= picture(map, this.scale, width, height);
     const context = canvas.getContext("2d")!;
     context.drawImage(this.background, 0, 0);
     const [[left, right], [bottom, top]] = map.bounds;

@@ -21,8 +21,17 @@ import {
   toParameters,
 } from "./settings";
 
-/** Landscapes whose heights differ by powers of ten. */
-const LOGARITHMIC: readonly LandscapeName[] = ["quadratic", "cliff", "rosenbrock", "beale", "himmelblau"];
+const SCALE: Record<LandscapeName, Scale> = {
+  quadratic: "logarithmic",
+  saddle: "linear",
+  monkeySaddle: "cubeRoot",
+  cliff: "logarithmic",
+  rosenbrock: "logarithmic",
+  beale: "logarithmic",
+  himmelblau: "logarithmic",
+  rastrigin: "linear",
+  plateau: "linear",
+};
 
 /** Seconds that a race is played for. */
 const DURATION = 5;
@@ -73,7 +82,13 @@ export function descendTab(shell: Shell): Tab {
   const startY = startBox(1, () => words().startY);
 
   const playButton = button("", () => (playing ? pause() : play()), { class: "primary" });
-  const position = element("input", { type: "range", min: 0, step: 1, oninput: () => seek(position.valueAsNumber) });
+  const position = element("input", {
+    type: "range",
+    min: 0,
+    step: 1,
+    "aria-label": () => words().step,
+    oninput: () => seek(position.valueAsNumber),
+  });
   const positionOf = element("output", {});
   const summary = element("p", { role: "status", class: "muted" });
   const rows = element("tbody");
@@ -122,12 +137,12 @@ export function descendTab(shell: Shell): Tab {
       },
     });
     const rate = slider({
-      label: () => words().rate,
+      label: () => words().rateOf(name()),
       values: RATES,
       value: 0.01,
       onChange: (value) => change({ rates: { ...settings.rates, [racer]: value } }),
     });
-    const input = rate.root.querySelector("input")!;
+    rate.root.querySelector("label")!.className = "spoken";
     const root = element(
       "li",
       {},
@@ -141,7 +156,6 @@ export function descendTab(shell: Shell): Tab {
         box.checked = of !== undefined;
         rate.root.hidden = of === undefined;
         if (of !== undefined) rate.set(of);
-        input.setAttribute("aria-label", words().rateOf(name()));
       },
     };
   });
@@ -243,7 +257,7 @@ export function descendTab(shell: Shell): Tab {
       {},
       element(
         "div",
-        { class: "scroll", role: "region", tabindex: 0, "aria-label": () => words().results },
+        { class: "scroll", role: "group", tabindex: 0, "aria-label": () => words().results },
         element(
           "table",
           {},
@@ -317,7 +331,7 @@ export function descendTab(shell: Shell): Tab {
       if (key !== mapOf) {
         map = await client.map(of, COLUMNS, rowCount);
         mapOf = key;
-        drawing.setMap(map, LOGARITHMIC.includes(of.landscape));
+        drawing.setMap(map, SCALE[of.landscape]);
       }
       const found = await client.race(of);
       tracks = found.map((track) => ({ ...track, name: "", colour: `--racer-${track.racer}` }));
@@ -358,7 +372,7 @@ export function descendTab(shell: Shell): Tab {
         if (lowest === undefined) low = Math.max(floor, Math.min(low, f));
         else if (f > lowest) low = Math.max(1e-10, Math.min(low, f - lowest));
       }
-    return [low, high];
+    return [lowest === undefined ? low : 10 ** Math.floor(Math.log10(low)), high];
   }
 
   function makeCurves(): void {
@@ -510,7 +524,7 @@ export function descendTab(shell: Shell): Tab {
   shell.onChange(() => {
     nameTracks();
     showSettings();
-    if (map) drawing.setMap(map, LOGARITHMIC.includes(settings.landscape));
+    if (map) drawing.setMap(map, SCALE[settings.landscape]);
     curves?.restyle();
     showStep();
   });

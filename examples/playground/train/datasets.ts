@@ -140,6 +140,7 @@ export function dataOf(settings: Settings): RunData {
 
 function planeRows({ data, examples, noise, validation, points, seed }: Settings): RunData {
   const given = data === "points" ? points : generated(data, examples, noise, seed);
+  // points are clicked class by class: those kept for validation are drawn among all of them
   const order = data === "points" ? shuffled(given.length, seed) : given.map((_, i) => i);
   const training = given.length - Math.floor(given.length * validation);
   const rows = (from: number, to: number): Rows => ({
@@ -165,7 +166,7 @@ function generated(data: string, examples: number, noise: number, seed: number) 
   });
 }
 
-/** Points are clicked class by class: what is kept for validation is drawn among all of them. */
+/** Numbers below n in an order of the seed. */
 function shuffled(n: number, seed: number): number[] {
   const random = new Random(seed, Stream.order);
   const order = Array.from({ length: n }, (_, i) => i);
@@ -178,20 +179,23 @@ function shuffled(n: number, seed: number): number[] {
 
 const PIXELS = 64;
 
-function digitRows({ examples, validation }: Settings): RunData {
+function digitRows({ examples, validation, seed }: Settings): RunData {
   const { train, test } = digits();
-  const n = Math.min(examples, train.y.data.length);
+  const order = shuffled(train.y.data.length, seed); // those who wrote them come one after the other
+  const n = Math.min(examples, order.length);
   const training = n - Math.floor(n * validation);
-  const rows = ({ x, y }: typeof train, from: number, to: number): Rows => ({
-    x: x.data.slice(from * PIXELS, to * PIXELS),
-    labels: y.data.slice(from, to),
+  const rows = (from: number, to: number): Rows => ({
+    x: Float32Array.from({ length: (to - from) * PIXELS }, (_, k) => {
+      return train.x.data[order[from + Math.floor(k / PIXELS)]! * PIXELS + (k % PIXELS)]!;
+    }),
+    labels: Int32Array.from(order.slice(from, to), (i) => train.y.data[i]!),
   });
   return {
     shape: [8, 8, 1],
     classes: 10,
-    training: rows(train, 0, training),
-    validation: rows(train, training, n),
-    test: rows(test, 0, test.y.data.length),
+    training: rows(0, training),
+    validation: rows(training, n),
+    test: { x: test.x.data, labels: test.y.data },
   };
 }
 

@@ -109,32 +109,42 @@ function connect(settings: Settings, inputs: Symbolic, classes: number) {
   const put = (layer: Layer) => {
     x = layer(x);
   };
-  const flat = () => x.shape.length > 1 && put(flatten());
+  const flat = () => {
+    if (x.shape.length > 1) put(flatten());
+  };
+  /** A dense layer, perhaps the one before once more; tells whether it is new. */
+  const putDense = (units: number, name: string): boolean => {
+    flat();
+    const twin = x.shape[0] === units && square?.units === units ? square : undefined;
+    if (twin && shared) {
+      put(twin.layer);
+      return false;
+    }
+    if (twin && settings.tied > 0) ties.push(tied(twin.name, name, settings.tied));
+    const layer = dense(units, { name, ...kernelOptions(settings) });
+    square = x !== inputs && x.shape[0] === units ? { layer, name, units } : undefined;
+    put(layer);
+    return true;
+  };
   if (inputNoise > 0) put(gaussianNoise(inputNoise));
-  layers.forEach((each, i) => {
-    if (each.type === "pool") return put(maxPool2d(2));
+  for (const [i, each] of layers.entries()) {
     const name = `hidden_${i + 1}`;
-    let again = false;
-    if (each.type === "dense") {
-      flat();
-      const { units } = each;
-      const isSquare = i > 0 && hidden.length > 0 && x.shape[0] === units;
-      const twin = isSquare && square?.units === units ? square : undefined;
-      again = shared && twin !== undefined;
-      const layer = again ? twin!.layer : dense(units, { name, ...kernelOptions(settings) });
-      if (twin && !again && settings.tied > 0) ties.push(tied(twin.name, name, settings.tied));
-      put(layer);
-      square = isSquare ? (again ? twin : { layer, name, units }) : undefined;
-    } else put(conv2d(each.filters, 3, { name, padding: "same", ...kernelOptions(settings, [0, 1, 2]) }));
+    let isNew = true;
+    if (each.type === "pool") {
+      put(maxPool2d(2));
+      continue;
+    }
+    if (each.type === "dense") isNew = putDense(each.units, name);
+    else put(conv2d(each.filters, 3, { name, padding: "same", ...kernelOptions(settings, [0, 1, 2]) }));
     if (normalized) put(batchNorm());
     put(activation(settings.activation, sparse > 0 ? { activityRegularizer: l1(sparse) } : {}));
-    if (!again) {
+    if (isNew) {
       names.push(name);
       hidden.push(x);
     }
     if (hiddenNoise > 0) put(gaussianNoise(hiddenNoise));
     if (settings.dropout > 0) put(dropout(settings.dropout));
-  });
+  }
   flat();
   put(dense(classes, { name: "output", ...kernelOptions(settings) }));
   return { hidden, names: [...names, "output"], ties, outputs: x };
@@ -207,9 +217,9 @@ export function attackOf({ adversarial: epsilon, data, stretch }: Settings): Con
 
 export function augmentationOf({ augment, data }: Settings): Config[] {
   if (data !== "digits") return [];
-  const shift = () => randomTranslate({ heightFactor: 0.125, widthFactor: 0.125 });
-  const rotate = () => randomRotate({ factor: 0.04 });
-  const zoom = () => randomZoom({ heightFactor: 0.15 });
+  const shift = () => randomTranslate({ heightFactor: 0.1, widthFactor: 0.1 });
+  const rotate = () => randomRotate({ factor: 0.03 });
+  const zoom = () => randomZoom({ heightFactor: 0.1 });
   return {
     none: () => [],
     shift: () => [shift()],

@@ -68,6 +68,7 @@ export interface Epoch {
   testAccuracy?: number;
   /** Where training is adversarial: on test images (digits) or validation points that are attacked in the same way. */
   attackedAccuracy?: number;
+  /** That of the update behind it. */
   learningRate: number;
 }
 
@@ -148,7 +149,7 @@ export interface Gradients {
   steps: number[];
   /** In the order of `Data.layers`, one number a record. */
   norms: number[][];
-  /** Of layers with a ReLU: the share of units that passed no gradient. */
+  /** Of layers with a ReLU right behind them (no batch normalization): the share of units that passed no gradient; else null. */
   dead: (number[] | null)[];
 }
 

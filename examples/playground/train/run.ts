@@ -1,15 +1,6 @@
 // A run: data and model of its settings, trained by `fit`, which gives the worker's messages their turn every few milliseconds.
 
-import {
-  attack,
-  DownhillError,
-  gradientMonitor,
-  gradientReport,
-  type Logs,
-  type Model,
-  type NDArray,
-  weightsHash,
-} from "downhill";
+import { attack, DownhillError, gradientMonitor, gradientReport, type Logs, type NDArray, weightsHash } from "downhill";
 import { dataOf, gridOf, type Rows, type RunData, scalesOf } from "./datasets";
 import { attackOf, augmentationOf, buildModel, type RunModel, updatesPerEpoch } from "./model";
 import type {
@@ -362,8 +353,7 @@ export class Run {
       return { name, weights: histogramOf(kernel.data), activations: histogramOf(outputs[i]!.data) };
     });
     const first = weights[`${layers[0]}/kernel`]!;
-    this.post({
-      run: this.number,
+    this.#post({
       type: "statistics",
       layers: statistics,
       gradients: this.#gradients(),

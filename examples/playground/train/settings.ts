@@ -345,7 +345,7 @@ const OWN: { readonly [D in Settings["data"]]?: Partial<Settings> } = {
     initializer: "heNormal",
     learningRate: 0.003,
     batchSize: 32,
-    epochs: 40,
+    epochs: 50,
   },
 };
 
@@ -372,7 +372,7 @@ export function pointAt(x: number, y: number, label: number): Point {
   return { x: (cell(x) * EXTENT) / GRID, y: (cell(y) * EXTENT) / GRID, label };
 }
 
-const cell = (x: number) => Math.min(GRID - 1, Math.max(-GRID, Math.round((x * GRID) / EXTENT)));
+const cell = (x: number) => Math.min(GRID - 1, Math.max(-GRID, Math.round((x * GRID) / EXTENT) + 0));
 
 /** What of the settings differs from the defaults of their data. `data` itself stands where it is not circles. */
 export function toParameters(settings: Settings): URLSearchParams {
