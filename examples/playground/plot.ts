@@ -8,6 +8,7 @@ export interface Series {
   /** A custom property of the style sheet. */
   colour: string;
   dash?: number[];
+  width?: number;
 }
 
 export interface PlotOptions {
@@ -20,6 +21,10 @@ export interface PlotOptions {
   height?: number;
   /** What the axis of y shows; default: all of the data. */
   range?: () => readonly [number, number];
+  /** The axis of y is logarithmic at first. */
+  log?: boolean;
+  /** Behind the numbers of y. */
+  unit?: string;
   /** Draws over the curves. */
   draw?: (plot: uPlot) => void;
 }
@@ -35,7 +40,7 @@ export interface Plot {
 }
 
 const written = (text: Text) => (typeof text === "string" ? text : text());
-/** A number, short. */
+/** A number in few digits. */
 export const shown = (value: number | null | undefined) =>
   value === null || value === undefined || !Number.isFinite(value)
     ? "–"
@@ -46,10 +51,10 @@ export const shown = (value: number | null | undefined) =>
 const isPower = (value: number) => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6;
 
 export function plot(options: PlotOptions): Plot {
-  const { series, height = 220, range } = options;
+  const { series, height = 220, unit = "", range } = options;
   const box = element("div", { class: "curves", role: "img" });
   let data: ArrayLike<number | null>[] = [[], ...series.map(() => [])];
-  let log = false;
+  let { log = false } = options;
   let made: uPlot | undefined;
   let frame = 0;
 
@@ -94,7 +99,7 @@ export function plot(options: PlotOptions): Plot {
             ...(log && { grid: { ...axis.grid, filter: (_, splits) => splits.map((v) => (isPower(v) ? v : null)) } }),
             label: written(options.y),
             size: 48,
-            values: (_, splits) => splits.map((v) => (v === null ? "" : shown(v))),
+            values: (_, splits) => splits.map((v) => (v === null ? "" : shown(v) + unit)),
           },
         ],
         series: [
@@ -102,9 +107,9 @@ export function plot(options: PlotOptions): Plot {
           ...series.map((one) => ({
             label: written(one.label),
             stroke: colour(one.colour),
-            width: 1.75,
+            width: one.width ?? 1.75,
             points: { show: false },
-            value: (_: uPlot, v: number | null) => shown(v),
+            value: (_: uPlot, v: number | null) => shown(v) + (v === null ? "" : unit),
             ...(one.dash && { dash: one.dash }),
           })),
         ],
