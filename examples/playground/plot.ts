@@ -19,12 +19,12 @@ export interface PlotOptions {
   series: Series[];
   /** Pixels, the legend not among them. */
   height?: number;
-  /** What the axis of y shows; default: all of the data. */
-  range?: () => readonly [number, number];
   /** The axis of y is logarithmic at first. */
   log?: boolean;
   /** Behind the numbers of y. */
   unit?: string;
+  /** What the axis of y shows; default: all of the data. */
+  range?: () => readonly [number, number];
   /** Draws over the curves. */
   draw?: (plot: uPlot) => void;
 }
@@ -41,12 +41,13 @@ export interface Plot {
 
 const written = (text: Text) => (typeof text === "string" ? text : text());
 /** A number in few digits. */
-export const shown = (value: number | null | undefined) =>
-  value === null || value === undefined || !Number.isFinite(value)
+export const shown = (value: number | null | undefined, digits = 3): string =>
+  (value === null || value === undefined || !Number.isFinite(value)
     ? "–"
     : value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)
       ? value.toExponential(1)
-      : `${+value.toPrecision(4)}`;
+      : `${+value.toPrecision(digits)}`
+  ).replace(/^-/, "−");
 
 const isPower = (value: number) => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6;
 
@@ -65,10 +66,20 @@ export function plot(options: PlotOptions): Plot {
         : Array.from(values, (v) => (v !== null && Number.isFinite(v) && (!log || v > 0) ? v : null)),
     ) as uPlot.AlignedData;
 
-  /** The last values, in words. */
+  const last = (i: number) => Array.from(made?.data[i] ?? []).findLast((v) => v !== null) ?? null;
+
+  /** The last values, in words; what has none is not in the legend. */
   function describe(): void {
-    const last = series.map(({ label }, i) => `${written(label)} ${shown(data[i + 1]?.[data[i + 1]!.length - 1])}`);
-    box.setAttribute("aria-label", `${written(options.label)}: ${last.join(", ")}`);
+    const entries = box.querySelectorAll<HTMLElement>(".u-series");
+    const there = series.map((_, i) => last(i + 1));
+    there.forEach((value, i) => {
+      entries[i + 1]!.hidden = value === null;
+    });
+    entries[0]!.hidden = true;
+    const words = there.flatMap((value, i) =>
+      value === null ? [] : `${written(series[i]!.label)} ${shown(value)}${unit}`,
+    );
+    box.setAttribute("aria-label", `${written(options.label)}: ${words.join(", ")}`);
   }
 
   function make(): void {
@@ -109,7 +120,11 @@ export function plot(options: PlotOptions): Plot {
             stroke: colour(one.colour),
             width: one.width ?? 1.75,
             points: { show: false },
-            value: (_: uPlot, v: number | null) => shown(v) + (v === null ? "" : unit),
+            // where the cursor is, or else the last one
+            value: (_: uPlot, v: number | null, i: number, at: number | null) => {
+              const value = at === null ? last(i) : v;
+              return shown(value) + (value === null ? "" : unit);
+            },
             ...(one.dash && { dash: one.dash }),
           })),
         ],

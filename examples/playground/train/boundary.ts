@@ -103,7 +103,7 @@ export function boundary(options: BoundaryOptions): Boundary {
       pixels[4 * i] = r;
       pixels[4 * i + 1] = g;
       pixels[4 * i + 2] = b;
-      pixels[4 * i + 3] = 18 + (120 * Math.max(0, confidence[i]! - least)) / (255 - least);
+      pixels[4 * i + 3] = 14 + (96 * Math.max(0, confidence[i]! - least)) / (255 - least);
     }
     grid.getContext("2d")!.putImageData(image!, 0, 0);
   }

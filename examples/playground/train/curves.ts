@@ -15,8 +15,8 @@ export interface Curves {
 export function curves(words: Words): Curves {
   let stopping: EarlyStopping | null = null;
   const series = (of: [() => string, () => string]) => [
-    { label: () => words().training, colour: "--class-0" },
-    { label: of[0], colour: "--class-1" },
+    { label: () => words().training, colour: "--accent" },
+    { label: of[0], colour: "--class-4" },
     { label: of[1], colour: "--control", dash: [3, 3], width: 1.25 },
   ];
 
@@ -25,7 +25,7 @@ export function curves(words: Words): Curves {
     if (!stopping || stopping.stop === null) return;
     const { ctx, bbox } = of;
     ctx.save();
-    ctx.fillStyle = ctx.strokeStyle = colour("--accent");
+    ctx.fillStyle = ctx.strokeStyle = colour("--muted");
     ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
     ctx.lineWidth = devicePixelRatio;
     ctx.textBaseline = "top";

@@ -34,7 +34,7 @@ export function digitPad(texts: PadTexts, onDraw: (pixels: Float32Array | null) 
     return {
       bar,
       share,
-      root: element("li", {}, element("b", {}, `${digit}`), element("span", { class: "bar" }, bar), share),
+      root: element("li", {}, element("b", {}, `${digit}`), element("span", { class: "track" }, bar), share),
     };
   });
   const strokes: Stroke[] = [];

@@ -130,6 +130,8 @@ export function inside(words: Words): Inside {
   };
 }
 
+type Four = [string, string, string, string];
+
 interface Cell {
   root: HTMLElement;
   show(histogram: Histogram, dead?: number): void;
@@ -149,19 +151,16 @@ function histogram(what: string, words: Words): Cell {
       setAttribute(svg, "viewBox", `0 0 ${counts.length} 1`);
       setAttribute(bars, "d", Array.from(counts, bar).join(""));
       setAttribute(zero, "d", from < 0 && to > 0 ? `M${at.toFixed(2)} 0V1` : "");
-      low.textContent = shown(from);
-      high.textContent = shown(to);
+      const [least, greatest, middle, spread] = [from, to, mean, deviation].map((value) => shown(value, 2)) as Four;
+      low.textContent = least;
+      high.textContent = greatest;
       note.textContent =
         dead > 0.005
           ? words().deadUnits(Math.round(100 * dead))
           : zeros > 0.005
             ? words().zeros(Math.round(100 * zeros))
-            : `${shown(mean)} ± ${shown(deviation)}`;
-      setAttribute(
-        svg,
-        "aria-label",
-        `${words().histogramOf(what, shown(mean), shown(deviation), shown(from), shown(to))}`,
-      );
+            : `${middle} ± ${spread}`;
+      setAttribute(svg, "aria-label", words().histogramOf(what, middle, spread, least, greatest));
     },
   };
 }

@@ -266,6 +266,7 @@ export function trainTab(shell: Shell): Tab {
     value: "30",
     onChange: (epochs) => session.ask({ type: "speed", epochs: +epochs }),
   });
+  speed.root.classList.add("unlabelled");
   const status = element("p", { class: "status", role: "status" });
   const hash = element("p", { class: "hash help" });
   const trouble = element("div", { class: "trouble", role: "alert" });
@@ -287,10 +288,11 @@ export function trainTab(shell: Shell): Tab {
   const accuracyNumber = number(() => words().accuracy);
   const valAccuracyNumber = number(() => words().valAccuracy);
   const testAccuracyNumber = number(() => words().testAccuracy);
+  const attackedNumber = number(() => words().attackedAccuracy);
   const rateNumber = number(() => words().rate);
 
   const percent = (share: number | undefined) => (share === undefined ? undefined : `${(100 * share).toFixed(1)} %`);
-  const loss = (value: number | undefined) => (value === undefined ? undefined : shown(+value.toPrecision(3)));
+  const loss = (value: number | undefined) => (value === undefined ? undefined : shown(value));
 
   function showNumbers(): void {
     const last = session.epochs.at(-1);
@@ -302,6 +304,7 @@ export function trainTab(shell: Shell): Tab {
     accuracyNumber.show(percent(last?.accuracy) ?? none);
     valAccuracyNumber.show(validated ? (percent(last?.valAccuracy) ?? none) : undefined);
     testAccuracyNumber.show(settings.data === "digits" ? (percent(last?.testAccuracy) ?? none) : undefined);
+    attackedNumber.show(settings.adversarial ? (percent(last?.attackedAccuracy) ?? none) : undefined);
     const { data } = session;
     const rate = data ? (session.updatesPerSecond * data.training.labels.length) / data.updatesPerEpoch : 0;
     rateNumber.show(rate ? Math.round(+rate.toPrecision(3)).toLocaleString(shell.language()) : none);
