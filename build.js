@@ -8,7 +8,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 import { minify } from "terser";
-import { workerSource } from "./build.worker.js";
+import { workerScript, workerSource } from "./build.worker.js";
 import { pack } from "./pack.js";
 
 const run = (script, ...args) => execFileSync(process.execPath, [script, ...args], { stdio: "inherit" });
@@ -116,6 +116,30 @@ async function compress(folder, options, mangle, format) {
 }
 
 /**
+ * For a page's <script>, without modules: everything in one file, as window.downhill; what is a module of the package beside the first
+ * is an object in it. And the script for workers that a Content-Security-Policy wants from a file.
+ */
+async function buildClassic(common, worker) {
+  const contents = `
+    export * from "./ts/index";
+    export * as random from "./ts/random";
+    export * as landscapes from "./ts/landscapes";
+  `;
+  const { outputFiles } = await build({
+    ...common,
+    stdin: { contents, resolveDir: ".", loader: "ts" },
+    splitting: false,
+    format: "iife",
+    globalName: "downhill",
+    minify: true,
+    write: false,
+    plugins: [resolve("browser")],
+  });
+  writeFileSync("dist/browser/downhill.classic.js", outputFiles[0].text);
+  writeFileSync("dist/browser/worker.classic.js", `${LICENSE}\n${await workerScript(worker)}`);
+}
+
+/**
  * dist/: for Node, where a module more is a millisecond more until it has started; dist/bundler/: modules for bundlers, of which pages
  * are made; dist/browser/: for a page's <script type="module">.
  */
@@ -131,8 +155,9 @@ async function buildBundles() {
     logLevel: "warning",
   };
   const external = ["commander", "csv-parse", "csv-parse/*", "node:*"];
-  for (const [name, platform] of Object.entries({ worker: "browser", workerNode: "node" }))
-    writeFileSync(`build/core/${name}.js`, `export default ${JSON.stringify(await workerSource(platform))};\n`);
+  const workers = { worker: await workerSource("browser"), workerNode: await workerSource("node") };
+  for (const [name, source] of Object.entries(workers))
+    writeFileSync(`build/core/${name}.js`, `export default ${JSON.stringify(source)};\n`);
   const library = { downhill: "ts/index.ts", random: "ts/random.ts" };
   const program = { ...library, cli: "ts/cli/main.ts" };
   await build({ ...common, external, entryPoints: program, outdir: "dist", plugins: [resolve("node")] });
@@ -153,6 +178,7 @@ async function buildBundles() {
   await compress("dist/bundler", lines, false, { beautify: true, indent_level: 2 });
   await build({ ...common, minify: true, entryPoints: library, outdir: "dist/browser", plugins: [resolve("browser")] });
   await compress("dist/browser", {}, true, {});
+  await buildClassic(common, workers.worker);
   // entries of their own would cut downhill.js into chunks by what they share with it, and a page's bundle would compress worse:
   // what they are made of is the public API
   const api = { name: "api", setup: ({ onResolve }) => onResolve({ filter: /^\.\/index$/ }, () => API) };

@@ -18,20 +18,41 @@ const resolve = (platform) => ({
   },
 });
 
-/** The text of the script. */
-export async function workerSource(platform) {
+/** Bundles sources. */
+async function bundle(options) {
   const { outputFiles } = await build({
     absWorkingDir: root,
-    entryPoints: ["ts/worker/host.ts"],
     bundle: true,
     write: false,
     minify: true,
-    format: "iife",
-    platform,
     target: "es2022",
     legalComments: "none",
     logLevel: "warning",
-    plugins: [resolve(platform)],
+    ...options,
   });
   return outputFiles[0].text;
+}
+
+/** The text of the script. */
+export function workerSource(platform) {
+  return bundle({ entryPoints: ["ts/worker/host.ts"], format: "iife", platform, plugins: [resolve(platform)] });
+}
+
+/**
+ * The script that `workerUrl` leads to, for pages that may start no worker from a Blob: a worker that holds a model, and one of
+ * a thread team; its first message tells which it is. `source`: what `workerSource` gives for a browser.
+ */
+export async function workerScript(source) {
+  const contents = `
+    import source from "./ts/runtime/worker";
+    import { Team } from "./assembly/isa";
+    export default source(Team.start, Team.poison, Team.generation);
+  `;
+  const team = await bundle({ stdin: { contents, resolveDir: root, loader: "ts" }, format: "esm" });
+  const { default: follower } = await import(`data:text/javascript,${encodeURIComponent(team)}`);
+  return `const port = self;${source}
+const host = port.onmessage;${follower}
+const follow = port.onmessage;
+port.onmessage = (event) => ("team" in event.data ? follow : host)(event);
+`;
 }

@@ -1,27 +1,10 @@
 // The browsers that tests run in. One more is one more entry of BROWSERS: where it lies, and how a page of it is opened.
 
 import { existsSync } from "node:fs";
+import { type Browser, EVALUATE, type Running, START } from "./browser";
+import { webkit } from "./webkit";
 
-export interface Page {
-  /** The value of an expression, a promise's once it is settled. */
-  evaluate<T>(expression: string): Promise<T>;
-}
-
-export interface Running {
-  open(url: string): Promise<Page>;
-  close(): Promise<void>;
-}
-
-export interface Browser {
-  name: string;
-  /** The programs that have to be there. */
-  needs: string[];
-  start(): Promise<Running>;
-}
-
-/** Milliseconds for a browser to start, and for one expression. */
-const START = 60_000;
-const EVALUATE = 240_000;
+export type { Browser, Page, Running } from "./browser";
 
 const chromium: Browser = {
   name: "Chromium",
@@ -74,10 +57,32 @@ const firefox: Browser = {
   },
 };
 
-export const BROWSERS: Browser[] = [chromium, firefox];
+export const BROWSERS: Browser[] = [chromium, firefox, webkit];
 
 /** Programs that are missing. */
 export const missing = ({ needs }: Browser): string[] => needs.filter((path) => !existsSync(path));
+
+/** In CI nothing may be missing; elsewhere what is missing is left out, and said. */
+export const CI = Boolean(process.env["CI"]);
+export function skips(what: string, lacks: string): boolean {
+  if (!lacks) return false;
+  if (CI) throw new Error(`${what}: ${lacks} is missing, and in CI that is a failure`);
+  console.warn(`\n*** SKIPPED: ${what}, because ${lacks} is missing ***\n`);
+  return true;
+}
+
+/** An expression: whether a worker of the page's can be sent a shared memory. */
+export const SHARES_MEMORY = `new Promise((resolve) => {
+  const url = URL.createObjectURL(new Blob(["onmessage = () => postMessage(true)"], { type: "text/javascript" }));
+  const worker = new Worker(url);
+  worker.onmessage = () => resolve(true);
+  worker.onmessageerror = () => resolve(false);
+  try {
+    worker.postMessage(new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }));
+  } catch {
+    resolve(false);
+  }
+})`;
 
 /** Starts a browser; a start that fails is tried again, three times in all. */
 export async function start(browser: Browser): Promise<Running> {

@@ -1,5 +1,5 @@
-// Same seed, same bits: the reference run in Node 20 and 24, Chromium and Firefox, with and without threads. And what a
-// page needs beside: one warning where it has no threads, and its turns during a fit.
+// Same seed, same bits: the reference run in Node 20 and 24, Chromium, Firefox and WebKit, with and without threads. And what
+// a page needs beside: one warning where it has no threads, and its turns during a fit.
 
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -10,22 +10,13 @@ import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as sources from "../../ts/index";
-import { BROWSERS, missing, type Page, type Running, start } from "./browsers";
+import { BROWSERS, CI, missing, type Page, type Running, SHARES_MEMORY, skips, start } from "./browsers";
 import type { PageApi } from "./page";
 import { baggingRun } from "./reference";
 import { type Site, serve } from "./server";
 
 const root = new URL("../../", import.meta.url);
 const run = promisify(execFile);
-
-/** In CI nothing may be missing; elsewhere what is missing is left out, and said. */
-const CI = Boolean(process.env["CI"]);
-function skips(what: string, lacks: string): boolean {
-  if (!lacks) return false;
-  if (CI) throw new Error(`${what}: ${lacks} is missing, and in CI that is a failure`);
-  console.warn(`\n*** SKIPPED: ${what}, because ${lacks} is missing ***\n`);
-  return true;
-}
 
 /** A command that runs Node 24. */
 const NODE24 = ["/opt/n24/node_modules/.bin/node"].filter(existsSync)[0];
@@ -76,9 +67,12 @@ test.skipIf(skips("Node 24", node24 ? "" : "/opt/n24"))("Node 24: the same hash,
   expect(await inNode(node24!, { fastMath: true, threads: 3 })).toMatchObject({ hash: fast.hash, threads: 3 });
 });
 
+const NO_SHARED_MEMORY = "downhill: going on without threads (no shared memory)";
+
 for (const browser of BROWSERS)
   describe.skipIf(skips(browser.name, missing(browser).join(" and ")))(browser.name, () => {
     let running: Running;
+    let shared = false; // whether workers can be sent shared memories
     beforeAll(async () => {
       running = await start(browser);
     }, 200_000);
@@ -100,20 +94,27 @@ for (const browser of BROWSERS)
       expect(three.warnings).toEqual(["downhill: going on without threads (the page is not cross-origin isolated)"]);
     });
 
-    test("an isolated page: the same hash on 1, 2 and 3 threads", async () => {
+    test("an isolated page: the same hash on 1, 2 and 3 threads; one warning where the engine has none", async () => {
       const page = await running.open(isolated.url);
-      for (const threads of [1, 2, 3])
-        expect(await call(page, "reference", { threads })).toMatchObject({ hash: expected, threads, warnings: [] });
+      shared = await page.evaluate<boolean>(SHARES_MEMORY);
+      if (browser.name !== "WebKit") expect(shared).toBe(true); // WebKitGTK 2.50.6 says that it is isolated, and has none
+      expect(await call(page, "reference", {})).toMatchObject({ hash: expected, threads: 1, warnings: [] });
+      for (const threads of [2, 3])
+        expect(await call(page, "reference", { threads })).toMatchObject({
+          hash: expected,
+          features: { crossOriginIsolated: true, threads: shared },
+          ...(shared ? { threads, warnings: [] } : { threads: 1, warnings: [NO_SHARED_MEMORY] }),
+        });
     });
 
     test("fastMath has the same bits for any number of threads, and gives way where the engine has no relaxed SIMD", async () => {
       const page = await running.open(isolated.url);
       const one = await call(page, "reference", { fastMath: true });
       const three = await call(page, "reference", { fastMath: true, threads: 3 });
-      const fastMath = one.features.relaxedSimd; // Firefox has it from 145 on; Debian has older ones too
+      const fastMath = one.features.relaxedSimd; // Firefox has it from 145 on, WebKitGTK 2.50 not; Debian has older ones too
       if (browser.name === "Chromium") expect(fastMath).toBe(true);
       expect(one).toMatchObject({ fastMath });
-      expect(three).toMatchObject({ fastMath, threads: 3, hash: one.hash });
+      expect(three).toMatchObject({ fastMath, threads: shared ? 3 : 1, hash: one.hash });
       if (!fastMath) expect(one).toMatchObject({ hash: expected, warnings: [expect.stringMatching(/relaxed SIMD/)] });
     });
 
@@ -130,7 +131,8 @@ for (const browser of BROWSERS)
     test("inWorker: the same hash, with and without threads of its own", async () => {
       for (const threads of [1, 2]) {
         const got = await call(await running.open(isolated.url), "worker", threads);
-        expect(got).toMatchObject({ hash: expected, epochs: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], warnings: [] });
+        const warnings = threads === 1 || shared ? [] : [NO_SHARED_MEMORY];
+        expect(got).toMatchObject({ hash: expected, epochs: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], warnings });
         console.log(`${browser.name}, a worker of ${threads} thread(s): longest task ${got.longest.toFixed(0)} ms`);
       }
     });

@@ -63,9 +63,8 @@ export async function trainAll(
         let cannot: unknown;
         if (!client || client.ended) {
           client = undefined;
-          const { fastMath, heap } = job.model.state.runtime;
           try {
-            client = await WorkerClient.start({ threads: 1, fastMath, maxMemory: heap.max });
+            client = await WorkerClient.start(job.model.state.runtime, 1);
             clients.add(client);
             signal.throwIfAborted();
           } catch (error) {

@@ -29,7 +29,10 @@ export interface InitOptions {
   maxMemory?: number;
   /** As `setSeed`. */
   seed?: number;
-  /** Where a page whose Content-Security-Policy forbids `blob:` workers finds the worker's script. */
+  /**
+   * For a page whose Content-Security-Policy forbids `blob:` workers: where the package's `worker.classic.js` is served, on
+   * the page's own origin. `inWorker` and `bagging` of models on this runtime use it too.
+   */
   workerUrl?: string;
 }
 
@@ -56,6 +59,8 @@ export interface Disposable {
 export class Runtime {
   /** What the platform offers; `init` has looked. */
   readonly features!: Features;
+  /** @internal As `init` was given it. */
+  readonly workerUrl?: string;
   /** @internal */ readonly residents = new Set<Disposable>();
   #disposed = false;
   #extended: boolean;
@@ -171,7 +176,8 @@ const RELAXED = [
   253, 128, 2, 11,
 ];
 
-function detectFeatures(): Features {
+/** @internal */
+export function detectFeatures(): Features {
   const isolated = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated;
   return {
     simd: true, // the embedded core does not compile without
@@ -180,6 +186,10 @@ function detectFeatures(): Features {
     crossOriginIsolated: isolated ?? true,
   };
 }
+
+/** @internal Why a platform that has no threads has none. */
+export const noThreads = ({ crossOriginIsolated }: Features): string =>
+  crossOriginIsolated ? "no shared memory" : "the page is not cross-origin isolated";
 
 /** `max`: from INITIAL_PAGES to ADDRESS_SPACE. */
 function makeMemory(max: number, shared: boolean): WebAssembly.Memory {
@@ -267,9 +277,7 @@ export async function init(options?: InitOptions): Promise<Runtime> {
   const lacks: string[] = [];
   let threads = read.threads === "auto" ? cores() : read.threads;
   if (threads > 1 && !features.threads) {
-    lacks.push(
-      `threads (${features.crossOriginIsolated ? "no shared memory" : "the page is not cross-origin isolated"})`,
-    );
+    lacks.push(`threads (${noThreads(features)})`);
     threads = 1;
   }
   let fastMath = read.fastMath;
@@ -292,5 +300,5 @@ export async function init(options?: InitOptions): Promise<Runtime> {
   if (lacks.length) console.warn(`downhill: going on without ${lacks.join(" and ")}`);
   if (read.seed !== undefined) setSeed(read.seed);
   current = made;
-  return Object.assign(made, { features });
+  return Object.assign(made, { features, workerUrl: read.workerUrl });
 }

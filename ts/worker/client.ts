@@ -7,6 +7,7 @@ import { isObject } from "../options";
 import { definitionOf, isBuilt } from "../registry";
 import { loadModule } from "../runtime/core";
 import type { WorkerHandle } from "../runtime/platform/worker";
+import type { Runtime } from "../runtime/runtime";
 import {
   type CallbackDefinition,
   type FitFigures,
@@ -70,19 +71,19 @@ export class WorkerClient {
     );
   }
 
-  /** A worker with a runtime of its own; rejects with `worker` where none can be had. */
-  static async start({ threads, fastMath, maxMemory }: Omit<StartOptions, "module">): Promise<WorkerClient> {
+  /** A worker with a runtime of its own, like `runtime`; rejects with `worker` where none can be had. */
+  static async start(runtime: Runtime, threads: number, workerUrl = runtime.workerUrl): Promise<WorkerClient> {
+    const { fastMath, heap } = runtime;
     const [{ default: source }, module] = await Promise.all([
       import("#core/worker.js"),
       loadModule({ fastMath, shared: threads > 1 }),
     ]);
     let client: WorkerClient | undefined;
     try {
-      client = new WorkerClient(startWorker(source));
+      client = new WorkerClient(startWorker(source, workerUrl));
       const late = setTimeout(() => client!.#end(new DownhillError("worker", "it did not start in time")), START_BOUND);
-      await client.call("start", [{ module, threads, fastMath, maxMemory } satisfies StartOptions]).finally(() => {
-        clearTimeout(late);
-      });
+      const options: StartOptions = { module, threads, fastMath, maxMemory: heap.max, workerUrl };
+      await client.call("start", [options]).finally(() => clearTimeout(late));
       return client;
     } catch (cause) {
       client?.terminate();

@@ -115,8 +115,9 @@ async function long(call: number, method: "fit" | "evaluate", data: unknown, opt
 }
 
 const methods: Record<string, (call: number, ...args: never[]) => unknown> = {
-  async start(_, { module, threads, fastMath, maxMemory }: StartOptions) {
-    runtime = await runtimeOn(module, threads, fastMath, maxMemory);
+  async start(_, { module, threads, fastMath, maxMemory, workerUrl }: StartOptions) {
+    // what was relative to the page is relative to this script here
+    runtime = await runtimeOn(module, threads, fastMath, maxMemory, workerUrl && globalThis.location?.href);
     enrollAll();
     enroll(caller);
   },

@@ -3,7 +3,8 @@
 import { cores } from "#platform";
 import { isBatchSource, readFitData } from "../data/sources";
 import { argumentError, wrong } from "../errors";
-import { check, count, either, isRecord, listOf, oneOf, optional, readOptions } from "../options";
+import { check, count, either, isRecord, listOf, oneOf, optional, readOptions, text } from "../options";
+import { detectFeatures, noThreads } from "../runtime/runtime";
 import { callbackField } from "../training/callbacks";
 import { signalField } from "../training/evaluate";
 import type { FitOptions, History } from "../training/fit";
@@ -17,6 +18,8 @@ import { buffersIn } from "./protocol";
 export interface WorkerOptions {
   /** Threads of the worker's runtime; `"auto"` takes the machine's cores. Default: as many as the model's own has. */
   threads?: number | "auto";
+  /** As `init`'s, of which it is the default. */
+  workerUrl?: string;
 }
 
 /** What a model's method takes, and a promise of what it gives. */
@@ -170,22 +173,29 @@ export async function inWorker<P extends Prediction>(
   options?: WorkerOptions,
 ): Promise<RemoteModel<P>> {
   if (!(model instanceof Model)) throw argumentError("inWorker", "a model", model);
-  const { threads: given } = readOptions("inWorker", options, {
+  const { threads: given, workerUrl } = readOptions("inWorker", options, {
     threads: optional(either(count(), oneOf("auto"))),
+    workerUrl: optional(text()),
   });
   const bytes = encodeModel(model as unknown as Model);
   const { runtime } = model.state;
-  const threads = given === "auto" ? cores() : (given ?? runtime.threads);
-  const { fastMath, heap } = runtime;
-  const start = (threads: number) => WorkerClient.start({ threads, fastMath, maxMemory: heap.max });
+  const start = (threads: number) => WorkerClient.start(runtime, threads, workerUrl);
+  let threads = given === "auto" ? cores() : (given ?? runtime.threads);
+  const features = detectFeatures();
+  let lacks: string | undefined;
+  if (threads > 1 && !features.threads) {
+    lacks = noThreads(features);
+    threads = 1;
+  }
   let client: WorkerClient;
   try {
     client = await start(threads);
   } catch (error) {
     if (threads === 1) throw error;
+    lacks = (error as Error).message;
     client = await start(1);
-    console.warn(`downhill: going on without threads (${(error as Error).message})`);
   }
+  if (lacks) console.warn(`downhill: going on without threads (${lacks})`);
   try {
     await client.call("load", [bytes], { transfer: buffersIn(bytes) });
   } catch (error) {

@@ -67,6 +67,8 @@ export interface StartOptions {
   threads: number;
   fastMath: boolean;
   maxMemory: number;
+  /** Where the worker was started from, unless from a Blob. */
+  workerUrl: string | undefined;
 }
 
 /** Data that own their memory alone: their buffers can go to another thread, not copies of them. */

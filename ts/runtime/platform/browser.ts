@@ -23,13 +23,19 @@ export const cores = (): number => navigator.hardwareConcurrency ?? 1;
 /** Starts a worker on `source`, from a Blob or, where a Content-Security-Policy forbids that, from `url`. */
 export function startWorker(source: string, url?: string): WorkerHandle {
   const own = url ?? URL.createObjectURL(new Blob([`const port = self;${source}`], { type: "text/javascript" }));
-  const worker = new Worker(own);
+  const failure = `no worker starts from ${url ?? "a blob: URL; where a Content-Security-Policy forbids that, set workerUrl"}`;
+  let worker: Worker;
+  try {
+    worker = new Worker(own);
+  } catch (cause) {
+    throw new DownhillError("worker", failure, { cause });
+  }
   if (!url) setTimeout(() => URL.revokeObjectURL(own), 10_000);
   return {
     post: (message, transfer = []) => worker.postMessage(message, transfer),
     listen(onMessage, onEnd) {
       worker.onmessage = ({ data }) => onMessage(data);
-      worker.onerror = (event) => onEnd(event.message || "it could not be started");
+      worker.onerror = (event) => onEnd(event.message || failure);
       worker.onmessageerror = () => onEnd("a message could not be read");
     },
     terminate: () => worker.terminate(),
