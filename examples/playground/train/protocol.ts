@@ -27,15 +27,16 @@ export type Request =
   | { type: "stop" };
 
 /** From the worker. */
-export type Response = { run: number } & (
+export type Response = { run: number } & Answer;
+
+export type Answer =
   | Data
   | { type: "epochs"; epochs: Epoch[]; earlyStopping: EarlyStopping | null }
   | Rest
   | Frame
   | Statistics
   | { type: "digit"; probabilities: Float32Array | null }
-  | Failure
-);
+  | Failure;
 
 /** What is trained on. */
 export interface Data {
@@ -65,6 +66,8 @@ export interface Epoch {
   valAccuracy?: number;
   /** Of digits, on the test images. */
   testAccuracy?: number;
+  /** Where training is adversarial: on test images (digits) or validation points that are attacked in the same way. */
+  attackedAccuracy?: number;
   learningRate: number;
 }
 
@@ -102,7 +105,7 @@ export interface Frame extends Position {
   digit: Float32Array | null;
 }
 
-/** size × size cells, row by row from the top left (x = −EXTENT, y = EXTENT), each asked at its middle. */
+/** size × size cells (half as many a side as was asked for where that would take too long while it trains), row by row from the top left (x = −EXTENT, y = EXTENT), each asked at its middle. */
 export interface Plane {
   size: number;
   /** The most probable class. */

@@ -10,7 +10,7 @@ const GRID = 512;
 export const MAX_POINTS = 400;
 /** Classes that own points may have. */
 export const MAX_CLASSES = 6;
-export const MAX_LAYERS = 6;
+export const MAX_LAYERS = 12;
 export const MAX_UNITS = 128;
 export const MAX_FILTERS = 32;
 /** Of 8 × 8 pixels a third pooling leaves one. */
@@ -61,7 +61,7 @@ export const SCHEDULES = [
   "warmup",
   "oneCycle",
 ] as const;
-export const AUGMENTATIONS = ["none", "shift", "rotate", "zoom", "all", "mixup"] as const;
+export const AUGMENTATIONS = ["none", "shift", "rotate", "zoom", "all"] as const;
 
 /** A point that was clicked, with its class 0 … MAX_CLASSES − 1. */
 export interface Point {
@@ -84,6 +84,8 @@ export interface Settings {
   /** The share of examples that are only evaluated. */
   validation: number;
   points: readonly Point[];
+  /** s: inputs come under scales from 1/s to s, which makes the loss ill-conditioned; 1: as they are. */
+  stretch: number;
 
   layers: readonly HiddenLayer[];
   activation: (typeof ACTIVATIONS)[number];
@@ -94,7 +96,7 @@ export interface Settings {
 
   dropout: number;
   l1: number;
-  /** L1 by soft thresholds: weights become exactly 0. */
+  /** L1 by soft thresholds: weights become exactly 0. Not together with L2. */
   proximal: boolean;
   l2: number;
   /** The largest norm of a unit's weights; 0: none. */
@@ -122,6 +124,8 @@ export interface Settings {
   /** The largest absolute value in the gradient; 0: none. */
   clipValue: number;
   batchSize: number | "full";
+  /** A new order of the examples each epoch. */
+  shuffle: boolean;
   epochs: number;
   /** Epochs without a better validation loss after which early stopping would stop; 0: it is not watched. */
   patience: number;
@@ -183,6 +187,7 @@ export const FIELDS: { readonly [K in keyof Settings]: Field } = {
   labelNoise: { group: "data", key: "flip", kind: "number", stops: shares },
   validation: { group: "data", key: "val", kind: "number", stops: shares },
   points: { group: "data", key: "points", kind: "points", applies: ({ data }) => data === "points" },
+  stretch: { group: "data", key: "stretch", kind: "number", stops: [1, 2, 3, 5, 10, 20, 50] },
 
   layers: { group: "network", key: "layers", kind: "layers" },
   activation: { group: "network", key: "act", kind: "choice", options: ACTIVATIONS, applies: hasHidden },
@@ -199,7 +204,7 @@ export const FIELDS: { readonly [K in keyof Settings]: Field } = {
   },
   l2: { group: "regularization", key: "l2", kind: "number", stops: weak },
   l1: { group: "regularization", key: "l1", kind: "number", stops: weak },
-  proximal: { group: "regularization", key: "prox", kind: "switch", applies: ({ l1 }) => l1 > 0 },
+  proximal: { group: "regularization", key: "prox", kind: "switch", applies: ({ l1, l2 }) => l1 > 0 && l2 === 0 },
   maxNorm: { group: "regularization", key: "max", kind: "number", stops: [0, 0.5, 1, 1.5, 2, 3, 4, 5] },
   sparse: { group: "regularization", key: "sparse", kind: "number", stops: weak, applies: hasHidden },
   tied: { group: "regularization", key: "tied", kind: "number", stops: [...weak, 0.3, 1], applies: hasTwins },
@@ -257,6 +262,7 @@ export const FIELDS: { readonly [K in keyof Settings]: Field } = {
     integer: true,
     full: true,
   },
+  shuffle: { group: "training", key: "shuffle", kind: "switch" },
   epochs: {
     group: "training",
     key: "epochs",
@@ -282,6 +288,7 @@ const PLANE: Settings = {
   labelNoise: 0,
   validation: 0.3,
   points: [],
+  stretch: 1,
   layers: [
     { type: "dense", units: 8 },
     { type: "dense", units: 8 },
@@ -311,6 +318,7 @@ const PLANE: Settings = {
   clipNorm: 0,
   clipValue: 0,
   batchSize: 16,
+  shuffle: true,
   epochs: 200,
   patience: 10,
   seed: 0,
