@@ -6,8 +6,8 @@
 //   docs/                      the repository's, to read
 //   service.js                 keeps the site for when there is no net
 //
-// A page's script is main.ts; its worker's is what PAGES names, and lies beside it: new URL("./worker.js", import.meta.url). What
-// PAGES calls `data` the worker imports when it needs it, as ./digits.js.
+// A page's script is main.ts; its worker's is what PAGES names, and lies beside it: new URL("./worker.js", import.meta.url). What `later`
+// names is a bundle of its own, which the others import when they want it: `await import("./digits.js")`.
 
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -19,7 +19,7 @@ import { extensionOf } from "./extension.js";
 const root = new URL("../", import.meta.url).pathname;
 
 const PAGES = {
-  playground: { worker: "train/worker.ts", data: { digits: "train/digits.ts" } },
+  playground: { worker: "train/worker.ts", later: { digits: "train/digits.ts" } },
   benchmark: { worker: "worker.ts", sources: true },
 };
 
@@ -65,15 +65,6 @@ function loadedWith(path, outputs, found = new Set()) {
   return found;
 }
 
-/** Scripts that are built on their own are imported as they are called: ./digits.js lies beside. */
-const apart = (data) => ({
-  name: "apart",
-  setup({ onResolve }) {
-    for (const name of Object.keys(data))
-      onResolve({ filter: new RegExp(`^\\./${name}\\.js$`) }, ({ path }) => ({ path, external: true }));
-  },
-});
-
 /** The packed texts of a bundle. */
 const PACKED = /"[(-[\]-~]{5000,}"/g;
 
@@ -90,18 +81,19 @@ async function smaller(code) {
 }
 
 /** Bundles a page into its folder of the site. Returns the files to keep for when there is no net. */
-async function buildPage(name, { worker, data = {}, sources }, site, quick) {
+async function buildPage(name, { worker, later = {}, sources }, site, quick) {
   const at = (file) => `examples/${name}/${file}`;
   const outdir = `${site}/${name}`;
   mkdirSync(outdir, { recursive: true });
   cpSync(root + at("index.html"), `${outdir}/index.html`);
-  const entries = { main: "main.ts", style: "style.css", ...(worker && { worker }), ...data };
+  const entries = { main: "main.ts", style: "style.css", ...(worker && { worker }), ...later };
   const files = [`${name}/index.html`];
   for (const [out, file] of Object.entries(entries)) {
     const small = !quick && !sources && file.endsWith(".ts");
     const { metafile } = await build({
       ...BUNDLED,
-      ...(sources ? SOURCES : { plugins: [apart(data)] }),
+      ...(sources && SOURCES),
+      external: Object.keys(later).map((out) => `*/${out}.js`),
       ...(small && { minifyIdentifiers: false, minifyWhitespace: false }),
       entryPoints: { [out]: at(file) },
       outdir,
