@@ -52,14 +52,21 @@ export function setAttribute(of: Element, name: string, value: unknown): void {
   else of.setAttribute(name, value === true ? "" : `${value}`);
 }
 
+/** An element of SVG. */
+export function drawing<K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  attributes: Record<string, unknown>,
+  ...children: Element[]
+): SVGElementTagNameMap[K] {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) setAttribute(made, name, value);
+  made.append(...children);
+  return made;
+}
+
 /** A 24 × 24 line drawing, of no meaning to a screen reader. */
 export function icon(path: string): SVGElement {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const line = svg.appendChild(document.createElementNS(svg.namespaceURI!, "path"));
-  line.setAttribute("d", path);
-  return svg as SVGElement;
+  return drawing("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, drawing("path", { d: path }));
 }
 
 /** What a custom property of the style sheet is in the theme in force, as `rgb(…)`: for a canvas. */

@@ -1,24 +1,23 @@
 // The page: its tabs, its language, its theme, and its URL `#tab?parameters`.
 
-import { chapterTab } from "./chapter/tab";
-import { descendTab } from "./descend/tab";
-import { button, element, icon, setAttribute, translate } from "./dom";
-import type { Language, Shell, Tab } from "./shell";
+import { keepOffline } from "../offline";
+import { button, element, icon, setAttribute } from "./dom";
+import { language, preferences } from "./preferences";
+import type { Shell, Tab } from "./shell";
 import { shellText } from "./text/shell";
 import { trainTab } from "./train/tab";
 
 const NAMES = ["train", "descend", "chapter"] as const;
 type Name = (typeof NAMES)[number];
 
-let language: Language = (stored("language") ?? navigator.language).startsWith("ko") ? "ko" : "en";
 let current: Name | undefined;
 /** Of each tab what it showed last: who comes back to it finds that. */
 const parameters = new Map<Name, URLSearchParams>();
 const listeners: (() => void)[] = [];
-const words = () => shellText[language];
+const words = () => shellText[language()];
 
 const shell: Shell = {
-  language: () => language,
+  language,
   setParameters(of) {
     parameters.set(current!, of);
     history.replaceState(null, "", hash(current!));
@@ -31,7 +30,36 @@ const shell: Shell = {
   onChange: (listener) => void listeners.push(listener),
 };
 
-const tabs: Record<Name, Tab> = { train: trainTab(shell), descend: descendTab(shell), chapter: chapterTab(shell) };
+/** A tab that is downloaded when it is first opened. */
+function later(load: () => Promise<(shell: Shell) => Tab>): Tab {
+  const root = element("div", {});
+  let loading: Promise<Tab> | undefined;
+  let asked: URLSearchParams | undefined;
+  const make = async () => {
+    const tab = (await load())(shell);
+    root.append(tab.root);
+    return tab;
+  };
+  return {
+    root,
+    async show(parameters) {
+      asked = parameters;
+      loading ??= make();
+      const tab = await loading;
+      if (asked === parameters) tab.show(parameters);
+    },
+    hide() {
+      asked = undefined;
+      loading?.then((tab) => tab.hide());
+    },
+  };
+}
+
+const tabs: Record<Name, Tab> = {
+  train: trainTab(shell),
+  descend: later(async () => (await import("./descend/tab")).descendTab),
+  chapter: later(async () => (await import("./chapter/tab")).chapterTab),
+};
 const heads = {} as Record<Name, HTMLElement>;
 
 function hash(name: Name): string {
@@ -66,57 +94,6 @@ function onKey(event: KeyboardEvent): void {
   shell.open(name, parameters.get(name) ?? new URLSearchParams());
 }
 
-/** The theme in force: what the user chose, or the system's. */
-const systemDark = matchMedia("(prefers-color-scheme: dark)");
-const isDark = () => (stored("theme") ?? (systemDark.matches ? "dark" : "light")) === "dark";
-
-function changed(): void {
-  const root = document.documentElement;
-  root.lang = language;
-  root.dataset["theme"] = isDark() ? "dark" : "light";
-  setAttribute(theme, "aria-pressed", `${isDark()}`);
-  document.title = words().title;
-  setAttribute(languageButton, "lang", language === "ko" ? "en" : "ko");
-  translate();
-  for (const listener of listeners) listener();
-}
-
-/** Pages in a sandbox have no storage: then nothing is kept. */
-function stored(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-function store(key: string, value: string): void {
-  try {
-    localStorage.setItem(key, value);
-  } catch {}
-  changed();
-}
-
-const theme = element(
-  "button",
-  {
-    type: "button",
-    class: "quiet round",
-    "aria-label": () => words().darkTheme,
-    title: () => words().darkTheme,
-    onclick: () => store("theme", isDark() ? "light" : "dark"),
-  },
-  icon("M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18"),
-);
-const languageButton = button(
-  () => words().otherLanguage,
-  () => {
-    language = language === "ko" ? "en" : "ko";
-    store("language", language);
-  },
-  { class: "quiet" },
-);
-
 for (const name of NAMES) {
   heads[name] = button(
     () => words()[name],
@@ -142,10 +119,15 @@ document.body.append(
       { role: "tablist", "aria-label": () => words().views, onkeydown: onKey },
       ...NAMES.map((name) => heads[name]),
     ),
-    element("div", { class: "preferences" }, languageButton, theme),
+    preferences(changed),
   ),
   element("main", { id: "content", tabindex: -1 }, ...NAMES.map((name) => tabs[name].root)),
 );
+
+function changed(): void {
+  document.title = words().title;
+  for (const listener of listeners) listener();
+}
 
 /** The hash is the state's: a link into the page must not change it. */
 function skip(event: Event): void {
@@ -153,7 +135,6 @@ function skip(event: Event): void {
   document.getElementById("content")!.focus();
 }
 
-systemDark.addEventListener("change", changed);
 addEventListener("hashchange", follow);
-changed();
 follow();
+keepOffline();

@@ -8,6 +8,7 @@ export interface Series {
   /** A custom property of the style sheet. */
   colour: string;
   dash?: number[];
+  width?: number;
 }
 
 export interface PlotOptions {
@@ -18,6 +19,10 @@ export interface PlotOptions {
   series: Series[];
   /** Pixels, the legend not among them. */
   height?: number;
+  /** The axis of y is logarithmic at first. */
+  log?: boolean;
+  /** Behind the numbers of y. */
+  unit?: string;
   /** What the axis of y shows; default: all of the data. */
   range?: () => readonly [number, number];
   /** Draws over the curves. */
@@ -35,21 +40,22 @@ export interface Plot {
 }
 
 const written = (text: Text) => (typeof text === "string" ? text : text());
-/** A number, short. */
-export const shown = (value: number | null | undefined) =>
-  value === null || value === undefined || !Number.isFinite(value)
+/** A number in few digits. */
+export const shown = (value: number | null | undefined, digits = 3): string =>
+  (value === null || value === undefined || !Number.isFinite(value)
     ? "–"
     : value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)
       ? value.toExponential(1)
-      : `${+value.toPrecision(4)}`;
+      : `${+value.toPrecision(digits)}`
+  ).replace(/^-/, "−");
 
 const isPower = (value: number) => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6;
 
 export function plot(options: PlotOptions): Plot {
-  const { series, height = 220, range } = options;
+  const { series, height = 220, unit = "", range } = options;
   const box = element("div", { class: "curves", role: "img" });
   let data: ArrayLike<number | null>[] = [[], ...series.map(() => [])];
-  let log = false;
+  let { log = false } = options;
   let made: uPlot | undefined;
   let frame = 0;
 
@@ -60,10 +66,20 @@ export function plot(options: PlotOptions): Plot {
         : Array.from(values, (v) => (v !== null && Number.isFinite(v) && (!log || v > 0) ? v : null)),
     ) as uPlot.AlignedData;
 
-  /** The last values, in words. */
+  const last = (i: number) => Array.from(made?.data[i] ?? []).findLast((v) => v !== null) ?? null;
+
+  /** The last values, in words; what has none is not in the legend. */
   function describe(): void {
-    const last = series.map(({ label }, i) => `${written(label)} ${shown(data[i + 1]?.[data[i + 1]!.length - 1])}`);
-    box.setAttribute("aria-label", `${written(options.label)}: ${last.join(", ")}`);
+    const entries = box.querySelectorAll<HTMLElement>(".u-series");
+    const there = series.map((_, i) => last(i + 1));
+    there.forEach((value, i) => {
+      entries[i + 1]!.hidden = value === null;
+    });
+    entries[0]!.hidden = true;
+    const words = there.flatMap((value, i) =>
+      value === null ? [] : `${written(series[i]!.label)} ${shown(value)}${unit}`,
+    );
+    box.setAttribute("aria-label", `${written(options.label)}: ${words.join(", ")}`);
   }
 
   function make(): void {
@@ -94,7 +110,7 @@ export function plot(options: PlotOptions): Plot {
             ...(log && { grid: { ...axis.grid, filter: (_, splits) => splits.map((v) => (isPower(v) ? v : null)) } }),
             label: written(options.y),
             size: 48,
-            values: (_, splits) => splits.map((v) => (v === null ? "" : shown(v))),
+            values: (_, splits) => splits.map((v) => (v === null ? "" : shown(v) + unit)),
           },
         ],
         series: [
@@ -102,9 +118,13 @@ export function plot(options: PlotOptions): Plot {
           ...series.map((one) => ({
             label: written(one.label),
             stroke: colour(one.colour),
-            width: 1.75,
+            width: one.width ?? 1.75,
             points: { show: false },
-            value: (_: uPlot, v: number | null) => shown(v),
+            // where the cursor is, or else the last one
+            value: (_: uPlot, v: number | null, i: number, at: number | null) => {
+              const value = at === null ? last(i) : v;
+              return shown(value) + (value === null ? "" : unit);
+            },
             ...(one.dash && { dash: one.dash }),
           })),
         ],

@@ -5,7 +5,7 @@ import { type Plot, plot, shown } from "../plot";
 import type { Shell, Tab } from "../shell";
 import { descendText } from "../text/descend";
 import { type Client, connect } from "./client";
-import { Drawing, type Drawn } from "./map";
+import { Drawing, type Drawn, type Scale } from "./map";
 import type { LandscapeMap, Point } from "./protocol";
 import {
   type DescendSettings,
