@@ -146,8 +146,8 @@ const en = {
   lowerRate: (rate: string) => `Learning rate ${rate}`,
   clip: "Clip the gradient’s norm to 1",
   failed: "This network cannot be trained.",
-  noWorker: "The training script could not be loaded. Is the connection there? Load the page again.",
-  fewPoints: "Set some points of at least two classes first: click on the plane.",
+  lost: "The training script could not be loaded. Is the connection there? Load the page again.",
+  waiting: "Set some points of at least two classes first: click on the plane.",
 
   plane: "Decision boundary",
   training: "training",
@@ -324,8 +324,8 @@ const ko: typeof en = {
   lowerRate: (rate) => `학습률 ${rate}`,
   clip: "기울기 노름을 1로 자르기",
   failed: "이 신경망은 학습할 수 없습니다.",
-  noWorker: "학습 스크립트를 불러오지 못했습니다. 연결을 확인하고 페이지를 다시 불러오십시오.",
-  fewPoints: "먼저 평면을 눌러 두 부류 이상의 점을 찍으십시오.",
+  lost: "학습 스크립트를 불러오지 못했습니다. 연결을 확인하고 페이지를 다시 불러오십시오.",
+  waiting: "먼저 평면을 눌러 두 부류 이상의 점을 찍으십시오.",
 
   plane: "결정 경계",
   training: "학습용",
