@@ -94,7 +94,7 @@ async function buildPage(name, { worker, later = {}, sources }, site, quick) {
       ...BUNDLED,
       ...(sources && SOURCES),
       external: Object.keys(later).map((out) => `*/${out}.js`),
-      ...(small && { minifyIdentifiers: false, minifyWhitespace: false }),
+      ...(small && { minify: false, minifySyntax: true }), // the rest by terser
       entryPoints: { [out]: at(file) },
       outdir,
     });

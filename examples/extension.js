@@ -11,6 +11,7 @@ const { i32, none } = binaryen;
 /** What `code`, names not yet minified, is to have in the place of build/core/extension.js's text. */
 export function extensionOf(code) {
   const named = new Set([...code.matchAll(/\bextended\d*\((\d+)\)/g)].map(([, opcode]) => Number(opcode)));
+  if (!named.size) throw new Error("extension: the bundle names no kernel");
   const module = binaryen.readBinary(readFileSync(new URL("../build/core/extension.wasm", import.meta.url)));
   module.setFeatures(binaryen.Features.All);
   const { name, table, offset, data } = binaryen.getElementSegmentInfo(module.getElementSegmentByIndex(0));
