@@ -4,7 +4,7 @@ import { button, card, choice, element, numberBox, slider, toggle } from "../dom
 import { type Plot, plot, shown } from "../plot";
 import type { Shell, Tab } from "../shell";
 import { descendText } from "../text/descend";
-import { type Client, connect } from "./client";
+import { fetchMap, fetchRace } from "./client";
 import { Drawing, type Drawn, type Scale } from "./map";
 import type { LandscapeMap, Point } from "./protocol";
 import {
@@ -48,7 +48,6 @@ export function descendTab(shell: Shell): Tab {
   const landscapeName = (name: LandscapeName) => words().landscapes[name]![0];
 
   let settings = defaultSettings();
-  let client: Client | undefined;
   let map: LandscapeMap | undefined;
   let tracks: Drawn[] = [];
   /** The step that is shown. */
@@ -322,18 +321,17 @@ export function descendTab(shell: Shell): Tab {
       return;
     }
     running = true;
-    client ??= connect();
     const of = settings;
     try {
       const aspect = canvas.clientWidth / canvas.clientHeight || 1;
       const rowCount = Math.round(COLUMNS / aspect);
       const key = `${of.landscape} ${of.condition} ${rowCount}`;
       if (key !== mapOf) {
-        map = await client.map(of, COLUMNS, rowCount);
+        map = await fetchMap(of, COLUMNS, rowCount);
         mapOf = key;
         drawing.setMap(map, SCALE[of.landscape]);
       }
-      const found = await client.race(of);
+      const found = await fetchRace(of);
       tracks = found.map((track) => ({ ...track, name: "", colour: `--racer-${track.racer}` }));
       nameTracks();
       makeCurves();
