@@ -15,7 +15,7 @@ export interface TeamWorker {
 }
 
 export interface Host {
-  engine: string; // "node 24.1.0", "Firefox 140.0"
+  engine: string; // "node 24.1.0", "Firefox 140"
   cpu: string;
   cores: number;
   now(): number; // milliseconds

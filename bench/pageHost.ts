@@ -47,7 +47,7 @@ export function pageHost(library: Library): Host {
   };
 }
 
-/** "Firefox 140.0" */
+/** "Firefox 140" */
 export function engineOf(userAgent: string): string {
   for (const [pattern, name] of [
     [/Firefox\/([\d.]+)/, "Firefox"],
@@ -57,7 +57,7 @@ export function engineOf(userAgent: string): string {
     [/Version\/([\d.]+).*Safari/, "WebKit"],
   ] as const) {
     const version = pattern.exec(userAgent)?.[1];
-    if (version) return `${name} ${version}`;
+    if (version) return `${name} ${version.replace(/(\.0)+$/, "")}`;
   }
   return userAgent;
 }

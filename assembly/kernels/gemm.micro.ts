@@ -168,6 +168,14 @@ function next(p: usize, k: usize, a: usize, aStep: usize): usize {
   return p;
 }
 
+/** Whether none of the eight numbers at a is 0. */
+// @ts-ignore: decorator
+@inline
+function noZeros(a: usize): bool {
+  const zero = f32x4.splat(0);
+  return v128.all_true<i32>(v128.and(v128.ne<f32>(v128.load(a), zero), v128.ne<f32>(v128.load(a, 16), zero)));
+}
+
 /**
  * c[j] += Σₚ a[p]·b[p, j], 0 ≤ j < n: eight rows of b at a time, c stays in L1. Where a[p] is 0, as half of what a ReLU leaves
  * is, the row of b is not read.
@@ -177,10 +185,17 @@ export function axpy8(n: usize, k: usize, a: usize, aStep: usize, b: usize, bSte
   const pairs = c + ((n & ~7) << 2);
   let p = next(0, k, a, aStep);
   while (true) {
-    const p1 = next(p + 1, k, a, aStep), p2 = next(p1 + 1, k, a, aStep), p3 = next(p2 + 1, k, a, aStep);
-    const p4 = next(p3 + 1, k, a, aStep), p5 = next(p4 + 1, k, a, aStep), p6 = next(p5 + 1, k, a, aStep);
-    const p7 = next(p6 + 1, k, a, aStep);
-    if (p7 >= k) break;
+    let p1 = p + 1, p2 = p + 2, p3 = p + 3, p4 = p + 4, p5 = p + 5, p6 = p + 6, p7 = p + 7;
+    if (p7 >= k || aStep != 4 || !noZeros(a + (p << 2))) {
+      p1 = next(p1, k, a, aStep);
+      p2 = next(p1 + 1, k, a, aStep);
+      p3 = next(p2 + 1, k, a, aStep);
+      p4 = next(p3 + 1, k, a, aStep);
+      p5 = next(p4 + 1, k, a, aStep);
+      p6 = next(p5 + 1, k, a, aStep);
+      p7 = next(p6 + 1, k, a, aStep);
+      if (p7 >= k) break;
+    }
     const x0 = v128.load32_splat(a + p * aStep), x1 = v128.load32_splat(a + p1 * aStep);
     const x2 = v128.load32_splat(a + p2 * aStep), x3 = v128.load32_splat(a + p3 * aStep);
     const x4 = v128.load32_splat(a + p4 * aStep), x5 = v128.load32_splat(a + p5 * aStep);

@@ -161,9 +161,12 @@ function show(): void {
   bar.max = progress?.of ?? 1;
   bar.value = progress?.done ?? 0;
   if (state.textContent !== status()) state.textContent = status();
-  json.value = results ? JSON.stringify(results, null, 2) : "";
+  json.value = results ? JSON.stringify(results, rounded, 2) : "";
   for (const part of [resultPart, jsonPart]) part.hidden = part === jsonPart ? !results : !rows.length;
 }
+
+/** Numbers as they are told: their further digits are noise. */
+const rounded = (_: string, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(5)) : value);
 
 const gigaflops = (rate: number | undefined) => (rate ? `${rate.toFixed(1)} GFLOP/s` : undefined);
 

@@ -44,7 +44,7 @@ const en = {
   ofPeakHead: "Of the limit",
   js: "JavaScript",
   strict: "downhill",
-  fastMath: "downhill, fastMath",
+  fastMath: "fastMath",
   withThreads: (name: string, threads: number) => `${name}, ${threads} threads`,
   slow: "The processor was busy with something else meanwhile.",
   void: "This JavaScript is too slow for a fair comparison.",
@@ -56,7 +56,7 @@ const en = {
   explanation: [
     "A time is the median of interleaved rounds: every way takes one sample a round, so that a slow moment hits all alike. Plain JavaScript stands in several hand-tuned forms, of which the fastest counts; it works on the same numbers, and what it writes is compared.",
     "The limit is measured in the same rounds: multiply-adds in registers for matrix products, convolutions and steps, a copy loop or square roots and divisions for the others; for two threads twice that. Convolutions count the operations of a direct one: Winograd's algorithm needs fewer, so they can have more than 100 %.",
-    "downhill without fastMath gives the same bits in every browser and on every processor. fastMath takes fused multiply-adds, which need relaxed SIMD.",
+    "downhill is strict by default: it gives the same bits in every browser and on every processor. fastMath is its faster form with fused multiply-adds, which need relaxed SIMD.",
   ],
   kernels: {
     gemm: "Matrix product",
@@ -122,7 +122,7 @@ const ko: typeof en = {
   ofPeakHead: "한계 대비",
   js: "JavaScript",
   strict: "downhill",
-  fastMath: "downhill, fastMath",
+  fastMath: "fastMath",
   withThreads: (name, threads) => `${name}, 스레드 ${threads}개`,
   slow: "측정하는 동안 프로세서가 다른 일로 바빴습니다.",
   void: "이 JavaScript는 너무 느려 공정한 비교가 되지 않습니다.",
@@ -134,7 +134,7 @@ const ko: typeof en = {
   explanation: [
     "시간은 번갈아 잰 여러 회차의 중앙값입니다. 회차마다 모든 방식을 한 번씩 재므로 느린 순간이 있어도 모두에게 똑같이 영향을 줍니다. 순수 JavaScript는 손으로 다듬은 여러 형태 가운데 가장 빠른 것을 씁니다. 같은 수를 계산하며, 결과도 서로 비교합니다.",
     "한계도 같은 회차에서 잽니다. 행렬 곱, 합성곱, 학습 단계는 레지스터 안의 곱셈-덧셈이, 나머지는 복사 반복문이나 제곱근과 나눗셈이 기준이며, 스레드가 둘이면 그 두 배입니다. 합성곱은 직접 계산할 때의 연산 수로 셉니다. 위노그라드 알고리즘은 연산이 더 적으므로 100 %를 넘을 수 있습니다.",
-    "fastMath가 없는 downhill은 어느 브라우저, 어느 프로세서에서나 비트까지 같은 결과를 냅니다. fastMath는 융합 곱셈-덧셈을 쓰며, relaxed SIMD가 필요합니다.",
+    "downhill은 기본 설정에서 어느 브라우저, 어느 프로세서에서나 비트까지 같은 결과를 냅니다. fastMath는 융합 곱셈-덧셈을 쓰는 더 빠른 형태이며, relaxed SIMD가 필요합니다.",
   ],
   kernels: {
     gemm: "행렬 곱",

@@ -1,11 +1,9 @@
 // The pages' end of a worker of the playground's script that is not the Train tab's: so that races and demos do not wait for its epochs.
 
-import type { DemoReply, DemoRequest } from "./chapter/protocol";
-import type { DescendReply, DescendRequest } from "./descend/protocol";
+import type { AsideReply as Reply, AsideRequest } from "./asides";
 
-type Reply = DescendReply | DemoReply;
 type WithoutId<R> = R extends unknown ? Omit<R, "id"> : never;
-export type Question = WithoutId<DescendRequest | DemoRequest>;
+export type Question = WithoutId<AsideRequest>;
 
 let worker: Worker | undefined;
 let count = 0;

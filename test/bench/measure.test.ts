@@ -7,6 +7,7 @@ import { goals } from "../../bench/goals";
 import { kernelCases } from "../../bench/kernels";
 import { measure, median } from "../../bench/measure";
 import { nodeHost } from "../../bench/nodeHost";
+import { SHORT } from "../../bench/options";
 import type { Row } from "../../bench/results";
 import { stepCases, stepInJs } from "../../bench/steps";
 
@@ -66,6 +67,34 @@ test("a sample in which the process lost its core is taken again", () => {
   const [timing] = measure([busy], 30, { now: () => now, interruptions: () => lost });
   expect(timing!.median).toBe(2);
   expect(timing!.interrupted).toBe(0);
+});
+
+test("a clock of a coarse grain: samples are so long that it does not matter", () => {
+  let now = 0;
+  let calls = 0;
+  const contestant = (cost: number) => ({
+    run() {
+      now += cost;
+      calls++;
+    },
+  });
+  const timings = measure([contestant(0.013), contestant(0.7), contestant(90)], 20, {
+    now: () => Math.floor(now),
+    grain: 1,
+  });
+  [0.013, 0.7, 90].forEach((cost, i) => {
+    expect(Math.abs(timings[i]!.median / cost - 1)).toBeLessThan(0.04);
+  });
+  expect(calls).toBeLessThan(200_000);
+  expect(now).toBeLessThan(10_000);
+});
+
+test("a short run's filters each name one kernel and shape", () => {
+  const names = [
+    ...kernelCases().map((open) => open()),
+    ...stepCases.map(({ shape }) => ({ kernel: "step", shape })),
+  ].map(({ kernel, shape }) => `${kernel} ${shape}`);
+  for (const text of SHORT.filter) expect(names.filter((name) => name.includes(text))).toHaveLength(1);
 });
 
 const host = nodeHost(new URL("../../build/", import.meta.url), async () => undefined);

@@ -58,7 +58,7 @@ export function chapterTab(shell: Shell): Tab {
               { class: "button" },
             )
           : null,
-        element("a", { class: "page", href: `${PAGES}${page}.md` }, () => words().pageOf(page)),
+        element("a", { class: "page", href: `${PAGES}${page}.html` }, () => words().pageOf(page)),
       ),
       shown?.result ?? null,
     );
