@@ -49,7 +49,16 @@ export const shown = (value: number | null | undefined, digits = 3): string =>
       : `${+value.toPrecision(digits)}`
   ).replace(/^-/, "−");
 
-const isPower = (value: number) => Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-6;
+/** Of the splits of a logarithmic axis, nine a decade, as many powers of ten as there is room for, and between few of them 2 and 5. */
+function powers(height: number, splits: number[]): (number | null)[] {
+  const decades = Math.log10(splits.at(-1)! / splits[0]!);
+  const every = Math.ceil((decades * 24) / height) || 1;
+  return splits.map((v) => {
+    const power = Math.floor(Math.log10(v) + 1e-9);
+    const digit = Math.round(v / 10 ** power);
+    return power % every === 0 && (digit === 1 || (decades < 1.5 && (digit === 2 || digit === 5))) ? v : null;
+  });
+}
 
 export function plot(options: PlotOptions): Plot {
   const { series, height = 220, unit = "", range } = options;
@@ -58,6 +67,7 @@ export function plot(options: PlotOptions): Plot {
   let { log = false } = options;
   let made: uPlot | undefined;
   let frame = 0;
+  let width = 0;
 
   const cleaned = () =>
     data.map((values, i) =>
@@ -94,20 +104,24 @@ export function plot(options: PlotOptions): Plot {
       labelSize: 18,
       labelGap: 0,
     };
+    const among = (_: uPlot, splits: number[]) => powers(height, splits);
     made = new uPlot(
       {
-        width: box.clientWidth,
+        width,
         height,
         padding: [8, 12, 0, 0],
         cursor: { y: false, drag: { x: false, y: false } },
         legend: { live: true },
-        scales: { x: { time: false }, y: { distr: log ? 3 : 1, ...(range && { range: () => [...range()] }) } },
+        scales: {
+          // with no data yet there is an axis all the same
+          x: { time: false, range: (_, min, max) => (min === null ? [0, 10] : [min, max > min ? max : min + 1]) },
+          y: { distr: log ? 3 : 1, ...(range && { range: () => [...range()] }) },
+        },
         axes: [
           { ...axis, label: written(options.x), size: 28 },
           {
             ...axis,
-            // of a logarithmic axis uPlot draws nine lines a decade
-            ...(log && { grid: { ...axis.grid, filter: (_, splits) => splits.map((v) => (isPower(v) ? v : null)) } }),
+            ...(log && { filter: among, grid: { ...axis.grid, filter: among } }),
             label: written(options.y),
             size: 48,
             values: (_, splits) => splits.map((v) => (v === null ? "" : shown(v) + unit)),
@@ -138,16 +152,19 @@ export function plot(options: PlotOptions): Plot {
 
   function redraw(): void {
     frame = 0;
-    if (!box.clientWidth) return;
+    if (!width) return;
     if (!made) make();
-    else if (made.width !== box.clientWidth) made.setSize({ width: box.clientWidth, height });
+    else if (made.width !== width) made.setSize({ width, height });
     made!.setData(cleaned());
     describe();
   }
   const request = () => {
     if (!frame) frame = requestAnimationFrame(redraw);
   };
-  new ResizeObserver(request).observe(box);
+  new ResizeObserver(([entry]) => {
+    width = entry!.contentRect.width; // asked of the box at each drawing, it would be laid out each time
+    request();
+  }).observe(box);
 
   const again = () => {
     if (made) make();

@@ -1,5 +1,6 @@
-// A pad to draw a digit on, made into the 8 × 8 numbers that the digits' set has: there a bitmap of 32 × 32, in which the digit fills
-// the height, was counted in blocks of 4 × 4 (Alpaydin and Kaynak 1998).
+// A pad to draw a digit on, made into the 8 × 8 numbers that the digits' set has: there a bitmap of 32 × 32 was counted in blocks of
+// 4 × 4 (Alpaydin and Kaynak 1998). A digit fills its height and up to three quarters of its width, and covers three tenths of it,
+// a 1 as well as an 8: a pen's line is as wide as that takes.
 
 import { button, colour, element, type Text } from "../dom";
 
@@ -19,9 +20,10 @@ export interface PadTexts {
   taken: (digit: number, percent: number) => string;
 }
 
-/** The pad is 1 × 1; a pen's line is this wide, in parts of the digit's height. */
-const PEN = 0.15;
+const INK = 0.305;
+const WIDE = 24;
 
+/** In the pad, which is 1 × 1. */
 type Stroke = [x: number, y: number][];
 
 export function digitPad(texts: PadTexts, onDraw: (pixels: Float32Array | null) => void): DigitPad {
@@ -49,7 +51,8 @@ export function digitPad(texts: PadTexts, onDraw: (pixels: Float32Array | null) 
     const to = pad.getContext("2d")!;
     to.clearRect(0, 0, size, size);
     to.strokeStyle = to.fillStyle = colour("--text");
-    trace(to, size, 0, 0, size * 0.09);
+    to.lineWidth = size * 0.08;
+    trace(to, size, size, 0, 0);
     if (keys) {
       to.strokeStyle = colour("--accent");
       to.lineWidth = size / 100;
@@ -66,33 +69,41 @@ export function digitPad(texts: PadTexts, onDraw: (pixels: Float32Array | null) 
     small.putImageData(image, 0, 0);
   }
 
-  function trace(to: CanvasRenderingContext2D, scale: number, x0: number, y0: number, width: number): void {
-    to.lineWidth = width;
+  function trace(to: CanvasRenderingContext2D, scaleX: number, scaleY: number, x0: number, y0: number): void {
     to.lineCap = to.lineJoin = "round";
     for (const stroke of strokes) {
       to.beginPath();
-      for (const [x, y] of stroke) to.lineTo((x - x0) * scale, (y - y0) * scale);
-      if (stroke.length === 1) to.lineTo((stroke[0]![0] - x0) * scale + 0.01, (stroke[0]![1] - y0) * scale);
+      for (const [x, y] of stroke) to.lineTo((x - x0) * scaleX, (y - y0) * scaleY);
+      const [x, y] = stroke[0]!;
+      to.lineTo((x - x0) * scaleX + 0.01, (y - y0) * scaleY); // a touch is a dot
       to.stroke();
     }
   }
 
-  /** What is drawn, brought to the middle and to the height of 32 pixels, in counts of 4 × 4. */
+  /** What is drawn, in the middle and as high as 32 pixels, in counts of 4 × 4. */
   function rasterize(): Float32Array | null {
     const places = strokes.flat();
     if (!places.length) return null;
-    const [left, top] = [Math.min(...places.map(([x]) => x)), Math.min(...places.map(([, y]) => y))];
-    const width = Math.max(...places.map(([x]) => x)) - left;
-    const height = Math.max(...places.map(([, y]) => y)) - top;
-    const line = 32 * PEN;
-    const scale = (32 - line) / Math.max(height, width, 0.15);
+    const [xs, ys] = [places.map(([x]) => x), places.map(([, y]) => y)];
+    const [left, top] = [Math.min(...xs), Math.min(...ys)];
+    const [width, height] = [Math.max(...xs) - left, Math.max(...ys) - top];
     const bitmap = document.createElement("canvas");
     bitmap.width = bitmap.height = 32;
     const to = bitmap.getContext("2d", { willReadFrequently: true })!;
-    trace(to, scale, left + width / 2 - 16 / scale, top + height / 2 - 16 / scale, line);
-    const { data } = to.getImageData(0, 0, 32, 32);
     const counts = new Float32Array(64);
-    for (let i = 0; i < 1024; i++) if (data[4 * i + 3]! > 127) counts[(i >> 7) * 8 + ((i & 31) >> 2)]! += 1 / 16;
+    for (let [thin, thick] = [1, 15]; thick - thin > 0.2; ) {
+      const line = (thin + thick) / 2;
+      const scaleY = (32 - line) / Math.max(height, 0.15);
+      const scaleX = Math.min(scaleY, (WIDE - line) / Math.max(width, 0.01));
+      to.clearRect(0, 0, 32, 32);
+      to.lineWidth = line;
+      trace(to, scaleX, scaleY, left + width / 2 - 16 / scaleX, top + height / 2 - 16 / scaleY);
+      const { data } = to.getImageData(0, 0, 32, 32);
+      counts.fill(0);
+      for (let i = 0; i < 1024; i++) if (data[4 * i + 3]! > 127) counts[(i >> 7) * 8 + ((i & 31) >> 2)]! += 1 / 16;
+      if (counts.reduce((a, b) => a + b) > 64 * INK) thick = line;
+      else thin = line;
+    }
     return counts;
   }
 
@@ -177,7 +188,7 @@ export function digitPad(texts: PadTexts, onDraw: (pixels: Float32Array | null) 
       bars.forEach(({ bar, share, root }, digit) => {
         const percent = Math.round(100 * (probabilities?.[digit] ?? 0));
         bar.style.width = `${percent}%`;
-        share.textContent = probabilities ? `${percent} %` : "";
+        share.textContent = probabilities ? `${percent}%` : "";
         root.classList.toggle("best", digit === best);
       });
       const text = probabilities ? texts.taken(best, Math.round(100 * probabilities[best]!)) : texts.none();

@@ -15,7 +15,8 @@ import { fromParameters, MAX_CLASSES, MAX_POINTS, pointAt, type Settings, toPara
 import { testDigits } from "./testDigits";
 
 const SPEEDS = [3, 10, 30, 100, 0];
-/** Milliseconds between two statistics; between two frames where the user wants little motion. */
+/** Milliseconds between two drawings of the curves; of the statistics; of the plane where the user wants little motion. */
+const CURVES = 100;
 const STATISTICS = 250;
 const CALM = 600;
 /** Cells along a side of the plane: at rest, and the bounds while it trains. */
@@ -38,6 +39,8 @@ export function trainTab(shell: Shell): Tab {
   let statisticsAsked = 0;
   /** The last pictures are older than the weights. */
   let stale = false;
+  /** The curves are. */
+  let unshown = false;
   let size = 72;
 
   function begin(paused: boolean): void {
@@ -72,10 +75,7 @@ export function trainTab(shell: Shell): Tab {
     } else if (message?.type === "frame") showFrame(message);
     else if (message?.type === "statistics") showStatistics(message);
     else if (message?.type === "digit") pad.show(message.probabilities);
-    if (what === "epochs" || what === "rest" || what === "data") {
-      showNumbers();
-      curvesCard.show(session.epochs, session.before, session.earlyStopping);
-    }
+    if (what === "epochs" || what === "rest" || what === "data") unshown = true;
   }
 
   /** Asks for pictures, one at a time, as fast as they can be shown. */
@@ -83,6 +83,12 @@ export function trainTab(shell: Shell): Tab {
     if (!visible) return;
     requestAnimationFrame(tick);
     const running = session.state === "running";
+    if (unshown && (!running || now - lastCurves > CURVES)) {
+      unshown = false;
+      lastCurves = now;
+      showNumbers();
+      curvesCard.show(session.epochs, session.before, session.earlyStopping);
+    }
     if (!session.data || session.state === "failed" || !(running || stale)) return;
     if (!frameAsked && (!running || !calm.matches || now - lastFrame > CALM)) {
       frameAsked = now;
@@ -95,6 +101,7 @@ export function trainTab(shell: Shell): Tab {
     }
   }
   let lastFrame = 0;
+  let lastCurves = 0;
   let lastStatistics = 0;
 
   function showFrame(frame: Frame): void {
@@ -124,12 +131,16 @@ export function trainTab(shell: Shell): Tab {
 
   // the plane and own points
 
-  const readout = element("p", { class: "readout", role: "status" });
+  const readout = element("p", { class: "readout" });
+  /** For screen readers, which are to hear of the keys' cursor only. */
+  const spoken = element("p", { class: "spoken", role: "status" });
+  const placeText = (x: number, y: number) =>
+    words().at(x.toFixed(2).replace("-", "−"), y.toFixed(2).replace("-", "−"));
   const plane = boundary({
-    onCursor(x, y, predicted) {
-      const at = words().at(x.toFixed(2).replace("-", "−"), y.toFixed(2).replace("-", "−"));
-      const percent = predicted && Math.round(100 * predicted.confidence);
-      readout.textContent = predicted ? `${at}: ${words().predicted(predicted.label + 1, percent!)}` : at;
+    onCursor(x, y, predicted, byKeys) {
+      const what = predicted && words().predicted(predicted.label + 1, Math.round(100 * predicted.confidence));
+      readout.textContent = what ? `${placeText(x, y)}: ${what}` : placeText(x, y);
+      if (byKeys) spoken.textContent = readout.textContent;
     },
     onLeave: () => {
       readout.textContent = "";
@@ -139,7 +150,10 @@ export function trainTab(shell: Shell): Tab {
       const { points } = settings;
       const at = nearest(points, x, y, reach);
       if (at >= 0) change({ ...settings, points: points.toSpliced(at, 1) });
-      else if (points.length < MAX_POINTS) change({ ...settings, points: [...points, pointAt(x, y, label)] });
+      else if (points.length < MAX_POINTS) {
+        change({ ...settings, points: [...points, pointAt(x, y, label)] });
+        spoken.textContent = `${words().className(label + 1)}: ${placeText(x, y)}`;
+      }
     },
     onKey({ key }) {
       if (settings.data === "points" && +key >= 1 && +key <= MAX_CLASSES) {
@@ -173,22 +187,19 @@ export function trainTab(shell: Shell): Tab {
       label = +value - 1;
     },
   });
+  const undo = button(
+    () => words().undo,
+    () => change({ ...settings, points: settings.points.slice(0, -1) }),
+  );
+  const clear = button(
+    () => words().clear,
+    () => change({ ...settings, points: [] }),
+  );
   const pointTools = element(
     "div",
     { class: "point-tools" },
     classes.root,
-    element(
-      "div",
-      { class: "buttons" },
-      button(
-        () => words().undo,
-        () => change({ ...settings, points: settings.points.slice(0, -1) }),
-      ),
-      button(
-        () => words().clear,
-        () => change({ ...settings, points: [] }),
-      ),
-    ),
+    element("div", { class: "buttons" }, undo, clear),
     element("p", { class: "help" }, () => words().pointsHelp),
   );
   const planeCard = card(
@@ -208,6 +219,7 @@ export function trainTab(shell: Shell): Tab {
       ),
       readout,
     ),
+    spoken,
     pointTools,
   );
 
@@ -291,7 +303,7 @@ export function trainTab(shell: Shell): Tab {
   const attackedNumber = number(() => words().attackedAccuracy);
   const rateNumber = number(() => words().rate);
 
-  const percent = (share: number | undefined) => (share === undefined ? undefined : `${(100 * share).toFixed(1)} %`);
+  const percent = (share: number | undefined) => (share === undefined ? undefined : `${(100 * share).toFixed(1)}%`);
   const loss = (value: number | undefined) => (value === undefined ? undefined : shown(value));
 
   function showNumbers(): void {
@@ -418,6 +430,7 @@ export function trainTab(shell: Shell): Tab {
     planeCard.hidden = ofDigits;
     digitsCard.hidden = padCard.hidden = !ofDigits;
     pointTools.hidden = settings.data !== "points";
+    undo.disabled = clear.disabled = !settings.points.length;
     root.classList.toggle("of-digits", ofDigits);
     showPlaneLabel();
   }

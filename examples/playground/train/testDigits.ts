@@ -46,8 +46,9 @@ export function testDigits(): TestDigits {
   function draw(): void {
     const to = canvas.getContext("2d")!;
     const unit = devicePixelRatio;
-    const columns = Math.max(1, Math.floor(canvas.clientWidth / WIDE));
-    const step = canvas.clientWidth / columns;
+    const width = canvas.width / unit;
+    const columns = Math.max(1, Math.floor(width / WIDE));
+    const step = width / columns;
     to.setTransform(unit, 0, 0, unit, 0, 0);
     to.clearRect(0, 0, canvas.width, canvas.height);
     if (!test) return;
