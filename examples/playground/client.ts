@@ -1,6 +1,6 @@
 // The pages' end of a worker of the playground's script that is not the Train tab's: so that races and demos do not wait for its epochs.
 
-import type { AsideReply as Reply, AsideRequest } from "./asides";
+import type { AsideRequest, AsideReply as Reply } from "./asides";
 
 type WithoutId<R> = R extends unknown ? Omit<R, "id"> : never;
 export type Question = WithoutId<AsideRequest>;
