@@ -73,7 +73,8 @@ function start(run: Request): void {
   const options: Request = { threads: facts!.features.threads ? [1, 2] : [1], cost: false, ...run };
   if (asked.has("filter")) options.filter = asked.getAll("filter");
   for (const name of ["rounds", "passes"] as const) if (asked.has(name)) options[name] = numbers(name)![0]!;
-  if (asked.has("threads")) options.threads = numbers("threads")!;
+  // a shared memory that WebKit cannot send to a worker stays, and makes others slow
+  if (asked.has("threads")) options.threads = numbers("threads")!.filter((n) => n === 1 || facts!.features.threads);
   running = true;
   begun = performance.now();
   [results, progress] = [undefined, undefined];
