@@ -173,4 +173,4 @@ export {
 } from "./ensembles/bagging";
 export { jointly } from "./training/jointly";
 export { type TiedLayer, tied } from "./training/tied";
-export { inWorker, type RemoteModel, type WorkerOptions } from "./worker/inWorker";
+export { inWorker, type RemoteModel, transfer, type WorkerOptions } from "./worker/inWorker";
