@@ -1,6 +1,10 @@
 // Pages without a bundler: modules from another origin, the classic script, and a strict Content-Security-Policy. Each trains to Node's
 // bits, in the page and in a worker, with threads where the page is isolated.
 
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as sources from "../../ts/index";
@@ -25,6 +29,7 @@ let cdn: Site; // sends what a CDN sends: no isolation, and who may read it
 let foreign: Awaited<ReturnType<typeof pages>>;
 let strict: Awaited<ReturnType<typeof pages>>;
 let blobs: Awaited<ReturnType<typeof pages>>;
+let onDisk: Record<string, string>;
 let expected: string;
 let bagged: Awaited<ReturnType<typeof baggingRun>>;
 
@@ -60,6 +65,8 @@ beforeAll(async () => {
     "/module.html": page(embed, '<script type="module" src="/module.js"></script>'),
     "/classic.html": page(embed, classic("/"), '<script src="/classic.js"></script>'),
   };
+  const here = ["embed", "downhill", "classic"].map((name) => `<script src="${name}.js"></script>`);
+  onDisk = { "embed.js": files["/embed.js"], "classic.js": files["/classic.js"], "index.html": page(...here) };
   foreign = await pages({
     ...files,
     "/module.html": page(embed, module(cdn.url)),
@@ -115,6 +122,18 @@ for (const browser of BROWSERS)
         if (browser.name === "Chromium") expect(fast).toMatchObject({ fastMath: true, threads: 2, warnings: [] });
         expect(fast).toMatchObject({ hash: fast.fastMath ? expect.not.stringContaining(expected) : expected });
       });
+    });
+
+    test("the classic script works in a page from the disk", async () => {
+      const folder = await mkdtemp(join(tmpdir(), "downhill-disk-"));
+      try {
+        for (const [path, text] of Object.entries(onDisk)) await writeFile(join(folder, path), text);
+        await copyFile(new URL("../../dist/browser/downhill.classic.js", import.meta.url), join(folder, "downhill.js"));
+        const page = await running.open(pathToFileURL(join(folder, "index.html")).href);
+        expect(await run(page, { worker: {} })).toMatchObject({ hash: expected, warnings: [] });
+      } finally {
+        await rm(folder, { recursive: true });
+      }
     });
 
     test("the classic script has the package's other modules as objects", async () => {
