@@ -68,16 +68,22 @@ function loadedWith(path, outputs, found = new Set()) {
 /** The packed texts of a bundle. */
 const PACKED = /"[(-[\]-~]{5000,}"/g;
 
-/** A script as small as it gets: an extension of its own, and what terser finds; packed texts side by side, where gzip sees what they are of. */
+/**
+ * A script as small as it gets, by what terser finds; packed texts side by side, where gzip sees what they are of. Where it names kernels of
+ * the extension, that is one of these kernels alone, apart: the script has it after `await loadExtension()`.
+ */
 async function smaller(code) {
   const whole = readFileSync(`${root}build/core/extension.js`, "utf8").match(PACKED)[0];
   const texts = [];
-  const rest = code.replace(PACKED, (text) => {
-    texts.push(text === whole ? JSON.stringify(extensionOf(code)) : text);
-    return `PACKED${texts.length}`;
-  });
+  const rest = code.replace(PACKED, (text) => `PACKED${texts.push(text)}`);
   const { code: script } = await minify(rest, { module: true, ecma: 2022, compress: { passes: 2 } });
-  return texts.map((text, i) => `const PACKED${i + 1}=${text};`).join("") + script;
+  const extension = texts.includes(whole) && extensionOf(code);
+  const packed = texts.map((text, i) => {
+    const name = `PACKED${i + 1}`;
+    if (text !== whole || !extension) return `const ${name}=${text};`;
+    return `let ${name};globalThis.loadExtension=async()=>{${name}??=(await import("./extension.js")).default};`;
+  });
+  return { script: packed.join("") + script, extension };
 }
 
 /** Bundles a page into its folder of the site. Returns the files to keep for when there is no net. */
@@ -94,12 +100,18 @@ async function buildPage(name, { worker, later = {}, sources }, site, quick) {
       ...BUNDLED,
       ...(sources && SOURCES),
       external: Object.keys(later).map((out) => `*/${out}.js`),
-      ...(small && { minifyIdentifiers: false, minifyWhitespace: false }),
+      ...(small && { minify: false, minifySyntax: true }),
       entryPoints: { [out]: at(file) },
       outdir,
     });
     const outputs = Object.keys(metafile.outputs);
-    if (small) for (const path of outputs) writeFileSync(root + path, await smaller(readFileSync(root + path, "utf8")));
+    for (const path of small ? outputs : []) {
+      const { script, extension } = await smaller(readFileSync(root + path, "utf8"));
+      writeFileSync(root + path, script);
+      if (!extension) continue;
+      writeFileSync(`${outdir}/extension.js`, `export default ${JSON.stringify(extension)};`);
+      files.push(`${name}/extension.js`);
+    }
     const first = outputs.find((path) => metafile.outputs[path].entryPoint === at(file));
     // what a worker loads later is the library's, for threads and fastMath
     const kept = out === "main" ? outputs : [...loadedWith(first, metafile.outputs)];

@@ -8,9 +8,10 @@ import { pack } from "../pack.js";
 
 const { i32, none } = binaryen;
 
-/** What `code`, names not yet minified, is to have in the place of build/core/extension.js's text. */
+/** What `code`, names not yet minified, is to have in the place of build/core/extension.js's text; undefined where it names no kernel. */
 export function extensionOf(code) {
   const named = new Set([...code.matchAll(/\bextended\d*\((\d+)\)/g)].map(([, opcode]) => Number(opcode)));
+  if (!named.size) return undefined;
   const module = binaryen.readBinary(readFileSync(new URL("../build/core/extension.wasm", import.meta.url)));
   module.setFeatures(binaryen.Features.All);
   const { name, table, offset, data } = binaryen.getElementSegmentInfo(module.getElementSegmentByIndex(0));
