@@ -84,11 +84,12 @@ async function buildPage(name, { worker, later = {}, sources }, site, quick) {
       outdir,
     });
     const { outputs } = metafile;
-    if (small) await makeSmaller(Object.keys(outputs).map((path) => root + path));
-    // of what a script loads later the library's is left out: it is for threads and fastMath
+    const own = new Set();
     for (const [path, { entryPoint }] of Object.entries(outputs))
-      if (entryPoint?.startsWith("examples/"))
-        for (const needed of loadedWith(path, outputs)) files.add(inFolder(needed));
+      if (entryPoint?.startsWith("examples/")) loadedWith(path, outputs, own);
+    if (small) await makeSmaller([...own].map((path) => root + path));
+    // what else the library may load is for threads and fastMath
+    for (const path of own) files.add(inFolder(path));
     if (existsSync(`${outdir}/extension.js`)) files.add(inFolder("extension.js"));
   }
   return files;
