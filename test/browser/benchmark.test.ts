@@ -93,6 +93,7 @@ for (const browser of BROWSERS)
       expect(await complaints(page)).toEqual([]);
       const longest = await page.evaluate<number>("longest"); // only Chromium tells
       console.log(`${browser.name}: longest task of the page ${longest.toFixed(0)} ms`);
+      expect(longest).toBeLessThan(500); // none of 50 ms on an idle machine; a row takes seconds
       await page.evaluate(`import("/axe.js")`);
       expect(await page.evaluate(AXE)).toEqual([]);
     });

@@ -107,7 +107,7 @@ for (const browser of BROWSERS)
       const begin = performance.now();
       const accuracy = await until<number>(
         page,
-        `[...document.querySelectorAll(".numbers div")].map((row) => row.textContent.match(/test.*?([\\d.]+) %/i)?.[1]).find((share) => share >= 95)`,
+        `[...document.querySelectorAll(".numbers div")].map((row) => row.textContent.match(/test.*?([\\d.]+)%/i)?.[1]).find((share) => share >= 95)`,
       );
       const seconds = (performance.now() - begin) / 1000;
       console.log(`${browser.name}: ${accuracy} % of the test digits after ${seconds.toFixed(1)} s`);

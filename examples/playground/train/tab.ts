@@ -120,7 +120,6 @@ export function trainTab(shell: Shell): Tab {
       }
       pad.show(frame.digit);
     }
-    showNumbers();
   }
 
   function showStatistics(statistics: Statistics): void {
