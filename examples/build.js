@@ -3,19 +3,23 @@
 //
 //   index.html, icon.svg       the front page
 //   playground/, benchmark/    index.html, style.css, main.js, worker.js, and chunks that the library loads on demand
+//   docs/                      the repository's, to read
 //   service.js                 keeps the site for when there is no net
 //
-// A page's script is main.ts; its worker's is what PAGES names, and lies beside it: new URL("./worker.js", import.meta.url).
+// A page's script is main.ts; its worker's is what PAGES names, and lies beside it: new URL("./worker.js", import.meta.url). What `later`
+// names is a bundle of its own, which the others import when they want it: `await import("./digits.js")`.
 
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build, transform } from "esbuild";
+import { minify } from "terser";
 import { buildLimits } from "../bench/limits/build.js";
+import { extensionOf } from "./extension.js";
 
 const root = new URL("../", import.meta.url).pathname;
 
 const PAGES = {
-  playground: { worker: "train/worker.ts" },
+  playground: { worker: "train/worker.ts", later: { digits: "train/digits.ts" } },
   benchmark: { worker: "worker.ts", sources: true },
 };
 
@@ -61,31 +65,76 @@ function loadedWith(path, outputs, found = new Set()) {
   return found;
 }
 
-/** Bundles a page into its folder of the site. Returns the files that it begins with. */
-async function buildPage(name, { worker, sources }, site) {
+/** The packed texts of a bundle. */
+const PACKED = /"[(-[\]-~]{5000,}"/g;
+
+/** A script as small as it gets: an extension of its own, and what terser finds; packed texts side by side, where gzip sees what they are of. */
+async function smaller(code) {
+  const whole = readFileSync(`${root}build/core/extension.js`, "utf8").match(PACKED)[0];
+  const texts = [];
+  const rest = code.replace(PACKED, (text) => {
+    texts.push(text === whole ? JSON.stringify(extensionOf(code)) : text);
+    return `PACKED${texts.length}`;
+  });
+  const { code: script } = await minify(rest, { module: true, ecma: 2022, compress: { passes: 2 } });
+  return texts.map((text, i) => `const PACKED${i + 1}=${text};`).join("") + script;
+}
+
+/** Bundles a page into its folder of the site. Returns the files to keep for when there is no net. */
+async function buildPage(name, { worker, later = {}, sources }, site, quick) {
   const at = (file) => `examples/${name}/${file}`;
   const outdir = `${site}/${name}`;
   mkdirSync(outdir, { recursive: true });
   cpSync(root + at("index.html"), `${outdir}/index.html`);
-  const entries = { main: at("main.ts"), worker: worker && at(worker), style: at("style.css") };
+  const entries = { main: "main.ts", style: "style.css", ...(worker && { worker }), ...later };
   const files = [`${name}/index.html`];
-  for (const [out, entry] of Object.entries(entries).filter(([, entry]) => entry && existsSync(root + entry))) {
-    const { metafile } = await build({ ...BUNDLED, ...(sources && SOURCES), entryPoints: { [out]: entry }, outdir });
-    const [first] = Object.entries(metafile.outputs).find(([, output]) => output.entryPoint === entry);
-    for (const path of loadedWith(first, metafile.outputs)) files.push(`${name}/${path.split("/").at(-1)}`);
+  for (const [out, file] of Object.entries(entries)) {
+    const small = !quick && !sources && file.endsWith(".ts");
+    const { metafile } = await build({
+      ...BUNDLED,
+      ...(sources && SOURCES),
+      external: Object.keys(later).map((out) => `*/${out}.js`),
+      ...(small && { minifyIdentifiers: false, minifyWhitespace: false }),
+      entryPoints: { [out]: at(file) },
+      outdir,
+    });
+    const outputs = Object.keys(metafile.outputs);
+    if (small) for (const path of outputs) writeFileSync(root + path, await smaller(readFileSync(root + path, "utf8")));
+    const first = outputs.find((path) => metafile.outputs[path].entryPoint === at(file));
+    // what a worker loads later is the library's, for threads and fastMath
+    const kept = out === "main" ? outputs : [...loadedWith(first, metafile.outputs)];
+    files.push(...kept.map((path) => `${name}/${path.split("/").at(-1)}`));
   }
   return files;
 }
 
-/** Writes the site into a folder. */
-export async function buildSite(site = `${root}build/site`) {
+/** The repository's docs, as pages that any host serves. */
+function buildDocs(outdir) {
+  mkdirSync(outdir);
+  const escaped = (text) => text.replace(/[&<]/g, (c) => ({ "&": "&amp;", "<": "&lt;" })[c]);
+  for (const file of readdirSync(`${root}docs`).filter((file) => file.endsWith(".md"))) {
+    const text = escaped(readFileSync(`${root}docs/${file}`, "utf8"));
+    const title = /^# (.*)/.exec(text)?.[1] ?? file;
+    writeFileSync(
+      `${outdir}/${file.replace(".md", ".html")}`,
+      `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><link rel="icon" href="../icon.svg"><title>${title}</title>
+<pre style="max-width: 80ch; margin: 2rem auto; white-space: pre-wrap">${text}</pre></html>
+`,
+    );
+  }
+}
+
+/** Writes the site into a folder; a quick one is larger. */
+export async function buildSite(site = `${root}build/site`, { quick = false } = {}) {
   rmSync(site, { recursive: true, force: true });
   mkdirSync(site, { recursive: true });
   if (!existsSync(`${root}build/bench/limits.fastMath.wasm`)) buildLimits();
   const own = ["index.html", "icon.svg"];
   for (const file of own) cpSync(`${root}examples/${file}`, `${site}/${file}`);
-  const there = Object.entries(PAGES).filter(([name]) => existsSync(`${root}examples/${name}/index.html`));
-  const files = [...own, ...(await Promise.all(there.map(([name, page]) => buildPage(name, page, site)))).flat()];
+  const files = [...own];
+  for (const [name, page] of Object.entries(PAGES)) files.push(...(await buildPage(name, page, site, quick)));
+  buildDocs(`${site}/docs`);
   const hash = createHash("sha256");
   for (const name of readdirSync(site, { recursive: true }).filter((name) => name.includes(".")))
     hash.update(name).update(readFileSync(`${site}/${name}`));

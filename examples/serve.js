@@ -1,6 +1,6 @@
 // npm run playground: builds the site and serves it.
 //
-//   node examples/serve.js [port]     8080, or the next that is free
+//   node examples/serve.js [port] [--quick]     8080, or the next that is free; quick: built in a second, and larger
 //
 // Pages are cross-origin isolated, as threads need it; with ?isolated=0 they are not.
 
@@ -51,7 +51,10 @@ export async function serve(folder, port = 0) {
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
-  await buildSite();
-  const { url } = await serve(new URL("../build/site", import.meta.url).pathname, Number(process.argv[2] ?? 8080));
+  await buildSite(undefined, { quick: process.argv.includes("--quick") });
+  const { url } = await serve(
+    new URL("../build/site", import.meta.url).pathname,
+    Number.parseInt(process.argv[2]) || 8080,
+  );
   console.log(`${url}\n${url}?isolated=0  without the headers that threads need`);
 }

@@ -1,8 +1,6 @@
 // The page: its tabs, its language, its theme, and its URL `#tab?parameters`.
 
 import { keepOffline } from "../offline";
-import { chapterTab } from "./chapter/tab";
-import { descendTab } from "./descend/tab";
 import { button, element, icon, setAttribute } from "./dom";
 import { language, preferences } from "./preferences";
 import type { Shell, Tab } from "./shell";
@@ -32,7 +30,36 @@ const shell: Shell = {
   onChange: (listener) => void listeners.push(listener),
 };
 
-const tabs: Record<Name, Tab> = { train: trainTab(shell), descend: descendTab(shell), chapter: chapterTab(shell) };
+/** A tab that is downloaded when it is first opened. */
+function later(load: () => Promise<(shell: Shell) => Tab>): Tab {
+  const root = element("div", {});
+  let loading: Promise<Tab> | undefined;
+  let asked: URLSearchParams | undefined;
+  const make = async () => {
+    const tab = (await load())(shell);
+    root.append(tab.root);
+    return tab;
+  };
+  return {
+    root,
+    async show(parameters) {
+      asked = parameters;
+      loading ??= make();
+      const tab = await loading;
+      if (asked === parameters) tab.show(parameters);
+    },
+    hide() {
+      asked = undefined;
+      loading?.then((tab) => tab.hide());
+    },
+  };
+}
+
+const tabs: Record<Name, Tab> = {
+  train: trainTab(shell),
+  descend: later(async () => (await import("./descend/tab")).descendTab),
+  chapter: later(async () => (await import("./chapter/tab")).chapterTab),
+};
 const heads = {} as Record<Name, HTMLElement>;
 
 function hash(name: Name): string {

@@ -1,5 +1,7 @@
 // Curves, drawn by uPlot in the page's colours, with a summary for screen readers.
 
+// biome-ignore assist/source/organizeImports: locale has to be there before uPlot
+import { locale } from "./locale";
 import uPlot from "uplot";
 import { colour, element, type Text } from "./dom";
 
@@ -118,7 +120,12 @@ export function plot(options: PlotOptions): Plot {
           y: { distr: log ? 3 : 1, ...(range && { range: () => [...range()] }) },
         },
         axes: [
-          { ...axis, label: written(options.x), size: 28 },
+          {
+            ...axis,
+            label: written(options.x),
+            size: 28,
+            values: (_, splits) => splits.map((v) => v.toLocaleString(locale)),
+          },
           {
             ...axis,
             ...(log && { filter: among, grid: { ...axis.grid, filter: among } }),

@@ -1,7 +1,7 @@
 // What a page does for the tests, which call `globalThis.page` from outside.
 
 import type * as Downhill from "../../ts/index";
-import { baggingRun, referenceData, referenceModel, referenceRun } from "./reference";
+import { baggingRun, REFERENCE_FIT, referenceData, referenceModel, referenceRun } from "./reference";
 
 type Library = typeof Downhill;
 
@@ -62,12 +62,7 @@ const api = {
       const onEpochEnd = (epoch: number) => void epochs.push(epoch);
       let hash = "";
       const paces = await gaps(async () => {
-        await remote.fit(referenceData(), {
-          epochs: 10,
-          batchSize: 53,
-          stepsPerEpoch: 20,
-          callbacks: [{ onEpochEnd }],
-        });
+        await remote.fit(referenceData(), { ...REFERENCE_FIT, callbacks: [{ onEpochEnd }] });
         hash = await remote.weightsHash();
       });
       await remote.terminate();

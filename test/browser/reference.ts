@@ -61,14 +61,17 @@ export function referenceModel(library: Library, runtime?: Downhill.Runtime) {
   return model;
 }
 
+/** How it is trained. */
+export const REFERENCE_FIT = { epochs: 10, batchSize: 53, stepsPerEpoch: 20 };
+
 /** 200 steps of the reference model: the hash of its weights, and the last epoch's loss. */
 export async function referenceRun(
   library: Library,
   runtime?: Downhill.Runtime,
-  batchSize = 53,
+  batchSize = REFERENCE_FIT.batchSize,
 ): Promise<{ hash: string; loss: number }> {
   const model = referenceModel(library, runtime);
-  const { epochs } = await model.fit(referenceData(), { epochs: 10, batchSize, stepsPerEpoch: 20 });
+  const { epochs } = await model.fit(referenceData(), { ...REFERENCE_FIT, batchSize });
   const hash = await library.weightsHash(model);
   model.dispose();
   return { hash, loss: epochs.at(-1)!.loss };

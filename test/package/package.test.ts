@@ -2,33 +2,22 @@
 
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { build, type Plugin } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { manifest, type Project, packedProject } from "../support/packed";
 
 const root = new URL("../../", import.meta.url).pathname;
 const run = promisify(execFile);
 
-let folder: string; // a project that depends on downhill, as it is packed
-let packed: string[];
+let project: Project;
+let folder: string;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "downhill-package-"));
-  const installed = join(folder, "node_modules", "downhill");
-  await mkdir(installed, { recursive: true });
-  const pack = ["pack", "--json", "--ignore-scripts", "--pack-destination", folder];
-  const [{ filename, files }] = JSON.parse((await run("npm", pack, { cwd: root })).stdout);
-  packed = files.map(({ path }: { path: string }) => path);
-  await run("tar", ["xzf", join(folder, filename), "--strip-components=1", "-C", installed]);
-  for (const name of Object.keys((await manifest()).dependencies)) {
-    const link = join(folder, "node_modules", name);
-    await mkdir(dirname(link), { recursive: true });
-    await symlink(join(root, "node_modules", name), link, "dir");
-  }
+  project = await packedProject();
+  folder = project.folder;
 });
-afterAll(() => rm(folder, { recursive: true }));
+afterAll(() => project.remove());
 
 const TRAIN = `
   const model = sequential([dense(16, { inputShape: [2], activation: "tanh" }), dense(1)]);
@@ -39,18 +28,13 @@ const TRAIN = `
 `;
 const NAMES = "{ sequential, dense, adam, meanSquaredError }";
 
-const manifest = async () => JSON.parse(await readFile(join(root, "package.json"), "utf8"));
-
 /** The project's entry. */
-async function entry(name: string, text: string): Promise<string> {
-  const path = join(folder, name);
-  await writeFile(path, text);
-  return path;
-}
+const entry = (name: string, text: string) => project.write(name, text);
 
 const output = async (command: string, ...args: string[]) => (await run(command, args, { cwd: folder })).stdout.trim();
 
 test("what is packed: the built files, their types, README and LICENSE; no sources, no tests", async () => {
+  const { packed } = project;
   const others = packed.filter((path) => !path.startsWith("dist/"));
   expect(others.sort()).toEqual(["LICENSE", "README.md", "package.json"]);
   const { exports, imports, bin } = await manifest();

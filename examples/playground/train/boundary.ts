@@ -16,7 +16,7 @@ export interface Boundary {
 
 export interface BoundaryOptions {
   /** The cursor stands at a place; null: it has left the plane. `predicted` counts from 0. */
-  onCursor: (x: number, y: number, predicted: { label: number; confidence: number } | null) => void;
+  onCursor: (x: number, y: number, predicted: { label: number; confidence: number } | null, byKeys: boolean) => void;
   onLeave: () => void;
   /** A place was clicked; `near` counts what lies within a few pixels. */
   onClick: (x: number, y: number, reach: number) => void;
@@ -133,22 +133,22 @@ export function boundary(options: BoundaryOptions): Boundary {
     context.stroke();
   }
 
-  function point(x: number, y: number): void {
+  function point(x: number, y: number, byKeys = false): void {
     cursor = {
       x: Math.max(-EXTENT, Math.min(EXTENT * 0.999, x)),
       y: Math.max(-EXTENT, Math.min(EXTENT * 0.999, y)),
     };
-    tell();
+    tell(byKeys);
     draw();
   }
 
-  function tell(): void {
+  function tell(byKeys = false): void {
     if (!cursor) return;
     const { x, y } = cursor;
     const size = plane?.size ?? 1;
     const cell = (from: number) => Math.min(size - 1, Math.floor((from / (2 * EXTENT)) * size));
     const at = cell(EXTENT - y) * size + cell(x + EXTENT);
-    options.onCursor(x, y, plane && { label: plane.classes[at]!, confidence: plane.confidence[at]! / 255 });
+    options.onCursor(x, y, plane && { label: plane.classes[at]!, confidence: plane.confidence[at]! / 255 }, byKeys);
   }
 
   const place = (event: MouseEvent): [number, number] => {
@@ -170,11 +170,11 @@ export function boundary(options: BoundaryOptions): Boundary {
     const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key] ?? [];
     if (dx !== undefined) {
       event.preventDefault();
-      point((cursor?.x ?? 0) + dx * stride, (cursor?.y ?? 0) + dy! * stride);
+      point((cursor?.x ?? 0) + dx * stride, (cursor?.y ?? 0) + dy! * stride, true);
     } else if (event.key === "Enter" || event.key === " ") {
       event.preventDefault();
       if (cursor) options.onClick(cursor.x, cursor.y, 0.12);
-      else point(0, 0);
+      else point(0, 0, true);
     } else options.onKey(event);
   });
 

@@ -29,11 +29,14 @@ export function controls(words: Words, language: () => string, change: (settings
   /** A value as it is read, in a control or in a heading. */
   function written(name: keyof Settings, value: unknown): string {
     const field: Field = FIELDS[name];
-    if (name === "layers") return layersText(value as Settings["layers"]).replaceAll("-", " – ");
+    if (name === "layers") {
+      const layers = value as Settings["layers"];
+      return layers.length ? layersText(layers).replaceAll("-", " – ") : words().options["none"]!;
+    }
     if (field.kind === "choice") return optionText(name, value as string);
     if (value === "full" || value === Number.POSITIVE_INFINITY) return words().full;
     if (value === 0 && field.kind === "number" && field.stops[0] === 0 && field.group !== "data") return words().off;
-    if (SHARES.includes(name)) return `${+(100 * (value as number)).toFixed(1)} %`;
+    if (SHARES.includes(name)) return `${+(100 * (value as number)).toFixed(1)}%`;
     return typeof value === "number" ? value.toLocaleString(language(), { maximumSignificantDigits: 10 }) : "";
   }
   const optionText = (name: string, option: string) =>

@@ -1,7 +1,7 @@
 // The data of a run. Equal settings give equal bits in every engine: random numbers are the core's own, and of arithmetic there is
 // only what IEEE 754 fixes to the bit (+ − × ÷ √).
 
-import { digits } from "downhill";
+import type { digits } from "downhill";
 import { philox4x32 } from "downhill/random";
 import { EXTENT, type Settings } from "./settings";
 
@@ -125,9 +125,9 @@ const GENERATORS: Record<string, readonly [classes: number, Generator]> = {
 };
 
 /** The data that settings ask for. */
-export function dataOf(settings: Settings): RunData {
+export async function dataOf(settings: Settings): Promise<RunData> {
   const { data, seed, labelNoise } = settings;
-  const made = data === "digits" ? digitRows(settings) : planeRows(settings);
+  const made = data === "digits" ? digitRows(settings, (await import("./digits.js")).digits()) : planeRows(settings);
   const { training, classes } = made;
   const random = new Random(seed, Stream.flips);
   if (labelNoise > 0)
@@ -179,8 +179,7 @@ function shuffled(n: number, seed: number): number[] {
 
 const PIXELS = 64;
 
-function digitRows({ examples, validation, seed }: Settings): RunData {
-  const { train, test } = digits();
+function digitRows({ examples, validation, seed }: Settings, { train, test }: ReturnType<typeof digits>): RunData {
   const order = shuffled(train.y.data.length, seed); // those who wrote them come one after the other
   const n = Math.min(examples, order.length);
   const training = n - Math.floor(n * validation);

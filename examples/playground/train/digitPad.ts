@@ -188,7 +188,7 @@ export function digitPad(texts: PadTexts, onDraw: (pixels: Float32Array | null) 
       bars.forEach(({ bar, share, root }, digit) => {
         const percent = Math.round(100 * (probabilities?.[digit] ?? 0));
         bar.style.width = `${percent}%`;
-        share.textContent = probabilities ? `${percent} %` : "";
+        share.textContent = probabilities ? `${percent}%` : "";
         root.classList.toggle("best", digit === best);
       });
       const text = probabilities ? texts.taken(best, Math.round(100 * probabilities[best]!)) : texts.none();

@@ -57,6 +57,8 @@ export function trainer(post: Post): (request: Request) => void {
   };
 }
 
+type RunRequest = Exclude<Request, { type: "start" | "speed" | "stop" }>;
+
 interface Batch {
   x: NDArray;
   y: NDArray<Int32Array>;
@@ -71,6 +73,9 @@ export class Run {
   #updates = 0;
   #epoch = 0;
   #updatesPerEpoch = 1;
+  #begun = false;
+  /** Requests that came before that. */
+  readonly #early: RunRequest[] = [];
   /** Updates until it pauses. */
   #left = 0;
   #over = false;
@@ -104,7 +109,9 @@ export class Run {
   async start(going: boolean): Promise<void> {
     this.#left = going ? Number.POSITIVE_INFINITY : 0;
     try {
-      this.#build();
+      const data = await dataOf(this.settings);
+      if (this.#disposed) return;
+      this.#build(data);
       await this.#train();
       this.#over = true;
       await this.#rest(true);
@@ -122,7 +129,11 @@ export class Run {
     this.post({ run: this.number, ...answer }, transfer);
   }
 
-  receive(request: Exclude<Request, { type: "start" | "speed" | "stop" }>): void {
+  receive(request: RunRequest): void {
+    if (!this.#begun && !this.#over) {
+      this.#early.push(request);
+      return;
+    }
     switch (request.type) {
       case "pause":
         this.#left = 0;
@@ -162,9 +173,8 @@ export class Run {
     this.wake();
   }
 
-  #build(): void {
+  #build(data: RunData): void {
     const { settings } = this;
-    const data = dataOf(settings);
     const { training, validation, test, classes, shape } = data;
     const examples = training.labels.length;
     if (!examples) throw new DownhillError("data", "points: expected at least one example to train on, got none");
@@ -197,6 +207,10 @@ export class Run {
       callbacks: [
         gradientMonitor({ limit: RECORDS }),
         {
+          onTrainBegin: () => {
+            this.#begun = true;
+            for (const request of this.#early) this.receive(request);
+          },
           onBatchBegin: () => this.#gate(),
           onBatchEnd: () => {
             this.#updates++;

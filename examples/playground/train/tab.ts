@@ -120,7 +120,6 @@ export function trainTab(shell: Shell): Tab {
       }
       pad.show(frame.digit);
     }
-    showNumbers();
   }
 
   function showStatistics(statistics: Statistics): void {
@@ -131,12 +130,16 @@ export function trainTab(shell: Shell): Tab {
 
   // the plane and own points
 
-  const readout = element("p", { class: "readout", role: "status" });
+  const readout = element("p", { class: "readout" });
+  /** For screen readers, which are to hear of the keys' cursor only. */
+  const spoken = element("p", { class: "spoken", role: "status" });
+  const placeText = (x: number, y: number) =>
+    words().at(x.toFixed(2).replace("-", "−"), y.toFixed(2).replace("-", "−"));
   const plane = boundary({
-    onCursor(x, y, predicted) {
-      const at = words().at(x.toFixed(2).replace("-", "−"), y.toFixed(2).replace("-", "−"));
-      const percent = predicted && Math.round(100 * predicted.confidence);
-      readout.textContent = predicted ? `${at}: ${words().predicted(predicted.label + 1, percent!)}` : at;
+    onCursor(x, y, predicted, byKeys) {
+      const what = predicted && words().predicted(predicted.label + 1, Math.round(100 * predicted.confidence));
+      readout.textContent = what ? `${placeText(x, y)}: ${what}` : placeText(x, y);
+      if (byKeys) spoken.textContent = readout.textContent;
     },
     onLeave: () => {
       readout.textContent = "";
@@ -146,7 +149,10 @@ export function trainTab(shell: Shell): Tab {
       const { points } = settings;
       const at = nearest(points, x, y, reach);
       if (at >= 0) change({ ...settings, points: points.toSpliced(at, 1) });
-      else if (points.length < MAX_POINTS) change({ ...settings, points: [...points, pointAt(x, y, label)] });
+      else if (points.length < MAX_POINTS) {
+        change({ ...settings, points: [...points, pointAt(x, y, label)] });
+        spoken.textContent = `${words().className(label + 1)}: ${placeText(x, y)}`;
+      }
     },
     onKey({ key }) {
       if (settings.data === "points" && +key >= 1 && +key <= MAX_CLASSES) {
@@ -212,6 +218,7 @@ export function trainTab(shell: Shell): Tab {
       ),
       readout,
     ),
+    spoken,
     pointTools,
   );
 
@@ -295,7 +302,7 @@ export function trainTab(shell: Shell): Tab {
   const attackedNumber = number(() => words().attackedAccuracy);
   const rateNumber = number(() => words().rate);
 
-  const percent = (share: number | undefined) => (share === undefined ? undefined : `${(100 * share).toFixed(1)} %`);
+  const percent = (share: number | undefined) => (share === undefined ? undefined : `${(100 * share).toFixed(1)}%`);
   const loss = (value: number | undefined) => (value === undefined ? undefined : shown(value));
 
   function showNumbers(): void {

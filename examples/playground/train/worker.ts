@@ -5,9 +5,10 @@ import { answer } from "../descend/race";
 import type { Request } from "./protocol";
 import { trainer } from "./run";
 
-const train = trainer((response, transfer) => self.postMessage(response, { transfer }));
+const post = (message: unknown, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
+const train = trainer(post);
 
 self.onmessage = ({ data }: MessageEvent<Request | DescendRequest>) => {
-  if ("tab" in data) answer(data, (reply, transfer) => self.postMessage(reply, { transfer }));
+  if ("tab" in data) answer(data, post);
   else train(data);
 };

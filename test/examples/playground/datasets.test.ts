@@ -15,7 +15,7 @@ function hashOf({ training, validation, test }: RunData): string {
   return hash.digest("hex").slice(0, 16);
 }
 
-test("turn is [cos, sin] of turns", () => {
+test("turn is [cos, sin] of turns", async () => {
   for (let i = -300; i <= 300; i++) {
     const [cos, sin] = turn(i / 97);
     expect(Math.abs(cos - Math.cos((2 * Math.PI * i) / 97))).toBeLessThan(1e-14);
@@ -23,8 +23,9 @@ test("turn is [cos, sin] of turns", () => {
   }
 });
 
-test("equal settings give equal bits: the same in every engine", () => {
-  expect(Object.fromEntries(DATA.map((data) => [data, hashOf(dataOf(settingsOf(data)))]))).toMatchInlineSnapshot(`
+test("equal settings give equal bits: the same in every engine", async () => {
+  const hashes = await Promise.all(DATA.map(async (data) => [data, hashOf(await dataOf(settingsOf(data)))]));
+  expect(Object.fromEntries(hashes)).toMatchInlineSnapshot(`
     {
       "blobs": "664ae14ba9cc92ad",
       "circles": "0a6bce489ce4878e",
@@ -37,14 +38,20 @@ test("equal settings give equal bits: the same in every engine", () => {
   `);
 });
 
-test("other seeds give other data", () => {
+test("other seeds give other data", async () => {
   for (const data of DATA)
-    expect(hashOf(dataOf({ ...settingsOf(data), seed: 1 })), data).not.toBe(hashOf(dataOf(settingsOf(data))));
+    expect(hashOf(await dataOf({ ...settingsOf(data), seed: 1 })), data).not.toBe(
+      hashOf(await dataOf(settingsOf(data))),
+    );
 });
 
-test("classes have as many examples, of numbers near the plane that is shown", () => {
+test("classes have as many examples, of numbers near the plane that is shown", async () => {
   for (const data of DATA.slice(0, 5)) {
-    const { training, validation, classes, test } = dataOf({ ...defaults(data), examples: 600, validation: 0.25 });
+    const { training, validation, classes, test } = await dataOf({
+      ...defaults(data),
+      examples: 600,
+      validation: 0.25,
+    });
     expect(test).toBeNull();
     expect([training.labels.length, validation.labels.length]).toEqual([450, 150]);
     const all = [...training.labels, ...validation.labels];
@@ -55,21 +62,21 @@ test("classes have as many examples, of numbers near the plane that is shown", (
   }
 });
 
-test("noise moves points and nothing else", () => {
+test("noise moves points and nothing else", async () => {
   for (const data of DATA.slice(0, 5)) {
-    const [still, moved] = [0, 0.3].map((noise) => dataOf({ ...defaults(data), noise, examples: 2000 }).training);
+    const made = [0, 0.3].map((noise) => dataOf({ ...defaults(data), noise, examples: 2000 }));
+    const [still, moved] = (await Promise.all(made)).map(({ training }) => training);
     expect(moved!.labels).toEqual(still!.labels);
-    if (data === "blobs") {
-      const square = moved!.x.reduce((sum, v, i) => sum + (v - still!.x[i]!) ** 2, 0) / moved!.x.length;
-      expect(Math.sqrt(square)).toBeCloseTo(0.3, 1);
-    }
+    if (data !== "blobs") continue;
+    const square = moved!.x.reduce((sum, v, i) => sum + (v - still!.x[i]!) ** 2, 0) / moved!.x.length;
+    expect(Math.sqrt(square)).toBeCloseTo(0.3, 1);
   }
 });
 
-test("labels are exchanged in training only, for other classes, and the points stay", () => {
+test("labels are exchanged in training only, for other classes, and the points stay", async () => {
   for (const data of ["circles", "digits"] as const) {
-    const clean = dataOf(defaults(data));
-    const noisy = dataOf({ ...defaults(data), labelNoise: 0.3 });
+    const clean = await dataOf(defaults(data));
+    const noisy = await dataOf({ ...defaults(data), labelNoise: 0.3 });
     expect(noisy.training.x).toEqual(clean.training.x);
     expect(noisy.validation).toEqual(clean.validation);
     expect(noisy.test).toEqual(clean.test);
@@ -80,19 +87,19 @@ test("labels are exchanged in training only, for other classes, and the points s
   }
 });
 
-test("own points: all of them, in an order of the seed; classes up to the largest label", () => {
-  const { training, validation, classes } = dataOf({ ...settingsOf("points"), validation: 0.5 });
+test("own points: all of them, in an order of the seed; classes up to the largest label", async () => {
+  const { training, validation, classes } = await dataOf({ ...settingsOf("points"), validation: 0.5 });
   expect(classes).toBe(3);
   const rows = [training, validation].flatMap(({ x, labels }) =>
     [...labels].map((label, i) => [x[2 * i], x[2 * i + 1], label].join()),
   );
   expect(rows.sort()).toEqual(points.map(({ x, y, label }) => [Math.fround(x), Math.fround(y), label].join()).sort());
   expect(new Set(validation.labels).size).toBe(2);
-  expect(dataOf({ ...defaults("points"), points: [] }).training.labels).toHaveLength(0);
+  expect((await dataOf({ ...defaults("points"), points: [] })).training.labels).toHaveLength(0);
 });
 
-test("digits: as many as asked for, apart from the test images", () => {
-  const { training, validation, test, classes, shape } = dataOf({
+test("digits: as many as asked for, apart from the test images", async () => {
+  const { training, validation, test, classes, shape } = await dataOf({
     ...defaults("digits"),
     examples: 100,
     validation: 0.2,
@@ -101,12 +108,12 @@ test("digits: as many as asked for, apart from the test images", () => {
   expect(training.x).toHaveLength(80 * 64);
   expect(shape).toEqual([8, 8, 1]);
   expect(test!.labels.length).toBeGreaterThan(100);
-  expect(dataOf({ ...defaults("digits"), examples: 2000, validation: 0 }).training.labels.length).toBeLessThanOrEqual(
-    1437,
-  );
+  expect(
+    (await dataOf({ ...defaults("digits"), examples: 2000, validation: 0 })).training.labels.length,
+  ).toBeLessThanOrEqual(1437);
 });
 
-test("scales lie between 1/stretch and stretch", () => {
+test("scales lie between 1/stretch and stretch", async () => {
   expect([...scalesOf({ ...defaults(), stretch: 10 })]).toEqual([Math.fround(0.1), 10]);
   const scales = scalesOf({ ...defaults("digits"), stretch: 10 });
   expect(scales.every((s) => s >= 0.0999 && s < 10)).toBe(true);
@@ -116,7 +123,7 @@ test("scales lie between 1/stretch and stretch", () => {
   expect(new Set(scalesOf(defaults("digits")))).toEqual(new Set([1]));
 });
 
-test("a grid is asked at the middles of its cells, from the top left", () => {
+test("a grid is asked at the middles of its cells, from the top left", async () => {
   expect([...gridOf(2)]).toEqual([-1.5, 1.5, 1.5, 1.5, -1.5, -1.5, 1.5, -1.5]);
   expect(gridOf(64)).toHaveLength(2 * 64 * 64);
 });
