@@ -184,7 +184,7 @@ async function buildBundles() {
   // what they are made of is the public API
   const api = { name: "api", setup: ({ onResolve }) => onResolve({ filter: /^\.\/index$/ }, () => API) };
   for (const outdir of ["dist", "dist/bundler", "dist/browser"]) {
-    writeFileSync(`${outdir}/worker.js`, `${LICENSE}\nexport { inWorker } from "./downhill.js";\n`);
+    writeFileSync(`${outdir}/worker.js`, `${LICENSE}\nexport { inWorker, transfer } from "./downhill.js";\n`);
     // in Node a module that both have would be one more to load for each
     if (outdir === "dist") writeFileSync(`dist/random.js`, `${LICENSE}\nexport { philox4x32 } from "./downhill.js";\n`);
     await build({ ...common, entryPoints: { landscapes: "ts/landscapes.ts" }, outdir, plugins: [api] });

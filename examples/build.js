@@ -12,9 +12,8 @@
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build, transform } from "esbuild";
-import { minify } from "terser";
 import { buildLimits } from "../bench/limits/build.js";
-import { extensionOf } from "./extension.js";
+import { makeSmaller } from "./smaller.js";
 
 const root = new URL("../", import.meta.url).pathname;
 
@@ -65,21 +64,6 @@ function loadedWith(path, outputs, found = new Set()) {
   return found;
 }
 
-/** The packed texts of a bundle. */
-const PACKED = /"[(-[\]-~]{5000,}"/g;
-
-/** A script as small as it gets: an extension of its own, and what terser finds; packed texts side by side, where gzip sees what they are of. */
-async function smaller(code) {
-  const whole = readFileSync(`${root}build/core/extension.js`, "utf8").match(PACKED)[0];
-  const texts = [];
-  const rest = code.replace(PACKED, (text) => {
-    texts.push(text === whole ? JSON.stringify(extensionOf(code)) : text);
-    return `PACKED${texts.length}`;
-  });
-  const { code: script } = await minify(rest, { module: true, ecma: 2022, compress: { passes: 2 } });
-  return texts.map((text, i) => `const PACKED${i + 1}=${text};`).join("") + script;
-}
-
 /** Bundles a page into its folder of the site. Returns the files to keep for when there is no net. */
 async function buildPage(name, { worker, later = {}, sources }, site, quick) {
   const at = (file) => `examples/${name}/${file}`;
@@ -87,23 +71,26 @@ async function buildPage(name, { worker, later = {}, sources }, site, quick) {
   mkdirSync(outdir, { recursive: true });
   cpSync(root + at("index.html"), `${outdir}/index.html`);
   const entries = { main: "main.ts", style: "style.css", ...(worker && { worker }), ...later };
-  const files = [`${name}/index.html`];
+  const inFolder = (path) => `${name}/${path.split("/").at(-1)}`;
+  const files = new Set([inFolder("index.html")]);
   for (const [out, file] of Object.entries(entries)) {
     const small = !quick && !sources && file.endsWith(".ts");
     const { metafile } = await build({
       ...BUNDLED,
       ...(sources && SOURCES),
       external: Object.keys(later).map((out) => `*/${out}.js`),
-      ...(small && { minifyIdentifiers: false, minifyWhitespace: false }),
+      ...(small && { minify: false, minifySyntax: true }), // the rest by terser
       entryPoints: { [out]: at(file) },
       outdir,
     });
-    const outputs = Object.keys(metafile.outputs);
-    if (small) for (const path of outputs) writeFileSync(root + path, await smaller(readFileSync(root + path, "utf8")));
-    const first = outputs.find((path) => metafile.outputs[path].entryPoint === at(file));
-    // what a worker loads later is the library's, for threads and fastMath
-    const kept = out === "main" ? outputs : [...loadedWith(first, metafile.outputs)];
-    files.push(...kept.map((path) => `${name}/${path.split("/").at(-1)}`));
+    const { outputs } = metafile;
+    const own = new Set();
+    for (const [path, { entryPoint }] of Object.entries(outputs))
+      if (entryPoint?.startsWith("examples/")) loadedWith(path, outputs, own);
+    if (small) await makeSmaller([...own].map((path) => root + path));
+    // what else the library may load is for threads and fastMath
+    for (const path of own) files.add(inFolder(path));
+    if (existsSync(`${outdir}/extension.js`)) files.add(inFolder("extension.js"));
   }
   return files;
 }

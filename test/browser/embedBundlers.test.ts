@@ -9,8 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as sources from "../../ts/index";
 import { type Project, packedProject } from "../support/packed";
 import { BROWSERS, missing, type Running, SHARES_MEMORY, skips, start } from "./browsers";
-import type { EmbedOptions, EmbedResult } from "./embed";
-import { referenceRun } from "./reference";
+import { type EmbedOptions, type EmbedResult, embeddedRun } from "./embed";
 import { type Site, serve } from "./server";
 
 const PAGE = `
@@ -112,9 +111,7 @@ beforeAll(async () => {
   );
   isolated = await serve(files, true, { folders });
   plain = await serve(files, false, { folders });
-  const runtime = await sources.init({ seed: 0 });
-  expected = (await referenceRun(sources, runtime)).hash;
-  runtime.dispose();
+  expected = (await embeddedRun(sources)).hash!;
 });
 afterAll(async () => {
   await isolated?.close();
