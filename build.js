@@ -109,20 +109,20 @@ async function compress(folder, options, mangle, format) {
       ecma: 2022,
       compress: { passes: 3, pure_funcs: ["TextDecoder"], ...options }, // the loader makes one
       mangle,
-      format: { preserve_annotations: true, ...format },
+      // one character past Latin-1 makes two bytes of every character that an engine holds of a file
+      format: { preserve_annotations: true, ascii_only: true, ...format },
     });
     writeFileSync(file, code);
   }
 }
 
 /**
- * For a page's <script>, without modules: everything in one file, as window.downhill; what is a module of the package beside the first
- * is an object in it. And the script for workers that a Content-Security-Policy wants from a file.
+ * For a page's <script>, without modules: everything in one file, as window.downhill; the landscapes, a module of their own in the
+ * package, are an object in it. And the script for workers that a Content-Security-Policy wants from a file.
  */
 async function buildClassic(common, worker) {
   const contents = `
     export * from "./ts/index";
-    export * as random from "./ts/random";
     export * as landscapes from "./ts/landscapes";
   `;
   const { outputFiles } = await build({
@@ -159,7 +159,7 @@ async function buildBundles() {
   for (const [name, source] of Object.entries(workers))
     writeFileSync(`build/core/${name}.js`, `export default ${JSON.stringify(source)};\n`);
   const library = { downhill: "ts/index.ts", random: "ts/random.ts" };
-  const program = { ...library, cli: "ts/cli/main.ts" };
+  const program = { downhill: "ts/index.ts", cli: "ts/cli/main.ts" };
   await build({ ...common, external, entryPoints: program, outdir: "dist", plugins: [resolve("node")] });
   // lines and the names of functions stay: a trace can be read
   const names = { keep_fnames: true, keep_classnames: true };
@@ -184,6 +184,8 @@ async function buildBundles() {
   const api = { name: "api", setup: ({ onResolve }) => onResolve({ filter: /^\.\/index$/ }, () => API) };
   for (const outdir of ["dist", "dist/bundler", "dist/browser"]) {
     writeFileSync(`${outdir}/worker.js`, `${LICENSE}\nexport { inWorker, transfer } from "./downhill.js";\n`);
+    // in Node a module that both have would be one more to load for each
+    if (outdir === "dist") writeFileSync(`dist/random.js`, `${LICENSE}\nexport { philox4x32 } from "./downhill.js";\n`);
     await build({ ...common, entryPoints: { landscapes: "ts/landscapes.ts" }, outdir, plugins: [api] });
   }
   run("node_modules/typescript/bin/tsc", "-p", "tsconfig.types.json");

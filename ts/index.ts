@@ -171,6 +171,7 @@ export {
   type BaggingOptions,
   bagging,
 } from "./ensembles/bagging";
+export { philox4x32 } from "./random";
 export { jointly } from "./training/jointly";
 export { type TiedLayer, tied } from "./training/tied";
 export { inWorker, type RemoteModel, transfer, type WorkerOptions } from "./worker/inWorker";

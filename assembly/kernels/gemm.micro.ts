@@ -160,31 +160,50 @@ function loadLanes(p: usize, whole: bool): v128 {
   return whole ? v128.load(p) : v128.load32_zero(p);
 }
 
-/** c[j] += Σₚ a[p]·b[p, j] over the first k & ~7 rows of b, 0 ≤ j < n: eight rows of b at a time, c stays in L1. */
+/** The first p from here on, below k, where a[p] is not 0; else something from k on. */
+// @ts-ignore: decorator
+@inline
+function next(p: usize, k: usize, a: usize, aStep: usize): usize {
+  while (p < k && load<f32>(a + p * aStep) == 0) p++;
+  return p;
+}
+
+/** Whether none of the eight numbers at a is 0. */
+// @ts-ignore: decorator
+@inline
+function noZeros(a: usize): bool {
+  const zero = f32x4.splat(0);
+  return v128.all_true<i32>(v128.and(v128.ne<f32>(v128.load(a), zero), v128.ne<f32>(v128.load(a, 16), zero)));
+}
+
+/**
+ * c[j] += Σₚ a[p]·b[p, j], 0 ≤ j < n: eight rows of b at a time, c stays in L1. Where a[p] is 0, as half of what a ReLU leaves
+ * is, the row of b is not read.
+ */
 export function axpy8(n: usize, k: usize, a: usize, aStep: usize, b: usize, bStep: usize, c: usize): void {
   const end = c + (n << 2);
   const pairs = c + ((n & ~7) << 2);
-  while (k >= 8) {
-    const x0 = v128.load32_splat(a);
-    a += aStep;
-    const x1 = v128.load32_splat(a);
-    a += aStep;
-    const x2 = v128.load32_splat(a);
-    a += aStep;
-    const x3 = v128.load32_splat(a);
-    a += aStep;
-    const x4 = v128.load32_splat(a);
-    a += aStep;
-    const x5 = v128.load32_splat(a);
-    a += aStep;
-    const x6 = v128.load32_splat(a);
-    a += aStep;
-    const x7 = v128.load32_splat(a);
-    a += aStep;
+  let p = next(0, k, a, aStep);
+  while (true) {
+    let p1 = p + 1, p2 = p + 2, p3 = p + 3, p4 = p + 4, p5 = p + 5, p6 = p + 6, p7 = p + 7;
+    if (p7 >= k || aStep != 4 || !noZeros(a + (p << 2))) {
+      p1 = next(p1, k, a, aStep);
+      p2 = next(p1 + 1, k, a, aStep);
+      p3 = next(p2 + 1, k, a, aStep);
+      p4 = next(p3 + 1, k, a, aStep);
+      p5 = next(p4 + 1, k, a, aStep);
+      p6 = next(p5 + 1, k, a, aStep);
+      p7 = next(p6 + 1, k, a, aStep);
+      if (p7 >= k) break;
+    }
+    const x0 = v128.load32_splat(a + p * aStep), x1 = v128.load32_splat(a + p1 * aStep);
+    const x2 = v128.load32_splat(a + p2 * aStep), x3 = v128.load32_splat(a + p3 * aStep);
+    const x4 = v128.load32_splat(a + p4 * aStep), x5 = v128.load32_splat(a + p5 * aStep);
+    const x6 = v128.load32_splat(a + p6 * aStep), x7 = v128.load32_splat(a + p7 * aStep);
     let y = c;
-    let b0 = b, b1 = b + bStep, b2 = b1 + bStep, b3 = b2 + bStep;
-    let b4 = b3 + bStep, b5 = b4 + bStep, b6 = b5 + bStep, b7 = b6 + bStep;
-    b = b7 + bStep;
+    let b0 = b + p * bStep, b1 = b + p1 * bStep, b2 = b + p2 * bStep, b3 = b + p3 * bStep;
+    let b4 = b + p4 * bStep, b5 = b + p5 * bStep, b6 = b + p6 * bStep, b7 = b + p7 * bStep;
+    p = next(p7 + 1, k, a, aStep);
     while (y < pairs) {
       let v = v128.load(y), w = v128.load(y, 16);
       v = madd(x0, v128.load(b0), v); w = madd(x0, v128.load(b0, 16), w);
@@ -223,8 +242,8 @@ export function axpy8(n: usize, k: usize, a: usize, aStep: usize, b: usize, bSte
       b4 += step; b5 += step; b6 += step; b7 += step;
       y += step;
     }
-    k -= 8;
   }
+  for (; p < k; p = next(p + 1, k, a, aStep)) axpy1(n, a + p * aStep, b + p * bStep, 4, c);
 }
 
 /** c[j] += a·b[j], 0 ≤ j < n. */

@@ -16,7 +16,7 @@
 //            NC                └──────┘
 //
 // Thin products go their own ways: up to three rows by axpy over the rows of b, one row against a transposed b by dot
-// products, sixteen at a time; one column is such a row.
+// products, sixteen at a time; one column is such a row. axpy leaves out the rows of b that a 0 would be multiplied with.
 //
 // Epilogues: relu and the three backward ones. tanh and sigmoid are instructions of their own: their arithmetic
 // costs far more than the pass over memory that an epilogue would save.
@@ -339,10 +339,7 @@ function thinRows(
 ): void {
   while (k != 0) {
     const depth = m == 1 ? k : min(k, THIN_DEPTH);
-    for (let i: usize = 0; i < m; i++) {
-      axpy8(n, depth, a + i * aRow, aStep, b, bStep, c + i * cRow);
-      for (let p = depth & ~7; p < depth; p++) axpy1(n, a + i * aRow + p * aStep, b + p * bStep, 4, c + i * cRow);
-    }
+    for (let i: usize = 0; i < m; i++) axpy8(n, depth, a + i * aRow, aStep, b, bStep, c + i * cRow);
     a += depth * aStep;
     b += depth * bStep;
     k -= depth;

@@ -52,6 +52,14 @@ const downhill = (threads: number, fastMath: boolean): Competitor => ({
   ],
 });
 
+/** What convolutions are computed by in the strict build where that is asked for; fastMath chooses it by itself. */
+const winograd4: Competitor = {
+  ...downhill(1, false),
+  id: "downhill-winograd4",
+  name: "downhill strict, F(4×4)",
+  command: [...downhill(1, false).command, "--algorithm", "winograd4"],
+};
+
 const pytorch = (threads: number): Competitor => ({
   id: `pytorch${threads > 1 ? `-${threads}` : ""}`,
   name: `PyTorch AVX2${threads > 1 ? `, ${threads} threads` : ""}`,
@@ -63,6 +71,7 @@ const pytorch = (threads: number): Competitor => ({
 export const competitors: readonly Competitor[] = [
   downhill(1, true),
   downhill(1, false),
+  winograd4,
   pytorch(1),
   inNode("plain", "plain JavaScript", "build/peers/plain.js"),
   inNode("jax", "jax-js wasm", "bench/peers/jax.js"),
@@ -77,4 +86,7 @@ export const competitors: readonly Competitor[] = [
 ];
 
 /** Whether there is a point in asking: peers that only infer, or do so as the others do, are asked only where it is the workload. */
-export const takesPart = ({ id }: Competitor, { inference }: Workload): boolean => id !== "onnx" || inference === true;
+export const takesPart = ({ id }: Competitor, { inference, layers }: Workload): boolean =>
+  id === "onnx"
+    ? inference === true
+    : id !== "downhill-winograd4" || layers.some((layer) => layer.type === "conv2d" && layer.kernelSize === 3);

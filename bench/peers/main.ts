@@ -1,8 +1,8 @@
 // npm run bench:peers: the training steps of bench/workloads.ts in downhill and in its peers, side by side.
 //
 //   --workloads LIST     W2,W5 (default: all; W7 is W7a and W7b)
-//   --competitors LIST   of downhill-fast downhill-strict downhill-fast-2 downhill-strict-2 pytorch pytorch-2 plain jax tfjs-wasm
-//                        tfjs-cpu convnetjs brain onnx (default: all); `downhill` and `tfjs` are all of these
+//   --competitors LIST   of downhill-fast downhill-strict downhill-winograd4 downhill-fast-2 downhill-strict-2 pytorch pytorch-2 plain jax
+//                        tfjs-wasm tfjs-cpu convnetjs brain onnx (default: all); `downhill` and `tfjs` are all of these
 //   --rounds N           rounds, of which medians are taken (default 7)
 //   --json FILE          writes everything
 //   --no-measures        leaves out readiness, memory and bundle

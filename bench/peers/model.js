@@ -1,12 +1,13 @@
-// A workload as a model of downhill's, compiled, with its starting weights. `downhill`: the library, built or of sources.
+// A workload as a model of downhill's, compiled, with its starting weights. `downhill`: the library, built or of sources;
+// `algorithm`: of its convolutions.
 
-export function modelOf(downhill, workload, weights, runtime) {
+export function modelOf(downhill, workload, weights, runtime, algorithm = "auto") {
   const tensors = new Map([["input", downhill.input(workload.inputShape)]]);
   let output;
   for (const layer of workload.layers) {
     if (!downhill[layer.type]) throw new Error(`downhill has no ${layer.type}`);
     const inputs = layer.inputs.map((name) => tensors.get(name));
-    output = layerOf(downhill, layer)(inputs.length > 1 ? inputs : inputs[0]);
+    output = layerOf(downhill, layer, algorithm)(inputs.length > 1 ? inputs : inputs[0]);
     tensors.set(layer.name, output);
   }
   const model = downhill.functional({ inputs: tensors.get("input"), outputs: output }, { runtime });
@@ -16,7 +17,7 @@ export function modelOf(downhill, workload, weights, runtime) {
   return model;
 }
 
-function layerOf(downhill, layer) {
+function layerOf(downhill, layer, algorithm) {
   const { type, name } = layer;
   const make = downhill[type];
   switch (type) {
@@ -24,7 +25,7 @@ function layerOf(downhill, layer) {
       return make(layer.units, { name, ...(layer.l2 ? { kernelRegularizer: downhill.l2(layer.l2) } : {}) });
     case "conv2d": {
       const { filters, kernelSize, strides, padding, useBias } = layer;
-      return make(filters, kernelSize, { name, strides, padding, useBias });
+      return make(filters, kernelSize, { name, strides, padding, useBias, algorithm });
     }
     case "maxPool2d":
       return make(layer.poolSize, { name });

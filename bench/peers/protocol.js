@@ -46,6 +46,7 @@ async function run(open) {
       threads: { type: "string", default: "1" },
       device: { type: "string" },
       fastMath: { type: "boolean", default: false },
+      algorithm: { type: "string", default: "auto" },
     },
   });
   const [id, mode] = positionals;

@@ -33,6 +33,7 @@ import {
   softmaxCrossEntropy,
   weightsHash,
 } from "../../ts/index";
+import "../support/builds"; // Node 20 gets its relaxed SIMD
 import { any, floats, thrown } from "../support/contract";
 import "../support/everyTeam";
 
@@ -288,6 +289,24 @@ test("`algorithm` is how sums are computed, not what they are", async () => {
     expect(Math.max(...got.map((v, i) => Math.abs(v - direct[i]!)))).toBeLessThan(tolerance);
   }
   thrown("argument", () => conv2d(8, 3, { algorithm: "fft" as "auto" }), /"auto" or "direct" or "winograd2" or/);
+});
+
+test.each([
+  [false, 16, "winograd2"],
+  [true, 16, "winograd4"],
+  [true, 9, "winograd2"], // tiles of 4×4 would lie far beyond it
+] as const)("`auto` with fastMath %s, images of %i: %s", async (fastMath, side, algorithm) => {
+  const runtime = await init({ fastMath });
+  const x: NDArray = { data: floats(3 * side * side * 8), shape: [3, side, side, 8] };
+  const of = (named: "auto" | "direct" | "winograd2" | "winograd4") => {
+    setSeed(4);
+    const layer = conv2d(8, 3, { padding: "same", inputShape: [side, side, 8], algorithm: named });
+    return sequential([layer]).predict(x).data;
+  };
+  const found = of("auto");
+  expect(found).toEqual(of(algorithm));
+  expect(found).not.toEqual(of(algorithm === "winograd2" ? "winograd4" : "winograd2"));
+  runtime.dispose();
 });
 
 /** Convolutions of each way, batch normalization behind them. `apart`: their own outputs are the model's too. */

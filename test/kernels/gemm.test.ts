@@ -19,6 +19,7 @@ interface Case {
   bias?: boolean;
   epilogue?: Epilogue;
   nth?: number;
+  zeros?: number; // of so many elements of a, one is not 0
 }
 
 /** Numbers in (−1, 1), the same ones for the same seed. */
@@ -52,6 +53,8 @@ function run(build: Build, { m, n, k, pad = 0, batch = 1, nth = 1, ...c }: Case)
   const strideC = ldc * m + pad;
   // the last row ends where its columns end: what reads on meets guard words
   const a = numbers((batch - 1) * strideA + ((transA ? k : m) - 1) * lda + (transA ? m : k), 1);
+  const [zeros, picks] = [c.zeros ?? 0, numbers(a.length, 6)];
+  a.set(a.map((v, i) => (picks[i]! * zeros < zeros - 2 ? (i % 3 ? 0 : -0) : v)));
   const b = numbers((batch - 1) * strideB + ((transB ? n : k) - 1) * ldb + (transB ? k : n), 2);
   const old = numbers((batch - 1) * strideC + (m - 1) * ldc + n, 3);
   const aux = numbers(old.length, 4);
@@ -160,6 +163,14 @@ describe.each(["strict", "fastMath"] as const)("gemm, %s: every element is one c
 
   test("any tile of the last rows: m = 1 … 40", () => {
     for (let m = 1; m <= 40; m++) check(build, { m, n: 12, k: 6, pad: 1 });
+  });
+
+  test.each(TRANSPOSES)("few rows of many zeros: as if each counted, transA $transA, transB $transB", (transposes) => {
+    for (const m of [1, 2, 3])
+      for (const zeros of [2, 5, 1000])
+        for (const k of [1, 8, 9, 70, 333])
+          for (const accumulate of [false, true])
+            check(build, { m, n: 37, k, pad: 1, zeros, accumulate, ...transposes });
   });
 
   test("a batch of products, strides between them", () => {

@@ -10,8 +10,8 @@ import { referenceData, referenceModel, referenceRun } from "../browser/referenc
 const workers: WorkerHandle[] = [];
 vi.mock("../../ts/runtime/platform/node", async (original) => {
   const node = await original<typeof import("../../ts/runtime/platform/node")>();
-  const startWorker: typeof node.startWorker = (...args) => {
-    const worker = node.startWorker(...args);
+  const startWorker: typeof node.startWorker = async (...args) => {
+    const worker = await node.startWorker(...args);
     workers.push(worker);
     return worker;
   };

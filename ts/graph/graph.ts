@@ -121,6 +121,9 @@ export class Graph {
   /** Tensors that somebody reads after the run. */
   readonly kept = new Set<Tensor>();
 
+  /** `fastMath`: of the runtime that is to run it. */
+  constructor(readonly fastMath = false) {}
+
   /** Memory that is there before the tape runs. */
   leaf(shape: Shape, name: string, place: Place): Tensor {
     return new Tensor(this, shape, name, place);

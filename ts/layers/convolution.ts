@@ -63,7 +63,7 @@ export interface Conv2dOptions extends WindowOptions {
   groups?: number;
   /**
    * How it is computed. `"auto"` (default): by what is fastest for its sizes and about as exact as sums of products, which are
-   * `"direct"`. `"winograd2"`, `"winograd4"`: by F(2×2, 3×3) or F(4×4, 3×3) (Lavin & Gray 2015), as far as kernels are 3×3 of
+   * `"direct"`; on a runtime of `fastMath` by what is fastest. `"winograd2"`, `"winograd4"`: by F(2×2, 3×3) or F(4×4, 3×3) (Lavin & Gray 2015), as far as kernels are 3×3 of
    * stride and dilation 1 without groups, and channels multiples of 4 up to 256; others are direct. `"winograd4"` has the fewest
    * products, and errors of 1e-6 where the others have 3e-7.
    */

@@ -8,18 +8,18 @@ import { foldNorm, normBytes, takesNorm } from "./foldNorm";
 import { convolvedShape, type Geometry, halves, type Pair, type Sizes, sizesOf, type Way } from "./geometry";
 import { implicit } from "./implicit";
 import { pointwise } from "./pointwise";
-import { canWinograd, suitsWinograd, winograd, winograd4 } from "./winograd";
+import { canWinograd, suitsWinograd, suitsWinograd4, winograd, winograd4 } from "./winograd";
 
 /** The way that is the fastest for a convolution of these sizes, in every direction, or the one that is asked for. */
 function wayOf(sizes: Sizes): Way {
-  const { kernelH, kernelW, strides, groups, inC, pads, algorithm = "auto" } = sizes;
+  const { kernelH, kernelW, strides, groups, inC, pads, fastMath, algorithm = "auto" } = sizes;
   const one = kernelH === 1 && kernelW === 1;
   if (one && strides.every((s) => s === 1) && groups === 1 && !pads.some((p) => p)) return pointwise;
   if (groups === inC && groups > 1) return depthwise;
   const asked = { winograd2: winograd, winograd4, auto: undefined, direct: undefined }[algorithm];
   if (asked && canWinograd(sizes)) return asked;
   if (fewChannels(sizes)) return direct;
-  if (algorithm === "auto" && suitsWinograd(sizes)) return winograd;
+  if (algorithm === "auto" && suitsWinograd(sizes)) return fastMath && suitsWinograd4(sizes) ? winograd4 : winograd;
   return suitsDirect(sizes) ? directWide : implicit;
 }
 
@@ -34,7 +34,7 @@ export interface ConvolutionAttributes extends Geometry {
 
 /** The sizes of a convolution of x. */
 const forwardSizes = (x: Tensor, kernel: Tensor, geometry: Geometry) =>
-  sizesOf(x.shape, convolvedShape(x.shape, kernel.shape, geometry, "conv2d"), kernel.shape, geometry);
+  sizesOf(x.shape, convolvedShape(x.shape, kernel.shape, geometry, "conv2d"), kernel.shape, geometry, x.graph.fastMath);
 
 /**
  * y[n, i, j, o] = Σ x[n, i·sh + kh·dh − top, j·sw + kw·dw − left, c]·kernel[kh, kw, c, o]. Inputs x [n, h, w, c], kernel [kh, kw,
@@ -124,7 +124,7 @@ export interface TransposeAttributes extends Geometry {
 }
 
 const transposeSizes = ({ inputs: [x, kernel], outputs: [y], attributes }: Node<TransposeAttributes>) =>
-  sizesOf(y!.shape, x!.shape, kernel!.shape, attributes);
+  sizesOf(y!.shape, x!.shape, kernel!.shape, attributes, y!.graph.fastMath);
 
 /**
  * The gradient to its input of the convolution with that kernel, as an op: inputs x [n, h, w, in], kernel [kh, kw, out/groups,

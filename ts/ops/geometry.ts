@@ -18,7 +18,10 @@ export interface Geometry {
   readonly algorithm?: Algorithm;
 }
 
-/** `"auto"`: the fastest that is about as exact as sums of products, which `"direct"` is. `winograd…`: where the sizes allow it. */
+/**
+ * `"auto"`: the fastest that is about as exact as sums of products, which `"direct"` is; with `fastMath`, the fastest.
+ * `winograd…`: where the sizes allow it.
+ */
 export type Algorithm = "auto" | "direct" | "winograd2" | "winograd4";
 
 /** The sizes of a convolution x → y, whichever of its gradients is computed. */
@@ -39,15 +42,17 @@ export interface Sizes extends Geometry {
   patch: number;
   /** Of y. */
   pixels: number;
+  /** Of the runtime. */
+  fastMath: boolean;
 }
 
-export function sizesOf(x: Shape, y: Shape, kernel: Shape, geometry: Geometry): Sizes {
+export function sizesOf(x: Shape, y: Shape, kernel: Shape, geometry: Geometry, fastMath = false): Sizes {
   const { groups } = geometry;
   const [batch, inH, inW, inC] = x as [number, number, number, number];
   const [, outH, outW, outC] = y as [number, number, number, number];
   const [kernelH, kernelW, groupIn] = kernel as [number, number, number];
   return {
-    ...{ ...geometry, batch, inH, inW, inC, outH, outW, outC, kernelH, kernelW, groupIn },
+    ...{ ...geometry, batch, inH, inW, inC, outH, outW, outC, kernelH, kernelW, groupIn, fastMath },
     ...{ groupOut: outC / groups, patch: kernelH * kernelW * groupIn, pixels: batch * outH * outW },
   };
 }

@@ -43,6 +43,12 @@ export function suitsWinograd(s: Sizes): boolean {
   return canWinograd(s) && tilesH * tilesW >= 9 && 16 * tilesH * tilesW < 0.75 * 9 * s.outH * s.outW;
 }
 
+/** Whether F(4×4, 3×3) is faster than F(2×2, 3×3): not where its tiles lie far beyond y. */
+export function suitsWinograd4(s: Sizes): boolean {
+  const products = ([tilesH, tilesW]: [number, number], side: Side) => places(side) * tilesH * tilesW;
+  return suitsWinograd(s) && products(tilesOf(s, 4), 4) < 0.8 * products(tilesOf(s, 2), 2);
+}
+
 /** Bytes of the planes (depth, columns, rounded up to 8) of a kernel. */
 const planesBytes = (side: Side, depth: number, columns: number) =>
   places(side) * (4 * depth * up8(columns) + WINOGRAD_LINE);
@@ -72,11 +78,13 @@ const directly = ({ batch, pixels, patch, outC }: Sizes) => (pixels / batch) * p
 
 /**
  * Chunks of images, each with a dU of its own: 12, which 2, 3 and 4 threads share evenly, or a multiple, so that none takes too
- * long; in 16 MB, but 4 at least.
+ * long; in 16 MB, but 4 at least. Short ones are 6 where 12 would have more than 4 MB, for these have to be added up.
  */
 function chunksOf(side: Side, s: Sizes): number {
-  const most = Math.max(4, Math.floor(2 ** 22 / (places(side) * s.inC * s.outC)));
-  return Math.min(s.batch, most, 12 * Math.ceil(pieces(s.batch, 2 * each(side, s, false)).length / 12));
+  const size = places(side) * s.inC * s.outC;
+  const needed = pieces(s.batch, 2 * each(side, s, false)).length;
+  const most = Math.max(4, Math.floor(2 ** 22 / size));
+  return Math.min(s.batch, most, needed <= 6 && 12 * size > 2 ** 20 ? 6 : 12 * Math.ceil(needed / 12));
 }
 
 /** u of a kernel times `scale`, if there is one; transposed for the gradient to the input. */

@@ -73,8 +73,8 @@ export class Team {
     const team = new Team(threads, core, memory, address, workers);
     try {
       await Promise.all(
-        Array.from({ length: threads - 1 }, (_, i) => {
-          const worker = startWorker(source, workerUrl);
+        Array.from({ length: threads - 1 }, async (_, i) => {
+          const worker = await startWorker(source, workerUrl);
           workers.push(worker);
           return team.#ready(worker, i + 1, module);
         }),

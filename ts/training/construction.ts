@@ -64,7 +64,7 @@ export function buildGraph(state: ModelState, lane: Lane, spec: ProgramSpec) {
   const { structure, compiled } = state;
   const { parameters, statistics, parameterFloats: floats } = structure;
   const { kind, rows } = spec;
-  const graph = new Graph();
+  const graph = new Graph(state.runtime.fastMath);
   let results: (Tensor | undefined)[] = [];
   const inputs: Tensor[] = [];
   const activities: Construction["activities"] = [];

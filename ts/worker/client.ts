@@ -80,7 +80,7 @@ export class WorkerClient {
     ]);
     let client: WorkerClient | undefined;
     try {
-      client = new WorkerClient(startWorker(source, workerUrl));
+      client = new WorkerClient(await startWorker(source, workerUrl));
       const late = setTimeout(() => client!.#end(new DownhillError("worker", "it did not start in time")), START_BOUND);
       const options: StartOptions = { module, threads, fastMath, maxMemory: heap.max, workerUrl };
       await client.call("start", [options]).finally(() => clearTimeout(late));

@@ -21,7 +21,7 @@ export const mayBlock: boolean = /* @__PURE__ */ (() => {
 export const cores = (): number => navigator.hardwareConcurrency ?? 1;
 
 /** Starts a worker on `source`, from a Blob or, where a Content-Security-Policy forbids that, from `url`. */
-export function startWorker(source: string, url?: string): WorkerHandle {
+export async function startWorker(source: string, url?: string): Promise<WorkerHandle> {
   const own = url ?? URL.createObjectURL(new Blob([`const port = self;${source}`], { type: "text/javascript" }));
   const failure = `no worker starts from ${url ?? "a blob: URL; where a Content-Security-Policy forbids that, set workerUrl"}`;
   let worker: Worker;

@@ -4,7 +4,6 @@ import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { open, readFile as read, readdir, rename, rm, stat } from "node:fs/promises";
 import { availableParallelism, hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
-import { Worker } from "node:worker_threads";
 import { DownhillError } from "../../errors";
 import { fetchBytes } from "./fetch";
 import type { WorkerHandle } from "./worker";
@@ -19,7 +18,8 @@ export const mayBlock = true;
 export const cores = (): number => availableParallelism();
 
 /** Starts a worker on `source`, in which `port` is the way to here. It does not keep the process alive. */
-export function startWorker(source: string, _url?: string): WorkerHandle {
+export async function startWorker(source: string, _url?: string): Promise<WorkerHandle> {
+  const { Worker } = await import("node:worker_threads"); // half a millisecond, which most programs can do without
   // without the flags of this process: --input-type=module would make the source a module, which has no require
   const options = { eval: true, execArgv: [] };
   const worker = new Worker(`const port = require("node:worker_threads").parentPort;${source}`, options);
