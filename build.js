@@ -117,13 +117,12 @@ async function compress(folder, options, mangle, format) {
 }
 
 /**
- * For a page's <script>, without modules: everything in one file, as window.downhill; what is a module of the package beside the first
- * is an object in it. And the script for workers that a Content-Security-Policy wants from a file.
+ * For a page's <script>, without modules: everything in one file, as window.downhill; the landscapes, a module of their own in the
+ * package, are an object in it. And the script for workers that a Content-Security-Policy wants from a file.
  */
 async function buildClassic(common, worker) {
   const contents = `
     export * from "./ts/index";
-    export * as random from "./ts/random";
     export * as landscapes from "./ts/landscapes";
   `;
   const { outputFiles } = await build({
@@ -184,7 +183,7 @@ async function buildBundles() {
   // what they are made of is the public API
   const api = { name: "api", setup: ({ onResolve }) => onResolve({ filter: /^\.\/index$/ }, () => API) };
   for (const outdir of ["dist", "dist/bundler", "dist/browser"]) {
-    writeFileSync(`${outdir}/worker.js`, `${LICENSE}\nexport { inWorker } from "./downhill.js";\n`);
+    writeFileSync(`${outdir}/worker.js`, `${LICENSE}\nexport { inWorker, transfer } from "./downhill.js";\n`);
     // in Node a module that both have would be one more to load for each
     if (outdir === "dist") writeFileSync(`dist/random.js`, `${LICENSE}\nexport { philox4x32 } from "./downhill.js";\n`);
     await build({ ...common, entryPoints: { landscapes: "ts/landscapes.ts" }, outdir, plugins: [api] });

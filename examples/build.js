@@ -1,4 +1,4 @@
-// npm run build:site: the pages, bundled against dist/, as a static site in build/site. All URLs in it are relative: it works
+// npm run build:site: the pages, bundled, as a static site in build/site. All URLs in it are relative: it works
 // from any folder of any host.
 //
 //   index.html, icon.svg       the front page
@@ -12,15 +12,14 @@
 import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build, transform } from "esbuild";
-import { minify } from "terser";
 import { buildLimits } from "../bench/limits/build.js";
-import { extensionOf } from "./extension.js";
+import { makeSmaller } from "./smaller.js";
 
 const root = new URL("../", import.meta.url).pathname;
 
 const PAGES = {
-  playground: { worker: "train/worker.ts", later: { digits: "train/digits.ts" } },
-  benchmark: { worker: "worker.ts", sources: true },
+  playground: { worker: "train/worker.ts", small: true, later: { digits: "train/digits.ts" } },
+  benchmark: { worker: "worker.ts" },
 };
 
 const MINIFIED = { minify: true, target: "es2022", legalComments: "none" };
@@ -33,27 +32,44 @@ const BUNDLED = {
   metafile: true,
   logLevel: "warning",
   absWorkingDir: root,
-  tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } }, // without our paths: "downhill" is dist/bundler, as for any page
+  loader: { ".wasm": "binary" },
+  tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
 };
 
-/** A page of the sources, not of dist/bundler: it runs single kernels too. */
+/** The file of each name that ts/index.ts exports. */
+const homes = new Map(
+  [...readFileSync(`${root}ts/index.ts`, "utf8").matchAll(/export \{([^}]*)\} from "\.\/([^"]*)"/g)].flatMap(
+    ([, names, file]) => names.split(",").map((name) => [name.trim(), file]),
+  ),
+);
+
+/**
+ * Pages are bundled of the sources, not of dist/bundler: the benchmark runs single kernels too; and where a page's script takes each name
+ * from the file that has it, what only one that is loaded later uses is loaded with that.
+ */
 const SOURCES = {
-  loader: { ".wasm": "binary" },
-  plugins: [
-    {
-      name: "sources",
-      setup({ onResolve }) {
-        onResolve({ filter: /^(#|downhill)/ }, ({ path }) => {
-          const name = path.replace(/^#core\/strict\.js$/, "#core/core.js").replace(/^downhill$/, "downhill/index");
-          const file = name
-            .replace("#platform", "ts/runtime/platform/browser.ts")
-            .replace("#core", "build/core")
-            .replace(/^downhill\/(.*)/, "ts/$1.ts");
-          return { path: root + file };
-        });
-      },
-    },
-  ],
+  name: "sources",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(#|downhill)/ }, ({ path }) => {
+      const name = path.replace(/^#core\/strict\.js$/, "#core/core.js").replace(/^downhill$/, "downhill/index");
+      const file = name
+        .replace("#platform", "ts/runtime/platform/browser.ts")
+        .replace("#core", "build/core")
+        .replace(/^downhill\/(.*)/, "ts/$1.ts");
+      return { path: root + file };
+    });
+    onLoad({ filter: /\/examples\/.*\.ts$/ }, ({ path }) => {
+      const direct = (_, kind, names) =>
+        names
+          .split(",")
+          .map((name) => name.trim())
+          .filter((name) => name && !name.startsWith("type "))
+          .map((name) => `${kind} { ${name} } from "downhill/${homes.get(name)}";`)
+          .join("");
+      const text = readFileSync(path, "utf8").replace(/^(import|export) \{([^}]*)\} from "downhill";/gm, direct);
+      return { contents: text, loader: "ts" };
+    });
+  },
 };
 
 /** What is loaded at once with an output: itself, and what it imports statically. */
@@ -65,45 +81,33 @@ function loadedWith(path, outputs, found = new Set()) {
   return found;
 }
 
-/** The packed texts of a bundle. */
-const PACKED = /"[(-[\]-~]{5000,}"/g;
-
-/** A script as small as it gets: an extension of its own, and what terser finds; packed texts side by side, where gzip sees what they are of. */
-async function smaller(code) {
-  const whole = readFileSync(`${root}build/core/extension.js`, "utf8").match(PACKED)[0];
-  const texts = [];
-  const rest = code.replace(PACKED, (text) => {
-    texts.push(text === whole ? JSON.stringify(extensionOf(code)) : text);
-    return `PACKED${texts.length}`;
-  });
-  const { code: script } = await minify(rest, { module: true, ecma: 2022, compress: { passes: 2 } });
-  return texts.map((text, i) => `const PACKED${i + 1}=${text};`).join("") + script;
-}
-
 /** Bundles a page into its folder of the site. Returns the files to keep for when there is no net. */
-async function buildPage(name, { worker, later = {}, sources }, site, quick) {
+async function buildPage(name, { worker, later = {}, small: smallest }, site, quick) {
   const at = (file) => `examples/${name}/${file}`;
   const outdir = `${site}/${name}`;
   mkdirSync(outdir, { recursive: true });
   cpSync(root + at("index.html"), `${outdir}/index.html`);
   const entries = { main: "main.ts", style: "style.css", ...(worker && { worker }), ...later };
-  const files = [`${name}/index.html`];
+  const inFolder = (path) => `${name}/${path.split("/").at(-1)}`;
+  const files = new Set([inFolder("index.html")]);
   for (const [out, file] of Object.entries(entries)) {
-    const small = !quick && !sources && file.endsWith(".ts");
+    const small = !quick && smallest && file.endsWith(".ts");
     const { metafile } = await build({
       ...BUNDLED,
-      ...(sources && SOURCES),
+      plugins: [SOURCES],
       external: Object.keys(later).map((out) => `*/${out}.js`),
-      ...(small && { minifyIdentifiers: false, minifyWhitespace: false }),
+      ...(small && { minify: false, minifySyntax: true }), // the rest by terser
       entryPoints: { [out]: at(file) },
       outdir,
     });
-    const outputs = Object.keys(metafile.outputs);
-    if (small) for (const path of outputs) writeFileSync(root + path, await smaller(readFileSync(root + path, "utf8")));
-    const first = outputs.find((path) => metafile.outputs[path].entryPoint === at(file));
-    // what a worker loads later is the library's, for threads and fastMath
-    const kept = out === "main" ? outputs : [...loadedWith(first, metafile.outputs)];
-    files.push(...kept.map((path) => `${name}/${path.split("/").at(-1)}`));
+    const { outputs } = metafile;
+    const own = new Set();
+    for (const [path, { entryPoint }] of Object.entries(outputs))
+      if (entryPoint?.startsWith("examples/")) loadedWith(path, outputs, own);
+    if (small) await makeSmaller([...own].map((path) => root + path));
+    // what else the library may load is for threads and fastMath
+    for (const path of own) files.add(inFolder(path));
+    if (existsSync(`${outdir}/extension.js`)) files.add(inFolder("extension.js"));
   }
   return files;
 }

@@ -174,4 +174,4 @@ export {
 export { philox4x32 } from "./random";
 export { jointly } from "./training/jointly";
 export { type TiedLayer, tied } from "./training/tied";
-export { inWorker, type RemoteModel, type WorkerOptions } from "./worker/inWorker";
+export { inWorker, type RemoteModel, transfer, type WorkerOptions } from "./worker/inWorker";

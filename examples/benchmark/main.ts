@@ -9,7 +9,7 @@ import { keepOffline } from "../offline";
 import { button, card, element, icon, segments } from "../playground/dom";
 import { language, preferences } from "../playground/preferences";
 import type { Facts, Reply, Request } from "./protocol";
-import { duration, leftOut, type Measure, tables, titleOf } from "./rows";
+import { duration, leftOut, type Measure, rowsCard, setScale, titleOf } from "./rows";
 import { text } from "./text";
 
 const words = () => text[language()];
@@ -21,7 +21,9 @@ let running = false;
 let begun = 0;
 let status = () => words().loading;
 let progress: Progress | undefined;
-let rows: Row[] = [];
+/** By kernel and shape. */
+const rows = new Map<string, Row[]>();
+const cards = new Map<string, HTMLElement>();
 let results: Results | undefined;
 let measure: Measure = "vsJs";
 
@@ -44,24 +46,18 @@ function hear(reply: Reply): void {
     }
     case "progress": {
       progress = reply.progress;
-      const found = reply.progress.rows;
-      const isOf = (row: Row) => row.kernel === found[0]?.kernel && row.shape === found[0]?.shape;
-      const at = rows.findIndex(isOf);
-      rows = rows.filter((row) => !isOf(row));
-      rows.splice(at < 0 ? rows.length : at, 0, ...found);
       const { done, of, next } = reply.progress;
       if (next) status = () => words().measuring(done + 1, of, titleOf(next));
-      if (found.length) showRows();
+      showRows(reply.progress.rows);
       break;
     }
     case "done": {
       // of the goals those that this run can tell of
       results = { ...reply.results, goals: reply.results.goals.filter(({ value }) => value !== undefined) };
-      rows = results.rows;
       running = false;
       const seconds = Math.round((performance.now() - begun) / 1000);
-      status = () => words().done(rows.length, seconds);
-      showRows();
+      status = () => words().done(reply.results.rows.length, seconds);
+      showRows(results.rows);
       break;
     }
     case "failed":
@@ -73,16 +69,20 @@ function hear(reply: Reply): void {
 
 function start(run: Request): void {
   const numbers = (name: string) => asked.get(name)?.split(",").map(Number);
-  const options: Request = { threads: facts!.features.threads ? [1, 2] : [1], ...run };
+  // what stands round a step's kernels is found by calls that a page's core does not export
+  const options: Request = { threads: facts!.features.threads ? [1, 2] : [1], cost: false, ...run };
   if (asked.has("filter")) options.filter = asked.getAll("filter");
   for (const name of ["rounds", "passes"] as const) if (asked.has(name)) options[name] = numbers(name)![0]!;
-  if (asked.has("threads")) options.threads = numbers("threads")!;
+  // a shared memory that WebKit cannot send to a worker stays, and makes others slow
+  if (asked.has("threads")) options.threads = numbers("threads")!.filter((n) => n === 1 || facts!.features.threads);
   running = true;
   begun = performance.now();
-  [rows, results, progress] = [[], undefined, undefined];
+  [results, progress] = [undefined, undefined];
+  rows.clear();
+  cards.clear();
+  rowList.replaceChildren();
   status = () => words().starting;
   worker.postMessage(options);
-  showRows();
   show();
 }
 
@@ -110,6 +110,7 @@ const fullButton = button(
 const cancelButton = button(() => words().cancel, cancel, { id: "cancel" });
 const oneThread = element("p", { class: "help" }, () => words().oneThread);
 const rowList = element("div", { class: "grid" });
+const skipped = element("div", {});
 const json = element("textarea", {
   id: "json",
   rows: 12,
@@ -162,7 +163,7 @@ function show(): void {
   bar.value = progress?.done ?? 0;
   if (state.textContent !== status()) state.textContent = status();
   json.value = results ? JSON.stringify(results, rounded, 2) : "";
-  for (const part of [resultPart, jsonPart]) part.hidden = part === jsonPart ? !results : !rows.length;
+  for (const part of [resultPart, jsonPart]) part.hidden = part === jsonPart ? !results : !rows.size;
 }
 
 /** Numbers as they are told: their further digits are noise. */
@@ -170,9 +171,22 @@ const rounded = (_: string, value: unknown) => (typeof value === "number" ? Numb
 
 const gigaflops = (rate: number | undefined) => (rate ? `${rate.toFixed(1)} GFLOP/s` : undefined);
 
-function showRows(): void {
-  const skipped = leftOut(results?.skipped ?? []);
-  rowList.replaceChildren(...tables(rows, measure), ...(skipped ? [skipped] : []));
+/** Shows rows, those of a kernel in the place of what it had; by default all of them anew. */
+function showRows(news = [...rows.values()].flat()): void {
+  const found = new Map<string, Row[]>();
+  for (const row of news) {
+    const key = `${row.kernel} ${row.shape}`;
+    found.set(key, [...(found.get(key) ?? []), row]);
+  }
+  for (const [key, of] of found) {
+    const card = rowsCard(of, measure);
+    if (cards.has(key)) cards.get(key)!.replaceWith(card);
+    else rowList.append(card);
+    cards.set(key, card);
+    rows.set(key, of);
+  }
+  setScale(rowList, [...rows.values()].flat(), measure);
+  skipped.replaceChildren(...leftOut(results?.skipped ?? []));
 }
 
 const options = (["vsJs", "rate", "ofPeak"] as const).map((value) => [value, () => words()[value]] as const);
@@ -195,6 +209,7 @@ const resultPart = element(
     choose.root,
   ),
   rowList,
+  skipped,
 );
 const jsonPart = card(
   () => words().json,

@@ -35,29 +35,33 @@ function nameOf({ build, threads }: Pick<Row, "build" | "threads">): string {
   return threads > 1 ? words().withThreads(name, threads) : name;
 }
 
-/** Tables of the rows, in their order. Bars of all tables have one scale. */
-export function tables(rows: Row[], measure: Measure): HTMLElement[] {
-  const longest = (unit: string) => Math.max(...rows.filter((r) => r.unit === unit).map((r) => r[measure]));
-  const scales = measure === "rate" ? { "GFLOP/s": longest("GFLOP/s"), "GB/s": longest("GB/s") } : undefined;
-  const scale = Math.max(1, ...rows.map((row) => row[measure]));
-  const groups = new Map<string, Row[]>();
-  for (const row of rows) groups.set(titleOf(row), [...(groups.get(titleOf(row)) ?? []), row]);
-  return [...groups].map(([title, of]) =>
-    element(
-      "section",
-      { class: "card rows" },
-      element("h3", {}, title),
-      table(title, of, (row) => ({
-        length: row[measure] / (scales?.[row.unit] ?? scale),
-        mark: measure === "ofPeak" ? 1 / scale : undefined,
-      })),
-      of.some((row) => row.slow) ? element("p", { class: "help" }, words().slow) : null,
-      of.some((row) => row.void) ? element("p", { class: "help" }, words().void) : null,
-    ),
+/** A kernel's rows as a table. Its bars are as long as `setScale` has it. */
+export function rowsCard(rows: Row[], measure: Measure): HTMLElement {
+  const { slow, void: unfair } = words();
+  const title = titleOf(rows[0]!);
+  return element(
+    "section",
+    { class: "card rows" },
+    element("h3", {}, title),
+    table(title, rows, measure),
+    rows.some((row) => row.slow) ? element("p", { class: "help" }, slow) : null,
+    rows.some((row) => row.void) ? element("p", { class: "help" }, unfair) : null,
   );
 }
 
-function table(title: string, rows: Row[], bar: (row: Row) => { length: number; mark: number | undefined }) {
+/** Gives all bars in `list` one scale, of rates one for each unit; shares have a mark at the limit. */
+export function setScale(list: HTMLElement, rows: Row[], measure: Measure): void {
+  const longest = (of: Row[]) => Math.max(1, ...of.map((row) => row[measure]));
+  for (const unit of ["GFLOP/s", "GB/s"] as const) {
+    const same = measure === "rate" ? rows.filter((row) => row.unit === unit) : rows;
+    list.style.setProperty(`--${scaleOf(unit)}`, `${longest(same)}`);
+  }
+  list.classList.toggle("shares", measure === "ofPeak");
+}
+
+const scaleOf = (unit: Row["unit"]) => (unit === "GB/s" ? "bytes" : "flops");
+
+function table(title: string, rows: Row[], measure: Measure) {
   const { way, time, vsJsHead, rateHead, ofPeakHead } = words();
   const head = (name: string, only = "") => element("th", { scope: "col", class: only }, name);
   return element(
@@ -72,14 +76,12 @@ function table(title: string, rows: Row[], bar: (row: Row) => { length: number; 
       "tbody",
       {},
       ...rows.map((row) => {
-        const { length, mark } = bar(row);
-        const track = element("span", { class: "track", "aria-hidden": "true" }, element("span", { class: row.build }));
-        track.style.setProperty("--length", `${100 * Math.min(1, length)}%`);
-        if (mark !== undefined) track.style.setProperty("--mark", `${100 * mark}%`);
+        const bar = element("span", { class: `${row.build} ${scaleOf(row.unit)}` });
+        bar.style.setProperty("--value", `${row[measure]}`);
         return element(
           "tr",
           {},
-          element("th", { scope: "row" }, nameOf(row), track),
+          element("th", { scope: "row" }, nameOf(row), element("span", { class: "track", "aria-hidden": "true" }, bar)),
           element("td", { class: "time" }, duration(row.ms)),
           element("td", {}, row.build === "js" ? "1" : digits(row.vsJs)),
           element("td", {}, digits(row.rate), element("span", { class: "unit" }, ` ${row.unit}`)),
@@ -91,14 +93,10 @@ function table(title: string, rows: Row[], bar: (row: Row) => { length: number; 
 }
 
 /** What was left out, and why. */
-export function leftOut(skipped: Results["skipped"]): HTMLElement | null {
-  if (!skipped.length) return null;
+export function leftOut(skipped: Results["skipped"]): HTMLElement[] {
+  if (!skipped.length) return [];
   const line = ({ kernel, shape, build, threads, why }: Results["skipped"][number]) =>
     element("li", {}, `${titleOf({ kernel, shape })}; ${nameOf({ build: build as Row["build"], threads })}: ${why}`);
-  return element(
-    "section",
-    { class: "card" },
-    element("h3", {}, words().leftOut),
-    element("ul", {}, ...skipped.map(line)),
-  );
+  const list = element("ul", {}, ...skipped.map(line));
+  return [element("section", { class: "card" }, element("h3", {}, words().leftOut), list)];
 }

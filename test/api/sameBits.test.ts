@@ -323,6 +323,7 @@ const CASES: Record<string, Case> = {
 const ELSEWHERE: Record<string, string> = {
   bagging: "test/ensembles/bagging.test.ts",
   inWorker: "test/worker/inWorker.test.ts",
+  transfer: "test/worker/inWorker.test.ts",
   attack: "fgsm and pgd here",
   augmentBatch: "each augmentation here",
   averagedWeights: "ema here",

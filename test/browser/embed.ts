@@ -1,7 +1,7 @@
 // What a page that embeds the library does with it, however the page came by it.
 
 import type * as Downhill from "../../ts/index";
-import { REFERENCE_FIT, referenceData, referenceModel } from "./reference";
+import { baggingRun, REFERENCE_FIT, referenceData, referenceModel } from "./reference";
 
 /** What such a page imports by name. */
 export type Embedded = Parameters<typeof referenceModel>[0] &
@@ -12,7 +12,10 @@ export interface EmbedOptions extends Downhill.InitOptions {
   worker?: Downhill.WorkerOptions;
 }
 
-/** The reference run: what came of it, or the error. */
+/** Few steps: of which bits come of many, engines.test.ts says. */
+const FIT = { ...REFERENCE_FIT, epochs: 2 };
+
+/** The beginning of the reference run: what came of it, or the error. */
 export async function embeddedRun(library: Embedded, { worker, ...options }: EmbedOptions = {}) {
   const warnings: string[] = [];
   const { warn } = console;
@@ -24,11 +27,11 @@ export async function embeddedRun(library: Embedded, { worker, ...options }: Emb
     let hash: string;
     if (worker) {
       const remote = await library.inWorker(model, worker);
-      await remote.fit(referenceData(), REFERENCE_FIT);
+      await remote.fit(referenceData(), FIT);
       hash = await remote.weightsHash();
       await remote.terminate();
     } else {
-      await model.fit(referenceData(), REFERENCE_FIT);
+      await model.fit(referenceData(), FIT);
       hash = await library.weightsHash(model);
     }
     runtime.dispose();
@@ -38,6 +41,18 @@ export async function embeddedRun(library: Embedded, { worker, ...options }: Emb
   } finally {
     console.warn = warn;
   }
+}
+
+/** An ensemble on two workers, on a runtime that knows where their script is. */
+export async function bagged(library: Embedded & Parameters<typeof baggingRun>[0]) {
+  const warnings: string[] = [];
+  const { warn } = console;
+  console.warn = (...args) => warnings.push(args.join(" "));
+  const runtime = await library.init({ workerUrl: "dist/worker.classic.js" });
+  const got = await baggingRun(library, 2);
+  runtime.dispose();
+  console.warn = warn;
+  return { ...got, warnings };
 }
 
 export type EmbedResult = Awaited<ReturnType<typeof embeddedRun>>;

@@ -43,6 +43,21 @@ async function heard<T>(work: () => Promise<T>): Promise<T & { warnings: string[
   }
 }
 
+/** MLP 784-512-512-10 and as many rows of bytes: what a page trains while it is watched. */
+function bytesModel({ sequential, dense, adam, softmaxCrossEntropy }: Library, runtime?: Downhill.Runtime) {
+  const model = sequential(
+    [dense(512, { inputShape: [784], activation: "relu" }), dense(512, { activation: "relu" }), dense(10)],
+    runtime && { runtime },
+  );
+  model.compile({ optimizer: adam(), loss: softmaxCrossEntropy(), metrics: ["accuracy"] });
+  return model;
+}
+
+const bytes = (rows: number) => ({
+  x: { data: new Uint8Array(rows * 784).map((_, i) => (i * 7919) % 251), shape: [rows, 784] },
+  y: new Int32Array(rows).map((_, i) => i % 10),
+});
+
 const api = {
   /** An ensemble on so many workers. */
   bagging: async (parallel: number) => {
@@ -87,15 +102,10 @@ const api = {
 
   /** MLP 784-512-512-10, batch 128: milliseconds a step of fit, and how long the page waits for its turn meanwhile. */
   async mlp(threads: number, steps: number) {
-    const { init, sequential, dense, adam, softmaxCrossEntropy } = await library();
-    const runtime = await init({ threads });
-    const model = sequential(
-      [dense(512, { inputShape: [784], activation: "relu" }), dense(512, { activation: "relu" }), dense(10)],
-      { runtime },
-    );
-    model.compile({ optimizer: adam(), loss: softmaxCrossEntropy() });
-    const x = { data: new Uint8Array(2048 * 784).map((_, i) => (i * 7919) % 251), shape: [2048, 784] };
-    const y = new Int32Array(2048).map((_, i) => i % 10);
+    const downhill = await library();
+    const runtime = await downhill.init({ threads });
+    const model = bytesModel(downhill, runtime);
+    const { x, y } = bytes(2048);
     const train = (stepsPerEpoch: number) => model.fit({ x, y }, { batchSize: 128, stepsPerEpoch });
     await train(8); // builds the program; the engine compiles
     let ms = Infinity;
@@ -108,6 +118,45 @@ const api = {
     });
     runtime.dispose();
     return { ms, ...paces };
+  },
+
+  /**
+   * A whole training of ~0.3 s, from the model's first step to its last, validation and a callback a step: the longest time
+   * between two turns of the page, in ms. Of `busy` ms of the page's own the ruler has to show.
+   */
+  async turns(where: "page" | "worker", busy = 0) {
+    const downhill = await library();
+    const model = bytesModel(downhill);
+    const [data, validationData] = [bytes(2048), bytes(512)];
+    let steps = 0;
+    const onBatchEnd = () => {
+      for (const end = performance.now() + (++steps === 20 ? busy : 0); performance.now() < end; );
+    };
+    const options = { epochs: 2, batchSize: 128, validationData, callbacks: [{ onBatchEnd }] };
+    const remote = where === "worker" ? await downhill.inWorker(model) : model;
+    const { longest } = await gaps(() => remote.fit(data, options));
+    if (remote !== model) await (remote as Downhill.RemoteModel).terminate();
+    model.dispose();
+    return { longest, steps };
+  },
+
+  /** Starts a training without end in a worker. */
+  async endless(threads: number) {
+    const downhill = await library();
+    const remote = await downhill.inWorker(bytesModel(downhill), { threads });
+    let steps = 0;
+    const onBatchEnd = () => void steps++;
+    const ended = remote.fit(bytes(2048), { epochs: 1e6, callbacks: [{ onBatchEnd }] }).then(String, String);
+    while (steps < 10) await new Promise((resolve) => setTimeout(resolve, 10));
+    Object.assign(globalThis, {
+      async terminate() {
+        const begin = performance.now();
+        void remote.terminate();
+        const error = await ended;
+        return { error, ms: performance.now() - begin };
+      },
+    });
+    return { steps };
   },
 };
 

@@ -16,6 +16,7 @@ import {
   sequential,
   sgd,
   softmaxCrossEntropy,
+  transfer,
   weightsHash,
 } from "../../ts/index";
 import { layerFactory } from "../../ts/layers/layer";
@@ -132,11 +133,53 @@ describe("the same model behind the same methods", () => {
   test("a part of a large buffer goes over alone", () => {
     const large = new Float32Array(1000);
     const part = { x: { data: large.subarray(10, 20), shape: [10, 1] }, y: [1, 2], f: [[1, 2]], n: null };
-    const sent = compacted(part) as typeof part;
+    const own = new Set<ArrayBuffer>();
+    const sent = compacted(part, own) as typeof part;
     expect(sent).toEqual(part);
     expect(sent.x.data.buffer.byteLength).toBe(40);
-    expect(compacted(large)).toBe(large);
+    expect([...own]).toEqual([sent.x.data.buffer]);
+    expect(compacted(large, own)).toBe(large);
     expect(buffersIn({ a: [large], b: { c: large.subarray(1) } })).toEqual([large.buffer]);
+  });
+
+  test("transfer: buffers go over, not copies; without it what is given stays", async () => {
+    const own = compiledNet();
+    const there = await inWorker(own);
+    const given = () => ({ x: { data: x.data.slice(), shape: x.shape }, y: y.slice() });
+    const [kept, gone, validation] = [given(), given(), given()];
+    await there.fit(kept, { epochs: 1, validationData: kept });
+    expect(kept).toEqual(given());
+    await there.fit(transfer(gone), { epochs: 1, validationData: transfer(validation) });
+    for (const { x, y } of [gone, validation]) expect([x.data.length, y.length]).toEqual([0, 0]);
+    await expect(there.fit(gone)).rejects.toMatchObject({
+      code: "argument",
+      message: expect.stringMatching(/fit: .*sent to a worker .*detached/),
+    });
+    for (let i = 0; i < 2; i++) await own.fit(given(), { epochs: 1, validationData: given() });
+    expect(await there.weightsHash()).toBe(await weightsHash(own));
+    const rows = given().x;
+    const predicted = await there.predict(transfer(rows));
+    expect(predicted).toEqual(own.predict(x));
+    expect(rows.data.length).toBe(0);
+    const batch = given();
+    await there.trainOnBatch(transfer(batch.x), batch.y);
+    own.trainOnBatch(x, y);
+    expect([batch.x.data.length, batch.y.length]).toEqual([0, y.length]);
+    expect(await there.weightsHash()).toBe(await weightsHash(own));
+    await there.terminate();
+    own.dispose();
+    expect(() => transfer(5 as never)).toThrow(expect.objectContaining({ code: "argument" }));
+  });
+
+  test("arrays on a SharedArrayBuffer are shared, and stay", async () => {
+    const data = new Float32Array(new SharedArrayBuffer(x.data.byteLength));
+    data.set(x.data);
+    const own = compiledNet();
+    const there = await inWorker(own);
+    expect(await there.predict(transfer({ data, shape: x.shape }))).toEqual(own.predict(x));
+    expect(data.length).toBe(x.data.length);
+    await there.terminate();
+    own.dispose();
   });
 
   test("a file of it goes on here", async () => {

@@ -100,7 +100,15 @@ export class WorkerClient {
       const call = this.#calls++;
       if (options.callbacks)
         args = [args[0], { ...(args[1] as object), callbacks: sentCallbacks(call, options.callbacks) }];
-      this.#post({ call, method, args }, options.transfer);
+      try {
+        this.#post({ call, method, args }, options.transfer);
+      } catch (cause) {
+        const name = method === "method" ? args[0] : method;
+        const why = (cause as Error).message;
+        throw new DownhillError("argument", `${name}: expected arguments that can be sent to a worker (${why})`, {
+          cause,
+        });
+      }
       const abort = () => this.#post({ abort: call });
       signal?.addEventListener("abort", abort);
       const done = (settle: (value: never) => void) => (value: unknown) => {
@@ -135,7 +143,10 @@ export class WorkerClient {
   }
 
   #post(message: ToWorker, transfer?: ArrayBuffer[]): void {
-    if (!this.ended) this.#worker.post(compacted(message), transfer);
+    if (this.ended) return;
+    const moved = new Set(transfer);
+    const compact = compacted(message, moved);
+    this.#worker.post(compact, [...moved]);
   }
 
   /** A worker keeps no process alive; a call that waits for an answer does. */

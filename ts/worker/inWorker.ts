@@ -3,7 +3,7 @@
 import { cores } from "#platform";
 import { isBatchSource, readFitData } from "../data/sources";
 import { argumentError, wrong } from "../errors";
-import { check, count, either, isRecord, listOf, oneOf, optional, readOptions, text } from "../options";
+import { check, count, either, isObject, isRecord, listOf, oneOf, optional, readOptions, text } from "../options";
 import { detectFeatures, noThreads } from "../runtime/runtime";
 import { callbackField } from "../training/callbacks";
 import { signalField } from "../training/evaluate";
@@ -21,6 +21,25 @@ export interface WorkerOptions {
   /** As `init`'s, of which it is the default. */
   workerUrl?: string;
 }
+
+const transferred = new WeakSet<object>();
+
+/**
+ * The same data; the call of a remote model that they are given to takes their buffers over instead of copying them, and they are
+ * empty here afterwards. (As Comlink's function of that name.)
+ *
+ * @param data an array, or `{ x, y }` and other objects that hold arrays
+ * @example await remote.fit(transfer(train), { epochs: 10 });
+ */
+export function transfer<T extends object>(data: T): T {
+  if (!isObject(data)) throw argumentError("transfer", "an array or an object that holds arrays", data);
+  transferred.add(data);
+  return data;
+}
+
+/** The buffers of arguments that `transfer` has had. */
+const buffersOf = (args: readonly unknown[]): ArrayBuffer[] =>
+  buffersIn(args.filter((arg) => isObject(arg) && transferred.has(arg)));
 
 /** What a model's method takes, and a promise of what it gives. */
 type Remote<K extends keyof Model> = Model[K] extends (...args: infer A) => infer R
@@ -40,7 +59,7 @@ export class RemoteModel<P extends Prediction = Prediction> {
   }
 
   #method<T>(name: string, args: unknown[]): Promise<T> {
-    return this.#client.call("method", [name, ...args]) as Promise<T>;
+    return this.#client.call("method", [name, ...args], { transfer: buffersOf(args) }) as Promise<T>;
   }
 
   #get<T>(name: string): Promise<T> {
@@ -74,7 +93,13 @@ export class RemoteModel<P extends Prediction = Prediction> {
     if (validation && isBatchSource(validation))
       throw argumentError(method, "validationData as arrays", validationData);
     const stream = isBatchSource(source) ? source : undefined;
-    const call: CallOptions = { signal, callbacks, model: this, stream };
+    const call: CallOptions = {
+      signal,
+      callbacks,
+      model: this,
+      stream,
+      transfer: stream ? [] : buffersOf([data, validationData]),
+    };
     return this.#client.call(
       method,
       [stream ? streamed : source, { ...rest, ...(validation && { validationData: validation }) }],

@@ -71,27 +71,35 @@ export interface StartOptions {
   workerUrl: string | undefined;
 }
 
-/** Data that own their memory alone: their buffers can go to another thread, not copies of them. */
+/**
+ * Data that own their memory alone: their buffers can go to another thread, not copies of them. Without empty ones: a message
+ * with a buffer that has gone already would be lost without a word in Node.
+ */
 export function buffersIn(value: unknown, found = new Set<ArrayBuffer>()): ArrayBuffer[] {
   if (ArrayBuffer.isView(value)) {
-    if (value.buffer instanceof ArrayBuffer) found.add(value.buffer);
+    if (value.buffer instanceof ArrayBuffer && value.buffer.byteLength) found.add(value.buffer);
   } else if (typeof value === "object" && value !== null) {
     for (const item of Object.values(value)) buffersIn(item, found);
   }
   return [...found];
 }
 
-/** The same data in views that span their buffers: of a part of a buffer the whole would go over. */
-export function compacted(value: unknown): unknown {
+/**
+ * The same data in views that span their buffers: of a part of a buffer the whole would go over. `own` has the buffers that are
+ * made for that.
+ */
+export function compacted(value: unknown, own: Set<ArrayBuffer>): unknown {
+  const inside = (item: unknown) => compacted(item, own);
   if (ArrayBuffer.isView(value)) {
     const { buffer, byteLength } = value;
-    return buffer instanceof ArrayBuffer && byteLength < buffer.byteLength && "slice" in value
-      ? (value as Float32Array).slice()
-      : value;
+    if (!(buffer instanceof ArrayBuffer && byteLength < buffer.byteLength && "slice" in value)) return value;
+    const part = (value as Float32Array<ArrayBuffer>).slice();
+    own.add(part.buffer);
+    return part;
   }
-  if (Array.isArray(value)) return isNumbers(value) ? value : value.map(compacted);
+  if (Array.isArray(value)) return isNumbers(value) ? value : value.map(inside);
   if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, compacted(item)]));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, inside(item)]));
 }
 
 /** A number, or lists of numbers that may go deep: nothing to be looked for. */

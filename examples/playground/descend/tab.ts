@@ -4,7 +4,7 @@ import { button, card, choice, element, numberBox, slider, toggle } from "../dom
 import { type Plot, plot, shown } from "../plot";
 import type { Shell, Tab } from "../shell";
 import { descendText } from "../text/descend";
-import { type Client, connect } from "./client";
+import { fetchMap, fetchRace } from "./client";
 import { Drawing, type Drawn, type Scale } from "./map";
 import type { LandscapeMap, Point } from "./protocol";
 import {
@@ -35,6 +35,10 @@ const SCALE: Record<LandscapeName, Scale> = {
 
 /** Seconds that a race is played for. */
 const DURATION = 5;
+/** Milliseconds between two states of table and curves while it is played. */
+const FIGURES = 120;
+/** Of a curve at most. */
+const POINTS = 500;
 const COLUMNS = 320;
 /** Nearer to a lowest point than this is there. */
 const ARRIVED = 0.01;
@@ -48,7 +52,6 @@ export function descendTab(shell: Shell): Tab {
   const landscapeName = (name: LandscapeName) => words().landscapes[name]![0];
 
   let settings = defaultSettings();
-  let client: Client | undefined;
   let map: LandscapeMap | undefined;
   let tracks: Drawn[] = [];
   /** The step that is shown. */
@@ -81,7 +84,7 @@ export function descendTab(shell: Shell): Tab {
   const startX = startBox(0, () => words().startX);
   const startY = startBox(1, () => words().startY);
 
-  const playButton = button("", () => (playing ? pause() : play()), { class: "primary" });
+  const playButton = button(words().play, () => (playing ? pause() : play()), { class: "primary" });
   const position = element("input", {
     type: "range",
     min: 0,
@@ -229,7 +232,7 @@ export function descendTab(shell: Shell): Tab {
     ),
     element(
       "div",
-      { class: "settings fields" },
+      { class: "side fields" },
       element("div", { class: "card" }, landscape.root, condition.root),
       card(() => words().optimizers, {}, element("ul", { class: "racers" }, ...racers.map(({ root }) => root))),
       card(
@@ -314,6 +317,11 @@ export function descendTab(shell: Shell): Tab {
   let running = false;
   let again: { replay: boolean } | undefined;
   let mapOf = "";
+  /** What the tracks are of. */
+  let raced: DescendSettings | undefined;
+
+  /** Of the map, so that its cells are squares. */
+  const rowsOf = () => Math.round(COLUMNS * (canvas.clientHeight / canvas.clientWidth || 1));
 
   async function run(replay: boolean): Promise<void> {
     if (!visible) return;
@@ -322,18 +330,18 @@ export function descendTab(shell: Shell): Tab {
       return;
     }
     running = true;
-    client ??= connect();
     const of = settings;
     try {
-      const aspect = canvas.clientWidth / canvas.clientHeight || 1;
-      const rowCount = Math.round(COLUMNS / aspect);
+      const rowCount = rowsOf();
       const key = `${of.landscape} ${of.condition} ${rowCount}`;
       if (key !== mapOf) {
-        map = await client.map(of, COLUMNS, rowCount);
+        map = await fetchMap(of, COLUMNS, rowCount);
         mapOf = key;
         drawing.setMap(map, SCALE[of.landscape]);
       }
-      const found = await client.race(of);
+      const found = await fetchRace(of);
+      if (of.landscape !== settings.landscape) return; // it has been left
+      raced = of;
       tracks = found.map((track) => ({ ...track, name: "", colour: `--racer-${track.racer}` }));
       nameTracks();
       makeCurves();
@@ -343,6 +351,8 @@ export function descendTab(shell: Shell): Tab {
         pause();
         seek(of.steps);
       }
+    } catch (error) {
+      summary.textContent = (error as Error).message;
     } finally {
       running = false;
       if (again) {
@@ -375,9 +385,16 @@ export function descendTab(shell: Shell): Tab {
     return [lowest === undefined ? low : 10 ** Math.floor(Math.log10(low)), high];
   }
 
+  let range: [number, number] = [0, 1];
+  let curvesOf = "";
+
+  /** Curves for other tracks than before. */
   function makeCurves(): void {
-    const range = rangeOf(map!);
     const { lowest } = map!;
+    range = rangeOf(map!);
+    const key = `${tracks.map(({ racer, twin }) => `${racer} ${twin}`)} ${lowest === undefined}`;
+    if (key === curvesOf) return;
+    curvesOf = key;
     curves = plot({
       range: () => range,
       label: () => words().curves,
@@ -421,10 +438,11 @@ export function descendTab(shell: Shell): Tab {
 
   function tick(now: number): void {
     const seconds = Math.max(0, now - began) / 1000;
+    const before = step;
     step = Math.min(settings.steps, Math.floor((seconds / DURATION) * settings.steps));
     if (step === settings.steps) pause();
     else frame = requestAnimationFrame(tick);
-    showStep();
+    if (step !== before) showStep();
   }
 
   function showPlay(): void {
@@ -438,13 +456,28 @@ export function descendTab(shell: Shell): Tab {
     positionOf.textContent = words().stepOf(step, settings.steps);
     position.setAttribute("aria-valuetext", positionOf.textContent);
     drawing.draw(tracks, start(), step);
-    const { lowest } = map;
-    curves?.setData([
-      Float64Array.from({ length: settings.steps + 1 }, (_, i) => i),
-      ...tracks.map(({ losses }) => Array.from(losses.subarray(0, step + 1), (f) => f - (lowest ?? 0))),
-    ]);
+    const now = performance.now();
+    if (playing && now - written < FIGURES) return;
+    written = now;
+    showCurves();
     showRows();
     showSummary();
+  }
+  /** When figures were last written. */
+  let written = 0;
+
+  function showCurves(): void {
+    const { steps } = settings;
+    const lowest = map!.lowest ?? 0;
+    const stride = Math.ceil(steps / POINTS);
+    const shownSteps = Array.from({ length: Math.floor(step / stride) + 1 }, (_, i) => i * stride);
+    if (step < steps) shownSteps.push(steps); // the axis shows them all from the first on
+    curves?.setData([
+      shownSteps,
+      ...tracks.map(({ losses }) =>
+        shownSteps.map((i) => (i <= step && i < losses.length ? losses[i]! - lowest : null)),
+      ),
+    ]);
   }
 
   function showRows(): void {
@@ -518,7 +551,9 @@ export function descendTab(shell: Shell): Tab {
     if (map) moveStart(drawing.pointAt(event.clientX, event.clientY), true);
   });
   new ResizeObserver(() => {
-    if (map) drawing.draw(tracks, start(), step);
+    if (!map || !visible) return;
+    if (rowsOf() === map.rows) drawing.draw(tracks, start(), step);
+    else void run(false);
   }).observe(canvas);
 
   shell.onChange(() => {
@@ -533,9 +568,9 @@ export function descendTab(shell: Shell): Tab {
     root,
     show(parameters) {
       const next = fromParameters(parameters);
-      const first = !visible;
+      const back = !visible;
       visible = true;
-      if (first && tracks.length && isSame(next, settings)) return showStep();
+      if (back && raced && isSame(next, raced)) return showStep();
       settings = next;
       showSettings();
       void run(true);

@@ -2,6 +2,7 @@
 
 import { attack, DownhillError, gradientMonitor, gradientReport, type Logs, type NDArray, weightsHash } from "downhill";
 import { dataOf, gridOf, type Rows, type RunData, scalesOf } from "./datasets";
+import { isInCore, loadExtension } from "./extension";
 import { attackOf, augmentationOf, buildModel, type RunModel, updatesPerEpoch } from "./model";
 import type {
   Answer,
@@ -109,6 +110,7 @@ export class Run {
   async start(going: boolean): Promise<void> {
     this.#left = going ? Number.POSITIVE_INFINITY : 0;
     try {
+      if (!isInCore(this.settings)) await loadExtension();
       const data = await dataOf(this.settings);
       if (this.#disposed) return;
       this.#build(data);

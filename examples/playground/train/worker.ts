@@ -1,14 +1,13 @@
-// The playground's worker: all of its training is here, and the races of the Descend tab, which has a worker of its own.
+// The playground's worker: all of its training is here. The other tabs have a worker of their own, of the same script.
 
-import type { DescendRequest } from "../descend/protocol";
-import { answer } from "../descend/race";
+import type { AsideRequest } from "../asides";
 import type { Request } from "./protocol";
 import { trainer } from "./run";
 
-const post = (message: unknown, transfer: Transferable[] = []) => self.postMessage(message, { transfer });
-const train = trainer(post);
+const train = trainer((response, transfer) => self.postMessage(response, { transfer }));
 
-self.onmessage = ({ data }: MessageEvent<Request | DescendRequest>) => {
-  if ("tab" in data) answer(data, post);
-  else train(data);
+self.onmessage = async ({ data }: MessageEvent<Request | AsideRequest>) => {
+  if (!("tab" in data)) return train(data);
+  const { answer } = await import("../asides");
+  await answer(data, (reply, transfer = []) => self.postMessage(reply, { transfer }));
 };

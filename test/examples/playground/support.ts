@@ -10,7 +10,17 @@ import type {
   Rest,
 } from "../../../examples/playground/train/protocol";
 import { trainer } from "../../../examples/playground/train/run";
-import type { Settings } from "../../../examples/playground/train/settings";
+import {
+  ACTIVATIONS,
+  AUGMENTATIONS,
+  defaults,
+  INITIALIZERS,
+  OPTIMIZERS,
+  parseLayers,
+  pointAt,
+  SCHEDULES,
+  type Settings,
+} from "../../../examples/playground/train/settings";
 
 type Kind = Response["type"];
 
@@ -55,3 +65,61 @@ export async function outcomeOf(settings: Settings): Promise<Outcome> {
     end,
   };
 }
+
+const points = Array.from({ length: 40 }, (_, i) => pointAt((i % 7) / 3 - 1 + (i % 2), (i % 5) / 3 - (i % 2), i % 2));
+
+/** Few rows and epochs of the defaults. */
+export function short(data: Settings["data"], changed: Partial<Settings> = {}): Settings {
+  return { ...defaults(data), ...(data === "points" && { points }), examples: 100, epochs: 6, ...changed };
+}
+
+export const layers = (text: string) => ({ layers: parseLayers(text)! });
+
+/** What is changed of the base, by what it is called. */
+export const changes = (base: Settings): Record<string, Partial<Settings>> => ({
+  ...Object.fromEntries(ACTIVATIONS.map((activation) => [activation, { activation }])),
+  ...Object.fromEntries(INITIALIZERS.map((initializer) => [initializer, { initializer }])),
+  ...Object.fromEntries(OPTIMIZERS.map((optimizer) => [optimizer, { optimizer }])),
+  ...Object.fromEntries(SCHEDULES.map((schedule) => [schedule, { schedule }])),
+  ...Object.fromEntries(AUGMENTATIONS.map((augment) => [augment, { augment }])),
+  "no hidden layer": { layers: [] },
+  "twelve layers": layers("4-4-4-4-4-4-4-4-4-4-4-4"),
+  "batch norm": { batchNorm: true },
+  shared: { shared: true },
+  "shared, batch norm": { shared: true, batchNorm: true },
+  dropout: { dropout: 0.3 },
+  l1: { l1: 0.01 },
+  "proximal l1": { l1: 0.01, proximal: true },
+  l2: { l2: 0.01 },
+  "l1 and l2": { l1: 0.01, l2: 0.01 },
+  "max norm": { maxNorm: 0.5 },
+  sparse: { sparse: 0.01 },
+  tied: { tied: 0.1 },
+  "input noise": { inputNoise: 0.1 },
+  "hidden noise": { hiddenNoise: 0.1 },
+  "weight noise": { weightNoise: 0.05 },
+  adversarial: { adversarial: 0.1 },
+  "label smoothing": { labelSmoothing: 0.1 },
+  ema: { ema: 0.9 },
+  "norm clipped": { clipNorm: 0.01 },
+  "value clipped": { clipValue: 0.001 },
+  "batches of one": { batchSize: 1, epochs: 1 },
+  "full batches": { batchSize: "full" },
+  "in one order": { shuffle: false },
+  "wrong labels": { labelNoise: 0.3 },
+  "no validation": { validation: 0 },
+  stretched: { stretch: 10 },
+  ...(base.data === "digits" && {
+    "a convolution": layers("c4"),
+    "convolutions, pooled": layers("c4-p-c4-p-8"),
+    "convolutions, all": {
+      ...layers("c4-p-c4-8"),
+      batchNorm: true,
+      dropout: 0.2,
+      maxNorm: 1,
+      l1: 0.001,
+      sparse: 0.001,
+    },
+    "pooled only": layers("p"),
+  }),
+});

@@ -3,8 +3,8 @@
 import { adam, cosineDecay, setSeed, sgd } from "downhill";
 import * as landscapes from "downhill/landscapes";
 import { describe, expect, test } from "vitest";
-import type { DescendReply } from "../../examples/playground/descend/protocol";
-import { answer, mapOf, race } from "../../examples/playground/descend/race";
+import type { DescendReply } from "../../../examples/playground/descend/protocol";
+import { answer, mapOf, race } from "../../../examples/playground/descend/race";
 import {
   type DescendSettings,
   defaultSettings,
@@ -14,7 +14,7 @@ import {
   RACERS,
   SCHEDULES,
   toParameters,
-} from "../../examples/playground/descend/settings";
+} from "../../../examples/playground/descend/settings";
 
 const of = (query: string) => fromParameters(new URLSearchParams(query));
 
