@@ -1,4 +1,4 @@
-// npm run build:site: the pages, bundled against dist/, as a static site in build/site. All URLs in it are relative: it works
+// npm run build:site: the pages, bundled, as a static site in build/site. All URLs in it are relative: it works
 // from any folder of any host.
 //
 //   index.html, icon.svg       the front page
@@ -18,8 +18,8 @@ import { makeSmaller } from "./smaller.js";
 const root = new URL("../", import.meta.url).pathname;
 
 const PAGES = {
-  playground: { worker: "train/worker.ts", later: { digits: "train/digits.ts" } },
-  benchmark: { worker: "worker.ts", sources: true },
+  playground: { worker: "train/worker.ts", small: true, later: { digits: "train/digits.ts" } },
+  benchmark: { worker: "worker.ts" },
 };
 
 const MINIFIED = { minify: true, target: "es2022", legalComments: "none" };
@@ -32,27 +32,44 @@ const BUNDLED = {
   metafile: true,
   logLevel: "warning",
   absWorkingDir: root,
-  tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } }, // without our paths: "downhill" is dist/bundler, as for any page
+  loader: { ".wasm": "binary" },
+  tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
 };
 
-/** A page of the sources, not of dist/bundler: it runs single kernels too. */
+/** The file of each name that ts/index.ts exports. */
+const homes = new Map(
+  [...readFileSync(`${root}ts/index.ts`, "utf8").matchAll(/export \{([^}]*)\} from "\.\/([^"]*)"/g)].flatMap(
+    ([, names, file]) => names.split(",").map((name) => [name.trim(), file]),
+  ),
+);
+
+/**
+ * Pages are bundled of the sources, not of dist/bundler: the benchmark runs single kernels too; and where a page's script takes each name
+ * from the file that has it, what only one that is loaded later uses is loaded with that.
+ */
 const SOURCES = {
-  loader: { ".wasm": "binary" },
-  plugins: [
-    {
-      name: "sources",
-      setup({ onResolve }) {
-        onResolve({ filter: /^(#|downhill)/ }, ({ path }) => {
-          const name = path.replace(/^#core\/strict\.js$/, "#core/core.js").replace(/^downhill$/, "downhill/index");
-          const file = name
-            .replace("#platform", "ts/runtime/platform/browser.ts")
-            .replace("#core", "build/core")
-            .replace(/^downhill\/(.*)/, "ts/$1.ts");
-          return { path: root + file };
-        });
-      },
-    },
-  ],
+  name: "sources",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(#|downhill)/ }, ({ path }) => {
+      const name = path.replace(/^#core\/strict\.js$/, "#core/core.js").replace(/^downhill$/, "downhill/index");
+      const file = name
+        .replace("#platform", "ts/runtime/platform/browser.ts")
+        .replace("#core", "build/core")
+        .replace(/^downhill\/(.*)/, "ts/$1.ts");
+      return { path: root + file };
+    });
+    onLoad({ filter: /\/examples\/.*\.ts$/ }, ({ path }) => {
+      const direct = (_, kind, names) =>
+        names
+          .split(",")
+          .map((name) => name.trim())
+          .filter((name) => name && !name.startsWith("type "))
+          .map((name) => `${kind} { ${name} } from "downhill/${homes.get(name)}";`)
+          .join("");
+      const text = readFileSync(path, "utf8").replace(/^(import|export) \{([^}]*)\} from "downhill";/gm, direct);
+      return { contents: text, loader: "ts" };
+    });
+  },
 };
 
 /** What is loaded at once with an output: itself, and what it imports statically. */
@@ -65,7 +82,7 @@ function loadedWith(path, outputs, found = new Set()) {
 }
 
 /** Bundles a page into its folder of the site. Returns the files to keep for when there is no net. */
-async function buildPage(name, { worker, later = {}, sources }, site, quick) {
+async function buildPage(name, { worker, later = {}, small: smallest }, site, quick) {
   const at = (file) => `examples/${name}/${file}`;
   const outdir = `${site}/${name}`;
   mkdirSync(outdir, { recursive: true });
@@ -74,10 +91,10 @@ async function buildPage(name, { worker, later = {}, sources }, site, quick) {
   const inFolder = (path) => `${name}/${path.split("/").at(-1)}`;
   const files = new Set([inFolder("index.html")]);
   for (const [out, file] of Object.entries(entries)) {
-    const small = !quick && !sources && file.endsWith(".ts");
+    const small = !quick && smallest && file.endsWith(".ts");
     const { metafile } = await build({
       ...BUNDLED,
-      ...(sources && SOURCES),
+      plugins: [SOURCES],
       external: Object.keys(later).map((out) => `*/${out}.js`),
       ...(small && { minify: false, minifySyntax: true }), // the rest by terser
       entryPoints: { [out]: at(file) },

@@ -54,7 +54,7 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
   await buildSite(undefined, { quick: process.argv.includes("--quick") });
   const { url } = await serve(
     new URL("../build/site", import.meta.url).pathname,
-    Number.parseInt(process.argv[2]) || 8080,
+    Number.parseInt(process.argv[2], 10) || 8080,
   );
   console.log(`${url}\n${url}?isolated=0  without the headers that threads need`);
 }

@@ -15,7 +15,7 @@ const PACKED = /"[(-[\]-~]{5000,}"/g;
 
 /** The extension, packed, with only the kernels whose opcodes `code` names, `extended(107)`; in the places of the others stands one that traps. */
 function extensionOf(code) {
-  const named = new Set([...code.matchAll(/\bextended\d*\((\d+)\)/g)].map(([, opcode]) => Number(opcode)));
+  const named = new Set([...code.matchAll(/\bextended\d*\((\d+)\b/g)].map(([, opcode]) => Number(opcode)));
   if (!named.size) throw new Error("smaller: the bundle names no kernel of the extension");
   const module = binaryen.readBinary(readFileSync(new URL("extension.wasm", core)));
   module.setFeatures(binaryen.Features.All);

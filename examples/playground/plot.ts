@@ -64,7 +64,7 @@ function powers(height: number, splits: number[]): (number | null)[] {
 
 export function plot(options: PlotOptions): Plot {
   const { series, height = 220, unit = "", range } = options;
-  const box = element("div", { class: "curves", role: "img" });
+  const box = element("div", { class: "curves", role: "img", "aria-label": options.label });
   let data: ArrayLike<number | null>[] = [[], ...series.map(() => [])];
   let { log = false } = options;
   let made: uPlot | undefined;

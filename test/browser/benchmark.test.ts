@@ -26,7 +26,7 @@ let isolated: Site;
 let plain: Site;
 
 beforeAll(async () => {
-  await buildSite(folder.pathname.replace(/\/$/, ""));
+  await buildSite(folder.pathname.replace(/\/$/, ""), { quick: true });
   const html = (await readFile(new URL("benchmark/index.html", folder), "utf8")).replace("<head>", `<head>${WATCH}`);
   const axe = await readFile(new URL("node_modules/axe-core/axe.min.js", root), "utf8");
   const options = { folders: { "/": folder } };

@@ -38,38 +38,49 @@ function picture(map: LandscapeMap, scale: Scale, width: number, height: number)
   const image = context.createImageData(width, height);
   const [low, high, line] = [rgb("--map-low"), rgb("--map-high"), rgb("--map-line")];
   const thick = 0.6 * devicePixelRatio;
-  let above = new Float32Array(width + 1);
-  let below = new Float32Array(width + 1);
-  /** Bands counted at a row of pixels, between the grid's points bilinear. */
+  /** Where a pixel's middle lies between the grid's points: the one before, and the share of the one behind. */
+  const between = (pixel: number, pixels: number, points: number) => {
+    const at = Math.min(points - 1.001, Math.max(0, ((pixel + 0.5) * points) / pixels - 0.5));
+    return { before: Math.floor(at), share: at - Math.floor(at) };
+  };
+  const across = Array.from({ length: width + 1 }, (_, x) => between(x, width, columns));
+  const befores = Int32Array.from(across, ({ before }) => before);
+  const shares = Float32Array.from(across, ({ share }) => share);
+  /** Bands counted at a row of pixels. */
   const fill = (row: Float32Array, y: number) => {
-    const v = Math.min(rows - 1.001, Math.max(0, ((y + 0.5) * rows) / height - 0.5));
-    const j = Math.floor(v) * columns;
+    const { before, share: down } = between(y, height, rows);
     for (let x = 0; x <= width; x++) {
-      const u = Math.min(columns - 1.001, Math.max(0, ((x + 0.5) * columns) / width - 0.5));
-      const i = Math.floor(u);
-      const [s, t] = [u - i, v - Math.floor(v)];
-      const upper = grid[j + i]! * (1 - s) + grid[j + i + 1]! * s;
-      const lower = grid[j + columns + i]! * (1 - s) + grid[j + columns + i + 1]! * s;
-      row[x] = BANDS * (upper * (1 - t) + lower * t);
+      const i = before * columns + befores[x]!;
+      const share = shares[x]!;
+      const upper = grid[i]! + (grid[i + 1]! - grid[i]!) * share;
+      const lower = grid[i + columns]! + (grid[i + columns + 1]! - grid[i + columns]!) * share;
+      row[x] = BANDS * (upper + (lower - upper) * down);
     }
   };
+  const pixels = image.data;
+  let above = new Float32Array(width + 1);
+  let below = new Float32Array(width + 1);
   fill(above, 0);
   for (let y = 0, at = 0; y < height; y++) {
     fill(below, y + 1);
     for (let x = 0; x < width; x++, at += 4) {
       const b = above[x]!;
-      const slope = Math.max(1e-6, Math.hypot(above[x + 1]! - b, below[x]! - b));
+      const right = above[x + 1]! - b;
+      const down = below[x]! - b;
+      const slope = Math.max(1e-6, Math.sqrt(right * right + down * down));
       const border = Math.round(b);
       const inner = border > 0 && border < BANDS;
       const ink = inner ? 0.55 * Math.min(1, Math.max(0, thick + 0.5 - Math.abs(b - border) / slope)) : 0;
       const part = Math.min(1, Math.floor(b) / (BANDS - 1));
       for (let c = 0; c < 3; c++) {
         const band = low[c]! + (high[c]! - low[c]!) * part;
-        image.data[at + c] = band + (line[c]! - band) * ink;
+        pixels[at + c] = band + (line[c]! - band) * ink;
       }
-      image.data[at + 3] = 255;
+      pixels[at + 3] = 255;
     }
-    [above, below] = [below, above];
+    const next = above;
+    above = below;
+    below = next;
   }
   context.putImageData(image, 0, 0);
   return canvas;
@@ -86,14 +97,20 @@ export class Drawing {
   private map: LandscapeMap | undefined;
   private scale: Scale = "linear";
   private background: HTMLCanvasElement | undefined;
+  /** The tracks so far, over the background: from frame to frame only what is new is drawn. */
+  private readonly layer = document.createElement("canvas");
+  private drawn: { tracks: readonly Drawn[]; step: number; lengths: number[] } | undefined;
+  private colours = new Map<string, string>();
 
   constructor(readonly canvas: HTMLCanvasElement) {}
 
-  /** Another landscape, another theme or another size. */
+  /** Another landscape or another theme. */
   setMap(map: LandscapeMap, scale: Scale): void {
     this.map = map;
     this.scale = scale;
     this.background = undefined;
+    this.drawn = undefined;
+    this.colours.clear();
   }
 
   /** The point of the landscape that is at a place of the page. */
@@ -108,81 +125,115 @@ export class Drawing {
 
   /** The map, and of each track its first `step` steps. */
   draw(tracks: readonly Drawn[], start: Point, step: number): void {
-    const { canvas, map } = this;
+    const { canvas, layer, map } = this;
     const ratio = devicePixelRatio;
     const [width, height] = [Math.round(canvas.clientWidth * ratio), Math.round(canvas.clientHeight * ratio)];
     if (!map || !width || !height) return;
     if (canvas.width !== width || canvas.height !== height) {
-      canvas.width = width;
-      canvas.height = height;
+      for (const each of [canvas, layer]) {
+        each.width = width;
+        each.height = height;
+      }
       this.background = undefined;
+      this.drawn = undefined;
     }
     this.background ??= picture(map, this.scale, width, height);
+    this.drawTracks(tracks, step);
     const context = canvas.getContext("2d")!;
     context.drawImage(this.background, 0, 0);
-    const [[left, right], [bottom, top]] = map.bounds;
-    // a canvas draws nothing of lines that lead too far away
-    const far = (v: number) => Math.max(-1e5, Math.min(1e5, v));
-    const placeX = (x: number) => far(((x - left) / (right - left)) * width);
-    const placeY = (y: number) => far(((top - y) / (top - bottom)) * height);
+    this.drawMarks(context, start);
+    context.drawImage(layer, 0, 0);
+    this.drawHeads(context, tracks, step);
+  }
 
-    context.lineWidth = 1.5 * ratio;
-    context.strokeStyle = colour("--text");
+  private colour(property: string): string {
+    const known = this.colours.get(property) ?? colour(property);
+    this.colours.set(property, known);
+    return known;
+  }
+
+  /** Where a point of the landscape is on the canvas; a canvas draws nothing of lines that lead too far away. */
+  private place(x: number, y: number): Point {
+    const [[left, right], [bottom, top]] = this.map!.bounds;
+    const { width, height } = this.canvas;
+    const near = (v: number) => Math.max(-1e5, Math.min(1e5, v));
+    return [near(((x - left) / (right - left)) * width), near(((top - y) / (top - bottom)) * height)];
+  }
+
+  private drawMarks(context: CanvasRenderingContext2D, start: Point): void {
+    const arm = 6 * devicePixelRatio;
+    context.lineWidth = 1.5 * devicePixelRatio;
+    context.strokeStyle = this.colour("--text");
     context.beginPath();
-    for (const [x, y] of map.minima) {
-      const [px, py, arm] = [placeX(x), placeY(y), 6 * ratio];
-      context.moveTo(px - arm, py);
-      context.lineTo(px + arm, py);
-      context.moveTo(px, py - arm);
-      context.lineTo(px, py + arm);
+    for (const minimum of this.map!.minima) {
+      const [x, y] = this.place(...minimum);
+      context.moveTo(x - arm, y);
+      context.lineTo(x + arm, y);
+      context.moveTo(x, y - arm);
+      context.lineTo(x, y + arm);
     }
-    context.moveTo(placeX(start[0]) + 6 * ratio, placeY(start[1]));
-    context.arc(placeX(start[0]), placeY(start[1]), 6 * ratio, 0, 2 * Math.PI);
+    const [x, y] = this.place(...start);
+    context.moveTo(x + arm, y);
+    context.arc(x, y, arm, 0, 2 * Math.PI);
     context.stroke();
+  }
 
+  private drawTracks(tracks: readonly Drawn[], step: number): void {
+    const context = this.layer.getContext("2d")!;
+    if (this.drawn?.tracks !== tracks || this.drawn.step > step) {
+      context.clearRect(0, 0, this.layer.width, this.layer.height);
+      this.drawn = { tracks, step: 0, lengths: tracks.map(() => 0) };
+    }
+    const { step: from, lengths } = this.drawn;
     context.lineJoin = "round";
-    for (const { path, twin, colour: own } of tracks) {
-      context.strokeStyle = colour(own);
-      context.lineWidth = 2 * ratio;
-      context.setLineDash(twin ? [4 * ratio, 3 * ratio] : []);
+    context.lineWidth = 2 * devicePixelRatio;
+    for (const [t, { path, twin, colour: own }] of tracks.entries()) {
+      const to = Math.min(step, path.length / 2 - 1);
+      if (from >= to) continue;
+      context.strokeStyle = this.colour(own);
+      context.setLineDash(twin ? [4 * devicePixelRatio, 3 * devicePixelRatio] : []);
+      context.lineDashOffset = lengths[t]!;
       context.beginPath();
-      for (let i = 0; i <= Math.min(step, path.length / 2 - 1); i++)
-        context.lineTo(placeX(path[2 * i]!), placeY(path[2 * i + 1]!));
+      let [px, py] = this.place(path[2 * from]!, path[2 * from + 1]!);
+      context.moveTo(px, py);
+      for (let i = from + 1; i <= to; i++) {
+        const [x, y] = this.place(path[2 * i]!, path[2 * i + 1]!);
+        context.lineTo(x, y);
+        if (twin) lengths[t]! += Math.hypot(x - px, y - py);
+        [px, py] = [x, y];
+      }
       context.stroke();
     }
-    context.setLineDash([]);
-    this.drawHeads(context, tracks, step, (at, path) => [placeX(path[2 * at]!), placeY(path[2 * at + 1]!)]);
+    this.drawn.step = step;
   }
 
   /** Where each is, with its name where there is room. */
-  private drawHeads(
-    context: CanvasRenderingContext2D,
-    tracks: readonly Drawn[],
-    step: number,
-    place: (at: number, path: Float32Array) => Point,
-  ): void {
+  private drawHeads(context: CanvasRenderingContext2D, tracks: readonly Drawn[], step: number): void {
     const ratio = devicePixelRatio;
     const { width, height } = this.canvas;
     const heads = tracks
-      .map((track) => ({ ...track, at: place(Math.min(step, track.path.length / 2 - 1), track.path) }))
+      .map(({ path, name, twin, colour: own }) => {
+        const at = Math.min(step, path.length / 2 - 1);
+        return { name, twin, own, at: this.place(path[2 * at]!, path[2 * at + 1]!) };
+      })
       .filter(({ at: [x, y] }) => x >= 0 && y >= 0 && x <= width && y <= height);
     const taken = heads.map(({ at: [x, y] }) => [x - 4 * ratio, y - 4 * ratio, x + 4 * ratio, y + 4 * ratio] as const);
     const size = 12 * ratio;
     context.font = `600 ${size}px system-ui, sans-serif`;
     context.textBaseline = "middle";
     context.lineWidth = 3 * ratio;
-    context.strokeStyle = colour("--map-high");
-    for (const { at, twin, colour: own } of heads) {
-      context.fillStyle = colour(own);
+    context.strokeStyle = this.colour("--map-high");
+    for (const { at, twin, own } of heads) {
+      context.fillStyle = this.colour(own);
       context.beginPath();
       context.arc(...at, (twin ? 3 : 5) * ratio, 0, 2 * Math.PI);
       context.stroke();
       context.fill();
     }
-    for (const { at, name, twin, colour: own } of heads) {
+    for (const { at, name, twin, own } of heads) {
       if (twin) continue;
       const [x, y] = at;
-      context.fillStyle = colour(own);
+      context.fillStyle = this.colour(own);
       const wide = context.measureText(name).width;
       const gap = 9 * ratio;
       const places = [

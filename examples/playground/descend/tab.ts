@@ -35,6 +35,10 @@ const SCALE: Record<LandscapeName, Scale> = {
 
 /** Seconds that a race is played for. */
 const DURATION = 5;
+/** Milliseconds between two states of table and curves while it is played. */
+const FIGURES = 120;
+/** Of a curve at most. */
+const POINTS = 500;
 const COLUMNS = 320;
 /** Nearer to a lowest point than this is there. */
 const ARRIVED = 0.01;
@@ -434,10 +438,11 @@ export function descendTab(shell: Shell): Tab {
 
   function tick(now: number): void {
     const seconds = Math.max(0, now - began) / 1000;
+    const before = step;
     step = Math.min(settings.steps, Math.floor((seconds / DURATION) * settings.steps));
     if (step === settings.steps) pause();
     else frame = requestAnimationFrame(tick);
-    showStep();
+    if (step !== before) showStep();
   }
 
   function showPlay(): void {
@@ -451,13 +456,28 @@ export function descendTab(shell: Shell): Tab {
     positionOf.textContent = words().stepOf(step, settings.steps);
     position.setAttribute("aria-valuetext", positionOf.textContent);
     drawing.draw(tracks, start(), step);
-    const { lowest } = map;
-    curves?.setData([
-      Float64Array.from({ length: settings.steps + 1 }, (_, i) => i),
-      ...tracks.map(({ losses }) => Array.from(losses.subarray(0, step + 1), (f) => f - (lowest ?? 0))),
-    ]);
+    const now = performance.now();
+    if (playing && now - written < FIGURES) return;
+    written = now;
+    showCurves();
     showRows();
     showSummary();
+  }
+  /** When figures were last written. */
+  let written = 0;
+
+  function showCurves(): void {
+    const { steps } = settings;
+    const lowest = map!.lowest ?? 0;
+    const stride = Math.ceil(steps / POINTS);
+    const shownSteps = Array.from({ length: Math.floor(step / stride) + 1 }, (_, i) => i * stride);
+    if (step < steps) shownSteps.push(steps); // the axis shows them all from the first on
+    curves?.setData([
+      shownSteps,
+      ...tracks.map(({ losses }) =>
+        shownSteps.map((i) => (i <= step && i < losses.length ? losses[i]! - lowest : null)),
+      ),
+    ]);
   }
 
   function showRows(): void {

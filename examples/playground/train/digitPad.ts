@@ -130,11 +130,11 @@ export function digitPad(texts: PadTexts, onDraw: (pixels: Float32Array | null) 
   };
   pad.addEventListener("pointerdown", (event) => {
     if (event.button) return;
-    pad.setPointerCapture(event.pointerId);
     keys = false;
     pen = place(event);
     lower();
     changed();
+    pad.setPointerCapture(event.pointerId);
   });
   pad.addEventListener("pointermove", (event) => {
     if (!down || keys) return;

@@ -224,7 +224,7 @@ export function trainTab(shell: Shell): Tab {
 
   // digits
 
-  const digits = testDigits();
+  const digits = testDigits(() => words().testDigits);
   const mistakes = element("p", { class: "muted" });
   const which = segments({
     label: () => words().testDigits,

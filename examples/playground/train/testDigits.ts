@@ -1,6 +1,6 @@
 // The test digits with what the net takes them for.
 
-import { colour, element } from "../dom";
+import { colour, element, type Text } from "../dom";
 import type { Data } from "./protocol";
 
 export interface TestDigits {
@@ -18,8 +18,8 @@ const HIGH = 60;
 const IMAGE = 36;
 const ROWS = 7;
 
-export function testDigits(): TestDigits {
-  const canvas = element("canvas", { class: "digits", role: "img" });
+export function testDigits(label: Text): TestDigits {
+  const canvas = element("canvas", { class: "digits", role: "img", "aria-label": label });
   const atlas = document.createElement("canvas");
   let test: Data["test"] = null;
   let predictions: Uint8Array | null = null;
