@@ -47,8 +47,9 @@ export const webkit: Browser = {
       return program;
     };
     const stop = () => {
-      for (const program of programs.reverse()) program.kill();
+      for (const program of programs.splice(0).reverse()) program.kill();
     };
+    process.once("exit", stop);
     try {
       const screen = launch(this.needs[0]!, ["-displayfd", "3", "-screen", "0", "1280x800x24", "-nolisten", "tcp"]);
       const number = new Promise((resolve) => (screen.stdio[3] as Readable).once("data", resolve));

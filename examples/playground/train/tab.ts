@@ -346,7 +346,7 @@ export function trainTab(shell: Shell): Tab {
       failed: () => "",
       lost: () => words().noWorker,
     }[state]();
-    hash.hidden = !rest?.hash || running;
+    hash.hidden = !rest?.hash || !rest.step || running;
     hash.textContent = rest?.hash ? `${words().weightsHash}: ${rest.hash}` : "";
     trouble.hidden = state !== "failed";
     if (state === "failed" && failure) {
@@ -400,9 +400,7 @@ export function trainTab(shell: Shell): Tab {
         { class: "card controls", "aria-label": () => words().controls },
         element("div", { class: "buttons" }, play, stepUpdate, stepEpoch, reset, seed, share, speed.root),
         numbers,
-        status,
-        trouble,
-        hash,
+        element("div", { class: "told" }, status, trouble, hash),
       ),
       planeCard,
       digitsCard,
