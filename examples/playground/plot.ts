@@ -47,7 +47,7 @@ export const shown = (value: number | null | undefined, digits = 3): string =>
   (value === null || value === undefined || !Number.isFinite(value)
     ? "–"
     : value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)
-      ? value.toExponential(1)
+      ? value.toExponential(1).replace(".0", "")
       : `${+value.toPrecision(digits)}`
   ).replace(/^-/, "−");
 
