@@ -106,11 +106,11 @@ for (const browser of BROWSERS)
         `[...document.querySelectorAll("button")].find((b) => (b.ariaLabel ?? b.textContent).trim() === ${JSON.stringify(name)}).click()`,
       );
     const select = (page: Page, value: string) =>
-      page.evaluate(`{
+      page.evaluate(`(() => {
         const select = [...document.querySelectorAll(".run select")].find((s) => [...s.options].some((o) => o.value === "0"));
         select.value = ${JSON.stringify(value)};
         select.dispatchEvent(new Event("change", { bubbles: true }));
-      }`);
+      })()`);
     /** The weights' hash that the page shows at the run's end, trained as fast as it goes. */
     const HASH = `document.querySelector(".hash:not([hidden])")?.textContent.match(/[0-9a-f]{64}/)?.[0]`;
 
@@ -224,7 +224,9 @@ for (const browser of BROWSERS)
             second,
             `document.getElementById("panel-${tab}").checkVisibility() && document.getElementById("panel-${tab}").innerText`,
           );
-          expect(/[가-힣]/.test(text)).toBe(language === "ko");
+          const korean = text.match(/.*[가-힣].*/g);
+          if (language === "ko") expect(korean?.length).toBeGreaterThan(5);
+          else expect(korean).toBeNull();
           expect(await second.evaluate("location.hash")).toMatch(new RegExp(`^#${tab}`));
         }
       }
