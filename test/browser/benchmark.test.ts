@@ -7,26 +7,16 @@ import type { Results } from "../../bench/results";
 import { buildSite } from "../../examples/build.js";
 import { BROWSERS, missing, type Page, type Running, SHARES_MEMORY, skips, start } from "./browsers";
 import { type Site, serve } from "./server";
+import { AXE, WATCH } from "./watch";
 
 const root = new URL("../../", import.meta.url);
 const folder = new URL("build/site-benchmark/", root);
-
-/** Keeps what the page complains of. */
-const WATCH = `<script>
-  globalThis.complaints = [];
-  const complain = (...what) => complaints.push(what.join(" "));
-  addEventListener("error", ({ message, target }) => complain(message ?? target.src ?? target.href), true);
-  addEventListener("unhandledrejection", ({ reason }) => complain(reason));
-  console.error = console.warn = complain;
-</script>`;
-
-const AXE = `axe.run().then(({ violations }) => violations.filter(({ impact }) => /serious|critical/.test(impact)).map(({ id }) => id))`;
 
 let isolated: Site;
 let plain: Site;
 
 beforeAll(async () => {
-  await buildSite(folder.pathname.replace(/\/$/, ""));
+  await buildSite(folder.pathname.replace(/\/$/, ""), { quick: true });
   const html = (await readFile(new URL("benchmark/index.html", folder), "utf8")).replace("<head>", `<head>${WATCH}`);
   const axe = await readFile(new URL("node_modules/axe-core/axe.min.js", root), "utf8");
   const options = { folders: { "/": folder } };
