@@ -79,6 +79,7 @@ for (const browser of BROWSERS)
         expect(row.ofPeak).toBeGreaterThan(0);
       }
       expect(machine.engine).toMatch(browser.name);
+      expect(machine).toMatchObject({ features: { simd: true, relaxedSimd: fused, threads: threads.length > 1 } });
       expect(await page.evaluate(`document.querySelectorAll(".rows tbody tr").length`)).toBe(rows.length);
       expect(await complaints(page)).toEqual([]);
       const longest = await page.evaluate<number>("longest"); // only Chromium tells
