@@ -117,13 +117,12 @@ async function compress(folder, options, mangle, format) {
 }
 
 /**
- * For a page's <script>, without modules: everything in one file, as window.downhill; what is a module of the package beside the first
- * is an object in it. And the script for workers that a Content-Security-Policy wants from a file.
+ * For a page's <script>, without modules: everything in one file, as window.downhill; the landscapes, a module of their own in the
+ * package, are an object in it. And the script for workers that a Content-Security-Policy wants from a file.
  */
 async function buildClassic(common, worker) {
   const contents = `
     export * from "./ts/index";
-    export * as random from "./ts/random";
     export * as landscapes from "./ts/landscapes";
   `;
   const { outputFiles } = await build({

@@ -11,8 +11,6 @@ import { pack } from "../pack.js";
 const { i32, none } = binaryen;
 const core = new URL("../build/core/", import.meta.url);
 
-const PACKED = /"[(-[\]-~]{5000,}"/g;
-
 /** The extension, packed, with only the kernels whose opcodes `code` names, `extended(107)`; in the places of the others stands one that traps. */
 function extensionOf(code) {
   const named = new Set([...code.matchAll(/\bextended\d*\((\d+)\b/g)].map(([, opcode]) => Number(opcode)));
@@ -33,17 +31,16 @@ function extensionOf(code) {
 /** Rewrites the scripts of one bundle, whose names are not minified yet. */
 export async function makeSmaller(paths) {
   const codes = paths.map((path) => readFileSync(path, "utf8"));
-  const extension = readFileSync(new URL("extension.js", core), "utf8").match(PACKED)[0];
+  const extension = readFileSync(new URL("extension.js", core), "utf8").match(/".*"/)[0];
+  const own = `(await import("./extension.js")).default`;
   for (const [i, code] of codes.entries()) {
     const texts = [];
-    const rest = code.replace(PACKED, (text) => `PACKED${texts.push(text)}`);
-    const { code: script } = await minify(rest, { module: true, ecma: 2022, compress: { passes: 2 } });
-    const definitions = texts.map((text, k) => {
-      const name = `PACKED${k + 1}`;
-      if (text !== extension) return `const ${name}=${text};`;
+    const rest = code.replace(/(\w+) = ("[(-[\]-~]{5000,}")/g, (_, name, text) => {
+      if (text !== extension) return `${name} = PACKED${texts.push(text)}`;
       writeFileSync(`${dirname(paths[i])}/extension.js`, `export default"${extensionOf(codes.join("\n"))}";\n`);
-      return `let ${name};globalThis.loadExtension=async()=>{${name}??=(await import("./extension.js")).default};`;
+      return `${name} = void 0; globalThis.loadExtension = async () => { ${name} ??= ${own}; }`;
     });
-    writeFileSync(paths[i], definitions.join("") + script);
+    const { code: script } = await minify(rest, { module: true, ecma: 2022, compress: { passes: 2 } });
+    writeFileSync(paths[i], texts.map((text, k) => `const PACKED${k + 1}=${text};`).join("") + script);
   }
 }

@@ -106,6 +106,11 @@ export function plot(options: PlotOptions): Plot {
       labelSize: 18,
       labelGap: 0,
     };
+    const rangeOfY = (_: uPlot, min: number | null, max: number | null): uPlot.Range.MinMax => {
+      if (range) return [...range()];
+      if (min === null || max === null) return [log ? 0.1 : 0, unit ? 100 : 1];
+      return log ? uPlot.rangeLog(min, max, 10, true) : uPlot.rangeNum(min, max, 0.1, true);
+    };
     const among = (_: uPlot, splits: number[]) => powers(height, splits);
     made = new uPlot(
       {
@@ -117,7 +122,7 @@ export function plot(options: PlotOptions): Plot {
         scales: {
           // with no data yet there is an axis all the same
           x: { time: false, range: (_, min, max) => (min === null ? [0, 10] : [min, max > min ? max : min + 1]) },
-          y: { distr: log ? 3 : 1, ...(range && { range: () => [...range()] }) },
+          y: { distr: log ? 3 : 1, range: rangeOfY },
         },
         axes: [
           {

@@ -131,7 +131,37 @@ test.each(Object.keys(BUNDLERS))(
   },
 );
 
-test.skipIf(skips("Vite's own server", missing(BROWSERS[0]!).join(" and ")))("Vite's own server", async () => {
+const noChromium = skips("Vite's pages", missing(BROWSERS[0]!).join(" and "));
+test.skipIf(noChromium)("Vite gives workerUrl a URL, for a page behind a strict policy", async () => {
+  const { build } = await import("vite");
+  const root = join(project.folder, "policy");
+  await project.write("policy/index.html", html("./main.js"));
+  await project.write(
+    "policy/main.js",
+    `import workerUrl from "downhill/worker.classic.js?url";
+     import { dense, meanSquaredError, sequential, sgd } from "downhill";
+     import { inWorker } from "downhill/worker";
+     globalThis.run = async () => {
+       const model = sequential([dense(1, { inputShape: [1] })]);
+       model.compile({ optimizer: sgd(), loss: meanSquaredError() });
+       const remote = await inWorker(model, { workerUrl });
+       return (await remote.fit({ x: [[1]], y: [[2]] }, { epochs: 3 })).epochs.length;
+     };`,
+  );
+  await build({ root, base: "./", configFile: false, logLevel: "error" });
+  const headers = { "content-security-policy": "script-src 'self' 'wasm-unsafe-eval'" };
+  const site = await serve({}, false, { folders: { "/": pathToFileURL(`${root}/dist/`) }, headers });
+  const running = await start(BROWSERS[0]!);
+  try {
+    const page = await running.open(`${site.url}index.html`);
+    expect(await page.evaluate("globalThis.run()")).toBe(3);
+  } finally {
+    await running.close();
+    await site.close();
+  }
+});
+
+test.skipIf(noChromium)("Vite's own server", async () => {
   const { createServer } = await import("vite");
   const server = await createServer({ root: project.folder, configFile: false, logLevel: "warn", server: { port: 0 } });
   const running = await start(BROWSERS[0]!);

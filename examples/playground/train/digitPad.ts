@@ -2,7 +2,8 @@
 // 4 × 4 (Alpaydin and Kaynak 1998). A digit fills its height and up to three quarters of its width, and covers three tenths of it,
 // a 1 as well as an 8: a pen's line is as wide as that takes.
 
-import { button, colour, element, type Text } from "../dom";
+import { button, colour, element } from "../dom";
+import type { Words } from "./controls";
 
 export interface DigitPad {
   root: HTMLElement;
@@ -11,24 +12,20 @@ export interface DigitPad {
   restyle(): void;
 }
 
-export interface PadTexts {
-  label: Text;
-  help: Text;
-  seen: Text;
-  clear: Text;
-  none: () => string;
-  taken: (digit: number, percent: number) => string;
-}
-
 const INK = 0.305;
 const WIDE = 24;
 
 /** In the pad, which is 1 × 1. */
 type Stroke = [x: number, y: number][];
 
-export function digitPad(texts: PadTexts, onDraw: (pixels: Float32Array | null) => void): DigitPad {
-  const pad = element("canvas", { class: "pad", tabindex: 0, role: "application", "aria-label": texts.label });
-  const seen = element("canvas", { class: "seen", width: 8, height: 8, role: "img", "aria-label": texts.seen });
+export function digitPad(words: Words, onDraw: (pixels: Float32Array | null) => void): DigitPad {
+  const pad = element("canvas", {
+    class: "pad",
+    tabindex: 0,
+    role: "application",
+    "aria-label": () => words().padLabel,
+  });
+  const seen = element("canvas", { class: "seen", width: 8, height: 8, role: "img", "aria-label": () => words().seen });
   const verdict = element("p", { class: "verdict", role: "status" });
   const bars = Array.from({ length: 10 }, (_, digit) => {
     const bar = element("span", {});
@@ -167,17 +164,20 @@ export function digitPad(texts: PadTexts, onDraw: (pixels: Float32Array | null) 
     draw();
   }).observe(pad);
 
-  const clear = button(texts.clear, () => {
-    strokes.length = 0;
-    changed();
-  });
+  const clear = button(
+    () => words().clear,
+    () => {
+      strokes.length = 0;
+      changed();
+    },
+  );
   const root = element(
     "div",
     { class: "digit-pad" },
     pad,
     element("div", { class: "reading" }, element("div", { class: "buttons" }, seen, clear), verdict),
     element("ol", { class: "bars" }, ...bars.map(({ root }) => root)),
-    element("p", { class: "help" }, texts.help),
+    element("p", { class: "help" }, () => words().padHelp),
   );
   let told = "";
   return {
@@ -191,7 +191,7 @@ export function digitPad(texts: PadTexts, onDraw: (pixels: Float32Array | null) 
         share.textContent = probabilities ? `${percent}%` : "";
         root.classList.toggle("best", digit === best);
       });
-      const text = probabilities ? texts.taken(best, Math.round(100 * probabilities[best]!)) : texts.none();
+      const text = probabilities ? words().taken(best, Math.round(100 * probabilities[best]!)) : words().noDigit;
       if (text !== told) verdict.textContent = told = text;
     },
   };

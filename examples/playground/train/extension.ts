@@ -28,7 +28,7 @@ export function isInCore(settings: Settings): boolean {
   );
 }
 
-/** Loads the extension where it is not there yet; examples/build.js says how. */
+/** Loads the extension where it is not there yet; examples/smaller.js says how. */
 export async function loadExtension(): Promise<void> {
   await (globalThis as { loadExtension?: () => Promise<void> }).loadExtension?.();
 }
