@@ -162,7 +162,7 @@ function show(): void {
   bar.max = progress?.of ?? 1;
   bar.value = progress?.done ?? 0;
   if (state.textContent !== status()) state.textContent = status();
-  json.value = results ? JSON.stringify(results, rounded, 2) : "";
+  json.value = results ? JSON.stringify({ ...results, machine: { ...results.machine, ...facts } }, rounded, 2) : "";
   for (const part of [resultPart, jsonPart]) part.hidden = part === jsonPart ? !results : !rows.size;
 }
 

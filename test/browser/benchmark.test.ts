@@ -7,20 +7,10 @@ import type { Results } from "../../bench/results";
 import { buildSite } from "../../examples/build.js";
 import { BROWSERS, missing, type Page, type Running, SHARES_MEMORY, skips, start } from "./browsers";
 import { type Site, serve } from "./server";
+import { AXE, WATCH } from "./watch";
 
 const root = new URL("../../", import.meta.url);
 const folder = new URL("build/site-benchmark/", root);
-
-/** Keeps what the page complains of. */
-const WATCH = `<script>
-  globalThis.complaints = [];
-  const complain = (...what) => complaints.push(what.join(" "));
-  addEventListener("error", ({ message, target }) => complain(message ?? target.src ?? target.href), true);
-  addEventListener("unhandledrejection", ({ reason }) => complain(reason));
-  console.error = console.warn = complain;
-</script>`;
-
-const AXE = `axe.run().then(({ violations }) => violations.filter(({ impact }) => /serious|critical/.test(impact)).map(({ id }) => id))`;
 
 let isolated: Site;
 let plain: Site;
@@ -89,6 +79,7 @@ for (const browser of BROWSERS)
         expect(row.ofPeak).toBeGreaterThan(0);
       }
       expect(machine.engine).toMatch(browser.name);
+      expect(machine).toMatchObject({ features: { simd: true, relaxedSimd: fused, threads: threads.length > 1 } });
       expect(await page.evaluate(`document.querySelectorAll(".rows tbody tr").length`)).toBe(rows.length);
       expect(await complaints(page)).toEqual([]);
       const longest = await page.evaluate<number>("longest"); // only Chromium tells

@@ -75,6 +75,7 @@ export const webkit: Browser = {
         last = done.catch(() => {});
         return done;
       };
+      const home = await session.getWindowHandle();
       const open = async (url: string): Promise<Page> => {
         await session.switchTo().newWindow("window"); // a tab counts as hidden: its timers come once a second, and no frames
         const handle = await session.getWindowHandle();
@@ -88,7 +89,12 @@ export const webkit: Browser = {
           if (error) throw new Error(error);
           return value;
         };
-        return { evaluate: (expression) => alone(() => evaluate(expression)) };
+        const close = async () => {
+          await session.switchTo().window(handle);
+          await session.close();
+          await session.switchTo().window(home);
+        };
+        return { evaluate: (expression) => alone(() => evaluate(expression)), close: () => alone(close) };
       };
       return {
         open: (url) => alone(() => open(url)),

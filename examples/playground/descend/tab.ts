@@ -562,6 +562,7 @@ export function descendTab(shell: Shell): Tab {
     showSettings();
     if (map) drawing.setMap(map, SCALE[settings.landscape]);
     curves?.restyle();
+    showPlay();
     showStep();
   });
 

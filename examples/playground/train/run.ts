@@ -24,7 +24,7 @@ export type Post = (response: Response, transfer: ArrayBuffer[]) => void;
 /** Milliseconds between two messages about epochs at most. */
 const EPOCHS_EVERY = 50;
 /** Milliseconds that a frame may take while training goes on. */
-const FRAME_TIME = 12;
+const FRAME_TIME = 8;
 const BINS = 40;
 /** Examples whose hidden outputs are looked at. */
 const PROBED = 256;

@@ -298,7 +298,7 @@ test("a speed is kept to, and may be changed and paused meanwhile", async () => 
   expect(await asked({ type: "speed", epochs: 0 }, "rest")).toEqual({ ...end, run: 2 });
 });
 
-test("frames come at more than 30 a second while it trains", async () => {
+test("frames come at more than 30 a second while it trains", { retry: 3 }, async () => {
   for (const settings of [
     { ...defaults("spirals"), epochs: 5000 },
     { ...defaults("spirals"), ...layers("128-128-128"), epochs: 5000 },
