@@ -39,6 +39,8 @@ export interface Plot {
   setLog(log: boolean): void;
   /** Theme or language has changed. */
   restyle(): void;
+  /** For good: uPlot listens to the window until it is destroyed. */
+  remove(): void;
 }
 
 const written = (text: Text) => (typeof text === "string" ? text : text());
@@ -173,10 +175,11 @@ export function plot(options: PlotOptions): Plot {
   const request = () => {
     if (!frame) frame = requestAnimationFrame(redraw);
   };
-  new ResizeObserver(([entry]) => {
+  const observer = new ResizeObserver(([entry]) => {
     width = entry!.contentRect.width; // asked of the box at each drawing, it would be laid out each time
     request();
-  }).observe(box);
+  });
+  observer.observe(box);
 
   const again = () => {
     if (made) make();
@@ -192,5 +195,11 @@ export function plot(options: PlotOptions): Plot {
       again();
     },
     restyle: again,
+    remove() {
+      observer.disconnect();
+      cancelAnimationFrame(frame);
+      made?.destroy();
+      box.remove();
+    },
   };
 }
