@@ -69,7 +69,7 @@ export function inside(words: Words): Inside {
         ...cells[i]!.map(({ root }) => root),
       ]),
     );
-    gradients?.remove();
+    gradients?.destroy();
     gradients = plot({
       label: words().gradients,
       x: words().update,

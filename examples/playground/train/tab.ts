@@ -28,6 +28,7 @@ export function trainTab(shell: Shell): Tab {
   let settings = defaults();
   let shownParameters: string | undefined;
   let visible = false;
+  let drawn: Float32Array | null = null;
 
   /** When each was asked for, 0 where it is there, and when it came. */
   const asked = { frame: 0, statistics: 0 };
@@ -39,7 +40,10 @@ export function trainTab(shell: Shell): Tab {
   const session = Session.open(heard);
   const run = runCard({ words, language, session, settings: () => settings, change, begin });
   const plane = planeCard(words, (points) => change({ ...settings, points }));
-  const digits = digitCards(words, (pixels) => session.ask({ type: "digit", pixels }));
+  const digits = digitCards(words, (pixels) => {
+    drawn = pixels;
+    session.ask({ type: "digit", pixels });
+  });
   const learning = curves(words);
   const net = inside(words);
   const fields = controls(words, language, change);
@@ -76,8 +80,10 @@ export function trainTab(shell: Shell): Tab {
     if (what === "epochs" || what === "rest" || what === "data") stale.curves = true;
     switch (message?.type) {
       case "data":
-        if (settings.data === "digits") digits.setData(message);
-        else plane.setData(message);
+        if (settings.data === "digits") {
+          digits.setData(message);
+          session.ask({ type: "digit", pixels: drawn }); // the run before has taken it along
+        } else plane.setData(message);
         break;
       case "frame":
         showFrame(message);
