@@ -54,7 +54,7 @@ function dropFunctionObjects(module) {
  * as exp4, load4's and pointer, which the core has as calls for their size: softmax runs 1.4 times as fast. A run of equal
  * functions takes ten bytes once deflated.
  */
-function addSmallFunctions(module, { createType, none }) {
+export function addSmallFunctions(module, { createType, none }) {
   if (module.getFunction("small/0")) return; // asc emits again
   const signature = createType([]);
   for (let i = module.getNumFunctions() - 1; i >= 0; i--)

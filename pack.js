@@ -1,4 +1,4 @@
-// Packs the core for ts/runtime/unpack.ts: matches and literals, each bit under its contexts in an arithmetic coder. The parse
+// Packs for ts/runtime/unpack.ts: bits, each under its contexts, in an arithmetic coder. Of a core they are matches and literals. The parse
 // is the cheapest way through the file by what its bits cost in the pass before; a few passes settle it.
 
 const LONGEST = 400; // bytes a match
@@ -59,13 +59,11 @@ function findMatches(bytes) {
   });
 }
 
-/** The events in their order, and what they cost: the text, each literal's price at its place, the bits under each context. */
-function encode(bytes, events) {
+/** The coder: `bit(value, ...contexts)` writes one, of which `chance(contexts)` of a 1 was expected; `text()` ends it. */
+function coder() {
   const [ones, seen] = [new Float32Array(CONTEXTS), new Uint8Array(CONTEXTS)];
   const total = new Float64Array(256);
   for (let n = 1; n < 256; n++) total[n] = total[n - 1] * DECAY + 1;
-  const counts = [new Uint32Array(CONTEXTS), new Uint32Array(CONTEXTS)];
-  const literals = new Float64Array(bytes.length);
   const out = [];
   let [low, range] = [0, LOW];
   const chance = (contexts) => contexts.reduce((p, c, i) => (ones[c] + (i + 2) * p) / (total[seen[c]] + (i + 2)), 0.5);
@@ -73,7 +71,7 @@ function encode(bytes, events) {
     out.push(Math.floor(low / LOW));
     low = (low % LOW) * RADIX;
   };
-  const { isMatch, isRepeated, offset, length, literal } = writer((value, ...contexts) => {
+  const bit = (value, ...contexts) => {
     for (; range < 2 ** 24; range *= RADIX) shift();
     const bound = Math.floor(range * chance(contexts));
     low += value ? 0 : bound;
@@ -84,11 +82,26 @@ function encode(bytes, events) {
       while (out[i] === RADIX - 1) out[i--] = 0;
       out[i]++;
     }
-    counts[value][contexts[0]]++;
     for (const c of contexts) {
       ones[c] = ones[c] * DECAY + value;
       if (seen[c] < 255) seen[c]++;
     }
+  };
+  const text = () => {
+    for (let i = 0; i < 6; i++) shift();
+    return String.fromCharCode(...out.slice(1).map((digit) => digit + 40)); // the first holds what is carried into it: 0
+  };
+  return { bit, chance, text };
+}
+
+/** The events in their order, and what they cost: the text, each literal's price at its place, the bits under each context. */
+function encode(bytes, events) {
+  const { bit, chance, text } = coder();
+  const counts = [new Uint32Array(CONTEXTS), new Uint32Array(CONTEXTS)];
+  const literals = new Float64Array(bytes.length);
+  const { isMatch, isRepeated, offset, length, literal } = writer((value, ...contexts) => {
+    bit(value, ...contexts);
+    counts[value][contexts[0]]++;
   });
   let price = 0;
   const { literal: estimate } = writer((value, ...contexts) => {
@@ -112,9 +125,7 @@ function encode(bytes, events) {
     } else literal(bytes[at], last, second, third);
     at += Math.max(1, size);
   }
-  for (let i = 0; i < 6; i++) shift();
-  const digits = out.slice(1).map((digit) => digit + 40); // the first holds what is carried into it: 0
-  return { packed: String.fromCharCode(...digits), literals, counts };
+  return { packed: text(), literals, counts };
 }
 
 /** The cheapest events by these prices. */
@@ -194,4 +205,15 @@ export function pack(bytes, passes = 4) {
     if (!(best.packed?.length <= prices.packed.length)) best = prices;
   }
   return best.packed;
+}
+
+/** Bits, packed as text: each under the contexts with which `read`, made for ts/runtime/unpack.ts's decode, asks for it. */
+export function packBits(bits, read) {
+  const { bit, text } = coder();
+  let at = 0;
+  read((...contexts) => {
+    bit(bits[at], ...contexts);
+    return bits[at++];
+  });
+  return text();
 }

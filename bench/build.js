@@ -2,22 +2,10 @@
 //
 //   node bench/build.js && node build/bench/bench.js [options]
 
-import { execFileSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
 import { build } from "esbuild";
+import { buildLimits } from "./limits/build.js";
 
-mkdirSync("build/bench", { recursive: true });
-for (const [name, features] of [
-  ["strict", "simd"],
-  ["fastMath", "simd,relaxed-simd"],
-]) {
-  const asc = "node_modules/assemblyscript/bin/asc.js";
-  const memory = ["--importMemory", "--initialMemory", "16", "--maximumMemory", "65536"];
-  const flags = ["-O3", "--noAssert", "--runtime", "stub", "--use", "abort=", "--enable", features, ...memory];
-  execFileSync("node", [asc, "bench/limits/limits.micro.ts", "-o", `build/bench/limits.${name}.wasm`, ...flags], {
-    stdio: "inherit",
-  });
-}
+buildLimits();
 
 /** The library's sources name the cores as #core/… and the platform as #platform. */
 const downhill = {

@@ -1,4 +1,5 @@
-// What the benchmark needs from where it runs. The measuring code knows only this; Node's answers are in bench.ts.
+// What the benchmark needs from where it runs. The measuring code knows only this; Node's answers are in nodeHost.ts, a page's
+// in pageHost.ts.
 
 /** Builds of the core; the shared ones are what threads need. */
 export type CoreBuild = "strict" | "fastMath" | "strictShared" | "fastMathShared";
@@ -14,10 +15,12 @@ export interface TeamWorker {
 }
 
 export interface Host {
-  engine: string; // "node 24.1.0"
+  engine: string; // "node 24.1.0", "Firefox 140"
   cpu: string;
   cores: number;
   now(): number; // milliseconds
+  /** Milliseconds between two values of `now`; absent where they do not matter. */
+  grain?: number;
   /** How often this process was taken off its core; absent where nobody can tell. */
   interruptions?(): number;
   /** Bytes of JavaScript heap in use; after a full collection where `collect`. Absent where nobody can tell. */
@@ -36,9 +39,14 @@ export interface Host {
 export interface Library {
   init(options: { threads?: number; fastMath?: boolean }): Promise<LibraryRuntime>;
   sequential(layers: unknown[], options?: { runtime?: LibraryRuntime }): LibraryModel;
+  functional(ends: { inputs: unknown; outputs: unknown }, options?: { runtime?: LibraryRuntime }): LibraryModel;
+  input(shape: number[]): unknown;
   dense(units: number, options?: object): unknown;
-  relu(): unknown;
-  tanh(): unknown;
+  conv2d(filters: number, kernelSize: number, options?: object): unknown;
+  maxPool2d(size: number, options?: object): unknown;
+  flatten(options?: object): unknown;
+  relu(options?: object): unknown;
+  tanh(options?: object): unknown;
   adam(options?: object): unknown;
   sgd(options?: object): unknown;
   meanSquaredError(): unknown;
@@ -56,5 +64,7 @@ export interface LibraryRuntime {
 export interface LibraryModel {
   compile(options: object): void;
   trainOnBatch(x: Float32Array, y: Float32Array | Int32Array): { loss: number };
+  getWeights(): Record<string, unknown>;
+  setWeights(weights: Record<string, unknown>): void;
   dispose(): void;
 }

@@ -4,6 +4,8 @@
 //   kernel                 amount                                       limit
 //   gemm gemmTN gemmNT     2mnk FLOPs                                   multiply-adds in registers, of the build
 //   gemv                   kn + k + n floats read or written            an f32x4 read of the same bytes
+//   conv                   FLOPs of a direct one, forward and both       multiply-adds in registers, of the build; by Winograd's
+//                          gradients                                    algorithm, which needs fewer, it may have more
 //   batchNorm              3n floats forward + 5n backward              copy speed over x, y, dy, dx
 //   adam                   28 bytes a parameter                         the slower of copy speed and sqrt + div
 //   momentum               20 bytes a parameter                         copy speed over its three blocks
@@ -12,10 +14,15 @@
 //
 // JavaScript and the builds work on the same numbers, and what they write is compared before anything is timed.
 
-import { LabelKind, Op, ROW_CHUNK, Segment, State } from "../assembly/isa";
+import { Base, LabelKind, Op, ROW_CHUNK, Segment, State } from "../assembly/isa";
+import { Graph, type Tensor } from "../ts/graph/graph";
+import { plan } from "../ts/graph/plan";
+import { lower } from "../ts/graph/tape";
+import { conv2d, conv2dBackward } from "../ts/ops/convolution";
 import { gemmWorkspaceBytes } from "../ts/ops/gemmWorkspace";
 import type { BenchCore, Build } from "./benchCore";
 import { createBatchNorm } from "./js/batchNorm";
+import { createConv } from "./js/conv";
 import { createDropout } from "./js/dropout";
 import { gemmForms } from "./js/gemm";
 import { gemv } from "./js/gemv";
@@ -147,6 +154,64 @@ function gemvCase(k: number, n: number): KernelCase {
     limits: (machine) => ({ measured: [machine.read(bytes)], rate: ([read]) => read! }),
   };
 }
+
+/** A 3 × 3 convolution without padding: forward, and the gradients to its input and its kernel. */
+function convCase(batch: number, size: number, inC: number, outC: number): KernelCase {
+  const outSize = size - 2;
+  const xShape = [batch, size, size, inC];
+  const kernelShape = [3, 3, inC, outC];
+  const yShape = [batch, outSize, outSize, outC];
+  const lengthOf = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
+  const x = numbers(lengthOf(xShape), 1);
+  const kernel = numbers(lengthOf(kernelShape), 2);
+  const dy = numbers(lengthOf(yShape), 3);
+  const samples = (y: Float32Array, dx: Float32Array, dkernel: Float32Array) =>
+    Float32Array.of(...y.subarray(0, 1000), ...dx.subarray(-1000), ...dkernel.subarray(0, 1000));
+  return {
+    kernel: "conv",
+    shape: `${batch}x${size}x${size}x${inC}-${outC}`,
+    amount: 6 * lengthOf(yShape) * 9 * inC,
+    unit: "GFLOP/s",
+    js() {
+      const [inH, inW, outH, outW] = [size, size, outSize, outSize];
+      const conv = createConv({ batch, inH, inW, inC, outH, outW, outC, kernel: 3, stride: 1, padTop: 0, padLeft: 0 });
+      const [y, dx, dkernel] = [dy, x, kernel].map(({ length }) => new Float32Array(length)) as Three;
+      const run = () => {
+        conv.forward(y, x, kernel);
+        conv.backward(dx, dkernel, dy, kernel);
+      };
+      return [{ run, output: () => samples(y, dx, dkernel) }];
+    },
+    wasm(core) {
+      // as the library would: it plans and lowers the two ops
+      const graph = new Graph();
+      const leaf = (name: string, values: Float32Array, shape: number[], offset: number): Tensor =>
+        graph.leaf(shape, name, { base: Base.absolute, offset: core.floats(values, offset).address });
+      const xs = leaf("x", x, xShape, 0);
+      const kernels = leaf("kernel", kernel, kernelShape, 272);
+      const dys = leaf("dy", dy, yShape, 144);
+      const geometry = { strides: [1, 1], dilation: [1, 1], groups: 1, pads: [0, 0, 0, 0] } as const;
+      const forward = conv2d([xs, kernels, null], geometry);
+      const gradients = conv2dBackward([dys, xs, kernels], geometry).node!.outputs;
+      const results = [forward, ...gradients];
+      for (const tensor of results) graph.kept.add(tensor);
+      const { words, arenaBytes } = lower(graph, plan(graph, core.threads), core.threads, core.state.address);
+      const arena = core.buffer(arenaBytes / 4);
+      const tape = core.buffer(words.length);
+      tape.u32.set(words);
+      core.state.u32[State.arena] = arena.address;
+      const [from, to] = [tape.address, tape.address + words.byteLength];
+      const view = ({ place, size }: Tensor) => arena.f32.subarray(place!.offset / 4, place!.offset / 4 + size);
+      return {
+        run: () => core.run({ from, to }),
+        output: () => samples(...(results.map(view) as Three)),
+      };
+    },
+    limits: peakRule,
+  };
+}
+
+type Three = [Float32Array, Float32Array, Float32Array];
 
 function batchNormCase(shape: string): KernelCase {
   const sizes = shape.split("x").map(Number);
@@ -361,6 +426,7 @@ export function kernelCases(): (() => KernelCase)[] {
     () => gemmCase("gemmNT", 128, 512, 784),
     () => gemvCase(784, 128),
     () => gemvCase(512, 512),
+    () => convCase(64, 13, 32, 64),
     () => batchNormCase("128x512"),
     () => batchNormCase("64x28x28x32"),
     () => optimizerCase("adam", 1_000_000),

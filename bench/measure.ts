@@ -2,7 +2,9 @@
 //
 // A round takes one sample of every contestant, in an order that turns with each round, so that a slow moment hits them
 // all alike. A sample is as many calls as fill SAMPLE_MS, after one call that is not timed (it brings the caches back
-// from what ran before; what takes longer than WARM_MS brings them back by itself). Before the first round everything runs until V8 has tiered up (80–140 calls of a small kernel).
+// from what ran before; what takes longer than WARM_MS brings them back by itself). Before the first round everything runs
+// until the engine has tiered up (V8: 80–140 calls of a small kernel). Where the clock has a coarse grain, as in a page that is not
+// isolated, samples are longer: GRAINS of it.
 // Where the host can tell that the process lost its core during a sample, the sample is taken again, twice at most. (A
 // long sample is interrupted on the quietest of machines: one interruption in TOLERATED_MS is let pass.)
 
@@ -20,16 +22,20 @@ export interface Timing {
 
 export interface Clock {
   now(): number;
+  /** Milliseconds between two values of `now`; absent where they do not matter. */
+  grain?: number;
   interruptions?(): number;
 }
 
 const SAMPLE_MS = 1;
+const GRAINS = 30;
 const WARM_UP_CALLS = 160;
 const WARM_UP_MS = 150;
 const WARM_UP_LEAST = 3;
 const WARM_MS = 20;
 const RETRIES = 2;
 const TOLERATED_MS = 20;
+const MOST_CALLS = 2 ** 22;
 
 export function median(values: number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
@@ -38,17 +44,17 @@ export function median(values: number[]): number {
 }
 
 /** Warms up and returns how many calls fill a sample, and whether one more goes before it. */
-function warmUp({ run }: Contestant, { now }: Clock): { calls: number; first: boolean } {
+function warmUp({ run }: Contestant, { now, grain = 0 }: Clock): { calls: number; first: boolean } {
   const start = now();
   for (let i = 0; i < WARM_UP_CALLS && (i < WARM_UP_LEAST || now() - start < WARM_UP_MS); i++) run();
-  let best = Number.POSITIVE_INFINITY;
-  for (let i = 0; i < 3; i++) best = Math.min(best, time(run, 1, now));
-  if (best >= SAMPLE_MS) return { calls: 1, first: best < WARM_MS };
+  const sample = Math.max(SAMPLE_MS, GRAINS * grain);
   // a short call is lost in the clock's own grain: time many
-  const many = Math.max(10, Math.ceil(SAMPLE_MS / Math.max(best, 1e-3) / 4));
-  time(run, many, now);
-  const each = Math.max(Math.min(time(run, many, now), time(run, many, now)), 1e-6);
-  return { calls: Math.max(1, Math.ceil(SAMPLE_MS / each)), first: true };
+  for (let calls = 1; ; calls *= 4) {
+    let each = Number.POSITIVE_INFINITY;
+    for (let i = 0; i < 3; i++) each = Math.min(each, time(run, calls, now));
+    if (each * calls >= sample / 4 || calls >= MOST_CALLS)
+      return { calls: Math.max(1, Math.min(MOST_CALLS, Math.ceil(sample / each))), first: each < WARM_MS };
+  }
 }
 
 /** Milliseconds a call. */

@@ -61,7 +61,7 @@ export function summary({ machine, rows, skipped, goals }: Results): string[] {
   const peaks = Object.entries(machine.peaks).map(([name, rate]) => `${name} ${rate.toFixed(1)}`);
   return [
     "",
-    `${machine.cpu}, ${machine.cores} cores, ${machine.node}; medians of ${machine.rounds} interleaved rounds`,
+    `${machine.cpu}, ${machine.cores} cores, ${machine.engine}; medians of ${machine.rounds} interleaved rounds`,
     `multiply-adds in registers, GFLOP/s, by accumulators: ${peaks.join(", ")}; GEMM probe ${machine.probe.toFixed(1)}`,
     ...(rows.some((row) => row.slow)
       ? [

@@ -48,7 +48,7 @@ export interface Results {
   machine: {
     cpu: string;
     cores: number;
-    node: string;
+    engine: string;
     date: string;
     rounds: number;
     /** GFLOP/s of multiply-adds in registers, by build and number of accumulators, at the start. */

@@ -1,6 +1,6 @@
 // Runs the benchmark: every row's contenders, its limits and a GEMM probe in the same interleaved rounds.
 //
-// Free of any host: Node (bench.ts) and a page call the same function.
+// Free of any host: Node (bench.ts) and a page (examples/benchmark) call the same function.
 
 import { BenchCore } from "./benchCore";
 import { goals } from "./goals";
@@ -8,18 +8,10 @@ import type { Host, Library } from "./host";
 import { type Contender, kernelCases, type LimitRule, peakRule } from "./kernels";
 import { Machine } from "./machine";
 import { type Contestant, measure, type Timing } from "./measure";
+import type { BenchmarkOptions } from "./options";
 import { rowHeader, rowLine, summary } from "./report";
 import type { Results, Row, Skipped } from "./results";
 import { type StepCost, stepCases, stepCost, stepInJs, stepInWasm } from "./steps";
-
-export interface BenchmarkOptions {
-  /** Rounds, of which medians are taken. Default 30. */
-  rounds?: number;
-  /** Only rows whose "kernel shape" holds one of these texts. */
-  filter?: string[];
-  /** Numbers of threads. Default 1 and 2. */
-  threads?: number[];
-}
 
 /** GEMM in JavaScript below this share of the FMA peak is no fair opponent. */
 const JS_FLOOR = 0.09;
@@ -28,7 +20,6 @@ const JS_FLOOR = 0.09;
 const SLOW = 0.9;
 
 /** Slow rows are measured again in later passes, begun within that time; of several measurements the quietest counts. */
-const PASSES = 4;
 const AGAIN_MS = 240_000;
 
 /** Forms of JavaScript that are this much slower than the best one in a trial run no further. */
@@ -56,8 +47,8 @@ interface Job {
 }
 
 export async function runBenchmark(host: Host, options: BenchmarkOptions = {}): Promise<Results> {
-  const { rounds = 30, filter, threads = [1, 2] } = options;
-  const machine = await Machine.open(host);
+  const { rounds = 30, filter, threads = [1, 2], passes = 4, onProgress } = options;
+  const machine = await Machine.open(host, rounds);
   const library = await host.library();
   let bestProbe = 0;
 
@@ -185,21 +176,28 @@ export async function runBenchmark(host: Host, options: BenchmarkOptions = {}): 
 
   host.log(rowHeader);
   const start = host.now();
-  for (let pass = 0; pass < PASSES; pass++)
-    for (const [i, { kernel, shape, run }] of jobs.entries()) {
+  let news: Row[] = [];
+  for (let pass = 0; pass < passes; pass++) {
+    const due = [...jobs.entries()].filter(([i]) => !found[i] || found[i].rows.some(isSlow));
+    for (const [at, [i, { kernel, shape, run }]] of due.entries()) {
       const before = found[i];
-      if (before && (!before.rows.some(isSlow) || host.now() - start > AGAIN_MS)) continue;
+      if (before && host.now() - start > AGAIN_MS) break;
+      onProgress?.({ done: at, of: due.length, next: { kernel, shape }, rows: news });
+      news = [];
       const skipped: Skipped[] = [];
       const rows = await run((what) => skipped.push({ kernel, shape, ...what }));
       if (before && probeOf({ rows, skipped }) <= probeOf(before)) continue;
       found[i] = { rows, skipped };
+      news = rows;
       for (const row of rows) host.log(rowLine(row));
     }
+  }
+  onProgress?.({ done: 1, of: 1, rows: news });
 
   const rows = found.flatMap((f) => f.rows);
   const skipped = found.flatMap((f) => f.skipped);
   let cost: StepCost | undefined;
-  if (library && wanted({ kernel: "step", shape: "2-16-16-1/32" }))
+  if (library && options.cost !== false && wanted({ kernel: "step", shape: "2-16-16-1/32" }))
     cost = await tryCost(library, host, rounds, skipped);
 
   for (const row of rows) row.slow = isSlow(row);
@@ -207,7 +205,7 @@ export async function runBenchmark(host: Host, options: BenchmarkOptions = {}): 
     machine: {
       cpu: host.cpu,
       cores: host.cores,
-      node: host.engine,
+      engine: host.engine,
       date: new Date().toISOString(),
       rounds,
       peaks: machine.peaks,

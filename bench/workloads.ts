@@ -10,8 +10,8 @@
 //   W9    LSTM(64) over 28 steps of 28, its last step → dense 10, batch 64, Adam
 //
 // A workload is plain data: a list of layers in the public API's words, each of which reads the one before it unless
-// `inputs` names others. `resolve` adds the shapes, `numbersOf` makes batches and weights, `writeWorkload` writes both, and
-// every competitor, in whichever language, reads these two files:
+// `inputs` names others. `resolve` adds the shapes, `numbersOf` makes batches and weights, `writeWorkload` (peers/files.ts) writes both,
+// and every competitor, in whichever language, reads these two files:
 //
 //   W2.json           the workload, each layer with `input`, `output` (without the batch) and `parameters`
 //   W2.safetensors    x [batches, batch, …], y [batches, batch] (int32 classes) or [batches, batch, …], and the weights by
@@ -23,7 +23,6 @@
 // has a loss. (Otherwise it goes to 0 within seconds, gradients and Adam's slots go into the denormal numbers, and what is
 // timed from there on is how a CPU deals with these.)
 
-import { writeFileSync } from "node:fs";
 import { philox4x32 } from "downhill/random";
 
 /** A layer of the public API with its options; what is required by position there is named here. */
@@ -315,26 +314,4 @@ export function numbersOf(workload: Resolved): Record<string, Numbers> {
       result[`${name}/${parameter}`] = { data, shape };
     }
   return result;
-}
-
-/** Writes `folder`/W2.json and `folder`/W2.safetensors. */
-export function writeWorkload(workload: Workload, folder: string): void {
-  const resolved = resolve(workload);
-  const numbers = Object.entries(numbersOf(resolved));
-  let at = 0;
-  const header: Record<string, object> = {};
-  for (const [name, { data, shape }] of numbers) {
-    const dtype = data instanceof Int32Array ? "I32" : "F32";
-    header[name] = { dtype, shape, data_offsets: [at, at + data.byteLength] };
-    at += data.byteLength;
-  }
-  let text = JSON.stringify(header);
-  text += " ".repeat((8 - (text.length % 8)) % 8);
-  const length = new BigUint64Array([BigInt(text.length)]);
-  const parts = [length, new TextEncoder().encode(text), ...numbers.map(([, { data }]) => data)];
-  writeFileSync(`${folder}/${workload.id}.json`, `${JSON.stringify(resolved, null, 1)}\n`);
-  writeFileSync(
-    `${folder}/${workload.id}.safetensors`,
-    Buffer.concat(parts.map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength))),
-  );
 }

@@ -7,8 +7,9 @@ import { goals } from "../../bench/goals";
 import { kernelCases } from "../../bench/kernels";
 import { measure, median } from "../../bench/measure";
 import { nodeHost } from "../../bench/nodeHost";
+import { SHORT } from "../../bench/options";
 import type { Row } from "../../bench/results";
-import { batchOf, stepCases, stepInJs } from "../../bench/steps";
+import { stepCases, stepInJs } from "../../bench/steps";
 
 // Node 20 has relaxed SIMD behind a flag
 if (Number(process.versions.node.split(".")[0]) < 22) setFlagsFromString("--experimental-wasm-relaxed-simd");
@@ -68,6 +69,34 @@ test("a sample in which the process lost its core is taken again", () => {
   expect(timing!.interrupted).toBe(0);
 });
 
+test("a clock of a coarse grain: samples are so long that it does not matter", () => {
+  let now = 0;
+  let calls = 0;
+  const contestant = (cost: number) => ({
+    run() {
+      now += cost;
+      calls++;
+    },
+  });
+  const timings = measure([contestant(0.013), contestant(0.7), contestant(90)], 20, {
+    now: () => Math.floor(now),
+    grain: 1,
+  });
+  [0.013, 0.7, 90].forEach((cost, i) => {
+    expect(Math.abs(timings[i]!.median / cost - 1)).toBeLessThan(0.04);
+  });
+  expect(calls).toBeLessThan(200_000);
+  expect(now).toBeLessThan(10_000);
+});
+
+test("a short run's filters each name one kernel and shape", () => {
+  const names = [
+    ...kernelCases().map((open) => open()),
+    ...stepCases.map(({ shape }) => ({ kernel: "step", shape })),
+  ].map(({ kernel, shape }) => `${kernel} ${shape}`);
+  for (const text of SHORT.filter) expect(names.filter((name) => name.includes(text))).toHaveLength(1);
+});
+
 const host = nodeHost(new URL("../../build/", import.meta.url), async () => undefined);
 
 describe("every kernel row of at most 20 M FLOPs or bytes gives JavaScript's result", () => {
@@ -105,7 +134,8 @@ test("the steps in plain JavaScript learn their batch", () => {
     const first = js.loss();
     for (let i = 0; i < 100; i++) js.run();
     expect(js.loss(), step.shape).toBeLessThan(first);
-    expect(batchOf(step).x.length).toBe(step.batch * step.sizes[0]!);
+    const [width, batch] = [/^\d+/, /\d+$/].map((part) => Number(part.exec(step.shape)));
+    expect(step.batches()[0]!.x.length).toBe(batch! * width!);
   }
 });
 

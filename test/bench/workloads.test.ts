@@ -5,9 +5,10 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { writeWorkload } from "../../bench/peers/files";
 // @ts-expect-error: JavaScript, as the competitors are
 import { modelOf } from "../../bench/peers/model.js";
-import { type Numbers, numbersOf, type Resolved, resolve, workloads, writeWorkload } from "../../bench/workloads";
+import { type Numbers, numbersOf, type Resolved, resolve, workloads } from "../../bench/workloads";
 import * as downhill from "../../ts/index";
 import oracle from "../oracle/fixtures/workloads.json";
 

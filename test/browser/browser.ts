@@ -3,6 +3,7 @@
 export interface Page {
   /** The value of an expression, a promise's once it is settled. */
   evaluate<T>(expression: string): Promise<T>;
+  close(): Promise<void>;
 }
 
 export interface Running {

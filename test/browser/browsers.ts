@@ -6,29 +6,36 @@ import { webkit } from "./webkit";
 
 export type { Browser, Page, Running } from "./browser";
 
+const CHROMIUM = "/usr/bin/chromium";
+
+/** Playwright's Chromium, for what only that can do. */
+export async function launchChromium() {
+  const { chromium } = await import("playwright-core");
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    timeout: START,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
 const chromium: Browser = {
   name: "Chromium",
-  needs: ["/usr/bin/chromium"],
+  needs: [CHROMIUM],
   async start() {
-    const { chromium } = await import("playwright-core");
-    const browser = await chromium.launch({
-      executablePath: this.needs[0]!,
-      timeout: START,
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-      ],
-    });
+    const browser = await launchChromium();
     return {
       async open(url) {
         const page = await browser.newPage();
         await page.goto(url);
-        return { evaluate: (expression) => page.evaluate(expression) };
+        return { evaluate: (expression) => page.evaluate(expression), close: () => page.close() };
       },
       close: () => browser.close(),
     };
@@ -50,7 +57,10 @@ const firefox: Browser = {
       async open(url) {
         const page = await browser.newPage();
         await page.goto(url);
-        return { evaluate: <T>(expression: string) => page.evaluate(expression) as Promise<T> };
+        return {
+          evaluate: <T>(expression: string) => page.evaluate(expression) as Promise<T>,
+          close: () => page.close(),
+        };
       },
       close: () => browser.close(),
     };

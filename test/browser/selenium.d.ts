@@ -14,6 +14,7 @@ declare module "selenium-webdriver" {
     manage(): { setTimeouts(milliseconds: { script?: number; pageLoad?: number }): Promise<void> };
     switchTo(): { newWindow(type: "tab" | "window"): Promise<void>; window(handle: string): Promise<void> };
     getWindowHandle(): Promise<string>;
+    close(): Promise<void>;
     get(url: string): Promise<void>;
     executeAsyncScript(script: string): Promise<unknown>;
     takeScreenshot(): Promise<string>;

@@ -55,7 +55,9 @@ export const webkit: Browser = {
       const number = new Promise((resolve) => (screen.stdio[3] as Readable).once("data", resolve));
       const DISPLAY = `:${String(await within(screen, "Xvfb", number)).trim()}`;
       const port = await freePort();
-      const driver = launch(this.needs[1]!, [`--port=${port}`], { DISPLAY });
+      // Xvfb has no GPU: WebKit's compositor, on OpenGL in software, would manage 10 frames a second
+      const environment = { DISPLAY, WEBKIT_DISABLE_COMPOSITING_MODE: "1" };
+      const driver = launch(this.needs[1]!, [`--port=${port}`], environment);
       const capabilities = new Capabilities({
         browserName: "MiniBrowser",
         "webkitgtk:browserOptions": { binary: MINI_BROWSER, args: ["--automation"] },
@@ -75,6 +77,7 @@ export const webkit: Browser = {
         last = done.catch(() => {});
         return done;
       };
+      const home = await session.getWindowHandle();
       const open = async (url: string): Promise<Page> => {
         await session.switchTo().newWindow("window"); // a tab counts as hidden: its timers come once a second, and no frames
         const handle = await session.getWindowHandle();
@@ -88,7 +91,12 @@ export const webkit: Browser = {
           if (error) throw new Error(error);
           return value;
         };
-        return { evaluate: (expression) => alone(() => evaluate(expression)) };
+        const close = async () => {
+          await session.switchTo().window(handle);
+          await session.close();
+          await session.switchTo().window(home);
+        };
+        return { evaluate: (expression) => alone(() => evaluate(expression)), close: () => alone(close) };
       };
       return {
         open: (url) => alone(() => open(url)),

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { digits } from "../../ts/data/digits";
 import fixture from "../oracle/digits.json" with { type: "json" };
@@ -30,6 +31,13 @@ for (const part of ["train", "test"] as const) {
     });
     expect(perClass).toEqual(expected.inkPerClass);
     expect(perPixel).toEqual(expected.inkPerPixel);
+  });
+
+  test(`${part}: every value as scikit-learn has it, by the hash`, () => {
+    const hash = createHash("sha256")
+      .update(Uint8Array.from(x.data, (v) => v * 16))
+      .update(Uint8Array.from(y.data));
+    expect(hash.digest("hex")).toBe(expected.sha256);
   });
 
   test(`${part}: first, middle and last images pixel by pixel as in scikit-learn`, () => {

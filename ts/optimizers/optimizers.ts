@@ -260,14 +260,10 @@ const momentOptions = () => {
   return rest;
 };
 
-const momentPlan = (
-  opcode: ExtensionOp,
-  { beta1, beta2, epsilon }: Required<RadamOptions>,
-  c?: number,
-): OptimizerPlan => ({
+const momentPlan = (opcode: Op, { beta1, beta2, epsilon }: Required<RadamOptions>, c?: number): OptimizerPlan => ({
   slots: ["m", "v"],
   initial: 0,
-  step: { opcode: extended(opcode), flags: 0, a: beta1, b: beta2, epsilon, ...(c !== undefined && { c }) },
+  step: { opcode, flags: 0, a: beta1, b: beta2, epsilon, ...(c !== undefined && { c }) },
 });
 
 /**
@@ -280,7 +276,7 @@ export const nadam: (options?: NadamOptions) => Built = /* @__PURE__ */ optimize
   0.002,
   0,
   () => ({ ...momentOptions(), momentumDecay: or(nonNegative(), 0.004) }),
-  (config) => momentPlan(ExtensionOp.nadamStep, config, config.momentumDecay),
+  (config) => momentPlan(extended(ExtensionOp.nadamStep), config, config.momentumDecay),
 );
 
 /**
@@ -293,7 +289,7 @@ export const radam: (options?: RadamOptions) => Built = /* @__PURE__ */ optimize
   0.001,
   0,
   () => momentOptions(),
-  (config) => momentPlan(ExtensionOp.radamStep, config),
+  (config) => momentPlan(extended(ExtensionOp.radamStep), config),
 );
 
 export interface LionOptions extends OptimizerOptions {

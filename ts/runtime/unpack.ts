@@ -1,4 +1,5 @@
-// What pack.js packed: matches and literals, every bit decoded arithmetically under its contexts (Witten, Neal, Cleary 1987).
+// What pack.js packed: bits, decoded arithmetically, each under its contexts (Witten, Neal, Cleary 1987). Of a core they are
+// matches and literals.
 //
 //   p(1) = ½, then over a bit's contexts, the most telling one last: p ← (ones + t·p) / (all + t), t = 2, 3, …
 //   after the bit, in each: ones ← d·ones + bit, all ← d·all + 1
@@ -11,8 +12,11 @@ import { DownhillError } from "../errors";
 const CONTEXTS = 2 ** 20;
 const DECAY = 0.93;
 
-/** The bytes that were packed. */
-export function unpack(packed: string): Uint8Array<ArrayBuffer> {
+/** The next bit, under contexts below 2 ** 20: they are the ones that it was packed under. */
+export type Bit = (...contexts: number[]) => number;
+
+/** What `read` makes of the bits that were packed. */
+export function decode<T>(packed: string, read: (bit: Bit) => T): T {
   const ones = new Float32Array(CONTEXTS);
   const seen = new Uint8Array(CONTEXTS); // how often: all, after so many bits, is in these
   const total = new Float64Array(256); // all
@@ -21,7 +25,7 @@ export function unpack(packed: string): Uint8Array<ArrayBuffer> {
   let code = 0;
   let range = 1;
 
-  const bit = (...contexts: number[]): number => {
+  const result = read((...contexts) => {
     for (; range < 2 ** 24; range *= 48) code = code * 48 + packed.charCodeAt(at++) - 40;
     let p = 0.5;
     let trust = 2;
@@ -40,7 +44,13 @@ export function unpack(packed: string): Uint8Array<ArrayBuffer> {
       if (seen[c]! < 255) seen[c]!++;
     }
     return value;
-  };
+  });
+  if (at !== packed.length) throw new DownhillError("format", "unpack: the packed data are damaged");
+  return result;
+}
+
+/** The bytes of a core. */
+function bytes(bit: Bit): Uint8Array<ArrayBuffer> {
   /** From 1 on: how many binary digits follow the first, then these. */
   const number = (base: number): number => {
     let digits = 0;
@@ -70,6 +80,8 @@ export function unpack(packed: string): Uint8Array<ArrayBuffer> {
     }
     history = (history * 2 + match) & 3;
   }
-  if (at !== packed.length) throw new DownhillError("format", "unpack: the packed data are damaged");
   return out;
 }
+
+/** The bytes that were packed. */
+export const unpack = (packed: string): Uint8Array<ArrayBuffer> => decode(packed, bytes);

@@ -1,0 +1,60 @@
+// npm run playground: builds the site and serves it.
+//
+//   node examples/serve.js [port] [--quick]     8080, or the next that is free; quick: built in a second, and larger
+//
+// Pages are cross-origin isolated, as threads need it; with ?isolated=0 they are not.
+
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { buildSite } from "./build.js";
+
+const TYPES = {
+  html: "text/html",
+  js: "text/javascript",
+  css: "text/css",
+  json: "application/json",
+  svg: "image/svg+xml",
+};
+const ISOLATED = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
+
+/** Serves a folder on 127.0.0.1. Port 0 is any. */
+export async function serve(folder, port = 0) {
+  const server = createServer(async ({ url }, response) => {
+    const { pathname, searchParams } = new URL(url, "http://localhost");
+    const file = decodeURIComponent(pathname.endsWith("/") ? `${pathname}index.html` : pathname);
+    const isolated = searchParams.get("isolated") !== "0";
+    try {
+      const body = await readFile(folder + file);
+      const type = TYPES[file.slice(file.lastIndexOf(".") + 1)] ?? "application/octet-stream";
+      const headers = { "content-type": `${type}; charset=utf-8`, "cache-control": "no-cache" };
+      response.writeHead(200, { ...headers, ...(isolated && ISOLATED) }).end(body);
+    } catch (error) {
+      if (error.code === "EISDIR") response.writeHead(301, { location: `${pathname}/` }).end();
+      else response.writeHead(404).end();
+    }
+  });
+  await new Promise((resolve, reject) => {
+    server.once("error", (error) => {
+      if (error.code === "EADDRINUSE") server.listen(++port, "127.0.0.1");
+      else reject(error);
+    });
+    server.listen(port, "127.0.0.1", resolve);
+  });
+  return {
+    url: `http://127.0.0.1:${server.address().port}/`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(resolve);
+        server.closeAllConnections();
+      }),
+  };
+}
+
+if (process.argv[1] === new URL(import.meta.url).pathname) {
+  await buildSite(undefined, { quick: process.argv.includes("--quick") });
+  const { url } = await serve(
+    new URL("../build/site", import.meta.url).pathname,
+    Number.parseInt(process.argv[2], 10) || 8080,
+  );
+  console.log(`${url}\n${url}?isolated=0  without the headers that threads need`);
+}

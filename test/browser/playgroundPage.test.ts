@@ -1,0 +1,135 @@
+// The playground's page in every browser, by hand: Axe finds nothing serious in it, in any state; keys alone do what a mouse does;
+// what goes wrong is told in place.
+
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+// @ts-expect-error: a script of the build
+import { buildSite } from "../../examples/build.js";
+import { defaults, fromParameters, pointAt, toParameters } from "../../examples/playground/train/settings";
+import { BROWSERS, missing, type Page, type Running, skips, start } from "./browsers";
+import { type Site, serve } from "./server";
+import { AXE, WATCH } from "./watch";
+
+let folder: string;
+let site: Site;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "downhill-page-"));
+  await buildSite(folder, { quick: true });
+  const html = await readFile(join(folder, "playground/index.html"), "utf8");
+  const files = {
+    "/playground/index.html": html.replace("<head>", `<head>${WATCH}`),
+    "/playground/axe.js": await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"),
+  };
+  site = await serve(files, true, { folders: { "/": pathToFileURL(`${folder}/`) } });
+}, 60_000);
+afterAll(async () => {
+  await site?.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Each shows something that the others do not. */
+const STATES = [
+  "train",
+  `train?${toParameters({ ...defaults("points"), points: [pointAt(0, 0, 0), pointAt(1, 1, 1)] })}`,
+  "train?data=digits&epochs=2&layers=c4-p-16&adv=0.1",
+  "train?opt=sgd&lr=10&act=linear&layers=32-32&stretch=50",
+  "descend",
+  "chapter",
+];
+
+for (const browser of BROWSERS)
+  describe.skipIf(skips(browser.name, missing(browser).join(" and ")))(browser.name, () => {
+    let running: Running;
+    beforeAll(async () => {
+      running = await start(browser);
+    }, 200_000);
+    afterAll(() => running?.close());
+
+    const open = (hash: string) => running.open(`${site.url}playground/index.html#${hash}`);
+    const text = (page: Page, of: string) =>
+      page.evaluate<string>(`document.querySelector(${JSON.stringify(of)}).textContent`);
+    const pause = (page: Page, milliseconds: number) =>
+      page.evaluate(`new Promise((resolve) => setTimeout(resolve, ${milliseconds}))`);
+    const until = (page: Page, condition: string) =>
+      page.evaluate(`new Promise((resolve) => {
+        const look = () => (${condition} ? resolve(true) : setTimeout(look, 20));
+        look();
+      })`);
+    /** Presses keys, one after another, in the element that a selector finds. */
+    const keys = (page: Page, of: string, ...names: string[]) =>
+      page.evaluate(`(() => {
+        const element = document.querySelector(${JSON.stringify(of)});
+        element.focus();
+        for (const key of ${JSON.stringify(names)})
+          element.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
+      })()`);
+
+    test("Axe finds nothing serious, light and dark", async () => {
+      for (const hash of STATES) {
+        const page = await open(hash);
+        await pause(page, 1000);
+        await page.evaluate(`new Promise((resolve, reject) => {
+          for (const group of document.querySelectorAll("details")) group.open = true;
+          const script = Object.assign(document.createElement("script"), { src: "axe.js", onload: resolve, onerror: reject });
+          document.head.append(script);
+        }).then(() => true)`);
+        for (const dark of [false, true]) {
+          await page.evaluate(`(() => {
+            const theme = document.querySelector(".preferences .round");
+            if (theme.getAttribute("aria-pressed") !== "${dark}") theme.click();
+          })()`);
+          expect(await page.evaluate(AXE), `${hash}, ${dark ? "dark" : "light"}`).toEqual([]);
+        }
+        expect(await page.evaluate("complaints"), hash).toEqual([]);
+      }
+    });
+
+    test("the arrow keys go from tab to tab, and set points on the plane", async () => {
+      const page = await open("train?data=points");
+      await keys(page, "#tab-train", "ArrowLeft");
+      expect(await page.evaluate("location.hash")).toBe("#chapter");
+      expect(await page.evaluate("document.activeElement.id")).toBe("tab-chapter");
+      await keys(page, "#tab-chapter", "Home");
+      await until(
+        page,
+        'location.hash.startsWith("#train") && document.getElementById("panel-train").checkVisibility()',
+      );
+      const right = Array<string>(10).fill("ArrowRight");
+      await keys(page, ".plane", ...right, "Enter", ...right, "2", "Enter", "ArrowUp", "ArrowUp", "ArrowUp", "Enter");
+      const settings = async () =>
+        fromParameters(new URLSearchParams((await page.evaluate<string>("location.hash")).slice("#train?".length)));
+      const { points } = await settings();
+      expect(points.map(({ x, y, label }) => [x.toFixed(1), y.toFixed(1), label])).toEqual([
+        ["1.0", "0.0", 0],
+        ["2.0", "0.0", 1],
+        ["2.0", "0.3", 1],
+      ]);
+      await keys(page, ".plane", "Enter"); // on a point it takes it away
+      expect((await settings()).points).toEqual(points.slice(0, 2));
+      await until(page, "painted > 2");
+    });
+
+    test("a digit drawn with keys is recognized", async () => {
+      const page = await open("train?data=digits");
+      await until(page, 'document.querySelector(".hash:not([hidden])")');
+      const up = Array<string>(8).fill("ArrowUp");
+      const down = Array<string>(16).fill("ArrowDown");
+      await keys(page, ".pad", ...up, " ", ...down, " ");
+      await until(page, '/1/.test(document.querySelector(".verdict").textContent)');
+      await keys(page, ".pad", "Delete");
+      await until(page, '!/1/.test(document.querySelector(".verdict").textContent)');
+    });
+
+    test("a run that diverges says so, and what helps", async () => {
+      const page = await open("train?opt=sgd&lr=10&act=linear&layers=32-32&stretch=50");
+      await until(page, 'document.querySelector(".trouble:not([hidden])")');
+      expect(await text(page, ".trouble")).toMatch(/diverged|발산/);
+      await page.evaluate('document.querySelector(".trouble button").click()');
+      expect(await page.evaluate("location.hash")).toMatch(/[?&]lr=1(&|$)/);
+    });
+  });

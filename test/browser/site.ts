@@ -1,0 +1,12 @@
+// The site as `npm run build:site` leaves it: tests, like those of dist/, take what is there.
+
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+export const SITE = new URL("../../build/site/", import.meta.url);
+
+/** Its folder as a path. */
+export function siteFolder(): string {
+  if (!existsSync(new URL("service.js", SITE))) throw new Error("there is no build/site: npm run build:site");
+  return fileURLToPath(SITE);
+}
