@@ -1,37 +1,29 @@
 // The playground's Descend and Chapter tabs in every browser: what they run has Node's bits; keys do what a mouse does; formulas
 // are drawn; Axe finds nothing serious.
 
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-// @ts-expect-error: a script of the build
-import { buildSite } from "../../examples/build.js";
 import { run } from "../../examples/playground/chapter/demos";
 import { mapOf, race } from "../../examples/playground/descend/race";
 import { fromParameters, LANDSCAPES, RACERS, SCHEDULES } from "../../examples/playground/descend/settings";
 import { BROWSERS, missing, type Page, type Running, skips, start } from "./browsers";
 import { type Site, serve } from "./server";
+import { SITE } from "./site";
 import { AXE, WATCH } from "./watch";
 
-let folder: string;
 let site: Site;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "downhill-tabs-"));
-  await buildSite(folder); // as it is for a host: with no kernel that nobody names
-  const html = await readFile(join(folder, "playground/index.html"), "utf8");
+  const html = await readFile(new URL("playground/index.html", SITE), "utf8");
   const files = {
     "/playground/index.html": html.replace("<head>", `<head>${WATCH}`),
     "/playground/axe.js": await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"),
   };
-  site = await serve(files, true, { folders: { "/": pathToFileURL(`${folder}/`) } });
+  site = await serve(files, true, { folders: { "/": SITE } });
 }, 120_000);
 afterAll(async () => {
   await site?.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 const ALL = `o=${RACERS.join(",")}&noise=0.1&clip=5&clipValue=3&twins=1&n=30`;
