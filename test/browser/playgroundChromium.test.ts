@@ -80,7 +80,7 @@ describe.skipIf(chromium.some((browser) => skips("screenshots", missing(browser)
     await run(100, 300);
     const after = await used();
     console.log("before and after 200 runs:", before, after);
-    expect(after.heap).toBeLessThan(before.heap * 1.1);
+    expect(after.heap).toBeLessThan(before.heap * 1.25); // engines go on caching for a while
     expect(after.nodes).toBeLessThan(before.nodes + 100); // of digits there are some more
     expect(after.listeners).toBeLessThan(before.listeners + 10);
     await page.close();
