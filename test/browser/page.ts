@@ -8,16 +8,16 @@ type Library = typeof Downhill;
 const library = (): Promise<Library> => import(new URL("/dist/downhill.js", location.href).href);
 
 /** Runs `work` while a timer and a message come again and again: the longest time between two of either, in ms. */
-async function gaps<T>(work: () => Promise<T>): Promise<{ longest: number; late: number }> {
+async function longestGap(work: () => Promise<unknown>): Promise<number> {
   const { port1, port2 } = new MessageChannel();
-  const times: number[] = [];
+  let longest = 0;
   let running = true;
   const ticker = (again: () => void) => {
     let last = performance.now();
     again();
     return () => {
       const now = performance.now();
-      times.push(now - last);
+      longest = Math.max(longest, now - last);
       last = now;
       if (running) again();
     };
@@ -28,7 +28,7 @@ async function gaps<T>(work: () => Promise<T>): Promise<{ longest: number; late:
   running = false;
   await new Promise((resolve) => setTimeout(resolve, 20));
   port1.close();
-  return { longest: Math.max(...times), late: times.filter((ms) => ms > 50).length / times.length };
+  return longest;
 }
 
 /** What `work` returns, and what it warns of. */
@@ -65,7 +65,7 @@ const api = {
     return heard(() => baggingRun(downhill, parallel));
   },
 
-  /** The reference run in a worker; how often the page had its turn meanwhile, and what a callback of its own saw. */
+  /** The reference run in a worker, and what a callback of the page's saw. */
   async worker(threads: number) {
     const downhill = await library();
     const { inWorker }: Pick<Library, "inWorker"> = await import(new URL("/dist/worker.js", location.href).href);
@@ -75,14 +75,11 @@ const api = {
       const remote = await inWorker(model, { threads });
       const epochs: number[] = [];
       const onEpochEnd = (epoch: number) => void epochs.push(epoch);
-      let hash = "";
-      const paces = await gaps(async () => {
-        await remote.fit(referenceData(), { ...REFERENCE_FIT, callbacks: [{ onEpochEnd }] });
-        hash = await remote.weightsHash();
-      });
+      await remote.fit(referenceData(), { ...REFERENCE_FIT, callbacks: [{ onEpochEnd }] });
+      const hash = await remote.weightsHash();
       await remote.terminate();
       model.dispose();
-      return { hash, epochs, ...paces };
+      return { hash, epochs };
     });
   },
 
@@ -100,33 +97,14 @@ const api = {
     return { hash, loss, threads, fastMath, features, warnings };
   },
 
-  /** MLP 784-512-512-10, batch 128: milliseconds a step of fit, and how long the page waits for its turn meanwhile. */
-  async mlp(threads: number, steps: number) {
-    const downhill = await library();
-    const runtime = await downhill.init({ threads });
-    const model = bytesModel(downhill, runtime);
-    const { x, y } = bytes(2048);
-    const train = (stepsPerEpoch: number) => model.fit({ x, y }, { batchSize: 128, stepsPerEpoch });
-    await train(8); // builds the program; the engine compiles
-    let ms = Infinity;
-    const paces = await gaps(async () => {
-      for (let left = steps; left > 0; left -= 8) {
-        const begin = performance.now();
-        await train(8);
-        ms = Math.min(ms, (performance.now() - begin) / 8);
-      }
-    });
-    runtime.dispose();
-    return { ms, ...paces };
-  },
-
   /**
    * A whole training of ~0.3 s, from the model's first step to its last, validation and a callback a step: the longest time
    * between two turns of the page, in ms. Of `busy` ms of the page's own the ruler has to show.
    */
-  async turns(where: "page" | "worker", busy = 0) {
+  async turns(where: "page" | "worker", threads: number, busy = 0) {
     const downhill = await library();
-    const model = bytesModel(downhill);
+    const runtime = await downhill.init({ threads });
+    const model = bytesModel(downhill, runtime);
     const [data, validationData] = [bytes(2048), bytes(512)];
     let steps = 0;
     const onBatchEnd = () => {
@@ -134,9 +112,9 @@ const api = {
     };
     const options = { epochs: 2, batchSize: 128, validationData, callbacks: [{ onBatchEnd }] };
     const remote = where === "worker" ? await downhill.inWorker(model) : model;
-    const { longest } = await gaps(() => remote.fit(data, options));
+    const longest = await longestGap(() => remote.fit(data, options));
     if (remote !== model) await (remote as Downhill.RemoteModel).terminate();
-    model.dispose();
+    runtime.dispose();
     return { longest, steps };
   },
 

@@ -55,7 +55,9 @@ export const webkit: Browser = {
       const number = new Promise((resolve) => (screen.stdio[3] as Readable).once("data", resolve));
       const DISPLAY = `:${String(await within(screen, "Xvfb", number)).trim()}`;
       const port = await freePort();
-      const driver = launch(this.needs[1]!, [`--port=${port}`], { DISPLAY });
+      // Xvfb has no GPU: WebKit's compositor, on OpenGL in software, would manage 10 frames a second
+      const environment = { DISPLAY, WEBKIT_DISABLE_COMPOSITING_MODE: "1" };
+      const driver = launch(this.needs[1]!, [`--port=${port}`], environment);
       const capabilities = new Capabilities({
         browserName: "MiniBrowser",
         "webkitgtk:browserOptions": { binary: MINI_BROWSER, args: ["--automation"] },

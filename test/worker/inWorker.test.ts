@@ -315,6 +315,7 @@ describe("ends", () => {
   test("arguments; models that a worker cannot have", async () => {
     await expect(inWorker(5 as never)).rejects.toMatchObject({ code: "argument" });
     await expect(inWorker(model, { threads: 0 })).rejects.toMatchObject({ code: "argument" });
+    await expect(inWorker(model, { workerUrl: 5 } as never)).rejects.toMatchObject({ code: "argument" });
     await expect(inWorker(model, { thread: 1 } as never)).rejects.toMatchObject({ code: "argument" });
     const mine = layerFactory({ type: "mineAlone", call: ([v]) => v! });
     const own = sequential([mine({ inputShape: [12] } as never), dense(1)]);

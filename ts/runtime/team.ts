@@ -72,13 +72,10 @@ export class Team {
     const workers: WorkerHandle[] = [];
     const team = new Team(threads, core, memory, address, workers);
     try {
-      await Promise.all(
-        Array.from({ length: threads - 1 }, async (_, i) => {
-          const worker = await startWorker(source, workerUrl);
-          workers.push(worker);
-          return team.#ready(worker, i + 1, module);
-        }),
-      );
+      const starts = Array.from({ length: threads - 1 }, () => startWorker(source, workerUrl));
+      for (const start of await Promise.allSettled(starts)) if (start.status === "fulfilled") workers.push(start.value);
+      await Promise.all(starts); // if one has failed, the others are stopped
+      await Promise.all(workers.map((worker, i) => team.#ready(worker, i + 1, module)));
     } catch (error) {
       team.#stop();
       throw error;

@@ -29,12 +29,17 @@ export function decode<T>(packed: string, read: (bit: Bit) => T): T {
     for (; range < 2 ** 24; range *= 48) code = code * 48 + packed.charCodeAt(at++) - 40;
     let p = 0.5;
     let trust = 2;
-    for (const c of contexts) p = (ones[c]! + trust * p) / (total[seen[c]!]! + trust++);
+    // no iterators: this is over before engines have compiled them away, and takes twice as long with them
+    for (let i = 0; i < contexts.length; i++) {
+      const c = contexts[i]!;
+      p = (ones[c]! + trust * p) / (total[seen[c]!]! + trust++);
+    }
     const bound = Math.floor(range * p);
     const value = +(code < bound);
     code -= value ? 0 : bound;
     range = value ? bound : range - bound;
-    for (const c of contexts) {
+    for (let i = 0; i < contexts.length; i++) {
+      const c = contexts[i]!;
       ones[c] = ones[c]! * DECAY + value;
       if (seen[c]! < 255) seen[c]!++;
     }
