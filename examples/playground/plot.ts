@@ -39,6 +39,8 @@ export interface Plot {
   setLog(log: boolean): void;
   /** Theme or language has changed. */
   restyle(): void;
+  /** For one that is not shown again: uPlot keeps its plots in a list. */
+  destroy(): void;
 }
 
 const written = (text: Text) => (typeof text === "string" ? text : text());
@@ -47,7 +49,7 @@ export const shown = (value: number | null | undefined, digits = 3): string =>
   (value === null || value === undefined || !Number.isFinite(value)
     ? "–"
     : value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e5)
-      ? value.toExponential(1)
+      ? value.toExponential(1).replace(".0", "")
       : `${+value.toPrecision(digits)}`
   ).replace(/^-/, "−");
 
@@ -64,7 +66,7 @@ function powers(height: number, splits: number[]): (number | null)[] {
 
 export function plot(options: PlotOptions): Plot {
   const { series, height = 220, unit = "", range } = options;
-  const box = element("div", { class: "curves", role: "img", "aria-label": options.label });
+  const box = element("div", { class: "curves", role: "img", "aria-label": written(options.label) });
   let data: ArrayLike<number | null>[] = [[], ...series.map(() => [])];
   let { log = false } = options;
   let made: uPlot | undefined;
@@ -173,13 +175,15 @@ export function plot(options: PlotOptions): Plot {
   const request = () => {
     if (!frame) frame = requestAnimationFrame(redraw);
   };
-  new ResizeObserver(([entry]) => {
+  const resized = new ResizeObserver(([entry]) => {
     width = entry!.contentRect.width; // asked of the box at each drawing, it would be laid out each time
     request();
-  }).observe(box);
+  });
+  resized.observe(box);
 
   const again = () => {
     if (made) make();
+    else box.setAttribute("aria-label", written(options.label));
   };
   return {
     root: box,
@@ -192,5 +196,10 @@ export function plot(options: PlotOptions): Plot {
       again();
     },
     restyle: again,
+    destroy() {
+      resized.disconnect();
+      cancelAnimationFrame(frame);
+      made?.destroy();
+    },
   };
 }

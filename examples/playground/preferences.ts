@@ -5,22 +5,26 @@ import type { Language } from "./shell";
 import { shellText } from "./text/shell";
 
 let chosen: Language = (stored("language") ?? navigator.language).startsWith("ko") ? "ko" : "en";
+let theme = stored("theme");
 const systemDark = matchMedia("(prefers-color-scheme: dark)");
-const isDark = () => (stored("theme") ?? (systemDark.matches ? "dark" : "light")) === "dark";
+const isDark = () => (theme ?? (systemDark.matches ? "dark" : "light")) === "dark";
 const words = () => shellText[chosen];
 
 export const language = (): Language => chosen;
 
 /** The buttons that change them. `onChange` is called now and whenever one of them has changed. */
 export function preferences(onChange: () => void): HTMLElement {
-  const theme = element(
+  const themeButton = element(
     "button",
     {
       type: "button",
       class: "quiet round",
       "aria-label": () => words().darkTheme,
       title: () => words().darkTheme,
-      onclick: () => store("theme", isDark() ? "light" : "dark"),
+      onclick: () => {
+        theme = isDark() ? "light" : "dark";
+        store("theme", theme);
+      },
     },
     icon("M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18"),
   );
@@ -36,7 +40,7 @@ export function preferences(onChange: () => void): HTMLElement {
     const root = document.documentElement;
     root.lang = chosen;
     root.dataset["theme"] = isDark() ? "dark" : "light";
-    setAttribute(theme, "aria-pressed", `${isDark()}`);
+    setAttribute(themeButton, "aria-pressed", `${isDark()}`);
     setAttribute(other, "lang", chosen === "ko" ? "en" : "ko");
     translate();
     onChange();
@@ -49,7 +53,7 @@ export function preferences(onChange: () => void): HTMLElement {
   }
   systemDark.addEventListener("change", changed);
   queueMicrotask(changed);
-  return element("div", { class: "preferences" }, other, theme);
+  return element("div", { class: "preferences" }, other, themeButton);
 }
 
 /** Pages in a sandbox have no storage: then nothing is kept. */

@@ -1,4 +1,4 @@
-// The playground's page in every browser, by hand: Axe finds nothing serious in it, in any state; keys alone do what a mouse does;
+// The playground's page and its Train tab in every browser, by hand: Axe finds nothing serious in it, in any state; keys alone do what a mouse does;
 // what goes wrong is told in place.
 
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -38,8 +38,6 @@ const STATES = [
   `train?${toParameters({ ...defaults("points"), points: [pointAt(0, 0, 0), pointAt(1, 1, 1)] })}`,
   "train?data=digits&epochs=2&layers=c4-p-16&adv=0.1",
   "train?opt=sgd&lr=10&act=linear&layers=32-32&stretch=50",
-  "descend",
-  "chapter",
 ];
 
 for (const browser of BROWSERS)

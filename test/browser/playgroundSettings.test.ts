@@ -1,18 +1,13 @@
 // Every setting of the Train tab, in every browser, in the worker as it is built for a host: no kernel is missing of the core where the
 // extension is not loaded, nor of the extension, and the weights are Node's.
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-// @ts-expect-error: a script of the build
-import { buildSite } from "../../examples/build.js";
 import { isInCore } from "../../examples/playground/train/extension";
 import type { Settings } from "../../examples/playground/train/settings";
 import { changes, layers, outcomeOf, short } from "../examples/playground/support";
 import { BROWSERS, missing, type Running, skips, start } from "./browsers";
 import { type Site, serve } from "./server";
+import { SITE } from "./site";
 
 /** Trains what it is given, one run after another in one worker, and asks all that can be asked before and after. */
 const PAGE = `<!doctype html><script type="module">
@@ -42,20 +37,16 @@ const cases: [name: string, settings: Settings][] = (["moons", "digits"] as cons
   return Object.entries(changes(base)).map(([name, changed]) => [`${data}: ${name}`, { ...base, ...changed }] as never);
 });
 
-let folder: string;
 let site: Site;
 /** What Node ends with. */
 const hashes = new Map<string, unknown>();
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "downhill-settings-"));
-  await buildSite(folder);
-  site = await serve({ "/playground/test.html": PAGE }, false, { folders: { "/": pathToFileURL(`${folder}/`) } });
+  site = await serve({ "/playground/test.html": PAGE }, false, { folders: { "/": SITE } });
   for (const [name, settings] of cases) hashes.set(name, ((await outcomeOf(settings)).end as { hash?: string }).hash);
 });
 afterAll(async () => {
   await site?.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 for (const browser of BROWSERS)

@@ -395,6 +395,7 @@ export function descendTab(shell: Shell): Tab {
     const key = `${tracks.map(({ racer, twin }) => `${racer} ${twin}`)} ${lowest === undefined}`;
     if (key === curvesOf) return;
     curvesOf = key;
+    curves?.destroy();
     curves = plot({
       range: () => range,
       label: () => words().curves,

@@ -69,6 +69,7 @@ export function inside(words: Words): Inside {
         ...cells[i]!.map(({ root }) => root),
       ]),
     );
+    gradients?.destroy();
     gradients = plot({
       label: words().gradients,
       x: words().update,

@@ -17,6 +17,8 @@ import { defaults, fromParameters, type Settings, toParameters } from "./setting
 const CURVES = 100;
 const STATISTICS = 250;
 const CALM = 600;
+/** Frames of the plane that are under way: while the page paints one, the worker makes the next. */
+const AHEAD = 2;
 /** Cells along a side of the plane: at rest, and the bounds while it trains. */
 const FINE = 180;
 const [LEAST, MOST] = [40, 100];
@@ -28,9 +30,10 @@ export function trainTab(shell: Shell): Tab {
   let settings = defaults();
   let shownParameters: string | undefined;
   let visible = false;
+  let drawn: Float32Array | null = null;
 
-  /** When each was asked for, 0 where it is there, and when it came. */
-  const asked = { frame: 0, statistics: 0 };
+  /** When what has not come yet was asked for, and when each came. */
+  let asked: { frames: number[]; statistics: boolean } = { frames: [], statistics: false };
   const came = { frame: 0, statistics: 0, curves: 0 };
   /** The last pictures are older than the weights; the curves are older than the epochs. */
   const stale = { pictures: false, curves: false };
@@ -39,13 +42,16 @@ export function trainTab(shell: Shell): Tab {
   const session = Session.open(heard);
   const run = runCard({ words, language, session, settings: () => settings, change, begin });
   const plane = planeCard(words, (points) => change({ ...settings, points }));
-  const digits = digitCards(words, (pixels) => session.ask({ type: "digit", pixels }));
+  const digits = digitCards(words, (pixels) => {
+    drawn = pixels;
+    session.ask({ type: "digit", pixels });
+  });
   const learning = curves(words);
   const net = inside(words);
   const fields = controls(words, language, change);
 
   function begin(paused: boolean): void {
-    asked.frame = asked.statistics = 0;
+    asked = { frames: [], statistics: false };
     stale.pictures = false;
     plane.setData(undefined);
     net.show(null);
@@ -76,14 +82,16 @@ export function trainTab(shell: Shell): Tab {
     if (what === "epochs" || what === "rest" || what === "data") stale.curves = true;
     switch (message?.type) {
       case "data":
-        if (settings.data === "digits") digits.setData(message);
-        else plane.setData(message);
+        if (settings.data === "digits") {
+          digits.setData(message);
+          session.ask({ type: "digit", pixels: drawn }); // the run before has taken it along
+        } else plane.setData(message);
         break;
       case "frame":
         showFrame(message);
         break;
       case "statistics":
-        asked.statistics = 0;
+        asked.statistics = false;
         came.statistics = performance.now();
         net.show(message);
         break;
@@ -92,18 +100,17 @@ export function trainTab(shell: Shell): Tab {
     }
   }
 
-  /** Its size is such that it comes in a frame of the screen. */
+  /** Frames are as fine as they can be if they are to come in two of the screen's. */
   function showFrame(frame: Frame): void {
     came.frame = performance.now();
-    const took = came.frame - asked.frame;
-    asked.frame = 0;
+    const took = came.frame - (asked.frames.shift() ?? came.frame);
     if (session.state === "running")
-      size = Math.max(LEAST, Math.min(MOST, size + (took > 28 ? -4 : took < 18 ? 2 : 0)));
+      size = Math.max(LEAST, Math.min(MOST, size + (took > 40 ? -4 : took < 30 ? 2 : 0)));
     if (frame.plane) plane.paint(frame.plane);
     else digits.paint(frame);
   }
 
-  /** Asks for pictures, one at a time, as fast as they can be shown. */
+  /** Asks for pictures as fast as they can be shown. */
   function tick(now: number): void {
     if (!visible) return;
     requestAnimationFrame(tick);
@@ -116,13 +123,13 @@ export function trainTab(shell: Shell): Tab {
       learning.show(session.epochs, session.before, session.earlyStopping);
     }
     if (!session.data || session.state === "failed" || !(running || stale.pictures)) return;
-    if (!asked.frame && isDue("frame", calm.matches ? CALM : 0)) {
-      asked.frame = now;
+    if (asked.frames.length < (running ? AHEAD : 1) && isDue("frame", calm.matches ? CALM : 0)) {
+      asked.frames.push(now);
       stale.pictures = running;
       session.ask({ type: "frame", size: running ? size : FINE });
     }
     if (!asked.statistics && isDue("statistics", calm.matches ? CALM : STATISTICS)) {
-      asked.statistics = now;
+      asked.statistics = true;
       session.ask({ type: "statistics" });
     }
   }

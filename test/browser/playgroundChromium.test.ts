@@ -1,5 +1,5 @@
-// Pictures of each page, light and dark, on a desk and on a phone, in build/screenshots: to be looked at. Nothing may be wider than
-// its window.
+// What only Chromium under Playwright can do: pictures of each page, light and dark, on a desk and on a phone, in build/screenshots,
+// to be looked at; nothing may be wider than its window; the page's heap.
 
 import { mkdir } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -57,5 +57,32 @@ describe.skipIf(chromium.some((browser) => skips("screenshots", missing(browser)
       }),
     );
     await context.close();
+  });
+
+  test("200 runs, each of another setting, leave the page's heap as it was", async () => {
+    const page = await browser.newPage();
+    await page.goto(`${site.url}playground/index.html#train?data=moons`);
+    const client = await page.context().newCDPSession(page);
+    const run = (from: number, to: number) =>
+      page.evaluate(`(async () => {
+        for (let seed = ${from}; seed < ${to}; seed++) {
+          location.hash = "train?data=" + ["moons", "circles", "digits"][seed % 3] + "&n=100&epochs=5&seed=" + seed;
+          await new Promise((resolve) => setTimeout(resolve, 40));
+        }
+      })()`);
+    const used = async () => {
+      await client.send("HeapProfiler.collectGarbage");
+      const { nodes, jsEventListeners: listeners } = await client.send("Memory.getDOMCounters");
+      return { heap: (await client.send("Runtime.getHeapUsage")).usedSize, nodes, listeners };
+    };
+    await run(0, 100); // engines compile, and keep what they learn
+    const before = await used();
+    await run(100, 300);
+    const after = await used();
+    console.log("before and after 200 runs:", before, after);
+    expect(after.heap).toBeLessThan(before.heap * 1.1);
+    expect(after.nodes).toBeLessThan(before.nodes + 100); // of digits there are some more
+    expect(after.listeners).toBeLessThan(before.listeners + 10);
+    await page.close();
   });
 });
