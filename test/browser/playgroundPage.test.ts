@@ -48,7 +48,11 @@ for (const browser of BROWSERS)
     }, 200_000);
     afterAll(() => running?.close());
 
-    const open = (hash: string) => running.open(`${site.url}playground/index.html#${hash}`);
+    const open = async (hash: string) => {
+      const page = await running.open(`${site.url}playground/index.html#${hash}`);
+      await until(page, `document.getElementById("content")`); // WebKit may be here before its script
+      return page;
+    };
     const text = (page: Page, of: string) =>
       page.evaluate<string>(`document.querySelector(${JSON.stringify(of)}).textContent`);
     const pause = (page: Page, milliseconds: number) =>
