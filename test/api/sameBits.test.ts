@@ -324,6 +324,7 @@ const ELSEWHERE: Record<string, string> = {
   bagging: "test/ensembles/bagging.test.ts",
   inWorker: "test/worker/inWorker.test.ts",
   transfer: "test/worker/inWorker.test.ts",
+  philox4x32: "test/random/philox.test.ts",
   attack: "fgsm and pgd here",
   augmentBatch: "each augmentation here",
   averagedWeights: "ema here",
