@@ -112,12 +112,14 @@ async function buildPage(name, { worker, later = {}, small: smallest }, site, qu
   return files;
 }
 
-/** The repository's docs, as pages that any host serves. */
+/** The repository's docs, as pages that any host serves: the text as it is, its links and its runs to follow. */
 function buildDocs(outdir) {
   mkdirSync(outdir);
   const escaped = (text) => text.replace(/[&<]/g, (c) => ({ "&": "&amp;", "<": "&lt;" })[c]);
   for (const file of readdirSync(`${root}docs`).filter((file) => file.endsWith(".md"))) {
-    const text = escaped(readFileSync(`${root}docs/${file}`, "utf8"));
+    const text = escaped(readFileSync(`${root}docs/${file}`, "utf8"))
+      .replace(/\[([^\]]*)\]\(([\w-]+)\.md(?:#[\w-]*)?\)/g, '<a href="$2.html">$1</a>')
+      .replace(/`(#(?:train|descend|chapter)\b[^`\s]*)`/g, '<a href="../playground/index.html$1">$1</a>');
     const title = /^# (.*)/.exec(text)?.[1] ?? file;
     writeFileSync(
       `${outdir}/${file.replace(".md", ".html")}`,
