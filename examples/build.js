@@ -125,7 +125,7 @@ function buildDocs(outdir) {
       `${outdir}/${file.replace(".md", ".html")}`,
       `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><link rel="icon" href="../icon.svg"><title>${title}</title>
-<pre style="max-width: 80ch; margin: 2rem auto; white-space: pre-wrap">${text}</pre></html>
+<pre style="max-width: 80ch; margin: 2rem auto; padding: 0 1rem; white-space: pre-wrap; overflow-wrap: anywhere">${text}</pre></html>
 `,
     );
   }

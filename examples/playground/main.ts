@@ -51,7 +51,7 @@ function later(load: () => Promise<(shell: Shell) => Tab>): Tab {
         trouble.hidden = true;
         if (asked === parameters) tab.show(parameters);
       } catch {
-        loading = undefined; // who comes back to it tries again
+        loading = undefined; // who comes back to it tries again; some engines keep what they could not load
         trouble.hidden = false;
       }
     },
