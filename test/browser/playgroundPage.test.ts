@@ -1,7 +1,7 @@
 // The playground's page and its Train tab in every browser, by hand: Axe finds nothing serious in it, in any state; keys alone do what a mouse does;
 // what goes wrong is told in place.
 
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +16,8 @@ import { AXE, WATCH } from "./watch";
 
 let folder: string;
 let site: Site;
+/** What is loaded on demand does not come. */
+let broken: Site;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "downhill-page-"));
@@ -25,10 +27,16 @@ beforeAll(async () => {
     "/playground/index.html": html.replace("<head>", `<head>${WATCH}`),
     "/playground/axe.js": await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"),
   };
-  site = await serve(files, true, { folders: { "/": pathToFileURL(`${folder}/`) } });
+  const options = { folders: { "/": pathToFileURL(`${folder}/`) } };
+  site = await serve(files, true, options);
+  const later = (await readdir(join(folder, "playground"))).filter((name) => /^(asides|digits)\b.*\.js$/.test(name));
+  expect(later.length).toBe(2);
+  const throwing = later.map((name) => [`/playground/${name}`, 'throw new Error("not there")']);
+  broken = await serve({ ...files, ...Object.fromEntries(throwing) }, true, options);
 }, 60_000);
 afterAll(async () => {
   await site?.close();
+  await broken?.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -48,7 +56,7 @@ for (const browser of BROWSERS)
     }, 200_000);
     afterAll(() => running?.close());
 
-    const open = (hash: string) => running.open(`${site.url}playground/index.html#${hash}`);
+    const open = (hash: string, { url } = site) => running.open(`${url}playground/index.html#${hash}`);
     const text = (page: Page, of: string) =>
       page.evaluate<string>(`document.querySelector(${JSON.stringify(of)}).textContent`);
     const pause = (page: Page, milliseconds: number) =>
@@ -121,6 +129,17 @@ for (const browser of BROWSERS)
       await until(page, 'document.querySelector(".bars .best b")?.textContent === "1"');
       await keys(page, ".pad", "Delete");
       await until(page, '!document.querySelector(".bars .best")');
+    });
+
+    test("what could not be loaded is told", async () => {
+      for (const [hash, where] of [
+        ["train?data=digits", ".trouble"],
+        ["descend", ".descend [role=status]"],
+        ["chapter?m=bagging&run=1", ".chapter"],
+      ] as const) {
+        const page = await open(hash, broken);
+        await until(page, `/not there/.test(document.querySelector("${where}")?.textContent)`);
+      }
     });
 
     test("a run that diverges says so, and what helps", async () => {
