@@ -112,18 +112,20 @@ async function buildPage(name, { worker, later = {}, small: smallest }, site, qu
   return files;
 }
 
-/** The repository's docs, as pages that any host serves. */
+/** The repository's docs, as pages that any host serves: the text as it is, its links and its runs to follow. */
 function buildDocs(outdir) {
   mkdirSync(outdir);
   const escaped = (text) => text.replace(/[&<]/g, (c) => ({ "&": "&amp;", "<": "&lt;" })[c]);
   for (const file of readdirSync(`${root}docs`).filter((file) => file.endsWith(".md"))) {
-    const text = escaped(readFileSync(`${root}docs/${file}`, "utf8"));
+    const text = escaped(readFileSync(`${root}docs/${file}`, "utf8"))
+      .replace(/\[([^\]]*)\]\(([\w-]+)\.md(?:#[\w-]*)?\)/g, '<a href="$2.html">$1</a>')
+      .replace(/`(#(?:train|descend|chapter)\b[^`\s]*)`/g, '<a href="../playground/index.html$1">$1</a>');
     const title = /^# (.*)/.exec(text)?.[1] ?? file;
     writeFileSync(
       `${outdir}/${file.replace(".md", ".html")}`,
       `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><link rel="icon" href="../icon.svg"><title>${title}</title>
-<pre style="max-width: 80ch; margin: 2rem auto; white-space: pre-wrap">${text}</pre></html>
+<pre style="max-width: 80ch; margin: 2rem auto; padding: 0 1rem; white-space: pre-wrap; overflow-wrap: anywhere">${text}</pre></html>
 `,
     );
   }

@@ -6,7 +6,10 @@
 
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { posix } from "node:path";
 import { buildSite } from "./build.js";
+
+const { normalize } = posix; // of an absolute path it leaves no ".." that leads out
 
 const TYPES = {
   html: "text/html",
@@ -20,16 +23,18 @@ const ISOLATED = { "cross-origin-opener-policy": "same-origin", "cross-origin-em
 /** Serves a folder on 127.0.0.1. Port 0 is any. */
 export async function serve(folder, port = 0) {
   const server = createServer(async ({ url }, response) => {
-    const { pathname, searchParams } = new URL(url, "http://localhost");
-    const file = decodeURIComponent(pathname.endsWith("/") ? `${pathname}index.html` : pathname);
-    const isolated = searchParams.get("isolated") !== "0";
+    const [path, query] = url.split(/\?(.*)/s);
+    const isolated = new URLSearchParams(query).get("isolated") !== "0";
     try {
+      const file = normalize(decodeURIComponent(path.endsWith("/") ? `${path}index.html` : path));
+      if (!file.startsWith("/")) throw new Error("not of this folder");
       const body = await readFile(folder + file);
       const type = TYPES[file.slice(file.lastIndexOf(".") + 1)] ?? "application/octet-stream";
       const headers = { "content-type": `${type}; charset=utf-8`, "cache-control": "no-cache" };
       response.writeHead(200, { ...headers, ...(isolated && ISOLATED) }).end(body);
     } catch (error) {
-      if (error.code === "EISDIR") response.writeHead(301, { location: `${pathname}/` }).end();
+      if (error.code === "EISDIR")
+        response.writeHead(301, { location: `${normalize(path)}/${query ? `?${query}` : ""}` }).end();
       else response.writeHead(404).end();
     }
   });

@@ -125,7 +125,7 @@ async function copy(): Promise<void> {
     await navigator.clipboard.writeText(json.value);
   } catch {
     json.select(); // where the page is not secure
-    document.execCommand("copy");
+    if (!document.execCommand("copy")) return; // what is selected can be copied by hand
   }
   copied.textContent = words().copied;
 }

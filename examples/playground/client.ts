@@ -22,5 +22,13 @@ export function ask(question: Question, listener: (reply: Reply) => boolean): vo
 function start(): Worker {
   const started = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
   started.onmessage = ({ data }: MessageEvent<Reply>) => listeners.get(data.id)?.(data);
+  started.onerror = ({ message }) => {
+    started.terminate();
+    worker = undefined; // the next question tries again
+    const unanswered = [...listeners];
+    listeners.clear();
+    const why = message || "the worker's script could not be loaded";
+    for (const [id, tell] of unanswered) tell({ tab: "descend", id, type: "error", message: why });
+  };
   return started;
 }

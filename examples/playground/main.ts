@@ -32,7 +32,8 @@ const shell: Shell = {
 
 /** A tab that is downloaded when it is first opened. */
 function later(load: () => Promise<(shell: Shell) => Tab>): Tab {
-  const root = element("div", {});
+  const trouble = element("p", { role: "alert", hidden: true }, () => words().notLoaded);
+  const root = element("div", {}, trouble);
   let loading: Promise<Tab> | undefined;
   let asked: URLSearchParams | undefined;
   const make = async () => {
@@ -45,12 +46,21 @@ function later(load: () => Promise<(shell: Shell) => Tab>): Tab {
     async show(parameters) {
       asked = parameters;
       loading ??= make();
-      const tab = await loading;
-      if (asked === parameters) tab.show(parameters);
+      try {
+        const tab = await loading;
+        trouble.hidden = true;
+        if (asked === parameters) tab.show(parameters);
+      } catch {
+        loading = undefined; // who comes back to it tries again; some engines keep what they could not load
+        trouble.hidden = false;
+      }
     },
     hide() {
       asked = undefined;
-      loading?.then((tab) => tab.hide());
+      loading?.then(
+        (tab) => tab.hide(),
+        () => {},
+      );
     },
   };
 }

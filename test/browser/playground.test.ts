@@ -93,11 +93,11 @@ for (const browser of BROWSERS)
     const ready = (page: Page) => until(page, `document.querySelector(".numbers")`, "true");
     /** A value once it is truthy. */
     const until = <T>(page: Page, expression: string, as = "found") =>
-      page.evaluate<T>(`new Promise((resolve) => {
+      page.evaluate<T>(`new Promise((resolve, reject) => {
         const look = () => {
           const found = ${expression};
           if (found) resolve(${as});
-          else if (performance.now() - begin > 40_000) resolve("waited in vain: " + document.body.innerText.slice(0, 3000));
+          else if (performance.now() - begin > 40_000) reject(new Error("waited in vain: " + document.body.innerText.slice(0, 3000)));
           else setTimeout(look, 20);
         };
         const begin = performance.now();
@@ -214,10 +214,10 @@ for (const browser of BROWSERS)
       await page.evaluate(`void ((globalThis.before = true), setTimeout(() => location.reload(), 0))`);
       await expect.poll(() => page.evaluate("!globalThis.before").catch(() => false), { timeout: 20_000 }).toBe(true);
       await expect.poll(() => ready(page).catch(() => false), { timeout: 20_000 }).toBe(true);
-      for (const tab of ["descend", "train"]) {
-        await page.evaluate(`void document.getElementById("tab-${tab}").click()`);
-        await until(page, `document.getElementById("panel-${tab}").querySelector("canvas")`, "true");
-      }
+      await page.evaluate(`void document.getElementById("tab-descend").click()`);
+      await until(page, `document.querySelector(".descend tbody tr")`, "true"); // a race's
+      await page.evaluate(`void document.getElementById("tab-chapter").click()`);
+      await until(page, `document.querySelector(".chapter article")`, "true");
       await page.evaluate(`void (location.hash = "train?data=digits&epochs=3")`);
       await select(page, "0");
       expect(await until(page, HASH)).toMatch(/^[0-9a-f]{64}$/);

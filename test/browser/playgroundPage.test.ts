@@ -1,7 +1,7 @@
 // The playground's page and its Train tab in every browser, by hand: Axe finds nothing serious in it, in any state; keys alone do what a mouse does;
 // what goes wrong is told in place.
 
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,6 +16,8 @@ import { AXE, WATCH } from "./watch";
 
 let folder: string;
 let site: Site;
+/** What is loaded on demand does not come. */
+let broken: Site;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "downhill-page-"));
@@ -25,10 +27,16 @@ beforeAll(async () => {
     "/playground/index.html": html.replace("<head>", `<head>${WATCH}`),
     "/playground/axe.js": await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"),
   };
-  site = await serve(files, true, { folders: { "/": pathToFileURL(`${folder}/`) } });
+  const options = { folders: { "/": pathToFileURL(`${folder}/`) } };
+  site = await serve(files, true, options);
+  const later = (await readdir(join(folder, "playground"))).filter((name) => /^(asides|digits)\b.*\.js$/.test(name));
+  expect(later.length).toBe(2);
+  const throwing = later.map((name) => [`/playground/${name}`, 'throw new Error("not there")']);
+  broken = await serve({ ...files, ...Object.fromEntries(throwing) }, true, options);
 }, 60_000);
 afterAll(async () => {
   await site?.close();
+  await broken?.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -48,8 +56,8 @@ for (const browser of BROWSERS)
     }, 200_000);
     afterAll(() => running?.close());
 
-    const open = async (hash: string) => {
-      const page = await running.open(`${site.url}playground/index.html#${hash}`);
+    const open = async (hash: string, { url } = site) => {
+      const page = await running.open(`${url}playground/index.html#${hash}`);
       await until(page, `document.getElementById("content")`); // WebKit may be here before its script
       return page;
     };
@@ -122,9 +130,20 @@ for (const browser of BROWSERS)
       const up = Array<string>(8).fill("ArrowUp");
       const down = Array<string>(16).fill("ArrowDown");
       await keys(page, ".pad", ...up, " ", ...down, " ");
-      await until(page, '/1/.test(document.querySelector(".verdict").textContent)');
+      await until(page, 'document.querySelector(".bars .best b")?.textContent === "1"');
       await keys(page, ".pad", "Delete");
-      await until(page, '!/1/.test(document.querySelector(".verdict").textContent)');
+      await until(page, '!document.querySelector(".bars .best")');
+    });
+
+    test("what could not be loaded is told", async () => {
+      for (const [hash, where] of [
+        ["train?data=digits", ".trouble"],
+        ["descend", ".descend [role=status]"],
+        ["chapter?m=bagging&run=1", ".chapter"],
+      ] as const) {
+        const page = await open(hash, broken);
+        await until(page, `/not there/.test(document.querySelector("${where}")?.textContent)`);
+      }
     });
 
     test("a run that diverges says so, and what helps", async () => {

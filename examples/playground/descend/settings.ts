@@ -80,6 +80,8 @@ export const RANGE = {
   start: [-100, 100],
 } as const;
 
+/** In the URL where nobody races. */
+const NOBODY = "none";
 const FIRST: readonly Racer[] = ["sgd", "momentum", "rmsprop", "adam"];
 
 export const defaultRate = (landscape: LandscapeName, racer: Racer): number =>
@@ -129,7 +131,7 @@ export function fromParameters(parameters: URLSearchParams): DescendSettings {
   return {
     ...settings,
     condition: numberIn(get("condition"), RANGE.condition) ?? settings.condition,
-    rates: rates.length ? Object.fromEntries(rates) : settings.rates,
+    rates: rates.length || get("o") === NOBODY ? Object.fromEntries(rates) : settings.rates,
     momentum: numberIn(get("m"), RANGE.momentum) ?? settings.momentum,
     schedule: oneOf(get("schedule"), SCHEDULES) ?? settings.schedule,
     ...(clipNorm !== undefined && { clipNorm }),
@@ -155,7 +157,7 @@ export function toParameters(settings: DescendSettings): URLSearchParams {
   );
   put("f", landscape, "quadratic");
   if (landscape === "quadratic") put("condition", settings.condition, usual.condition);
-  put("o", racing.join(","), FIRST.join(","));
+  put("o", racing.join(",") || NOBODY, FIRST.join(","));
   put("m", settings.momentum, usual.momentum);
   put("schedule", settings.schedule, usual.schedule);
   put("clip", settings.clipNorm);

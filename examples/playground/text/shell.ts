@@ -7,6 +7,7 @@ const en = {
   chapter: "Chapter",
   darkTheme: "Dark theme",
   otherLanguage: "한국어",
+  notLoaded: "This view could not be loaded. Is the connection there? Load the page again.",
 };
 
 const ko: typeof en = {
@@ -18,6 +19,7 @@ const ko: typeof en = {
   chapter: "교재",
   darkTheme: "어두운 테마",
   otherLanguage: "English",
+  notLoaded: "이 보기를 불러오지 못했습니다. 연결을 확인하고 페이지를 다시 불러오십시오.",
 };
 
 export const shellText = { en, ko };

@@ -138,7 +138,8 @@ const en = {
   ready: "Ready to train.",
   running: "Training.",
   paused: (epoch: number) => `Paused at epoch ${epoch}.`,
-  finished: (epochs: number, accuracy: string) => `Finished after ${epochs} epochs, accuracy ${accuracy}.`,
+  finished: (epochs: number, accuracy: string) =>
+    `Finished after ${epochs} ${epochs === 1 ? "epoch" : "epochs"}, accuracy ${accuracy}.`,
   wouldStop: (stop: number, best: number) =>
     `Early stopping would have stopped after epoch ${stop} and kept the weights of epoch ${best}.`,
   diverged: (epoch: number) => `Training diverged in epoch ${epoch}: the loss is no longer a finite number.`,

@@ -39,6 +39,8 @@ export function digitPad(words: Words, onDraw: (pixels: Float32Array | null) => 
   const strokes: Stroke[] = [];
   let pen: [number, number] = [0.5, 0.5];
   let down = false;
+  /** The one finger, or mouse, that draws: another that touches the pad meanwhile does not. */
+  let finger = 0;
   /** The pen moves by keys: it is shown. */
   let keys = false;
   let pixels: Float32Array | null = null;
@@ -126,7 +128,8 @@ export function digitPad(words: Words, onDraw: (pixels: Float32Array | null) => 
     return [(event.clientX - left) / width, (event.clientY - top) / width];
   };
   pad.addEventListener("pointerdown", (event) => {
-    if (event.button) return;
+    if (event.button || (down && !keys && pad.hasPointerCapture(finger))) return;
+    finger = event.pointerId;
     keys = false;
     pen = place(event);
     lower();
@@ -134,11 +137,14 @@ export function digitPad(words: Words, onDraw: (pixels: Float32Array | null) => 
     pad.setPointerCapture(event.pointerId);
   });
   pad.addEventListener("pointermove", (event) => {
-    if (!down || keys) return;
+    if (!down || keys || event.pointerId !== finger) return;
     for (const each of event.getCoalescedEvents?.() ?? [event]) move(...place(each));
     changed();
   });
-  for (const end of ["pointerup", "pointercancel"]) pad.addEventListener(end, () => (down = keys && down));
+  for (const end of ["pointerup", "pointercancel"] as const)
+    pad.addEventListener(end, ({ pointerId }) => {
+      if (pointerId === finger) down = keys && down;
+    });
   pad.addEventListener("keydown", (event) => {
     const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key] ?? [];
     if (dx !== undefined) move(pen[0] + dx / 24, pen[1] + dy! / 24);
@@ -168,6 +174,7 @@ export function digitPad(words: Words, onDraw: (pixels: Float32Array | null) => 
     () => words().clear,
     () => {
       strokes.length = 0;
+      down = false;
       changed();
     },
   );

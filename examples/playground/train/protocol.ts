@@ -153,7 +153,10 @@ export interface Gradients {
   dead: (number[] | null)[];
 }
 
-/** The run has ended: it diverged (`numeric`), or cannot be built (`argument`, `memory` …). The message is downhill's, in English. */
+/**
+ * The run has ended: it diverged (`numeric`), or cannot be built (`argument`, `memory` …); then the message is downhill's, in English.
+ * `script`: what is loaded on demand did not come.
+ */
 export interface Failure extends Position {
   type: "failure";
   code: string;

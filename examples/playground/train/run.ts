@@ -121,7 +121,7 @@ export class Run {
       if (this.#disposed) return;
       this.#over = true;
       this.#flush();
-      const { code = "state", message } = error as DownhillError;
+      const { code = "script", message } = error as DownhillError;
       this.#post({ type: "failure", code, message, ...this.position });
       if (!(error instanceof DownhillError)) throw error;
     }

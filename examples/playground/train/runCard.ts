@@ -137,7 +137,8 @@ export function runCard({ words, language, session, settings, change, begin }: R
   function explanation(): HTMLElement[] {
     const { code, epoch, message } = session.failure!;
     const strong = (text: string) => element("p", {}, element("strong", {}, text));
-    if (code !== "numeric") return [strong(words().failed), element("p", {}, message)];
+    if (code !== "numeric")
+      return [strong(code === "script" ? words().lost : words().failed), element("p", {}, message)];
     const { learningRate, clipNorm } = settings();
     const lower = Math.max(1e-5, +(learningRate / 10).toPrecision(3));
     return [

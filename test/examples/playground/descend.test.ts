@@ -36,7 +36,7 @@ const everything: DescendSettings = {
 describe("settings", () => {
   test("the URL's form gives them back", () => {
     expect(`${toParameters(defaultSettings())}`).toBe("");
-    const all = [everything, ...LANDSCAPES.map((name) => defaultSettings(name))];
+    const all = [everything, { ...everything, rates: {} }, ...LANDSCAPES.map((name) => defaultSettings(name))];
     for (const settings of all) expect(fromParameters(toParameters(settings))).toEqual(settings);
     expect(`${toParameters(everything)}`).toBe(
       "condition=20&o=sgd%2Cadam%3A0.3%2Clion&m=0.8&schedule=cosine&clip=0.5&clipValue=2&noise=0.1&seed=7&at=1.25%2C-0.5&n=50&twins=1",
