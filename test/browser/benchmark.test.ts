@@ -7,7 +7,7 @@ import type { Results } from "../../bench/results";
 import { buildSite } from "../../examples/build.js";
 import { BROWSERS, missing, type Page, type Running, SHARES_MEMORY, skips, start } from "./browsers";
 import { type Site, serve } from "./server";
-import { AXE, WATCH } from "./watch";
+import { AXE, complaints, WATCH } from "./watch";
 
 const root = new URL("../../", import.meta.url);
 const folder = new URL("build/site-benchmark/", root);
@@ -48,7 +48,6 @@ for (const browser of BROWSERS)
         look();
       })`);
     const open = (site: Site, query: string) => running.open(`${site.url}benchmark/index.html?${query}`);
-    const complaints = (page: Page) => page.evaluate<string[]>("complaints");
     const longestTask = `(globalThis.longest = 0, new PerformanceObserver((list) => {
       for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
     }).observe({ type: "longtask" }))`;

@@ -11,7 +11,7 @@ import { outcomeOf } from "../examples/playground/support";
 import { BROWSERS, missing, type Page, type Running, skips, start } from "./browsers";
 import { type Site, serve } from "./server";
 import { SITE, siteFolder } from "./site";
-import { WATCH } from "./watch";
+import { complaints, until, WATCH } from "./watch";
 
 /** A worker that tells the size of its memories when it is asked for `memory`, and is the playground's otherwise. */
 const SPY = `
@@ -90,20 +90,7 @@ for (const browser of BROWSERS)
       await ready(page);
       return page;
     };
-    const ready = (page: Page) => until(page, `document.querySelector(".numbers")`, "true");
-    /** A value once it is truthy. */
-    const until = <T>(page: Page, expression: string, as = "found") =>
-      page.evaluate<T>(`new Promise((resolve, reject) => {
-        const look = () => {
-          const found = ${expression};
-          if (found) resolve(${as});
-          else if (performance.now() - begin > 40_000) reject(new Error("waited in vain: " + document.body.innerText.slice(0, 3000)));
-          else setTimeout(look, 20);
-        };
-        const begin = performance.now();
-        look();
-      })`);
-    const complaints = (page: Page) => page.evaluate<string[]>("complaints");
+    const ready = (page: Page) => until(page, `document.querySelector(".numbers")`);
     const press = (page: Page, name: string) =>
       page.evaluate(
         `[...document.querySelectorAll("button")].find((b) => (b.ariaLabel ?? b.textContent).trim() === ${JSON.stringify(name)}).click()`,
@@ -215,9 +202,9 @@ for (const browser of BROWSERS)
       await expect.poll(() => page.evaluate("!globalThis.before").catch(() => false), { timeout: 20_000 }).toBe(true);
       await expect.poll(() => ready(page).catch(() => false), { timeout: 20_000 }).toBe(true);
       await page.evaluate(`void document.getElementById("tab-descend").click()`);
-      await until(page, `document.querySelector(".descend tbody tr")`, "true"); // a race's
+      await until(page, `document.querySelector(".descend tbody tr")`); // a race's
       await page.evaluate(`void document.getElementById("tab-chapter").click()`);
-      await until(page, `document.querySelector(".chapter article")`, "true");
+      await until(page, `document.querySelector(".chapter article")`);
       await page.evaluate(`void (location.hash = "train?data=digits&epochs=3")`);
       await select(page, "0");
       expect(await until(page, HASH)).toMatch(/^[0-9a-f]{64}$/);

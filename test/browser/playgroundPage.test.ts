@@ -12,7 +12,7 @@ import { buildSite } from "../../examples/build.js";
 import { defaults, fromParameters, pointAt, toParameters } from "../../examples/playground/train/settings";
 import { BROWSERS, missing, type Page, type Running, skips, start } from "./browsers";
 import { type Site, serve } from "./server";
-import { AXE, WATCH } from "./watch";
+import { AXE, complaints, until, WATCH } from "./watch";
 
 let folder: string;
 let site: Site;
@@ -65,11 +65,6 @@ for (const browser of BROWSERS)
       page.evaluate<string>(`document.querySelector(${JSON.stringify(of)}).textContent`);
     const pause = (page: Page, milliseconds: number) =>
       page.evaluate(`new Promise((resolve) => setTimeout(resolve, ${milliseconds}))`);
-    const until = (page: Page, condition: string) =>
-      page.evaluate(`new Promise((resolve) => {
-        const look = () => (${condition} ? resolve(true) : setTimeout(look, 20));
-        look();
-      })`);
     /** Presses keys, one after another, in the element that a selector finds. */
     const keys = (page: Page, of: string, ...names: string[]) =>
       page.evaluate(`(() => {
@@ -95,7 +90,7 @@ for (const browser of BROWSERS)
           })()`);
           expect(await page.evaluate(AXE), `${hash}, ${dark ? "dark" : "light"}`).toEqual([]);
         }
-        expect(await page.evaluate("complaints"), hash).toEqual([]);
+        expect(await complaints(page), hash).toEqual([]);
       }
     });
 

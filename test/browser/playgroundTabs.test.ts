@@ -11,7 +11,7 @@ import { fromParameters, LANDSCAPES, RACERS, SCHEDULES } from "../../examples/pl
 import { BROWSERS, missing, type Page, type Running, skips, start } from "./browsers";
 import { type Site, serve } from "./server";
 import { SITE, siteFolder } from "./site";
-import { AXE, WATCH } from "./watch";
+import { AXE, complaints, until, WATCH } from "./watch";
 
 let site: Site;
 
@@ -55,18 +55,6 @@ for (const browser of BROWSERS)
       pages.push(page);
       return page;
     };
-    /** A value once it is truthy. */
-    const until = <T>(page: Page, expression: string) =>
-      page.evaluate<T>(`new Promise((resolve) => {
-        const look = () => {
-          const found = ${expression};
-          if (found) resolve(found);
-          else setTimeout(look, 20);
-        };
-        look();
-      })`);
-    const complaints = (page: Page) => page.evaluate<string[]>("complaints");
-
     test("races and maps have Node's bits, with every optimizer, schedule and landscape", async () => {
       const page = await open("chapter");
       const requests = RACES.flatMap((query) => {

@@ -1,5 +1,7 @@
 // What tests put into the head of a page, and ask of it.
 
+import type { Page } from "./browser";
+
 /** Keeps what the page complains of, and counts the pictures of a grid that it paints. */
 export const WATCH = `<script>
   globalThis.complaints = [];
@@ -20,3 +22,19 @@ export const AXE = `axe.run().then(({ violations }) =>
   violations
     .filter(({ impact }) => /serious|critical/.test(impact))
     .map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html.slice(0, 120)).join(" | ")))`;
+
+/** What the page has complained of (WATCH). */
+export const complaints = (page: Page): Promise<string[]> => page.evaluate<string[]>("complaints");
+
+/** An expression's value once it is truthy, `true` for an element; rejects with what the page shows where that does not come. */
+export const until = <T>(page: Page, expression: string): Promise<T> =>
+  page.evaluate<T>(`new Promise((resolve, reject) => {
+    const begin = performance.now();
+    const look = () => {
+      const found = ${expression};
+      if (found) resolve(found instanceof Node || found);
+      else if (performance.now() - begin > 40_000) reject(new Error("waited in vain: " + document.body.innerText.slice(0, 3000)));
+      else setTimeout(look, 20);
+    };
+    look();
+  })`);
