@@ -4,8 +4,8 @@
 import { argumentError, DownhillError, show } from "../errors";
 import type { NumberArray } from "../ndarray";
 import { check, count, natural } from "../options";
-import { philoxWords } from "../runtime/philox";
 import { readArray, takeRows } from "./arrays";
+import { Order, type Step } from "./order";
 import type { Arrays, Batch, BatchSource } from "./sources";
 
 /** What `map` is given and gives: one example, or after `batch` one batch. */
@@ -13,54 +13,6 @@ export interface Item {
   x: unknown;
   y: unknown;
   sampleWeight?: unknown;
-}
-
-/** A step of an order: it keeps, repeats or moves elements. */
-type Step = { kind: "shuffle" | "bootstrap"; seed: number } | { kind: "range"; from: number; to: number };
-
-/** Which elements are read, in which order. */
-class Order {
-  constructor(
-    /** Elements to choose from. */
-    readonly base: number,
-    readonly steps: readonly Step[] = [],
-  ) {}
-
-  get size(): number {
-    let size = this.base;
-    for (const step of this.steps) if (step.kind === "range") size = step.to - step.from;
-    return size;
-  }
-
-  with(step: Step): Order {
-    return new Order(this.base, [...this.steps, step]);
-  }
-
-  /** Element numbers. What steps choose is the same in each epoch; shuffles after the last choice are drawn anew. */
-  indices(epoch: number): Uint32Array {
-    let indices = Uint32Array.from({ length: this.base }, (_, i) => i);
-    const chosen = this.steps.findLastIndex(({ kind }) => kind !== "shuffle");
-    this.steps.forEach((step, at) => {
-      if (step.kind === "range") indices = indices.subarray(step.from, step.to);
-      else {
-        const draw = numbers(step.seed, at, at > chosen ? epoch : 0, indices.length);
-        if (step.kind === "bootstrap") indices = indices.map((_, i) => indices[draw(i, indices.length)]!);
-        // Fisher and Yates, from the end
-        else
-          for (let i = indices.length - 1; i > 0; i--) {
-            const j = draw(i, i + 1);
-            [indices[i], indices[j]] = [indices[j]!, indices[i]!];
-          }
-      }
-    });
-    return indices;
-  }
-}
-
-/** Philox integers: the i-th in [0, n). */
-function numbers(seed: number, at: number, epoch: number, length: number): (i: number, n: number) => number {
-  const words = philoxWords(length, at, epoch, seed, seed / 2 ** 32);
-  return (i, n) => Math.floor((words[i]! / 2 ** 32) * n);
 }
 
 /** Arrays with one row an example, in whatever record or list they are given. */
