@@ -9,10 +9,12 @@ import {
   checkTarget,
   type LoadSource,
   MOST_BYTES,
+  memoryFile,
   nameSource,
   openSource,
   type SaveTarget,
   saveBytes,
+  Taker,
   withSource,
   writeFiles,
 } from "./files";
@@ -62,10 +64,11 @@ export async function npz(source: LoadSource, options?: NpzOptions): Promise<Rec
     const arrays: Record<string, NDArray<NpyArray>> = Object.create(null);
     for (const { name, entry } of members) {
       const member = `${who}: ${name}`;
-      const { header, take, close } = await openMember(member, entry);
+      const { header, take, end, close } = await openMember(member, entry);
       try {
-        arrays[name] = { data: elementsOf(member, header, await take(header.end - header.start)), shape: header.shape };
-        await take(0, true);
+        const bytes = await take(header.end - header.start);
+        await end();
+        arrays[name] = { data: elementsOf(member, header, bytes), shape: header.shape };
       } finally {
         await close();
       }
@@ -120,7 +123,7 @@ async function readMembers(who: string, source: ByteSource): Promise<Member[]> {
 function unzipping(who: string) {
   const tell = (error: unknown): never => {
     if (error instanceof DownhillError) throw error;
-    throw damaged(who, "a zip archive that is whole", (error as Error)?.message ?? String(error), error);
+    throw damaged(who, WHOLE, (error as Error)?.message ?? String(error), error);
   };
   return <T>(work: () => T): T => {
     try {
@@ -134,73 +137,50 @@ function unzipping(who: string) {
 
 /** A member that is unpacked as it is read. */
 async function openMember(who: string, entry: FileEntry) {
-  const unzip = unzipping(who);
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const aborter = new AbortController();
   let failure: unknown;
-  const ended = entry
+  const unpacked = entry
     .getData(writable, { ...HERE, checkSignature: true, signal: aborter.signal })
     .catch((error: unknown) => {
       failure = error;
       return writable.abort(error).catch(() => {});
     });
-  const reader = readable.getReader();
-  let held: Uint8Array[] = [];
-  let length = 0;
-  const pull = () =>
-    unzip(async () => {
-      const { done, value } = await reader.read().catch((error) => Promise.reject(failure ?? error));
-      if (value) {
-        held.push(value);
-        length += value.length;
-      }
-      return !done;
-    });
-  /** The next bytes: exactly so many, or fewer where the member ends and `upTo` allows it. With `last` it must end there. */
-  const take = async (size: number, last = false, upTo = false): Promise<Uint8Array> => {
-    while (length < size && (await pull()));
-    if (last) {
-      while (length <= size && (await pull()));
-      await ended;
-      if (failure) unzip(() => Promise.reject(failure));
-      if (failure) throw damaged(who, "a zip archive that is whole", (failure as Error).message, failure);
-      if (length > size) throw damaged(who, "the end of the array", "more bytes");
-    }
-    if (length < size && !upTo) throw damaged(who, `${size} more bytes`, length);
-    const taken = new Uint8Array(Math.min(size, length));
-    let filled = 0;
-    while (filled < taken.length) {
-      const first = held[0]!;
-      const part = first.subarray(0, taken.length - filled);
-      taken.set(part, filled);
-      filled += part.length;
-      if (part.length === first.length) held.shift();
-      else held[0] = first.subarray(part.length);
-    }
-    length -= filled;
-    return taken;
+  const tell = (cause: unknown) =>
+    cause instanceof DownhillError ? cause : damaged(who, WHOLE, (failure as Error)?.message ?? String(cause), cause);
+  const taker = new Taker(readable, tell);
+  const take = async (size: number) => {
+    const bytes = await taker.take(size);
+    if (bytes.length < size) throw damaged(who, `${size} more bytes`, bytes.length);
+    return bytes;
+  };
+  /** Throws where the member does not end here, or its sum is wrong. */
+  const end = async () => {
+    if (!(await taker.ends())) throw damaged(who, "the end of the array", "more bytes");
+    await unpacked;
+    if (failure) throw tell(failure);
   };
   const close = async () => {
     aborter.abort();
-    await reader.cancel().catch(() => {});
-    held = [];
-    await ended;
+    await taker.cancel();
+    await unpacked;
   };
   try {
-    const first = await take(NPY_START, false, true);
+    const first = await taker.take(NPY_START);
     const start = readStart(who, first);
-    const rest = await take(Math.max(0, start - first.length));
     const bytes = new Uint8Array(start);
     bytes.set(first.subarray(0, start));
-    bytes.set(rest, first.length);
+    bytes.set(await take(start - first.length), first.length);
     const header = readHeader(who, bytes);
     checkSize(who, header, entry.uncompressedSize);
-    return { header, take, close };
+    return { header, take, end, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
+
+const WHOLE = "a zip archive that is whole";
 
 /** Options of `npzRows`. */
 export interface NpzRowsOptions {
@@ -266,7 +246,8 @@ export async function npzRows(
         const columns: Columns = {};
         for (const { name, who, member } of open) {
           const { type, shape, start, end } = member.header;
-          const bytes = await member.take(((end - start) / shape[0]!) * n, at + n === size);
+          const bytes = await member.take(((end - start) / shape[0]!) * n);
+          if (at + n === size) await member.end();
           columns[name] = {
             data: decodeElements(`${who}: rows from ${at} on`, bytes, type),
             shape: [n, ...shape.slice(1)],
@@ -327,20 +308,14 @@ export async function saveNpz(
   }
   if (!isRecord(given) || !Object.keys(given).length)
     throw argumentError("saveNpz", "a record of at least one array, or batches of records", given);
-  const parts: Uint8Array[] = [];
-  const archive = await openArchive(compress, async (bytes) => void parts.push(bytes.slice()));
+  const file = memoryFile();
+  const archive = await openArchive(compress, (bytes) => file.write(bytes));
   for (const [name, array] of Object.entries(given)) {
     const bytes = encodeNpy(`saveNpz: ${checkName(name)}`, array);
     await archive.add(name, bytes.length, [bytes]);
   }
   await archive.close();
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return saveBytes(whole, target);
+  return saveBytes(file.bytes(), target);
 }
 
 function recordsOf(given: unknown): Iterable<unknown> | AsyncIterable<unknown> | undefined {
