@@ -2,9 +2,9 @@
 
 import { argumentError, DownhillError, show } from "../errors";
 import type { ArrayLike, NDArray, NumberArray } from "../ndarray";
-import { count, isObject, isRecord, or, readOptions } from "../options";
+import { count, isRecord, or, readOptions } from "../options";
 import type { AtomicFile, ByteSource } from "../runtime/platform/files";
-import { isNDArray, readArray } from "./arrays";
+import { readArray } from "./arrays";
 import {
   checkTarget,
   type LoadSource,
@@ -30,7 +30,7 @@ import {
   readStart,
   toRowMajor,
 } from "./npyFormat";
-import { type Columns, Rows, sameRows } from "./rows";
+import { batchesOf, type Columns, Rows, sameRows } from "./rows";
 
 /**
  * Reads an array that NumPy saved (`numpy.save`), versions 1.0 to 3.0, either byte order, row-major or `fortran_order`.
@@ -178,13 +178,6 @@ export async function saveNpy(given: ArrayLike | ArrayBatches, target?: SaveTarg
     await writer.end();
   });
   return undefined;
-}
-
-/** What is given as batches; undefined where it is an array. */
-export function batchesOf(given: unknown): Iterable<unknown> | AsyncIterable<unknown> | undefined {
-  if (!isObject(given) || ArrayBuffer.isView(given) || isNDArray(given)) return undefined;
-  if (Array.isArray(given) && (!isObject(given[0]) || Array.isArray(given[0]))) return undefined;
-  return Symbol.iterator in given || Symbol.asyncIterator in given ? (given as AsyncIterable<unknown>) : undefined;
 }
 
 /** A whole file. */

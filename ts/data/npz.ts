@@ -3,7 +3,7 @@
 import type { Entry, FileEntry, Reader as ZipReaderBase } from "@zip.js/zip.js";
 import { argumentError, DownhillError, show } from "../errors";
 import type { ArrayLike, NDArray } from "../ndarray";
-import { boolean, count, field, isObject, isRecord, optional, or, readOptions } from "../options";
+import { boolean, count, field, isRecord, optional, or, readOptions } from "../options";
 import type { AtomicFile, ByteSource } from "../runtime/platform/files";
 import {
   checkTarget,
@@ -18,9 +18,9 @@ import {
   withSource,
   writeFiles,
 } from "./files";
-import { batchesOf, elementsOf, encodeNpy, NpyWriter } from "./npy";
+import { elementsOf, encodeNpy, NpyWriter } from "./npy";
 import { checkSize, damaged, decodeElements, NPY_START, type NpyArray, readHeader, readStart } from "./npyFormat";
-import { type Columns, Rows, sameRows } from "./rows";
+import { batchesOf, type Columns, Rows, sameRows } from "./rows";
 
 type Zip = typeof import("@zip.js/zip.js");
 
@@ -170,7 +170,7 @@ async function openMember(who: string, entry: FileEntry) {
     const start = readStart(who, first);
     const bytes = new Uint8Array(start);
     bytes.set(first.subarray(0, start));
-    bytes.set(await take(start - first.length), first.length);
+    bytes.set(await take(Math.max(0, start - first.length)), first.length);
     const header = readHeader(who, bytes);
     checkSize(who, header, entry.uncompressedSize);
     return { header, take, end, close };
@@ -298,7 +298,7 @@ export async function saveNpz(
 ): Promise<Uint8Array | undefined> {
   checkTarget("saveNpz", target);
   const { compress } = readOptions("saveNpz", options, { compress: or(boolean(), false) });
-  const batches = recordsOf(given);
+  const batches = batchesOf(given);
   if (batches) {
     if (typeof target !== "string") throw argumentError("saveNpz", "a path for rows as they come", target);
     await writeFiles([target], ([file], scratch) =>
@@ -316,17 +316,6 @@ export async function saveNpz(
   }
   await archive.close();
   return saveBytes(file.bytes(), target);
-}
-
-function recordsOf(given: unknown): Iterable<unknown> | AsyncIterable<unknown> | undefined {
-  if (!isObject(given)) return undefined;
-  if ("arrays" in given && typeof given.arrays === "function") {
-    const source: unknown = given.arrays();
-    return isObject(source) && "batches" in source
-      ? (source as { batches(epoch: number): Iterable<unknown> }).batches(0)
-      : [source];
-  }
-  return batchesOf(given);
 }
 
 /** A name, which may have "/" within, as weights have. */

@@ -2,10 +2,10 @@
 
 import { DownhillError, show } from "../errors";
 import type { NDArray, NumberArray } from "../ndarray";
-import { check, count, field, natural } from "../options";
-import { takeRows } from "./arrays";
+import { check, count, field, isObject, natural } from "../options";
+import { isNDArray, takeRows } from "./arrays";
 import { numbers, permute } from "./order";
-import type { Batch, BatchSource } from "./sources";
+import { type Batch, type BatchSource, isBatchSource } from "./sources";
 
 /** Arrays of equally many rows, by name. */
 export type Columns = Record<string, NDArray<NumberArray>>;
@@ -27,8 +27,6 @@ interface Shuffle {
   buffer: number;
   seed: number;
 }
-
-export const rowsField = count;
 
 /**
  * Batches that are read from files as they are needed, again in each epoch: what `fit` and `evaluate` take where they are
@@ -161,4 +159,15 @@ export function sameRows(who: string, shapes: Record<string, readonly number[]>)
       throw new DownhillError("shape", `${who}: expected ${rows} rows of ${name}, got shape ${show(shape)}`);
   }
   return rows!;
+}
+
+/** What is given to be written as it comes; undefined where it is an array, or a record. */
+export function batchesOf(given: unknown): Iterable<unknown> | AsyncIterable<unknown> | undefined {
+  if (!isObject(given) || ArrayBuffer.isView(given) || isNDArray(given)) return undefined;
+  if ("arrays" in given && typeof given.arrays === "function") {
+    const source: Batch | BatchSource = given.arrays();
+    return isBatchSource(source) ? source.batches(0) : [source];
+  }
+  if (Array.isArray(given) && (!isObject(given[0]) || Array.isArray(given[0]))) return undefined;
+  return Symbol.iterator in given || Symbol.asyncIterator in given ? (given as AsyncIterable<unknown>) : undefined;
 }
