@@ -8,7 +8,7 @@ import { memoryFile, writeFiles } from "./files";
 import { type Batch, isBatchSource, readFitData } from "./sources";
 
 /** Images and labels: arrays, a dataset, or batches as they come. */
-export type ImageData = Batch | { arrays(): unknown } | Iterable<Batch> | AsyncIterable<Batch>;
+export type IdxData = Batch | { arrays(): unknown } | Iterable<Batch> | AsyncIterable<Batch>;
 
 type Sink = Pick<AtomicFile, "write">;
 
@@ -25,10 +25,10 @@ const PARTS = { train: "train", test: "t10k" };
  * @example await saveIdx({ train: { x, y }, test: { x: xTest, y: yTest } }, "data/mine");
  * @throws DownhillError `argument`, `shape`, `data`
  */
-export function saveIdx(data: { train: ImageData; test: ImageData }): Promise<Record<string, Uint8Array>>;
-export function saveIdx(data: { train: ImageData; test: ImageData }, folder: string): Promise<undefined>;
+export function saveIdx(data: { train: IdxData; test: IdxData }): Promise<Record<string, Uint8Array>>;
+export function saveIdx(data: { train: IdxData; test: IdxData }, folder: string): Promise<undefined>;
 export async function saveIdx(
-  data: { train: ImageData; test: ImageData },
+  data: { train: IdxData; test: IdxData },
   folder?: string,
 ): Promise<Record<string, Uint8Array> | undefined> {
   if (folder !== undefined) check("saveIdx", "folder", text(), folder);
