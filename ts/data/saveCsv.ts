@@ -30,8 +30,8 @@ export type TableRows = ArrayLike | { x: ArrayLike; y?: ArrayLike };
 export type TableBatches = Iterable<TableRows> | AsyncIterable<TableRows> | { arrays(): unknown };
 
 /**
- * Writes a table such as `csv` reads: the columns of x, then those of y. Float32 numbers are the shortest that read back as
- * the same; NaN is `NaN`, which `csv` counts as missing. One-hot columns stay what they are, named `name=value`.
+ * Writes a table such as `csv` reads: the columns of x, then those of y. Float32 numbers have as many digits, 6 to 9, as it
+ * takes to read them back as the same; NaN is `NaN`, which `csv` counts as missing. One-hot columns stay what they are, named `name=value`.
  *
  * @param table { x, y }, x alone, or what `csv` resolved to; or, for what is larger than memory, an (async) iterable of those,
  * such as `csvRows` gives, or a dataset of batches; these are written as they come, and need a path
@@ -154,7 +154,7 @@ function matrix(who: string, given: unknown): { data: NumberArray; n: number; wi
   return { data, n, width: data.length / n };
 }
 
-/** The fewest digits that are the same float32. */
+/** As many digits as it takes to be the same float32. */
 function shortest(value: number): string {
   for (let digits = 6; digits < 9; digits++) {
     const short = Number(value.toPrecision(digits));
