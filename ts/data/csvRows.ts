@@ -4,9 +4,9 @@ import { DownhillError, show } from "../errors";
 import type { NDArray } from "../ndarray";
 import { count, or } from "../options";
 import { type CsvOptions, checkRows, csvSchema, namesOf, planOf, readCsvOptions } from "./csv";
-import { checkTable, handleMissing, isText, readTables, type Table } from "./csvText";
+import { checkTable, handleMissing, isText, readTables } from "./csvText";
 import { type LoadSource, MOST_BYTES, nameSource, openSource, withSource } from "./files";
-import { type Columns, Rows } from "./rows";
+import { type Columns, inBatches, Rows } from "./rows";
 
 /** Options of `csvRows`: those of `csv`, and `rows`. */
 export interface CsvRowsOptions extends CsvOptions {
@@ -65,24 +65,13 @@ export async function csvRows(source: LoadSource, given: CsvRowsOptions): Promis
   async function* read(): AsyncGenerator<Columns> {
     const opened = await openSource("csvRows", bytes);
     try {
-      let held: Table | undefined;
       for await (const table of readTables(nameSource("csvRows", opened), opened, header, options)) {
         handleMissing(table, missing, plan.target);
-        const all: Table = held
-          ? { ...table, rows: held.rows.concat(table.rows), lines: held.lines.concat(table.lines) }
-          : table;
-        let at = 0;
-        for (; at + rows <= all.rows.length; at += rows) yield encode(all, at);
-        held = { ...all, rows: all.rows.slice(at), lines: all.lines.slice(at) };
+        if (table.rows.length) yield { ...plan.encode(kinds, table) };
       }
-      if (held?.rows.length) yield encode(held, 0);
     } finally {
       await opened.close();
     }
   }
-  const encode = (table: Table, at: number): Columns => {
-    const part = { ...table, rows: table.rows.slice(at, at + rows), lines: table.lines.slice(at, at + rows) };
-    return { ...plan.encode(kinds, part) };
-  };
-  return new Rows<TableBatch>({ size, rows, read, ...names });
+  return new Rows<TableBatch>({ size, rows, read: () => inBatches(read(), rows), ...names });
 }

@@ -116,7 +116,7 @@ export async function* readTables(
   source: ByteSource,
   header: boolean,
   dialect: Dialect,
-  chunk = 1 << 20,
+  chunk = 1 << 18,
 ): AsyncGenerator<Table> {
   const decoder = new TextDecoder("utf-8", { fatal: true }); // it takes a byte order mark away
   const names: string[] = [];

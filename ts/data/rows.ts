@@ -98,7 +98,7 @@ export class Rows<T = Batch> implements AsyncIterable<T> {
   }
 }
 
-export const rowCount = (columns: Columns): number => Object.values(columns)[0]!.shape[0]!;
+const rowCount = (columns: Columns): number => Object.values(columns)[0]!.shape[0]!;
 
 /** Rows shuffled among each other, `buffer` at a time. */
 async function* shuffled(batches: AsyncGenerator<Columns>, rows: number, { buffer, seed }: Shuffle, epoch: number) {
@@ -121,8 +121,30 @@ async function* shuffled(batches: AsyncGenerator<Columns>, rows: number, { buffe
   if (size) yield* out();
 }
 
+/** Parts of any sizes as batches of `rows`; the last may have fewer. */
+export async function* inBatches(parts: AsyncIterable<Columns>, rows: number): AsyncGenerator<Columns> {
+  let held: Columns[] = [];
+  let size = 0;
+  const slice = (columns: Columns, from: number, to: number) =>
+    mapColumns(columns, ({ data, shape }) => {
+      const row = data.length / shape[0]!;
+      return { data: data.slice(from * row, to * row), shape: [to - from, ...shape.slice(1)] };
+    });
+  for await (const part of parts) {
+    held.push(part);
+    size += rowCount(part);
+    if (size < rows) continue;
+    const whole = joinColumns(held);
+    let at = 0;
+    for (; at + rows <= size; at += rows) yield slice(whole, at, at + rows);
+    held = at < size ? [slice(whole, at, size)] : [];
+    size -= at;
+  }
+  if (size) yield joinColumns(held);
+}
+
 /** Some rows of each array. */
-export const takeColumns = (columns: Columns, indices: Uint32Array): Columns =>
+const takeColumns = (columns: Columns, indices: Uint32Array): Columns =>
   mapColumns(columns, ({ data, shape }) => ({
     data: takeRows(data, data.length / shape[0]!, indices),
     shape: [indices.length, ...shape.slice(1)],
