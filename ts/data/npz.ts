@@ -183,11 +183,11 @@ async function openMember(who: string, entry: FileEntry) {
 const WHOLE = "a zip archive that is whole";
 
 /** Options of `npzRows`. */
-export interface NpzRowsOptions {
+export interface NpzRowsOptions<K extends string = string> {
   /** Rows of a batch; the last may have fewer. Default 1024. */
   rows?: number;
   /** Which arrays of the archive, by the names that they are to have. Default: all, by their own. */
-  arrays?: Record<string, string>;
+  arrays?: Record<K, string>;
 }
 
 /**
@@ -198,10 +198,10 @@ export interface NpzRowsOptions {
  * await model.fit(data.shuffle(8192), { epochs: 5 });
  * @throws DownhillError as `npz`; `format` for an array in `fortran_order`; `shape` where there are no rows or not equally many
  */
-export async function npzRows(
+export async function npzRows<K extends string = string>(
   source: LoadSource,
-  options?: NpzRowsOptions,
-): Promise<Rows<Record<string, NDArray<NpyArray>>>> {
+  options?: NpzRowsOptions<K>,
+): Promise<Rows<Record<K, NDArray<NpyArray>>>> {
   const { rows, arrays } = readOptions("npzRows", options, {
     rows: or(count(), 1024),
     arrays: optional(
@@ -260,7 +260,7 @@ export async function npzRows(
       await opened.close();
     }
   }
-  return new Rows({ size, rows, read }) as Rows<Record<string, NDArray<NpyArray>>>;
+  return new Rows({ size, rows, read }) as Rows<Record<K, NDArray<NpyArray>>>;
 }
 
 /** Options of `saveNpz`. */
