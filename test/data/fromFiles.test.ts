@@ -264,6 +264,11 @@ test("fit and evaluate read it; equal seeds give equal bits", async () => {
     const data = dataset.fromFiles(root, { size: [3, 4] });
     await model.fit(data.shuffle(1).batch(4), { epochs: 30 });
     expect((await model.evaluate(data)).accuracy).toBe(1);
+    const all = (await data.split(0.5)[1].toArrays()) as Images;
+    expect(known([all])).toEqual(ALL.slice(6));
+    const { epochs } = await model.fit(data, { validationData: all });
+    expect(epochs[0]!["valAccuracy"]).toBe(1);
+    await expect(data.batch(2).toArrays()).rejects.toMatchObject({ code: "state" });
     hashes.push(await weightsHash(model));
   }
   expect(hashes[0]).toBe(hashes[1]);

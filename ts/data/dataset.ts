@@ -288,6 +288,18 @@ export class Dataset {
       : new Dataset(this.#examples, this.#order, [...this.#maps, f], undefined);
   }
 
+  /**
+   * All examples in memory, for what takes arrays only, such as `validationData`. Of files they are read now.
+   *
+   * @example await model.fit(train.batch(64), { validationData: await test.toArrays() });
+   * @throws DownhillError `state` after `batch`
+   */
+  async toArrays(): Promise<Batch> {
+    let all: Batch | undefined;
+    for await (const batch of (this.batch(this.size).arrays() as BatchSource).batches(0)) all = batch;
+    return all!;
+  }
+
   #read(examples: Examples, indices: Uint32Array): Batch {
     if (this.#maps.length === 0) return take(examples, indices);
     return stack(Array.from(indices, (index) => this.#maps.reduce((item, f) => f(item), exampleAt(examples, index))));

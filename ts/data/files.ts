@@ -180,27 +180,28 @@ export function memoryFile(): Pick<AtomicFile, "write"> & { bytes(): Uint8Array 
 }
 
 /**
- * Writes files under other names, and gives them theirs when all are whole. Whatever fails, `paths` hold what they held.
- * Those of `scratch` are for the time of the work only.
+ * Writes files under other names, and gives them theirs when all are whole. Whatever fails before, `paths` hold what they
+ * held. `scratch` makes files beside the first one, for the time of the work.
  */
 export async function writeFiles(
   paths: readonly string[],
-  work: (files: AtomicFile[], scratch: (path: string) => Promise<AtomicFile>) => Promise<void>,
+  work: (files: AtomicFile[], scratch: () => Promise<AtomicFile>) => Promise<void>,
 ): Promise<void> {
   const files: AtomicFile[] = [];
-  const scratch: AtomicFile[] = [];
+  const others: AtomicFile[] = [];
+  const create = async (list: AtomicFile[], path: string) => {
+    const file = await createAtomic(path);
+    list.push(file);
+    return file;
+  };
   try {
-    for (const path of paths) files.push(await createAtomic(path));
-    await work(files, async (path) => {
-      const file = await createAtomic(path);
-      scratch.push(file);
-      return file;
-    });
+    for (const path of paths) await create(files, path);
+    await work(files, () => create(others, paths[0]!));
     for (const file of files) await file.commit();
   } catch (error) {
     for (const file of files) await file.discard();
     throw error;
   } finally {
-    for (const file of scratch) await file.discard();
+    for (const file of others) await file.discard();
   }
 }

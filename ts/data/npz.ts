@@ -301,9 +301,7 @@ export async function saveNpz(
   const batches = batchesOf(given);
   if (batches) {
     if (typeof target !== "string") throw argumentError("saveNpz", "a path for rows as they come", target);
-    await writeFiles([target], ([file], scratch) =>
-      writeBatches(batches, file!, compress, (i) => scratch(`${target}.${i}`)),
-    );
+    await writeFiles([target], ([file], scratch) => writeBatches(batches, file!, compress, scratch));
     return undefined;
   }
   if (!isRecord(given) || !Object.keys(given).length)
@@ -330,7 +328,7 @@ async function writeBatches(
   batches: Iterable<unknown> | AsyncIterable<unknown>,
   file: AtomicFile,
   compress: boolean,
-  scratch: (i: number) => Promise<AtomicFile>,
+  scratch: () => Promise<AtomicFile>,
 ): Promise<void> {
   const writers = new Map<string, NpyWriter>();
   let names: string | undefined;
@@ -343,7 +341,7 @@ async function writeBatches(
     for (const [name, array] of arrays) {
       let writer = writers.get(name);
       if (!writer) {
-        writer = new NpyWriter(`saveNpz: ${checkName(name)}`, await scratch(writers.size));
+        writer = new NpyWriter(`saveNpz: ${checkName(name)}`, await scratch());
         writers.set(name, writer);
       }
       await writer.write(array);
