@@ -11,7 +11,11 @@ export const TOLERANCE = 1e-5;
 export type Feeds = Record<string, { data: Float32Array | Uint8Array | Int32Array; shape: readonly number[] }>;
 
 /** Runs the graph in a file. */
-export async function run(bytes: Uint8Array, feeds: Feeds, types: Record<string, string> = {}): Promise<Record<string, NDArray>> {
+export async function run(
+  bytes: Uint8Array,
+  feeds: Feeds,
+  types: Record<string, string> = {},
+): Promise<Record<string, NDArray>> {
   const session = await InferenceSession.create(bytes, { logSeverityLevel: 3, intraOpNumThreads: 1 });
   const given = Object.entries(feeds).map(([name, { data, shape }]) => {
     const type = types[name] ?? "float32";

@@ -39,7 +39,19 @@ interface Case {
 }
 
 const ACTIVATIONS = [
-  ...(["linear", "relu", "leakyRelu", "elu", "selu", "gelu", "silu", "sigmoid", "tanh", "softplus", "softmax"] as const),
+  ...([
+    "linear",
+    "relu",
+    "leakyRelu",
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "sigmoid",
+    "tanh",
+    "softplus",
+    "softmax",
+  ] as const),
 ];
 
 const CASES: Record<string, Case["models"] | Case> = {
@@ -54,7 +66,10 @@ const CASES: Record<string, Case["models"] | Case> = {
     ...ACTIVATIONS.flatMap((activation) => stack(d.dense(5, { ...row, activation }))),
   ],
   conv1d: () => [
-    ...stack(d.conv1d(6, 3, { inputShape: [11, 4], padding: "same", strides: 2 }), d.conv1d(4, 3, { activation: "relu" })),
+    ...stack(
+      d.conv1d(6, 3, { inputShape: [11, 4], padding: "same", strides: 2 }),
+      d.conv1d(4, 3, { activation: "relu" }),
+    ),
     ...stack(d.conv1d(6, 3, { inputShape: [11, 4], dilationRate: 2, groups: 2 }), d.flatten(), d.dense(2)),
   ],
   conv2d: () => [
@@ -67,7 +82,9 @@ const CASES: Record<string, Case["models"] | Case> = {
   ],
   depthwiseConv2d: () => [
     ...stack(d.depthwiseConv2d(3, image)),
-    ...stack(d.depthwiseConv2d([3, 2], { ...image, depthMultiplier: 3, padding: "same", strides: 2, activation: "elu" })),
+    ...stack(
+      d.depthwiseConv2d([3, 2], { ...image, depthMultiplier: 3, padding: "same", strides: 2, activation: "elu" }),
+    ),
   ],
   separableConv2d: () => [
     ...stack(d.separableConv2d(5, 3, image)),
@@ -105,9 +122,20 @@ const CASES: Record<string, Case["models"] | Case> = {
   ],
   zeroPadding2d: () => [
     ...stack(d.zeroPadding2d(1, image)),
-    ...stack(d.conv2d(3, 2, image), d.zeroPadding2d([[1, 0], [2, 3]]), d.conv2d(2, 2)),
+    ...stack(
+      d.conv2d(3, 2, image),
+      d.zeroPadding2d([
+        [1, 0],
+        [2, 3],
+      ]),
+      d.conv2d(2, 2),
+    ),
   ],
-  flatten: () => [...stack(d.flatten(image), d.dense(3)), ...stack(d.conv2d(3, 2, image), d.flatten()), ...stack(d.flatten(row))],
+  flatten: () => [
+    ...stack(d.flatten(image), d.dense(3)),
+    ...stack(d.conv2d(3, 2, image), d.flatten()),
+    ...stack(d.flatten(row)),
+  ],
   reshape: () => [
     ...stack(d.reshape([6, -1], image), d.dense(3)),
     ...stack(d.conv2d(3, 2, image), d.reshape([3, 30]), d.reshape([6, 5, 3]), d.conv2d(2, 2)),
@@ -135,7 +163,9 @@ const CASES: Record<string, Case["models"] | Case> = {
   positionEmbedding: () => stack(d.positionEmbedding(sequence)),
   simpleRnn: () => [
     ...recurrent((options) => d.simpleRnn(7, options)),
-    ...(["relu", "sigmoid", "linear"] as const).flatMap((activation) => recurrent((o) => d.simpleRnn(7, { ...o, activation }))),
+    ...(["relu", "sigmoid", "linear"] as const).flatMap((activation) =>
+      recurrent((o) => d.simpleRnn(7, { ...o, activation })),
+    ),
   ],
   lstm: () => recurrent((options) => d.lstm(7, options)),
   gru: () => recurrent((options) => d.gru(7, options)),
@@ -155,7 +185,10 @@ const CASES: Record<string, Case["models"] | Case> = {
   },
   batchNorm: () => anywhere(() => d.batchNorm({ epsilon: 1e-3 })),
   layerNorm: () => anywhere(() => d.layerNorm()),
-  groupNorm: () => [...anywhere(() => d.groupNorm(4)), ...anywhere(() => d.groupNorm(1)), ...anywhere(() => d.groupNorm(8))].filter((_, i) => i !== 8),
+  groupNorm: () =>
+    [...anywhere(() => d.groupNorm(4)), ...anywhere(() => d.groupNorm(1)), ...anywhere(() => d.groupNorm(8))].filter(
+      (_, i) => i !== 8,
+    ),
   dropout: () => anywhere(() => d.dropout(0.5)),
   spatialDropout2d: () => stack(d.spatialDropout2d(0.5, image), d.conv2d(2, 2)),
   gaussianNoise: () => anywhere(() => d.gaussianNoise(0.5)),

@@ -116,11 +116,7 @@ export async function exportOnnx<M extends Model<never>>(model: M, options?: Exp
     to.layer = node.layer;
     const { op, attributes } = node;
     if (op.name === "gather") {
-      const { name } = inputs[attributes.slot]!;
-      to.set(
-        node.outputs[0]!,
-        types[attributes.slot] === "float32" ? name : to.add("Cast", [name], { to: DataType.float }),
-      );
+      to.setInput(node.outputs[0]!, inputs[attributes.slot]!.name, DATA_TYPES[types[attributes.slot]!]);
       continue;
     }
     const translate = Object.hasOwn(TRANSLATIONS, op.name) ? TRANSLATIONS[op.name] : undefined;

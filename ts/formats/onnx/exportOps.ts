@@ -213,8 +213,7 @@ export const TRANSLATIONS: Readonly<Record<string, Translation>> = {
 
   // products of matrices
   gemm(to, _, [a, b], y, { transA, transB }) {
-    const bias = to.takeBias(y);
-    const operands = [to.last(a!), to.last(b!), ...(bias ? [bias] : [])];
+    const operands = [to.last(a!), to.last(b!), ...to.takeBias(y)];
     const turned = { ...(transA && { transA: 1 }), ...(transB && { transB: 1 }) };
     to.set(y, to.add("Gemm", operands, turned));
   },
@@ -230,15 +229,13 @@ export const TRANSLATIONS: Readonly<Record<string, Translation>> = {
   // convolution and pooling
   conv2d(to, _, [x, kernel], y, { strides, dilation, groups, pads }) {
     const [kh, kw] = kernel!.shape;
-    const bias = to.takeBias(y);
-    const operands = [to.first(x!), to.transposed(kernel!, [3, 2, 0, 1]), ...(bias ? [bias] : [])];
+    const operands = [to.first(x!), to.transposed(kernel!, [3, 2, 0, 1]), ...to.takeBias(y)];
     const geometry = { kernel_shape: [kh!, kw!], strides, dilations: dilation, group: groups, pads: padsOf(pads) };
     to.set(y, to.add("Conv", operands, geometry), true);
   },
   conv2dTranspose(to, _, [x, kernel], y, { strides, dilation, groups, pads, size }) {
     const kernelShape = kernel!.shape.slice(0, 2);
-    const bias = to.takeBias(y);
-    const operands = [to.first(x!), to.transposed(kernel!, [3, 2, 0, 1]), ...(bias ? [bias] : [])];
+    const operands = [to.first(x!), to.transposed(kernel!, [3, 2, 0, 1]), ...to.takeBias(y)];
     // what of the output no window reaches
     const beyond = [0, 1].map((i) => {
       const reach = (kernelShape[i]! - 1) * dilation[i] + 1;
@@ -282,8 +279,8 @@ export const TRANSLATIONS: Readonly<Record<string, Translation>> = {
     const [steps, n] = y.shape.slice(-2) as [number, number];
     let scores = times(to, to.last(x!), scale);
     if (causal) {
-      const mask = Array.from({ length: steps * n }, (_, i) => (i % n > Math.floor(i / n) ? -Infinity : 0));
-      scores = to.add("Add", [scores, to.reals(mask, [steps, n])]);
+      const data = Float32Array.from({ length: steps * n }, (_, i) => (i % n > Math.floor(i / n) ? -Infinity : 0));
+      scores = to.add("Add", [scores, to.weights({ name: `${to.layer}/mask`, key: "mask", data, dims: [steps, n] })]);
     }
     to.set(y, to.add("Softmax", [scores], { axis: -1 }));
   },
@@ -292,12 +289,8 @@ export const TRANSLATIONS: Readonly<Record<string, Translation>> = {
     const product = to.add("MatMul", [weights, heads(to, x!, count)]);
     to.set(y, to.reshape(to.add("Transpose", [product], { perm: [0, 2, 1, 3] }), to.dims(y)));
   },
-  take(to, _, [x, indices], y, { axis }) {
-    let index = to.last(indices!);
-    // an input's numbers are right, as predict would say; others are cut
-    if (indices!.node?.op.name !== "gather") index = to.add("Clip", [index, to.real(0), to.real(x!.shape[axis]! - 1)]);
-    to.set(y, to.add("Gather", [to.last(x!), to.add("Cast", [index], { to: DataType.int64 })], { axis }));
-  },
+  take: (to, _, [x, indices], y, { axis }) =>
+    to.set(y, to.add("Gather", [to.last(x!), to.whole(indices!, x!.shape[axis]!)], { axis })),
 
   // where elements lie
   reshape: (to, _, [x], y) => to.view(y, x!),

@@ -97,8 +97,10 @@ export class Exporter {
   batchOf = "";
   readonly #known = new Map<Tensor, Known>();
   readonly #constants = new Map<Tensor, Constant>();
-  /** What views are views of. */
+  /** What views are views of, and those that were made, by what they are. */
   readonly #bases = new Map<Tensor, Tensor>();
+  readonly #reshaped = new Map<string, string>();
+  readonly #inputs = new Map<Tensor, { name: string; isWhole: boolean }>();
   readonly #taken = new Set<string>();
   /** Initializers by what is in them. */
   readonly #made = new Map<string, string>();
@@ -195,6 +197,20 @@ export class Exporter {
     this.#known.set(t, { [first ? "first" : "last"]: name, madeFirst: first });
   }
 
+  /** Says that `t` is an input of the graph, whose numbers come as that type. */
+  setInput(t: Tensor, name: string, type: number): void {
+    this.set(t, type === DataType.float ? name : this.add("Cast", [name], { to: DataType.float }));
+    this.#inputs.set(t, { name, isWhole: type === DataType.int32 || type === DataType.int64 });
+  }
+
+  /** `t` as whole numbers in 0 … n − 1. Those of inputs are such, or `predict` would not take them; others are cut. */
+  whole(t: Tensor, n: number): string {
+    const input = this.#inputs.get(t);
+    if (input?.isWhole) return input.name;
+    const x = input?.name ?? this.add("Clip", [this.last(t), this.real(0), this.real(n - 1)]);
+    return this.add("Cast", [x], { to: DataType.int64 });
+  }
+
   /** Says that `t` is numbers that are known. */
   setNumbers(t: Tensor, data: Float32Array): void {
     const name = `${this.layer}/constant`;
@@ -210,16 +226,15 @@ export class Exporter {
 
   /** Says that `t` is `x` under another shape. */
   view(t: Tensor, x: Tensor): void {
-    const dims = this.dims(t);
-    const constant = this.constant(x);
-    if (constant) {
-      this.#constants.set(t, { ...constant, dims });
-      return;
-    }
-    const base = this.#bases.get(x) ?? x;
-    if (sameShape(this.dims(base), dims)) this.alias(t, base);
-    else this.set(t, this.reshaped(base, dims));
+    if (this.constant(t)) return;
+    const base = this.#baseOf(x);
+    if (sameShape(this.dims(base), this.dims(t))) this.alias(t, base);
+    else this.set(t, this.reshaped(base, this.dims(t)));
     this.#bases.set(t, base);
+  }
+
+  #baseOf(t: Tensor): Tensor {
+    return this.#bases.get(t) ?? t;
   }
 
   #of(t: Tensor): Known {
@@ -234,7 +249,10 @@ export class Exporter {
 
   /** The numbers of `t` where they are known. */
   constant(t: Tensor): Constant | undefined {
-    return this.#constants.get(t) ?? this.source.constant(t);
+    const known = this.#constants.get(t) ?? this.source.constant(t);
+    if (known || t.node?.op.name !== "reshape") return known;
+    const seen = this.constant(t.node.inputs[0]!);
+    return seen && { ...seen, dims: t.shape };
   }
 
   /** Whether `t` was made with its channels first. */
@@ -251,8 +269,9 @@ export class Exporter {
 
   /** The value that is `t` with its channels first. */
   first(t: Tensor): string {
+    const axes = toFirst(t.shape.length);
     const known = this.#of(t);
-    known.first ??= this.add("Transpose", [known.last!], { perm: toFirst(t.shape.length) });
+    known.first ??= this.constant(t) ? this.transposed(t, axes) : this.add("Transpose", [known.last!], { perm: axes });
     return known.first;
   }
 
@@ -275,11 +294,15 @@ export class Exporter {
   reshaped(t: Tensor, dims: Shape): string {
     const constant = this.constant(t);
     if (constant) return this.weights({ ...constant, dims });
-    const own = this.dims(t);
-    if (sameShape(own, dims)) return this.last(t);
-    const x = this.isFirst(t) && staysInOrder(own) ? this.first(t) : this.last(t);
-    if (dims.length === 2 && dims[0] === -1 && own[0] === -1) return this.add("Flatten", [x], { axis: 1 });
-    return this.reshape(x, dims);
+    const base = this.#baseOf(t);
+    const own = this.dims(base);
+    if (sameShape(own, dims)) return this.last(base);
+    const x = this.isFirst(base) && staysInOrder(own) ? this.first(base) : this.last(base);
+    const key = `${x} [${dims}]`;
+    const flat = dims.length === 2 && dims[0] === -1 && own[0] === -1;
+    const known = this.#reshaped.get(key) ?? (flat ? this.add("Flatten", [x], { axis: 1 }) : this.reshape(x, dims));
+    this.#reshaped.set(key, known);
+    return known;
   }
 
   /** A value under another shape; one size may be −k. */
@@ -315,16 +338,16 @@ export class Exporter {
   }
 
   /**
-   * The bias that is added to `y` and to nothing else, which who makes y adds too then. Max pooling may stand between: it commutes
-   * with that to the bit.
+   * The bias that is added to `y`, if nobody else reads y: who makes y then adds it. Max pooling may stand between, with which that
+   * commutes to the bit. A list of one, or of none.
    */
-  takeBias(y: Tensor): string | undefined {
+  takeBias(y: Tensor): string[] {
     let reader = this.#onlyReader(y);
     while (reader?.op.name === "maxPool2d") reader = this.#onlyReader(reader.outputs[0]!);
     const bias = reader?.op.name === "biasAdd" ? this.constant(reader.inputs[1]!) : undefined;
-    if (!bias) return undefined;
+    if (!bias) return [];
     this.#absorbed.add(reader!);
-    return this.weights(bias);
+    return [this.weights(bias)];
   }
 
   /** Whether an earlier node has done this one's work. */
