@@ -44,7 +44,7 @@ export function distance(expected: NDArray, got: NDArray): number {
 }
 
 /** Weights and statistics of no particular kind: small ones, variances that are positive. */
-export function scramble(model: Model<never>): void {
+export function scramble(model: Model): void {
   const weights = model.getWeights();
   Object.entries(weights).forEach(([key, { data }], seed) => {
     const random = floats(data.length, seed + 3);
@@ -57,7 +57,7 @@ export function scramble(model: Model<never>): void {
 }
 
 /** Inputs for so many examples. */
-export function inputsFor(model: Model<never>, n: number, make = floats): Feeds {
+export function inputsFor(model: Model, n: number, make = floats): Feeds {
   return Object.fromEntries(
     model.config.inputs.map(({ name, shape }, i) => {
       const size = shape.reduce((product, d) => product * d, n);
@@ -67,7 +67,7 @@ export function inputsFor(model: Model<never>, n: number, make = floats): Feeds 
 }
 
 /** What the model predicts, by its outputs' names. */
-export function predicted(model: Model<never>, feeds: Feeds): Record<string, NDArray> {
+export function predicted(model: Model, feeds: Feeds): Record<string, NDArray> {
   const { inputs, inputForm, outputs, outputForm } = model.config;
   const given = inputForm === "one" ? feeds[inputs[0]!.name] : inputForm === "list" ? Object.values(feeds) : feeds;
   const found = any(model).predict(given);
@@ -77,7 +77,7 @@ export function predicted(model: Model<never>, feeds: Feeds): Record<string, NDA
 }
 
 /** Exports the model and holds what ONNX Runtime makes of the file against predict, for one example and for several. Returns the largest distance. */
-export async function agrees(model: Model<never>, options?: ExportOnnxOptions, make = floats): Promise<number> {
+export async function agrees(model: Model, options?: ExportOnnxOptions, make = floats): Promise<number> {
   const bytes = await exportOnnx(model, options);
   let most = 0;
   for (const n of [1, 5]) {

@@ -91,17 +91,16 @@ const schema = () => ({
  * @throws DownhillError `argument` for a bad option, and where a layer of your own needs the number of examples, or a part of them;
  * `data` where the path cannot be written, `state`, `memory` beyond 2 GiB
  */
-export async function exportOnnx<M extends Model<never>>(model: M, options?: ExportOnnxOptions): Promise<Uint8Array> {
-  const given = model as unknown as Model;
-  if (!(given instanceof Model)) throw argumentError("exportOnnx", "a model", model);
+export async function exportOnnx(model: Model, options?: ExportOnnxOptions): Promise<Uint8Array> {
+  if (!(model instanceof Model)) throw argumentError("exportOnnx", "a model", model);
   const read = readOptions("exportOnnx", options, schema());
   checkTarget("exportOnnx", read.target);
-  const { state } = given;
+  const { state } = model;
   state.check();
   const { inputs, outputs } = state.structure;
   const softmax = namesOf("softmax", outputs, read.softmax);
   const types = typesOf(inputs, read.inputType);
-  const weights = averagedWeights(given);
+  const weights = averagedWeights(model);
   const bytes = Object.values(weights).reduce((sum, { data }) => sum + data.byteLength, 0);
   if (bytes > MOST_BYTES) throw wrong("memory", "exportOnnx", "weights of less than 2 GiB", `${bytes} bytes`);
 
@@ -137,13 +136,13 @@ export async function exportOnnx<M extends Model<never>>(model: M, options?: Exp
     producerVersion: version,
     graph: {
       node: to.nodes,
-      name: read.name ?? given.name,
+      name: read.name ?? model.name,
       initializer: [...to.initializers].map(([name, tensor]) => ({ ...tensor, name })),
       input: inputs.map(({ name, value }, i) => valueInfo(name, DATA_TYPES[types[i]!], [-1, ...value.shape])),
       output: results.map((t, i) => valueInfo(names[i]!, DataType.float, source.dims(t))),
     },
     opsetImport: [{ domain: "", version: read.opset }],
-    metadataProps: Object.entries(given.metadata)
+    metadataProps: Object.entries(model.metadata)
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, value]) => ({ key, value })),
   });
@@ -202,13 +201,15 @@ function sourceOf(state: ModelState, weights: Weights, opset: number): { source:
   };
   const [two, three] = [build(2), build(3)];
   const shapes = new Map<Tensor, Shape>();
-  two.graph.nodes.forEach((node, i) => {
-    const other = three.graph.nodes[i];
-    if (!other || restOf(node) !== restOf(other)) throw dependsOnBatch(node);
-    // of others, which backward passes read, sizes may be anything
+  const [first, second] = [two, three].map(described) as [string[], string[]];
+  three.graph.nodes.forEach((other, i) => {
+    const node = two.graph.nodes[i];
+    if (!node || first[i] !== second[i]) throw dependsOnBatch(other);
+    // of other outputs, which backward passes read, sizes may be anything
     const [y] = node.outputs as [Tensor];
     shapes.set(y, dimsOf(node, y.shape, other.outputs[0]!.shape));
   });
+  if (first.join() !== second.join()) throw dependsOnBatch(two.graph.nodes.at(-1)!);
   const source: Source = {
     nodes: two.graph.nodes,
     kept: two.graph.kept,
@@ -228,10 +229,15 @@ interface Built {
   results: Tensor[];
 }
 
-/** What of a node may not change with the number of examples. */
-function restOf({ op, layer, attributes }: Node): string {
-  const { to, size, shape, ...rest } = attributes;
-  return JSON.stringify([op.name, layer, rest]);
+/** What of each node, and of the results, may not change with the number of examples. */
+function described({ graph, results }: Built): string[] {
+  const numbers = new Map(graph.nodes.map((node, i) => [node, i]));
+  const idOf = (t: Tensor | null) => t && (t.node ? [numbers.get(t.node), t.node.outputs.indexOf(t)] : t.name);
+  const nodes = graph.nodes.map(({ op, layer, inputs, attributes }) => {
+    const { to, size, shape, ...rest } = attributes;
+    return JSON.stringify([op.name, layer, inputs.map(idOf), rest]);
+  });
+  return [...nodes, JSON.stringify(results.map(idOf))];
 }
 
 /** Sizes for two examples and for three. */

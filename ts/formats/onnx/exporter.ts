@@ -278,11 +278,7 @@ export class Exporter {
   /** `t` with its axes in another order: axis k is axis axes[k] of t. */
   transposed(t: Tensor, axes: readonly number[]): string {
     const constant = this.constant(t);
-    if (constant) {
-      const { data, dims } = constant;
-      const turned = { ...constant, data: permuted(data, dims, axes), dims: axes.map((axis) => dims[axis]!) };
-      return this.weights(turned, `${dims} by ${axes}`);
-    }
+    if (constant) return this.#turned(constant, axes);
     const from = toFirst(t.shape.length);
     const first = this.isFirst(t);
     const perm = first ? axes.map((axis) => from.indexOf(axis)) : axes;
@@ -324,9 +320,25 @@ export class Exporter {
 
   /** Does the same to all inputs in one order of axes, that of those that were made with channels first if there are any. */
   alike(inputs: readonly Tensor[], y: Tensor, make: (names: string[], first: boolean) => string): void {
-    const first = inputs.some((x) => this.isFirst(x)) && inputs.every((x) => x.shape.length === y.shape.length);
-    const names = inputs.map((x) => (first ? this.first(x) : this.last(x)));
+    const rank = y.shape.length;
+    const first =
+      inputs.some((x) => this.isFirst(x)) && inputs.every((x) => x.shape.length === rank || this.constant(x));
+    const names = inputs.map((x) => (!first || x.size === 1 ? this.last(x) : this.#firstOf(x, rank)));
     this.set(y, make(names, first), first);
+  }
+
+  /** `t` with its channels first among `rank` axes; of numbers that are known there may be fewer. */
+  #firstOf(t: Tensor, rank: number): string {
+    const missing = rank - t.shape.length;
+    if (!missing) return this.first(t);
+    const { dims, ...constant } = this.constant(t)!;
+    return this.#turned({ ...constant, dims: [...Array.from({ length: missing }, () => 1), ...dims] }, toFirst(rank));
+  }
+
+  /** Numbers with their axes in another order. */
+  #turned({ data, dims, ...constant }: Constant, axes: readonly number[]): string {
+    const turned = { ...constant, data: permuted(data, dims, axes), dims: axes.map((axis) => dims[axis]!) };
+    return this.weights(turned, `${dims} by ${axes}`);
   }
 
   // what readers do
