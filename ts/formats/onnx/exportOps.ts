@@ -64,17 +64,14 @@ const reduction =
 /** [top, bottom, left, right] as ONNX has it. */
 const padsOf = ([top, bottom, left, right]: readonly number[]) => [top!, left!, bottom!, right!];
 
-/** Pooling of images; where a window is the whole image, of all of it. */
+/** Pooling of images, of what of a window lies within (padding that does not count is ONNX's default); where a window is the whole image, of all of it. */
 const pooling =
-  (opType: "MaxPool" | "AveragePool", global: string): Translation =>
-  (to, _, [x], y, { poolSize, strides, pads, sum }) => {
+  (opType: string, global: string): Translation =>
+  (to, _, [x], y, { poolSize, strides, pads }) => {
     const [, h, w] = x!.shape;
     const all = poolSize[0] === h && poolSize[1] === w && !pads.some((p: number) => p);
-    const counted: Record<string, OnnxAttribute> = opType === "AveragePool" ? { count_include_pad: +!!sum } : {};
-    const pooled = all
-      ? to.add(global, [to.first(x!)])
-      : to.add(opType, [to.first(x!)], { kernel_shape: poolSize, strides, pads: padsOf(pads), ...counted });
-    to.set(y, times(to, pooled, sum ? sizeOf(poolSize) : 1), true);
+    const windows = { kernel_shape: poolSize, strides, pads: padsOf(pads) };
+    to.set(y, all ? to.add(global, [to.first(x!)]) : to.add(opType, [to.first(x!)], windows), true);
   };
 
 /** Enlarging by whole numbers. */
@@ -212,15 +209,8 @@ export const TRANSLATIONS: Readonly<Record<string, Translation>> = {
   prelu: channelwise("PRelu"),
 
   // products of matrices
-  gemm(to, _, [a, b], y, { transA, transB }) {
-    const operands = [to.last(a!), to.last(b!), ...to.takeBias(y)];
-    const turned = { ...(transA && { transA: 1 }), ...(transB && { transB: 1 }) };
-    to.set(y, to.add("Gemm", operands, turned));
-  },
-  batchMatmul(to, _, [a, b], y, { transA, transB }) {
-    const side = (x: Tensor, turned?: boolean) => (turned ? to.transposed(x, [0, 2, 1]) : to.last(x));
-    to.set(y, to.add("MatMul", [side(a!, transA), side(b!, transB)]));
-  },
+  gemm: (to, _, [a, b], y) => to.set(y, to.add("Gemm", [to.last(a!), to.last(b!), ...to.takeBias(y)])),
+  batchMatmul: (to, _, [a, b], y) => to.set(y, to.add("MatMul", [to.last(a!), to.last(b!)])),
   biasAdd(to, node, inputs, y, attributes) {
     if (to.isAbsorbed(node)) to.alias(y, inputs[0]!);
     else channelwise("Add")(to, node, inputs, y, attributes);
@@ -246,11 +236,8 @@ export const TRANSLATIONS: Readonly<Record<string, Translation>> = {
   },
   maxPool2d: pooling("MaxPool", "GlobalMaxPool"),
   averagePool2d: pooling("AveragePool", "GlobalAveragePool"),
-  spread2d(to, node, [x], y, { poolSize, strides, pads, sum }) {
-    const apart = strides.some((s: number, i: number) => s !== poolSize[i]) || pads.some((p: number) => p);
-    if (apart || !sum) throw wrong("argument", `exportOnnx: ${node.layer}`, "an op that ONNX has", node.op.name);
-    to.set(y, resized(to, x!, poolSize, false), true);
-  },
+  // at inference it is what repeats pixels
+  spread2d: (to, _, [x], y, { poolSize }) => to.set(y, resized(to, x!, poolSize, false), true),
   bilinear: (to, _, [x], y, { scale }) => to.set(y, resized(to, x!, scale, true), true),
 
   // normalization
@@ -284,9 +271,8 @@ export const TRANSLATIONS: Readonly<Record<string, Translation>> = {
     }
     to.set(y, to.add("Softmax", [scores], { axis: -1 }));
   },
-  combine(to, _, [w, x], y, { heads: count, transposed }) {
-    const weights = transposed ? to.transposed(w!, [0, 1, 3, 2]) : to.last(w!);
-    const product = to.add("MatMul", [weights, heads(to, x!, count)]);
+  combine(to, _, [w, x], y, { heads: count }) {
+    const product = to.add("MatMul", [to.last(w!), heads(to, x!, count)]);
     to.set(y, to.reshape(to.add("Transpose", [product], { perm: [0, 2, 1, 3] }), to.dims(y)));
   },
   take: (to, _, [x, indices], y, { axis }) =>
@@ -299,12 +285,11 @@ export const TRANSLATIONS: Readonly<Record<string, Translation>> = {
   slice(to, node, inputs, y, { begin }) {
     needAllExamples(to, node);
     to.alike(inputs, y, ([x], first) => {
-      const parts = begin.flatMap((from: number, axis: number) =>
-        y.shape[axis] === inputs[0]!.shape[axis] ? [] : [{ from, end: from + y.shape[axis]!, axis }],
-      );
-      const axes = parts.map(({ axis }: { axis: number }) => to.order([...begin.keys()], first).indexOf(axis));
-      const list = (key: string) => to.integers(parts.map((part: Record<string, number>) => part[key]!));
-      return parts.length ? to.add("Slice", [x!, list("from"), list("end"), to.integers(axes)]) : x!;
+      const axes = [...y.shape.keys()].filter((axis) => y.shape[axis] !== inputs[0]!.shape[axis]);
+      if (!axes.length) return x!;
+      const ends = axes.map((axis) => begin[axis] + y.shape[axis]);
+      const where = [axes.map((axis) => begin[axis]), ends, axes.map((axis) => to.axis(axis, y.shape.length, first))];
+      return to.add("Slice", [x!, ...where.map((list) => to.integers(list))]);
     });
   },
   pad(to, node, inputs, y, { begin }) {
@@ -326,9 +311,7 @@ export const TRANSLATIONS: Readonly<Record<string, Translation>> = {
       }
       return to.setNumbers(y, data);
     }
-    to.alike(inputs, y, (names, first) =>
-      to.add("Concat", names, { axis: to.order([...y.shape.keys()], first).indexOf(axis) }),
-    );
+    to.alike(inputs, y, (names, first) => to.add("Concat", names, { axis: to.axis(axis, y.shape.length, first) }));
   },
   broadcastTo(to, _, [x], y) {
     const own = to.dims(x!);

@@ -318,6 +318,11 @@ export class Exporter {
     return first ? toFirst(list.length).map((axis) => list[axis]!) : [...list];
   }
 
+  /** Where an axis is in that order. */
+  axis(axis: number, rank: number, first: boolean): number {
+    return first ? toFirst(rank).indexOf(axis) : axis;
+  }
+
   /** Does the same to all inputs in one order of axes, that of those that were made with channels first if there are any. */
   alike(inputs: readonly Tensor[], y: Tensor, make: (names: string[], first: boolean) => string): void {
     const rank = y.shape.length;
