@@ -2,8 +2,10 @@
 
 import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
-import { TRANSLATIONS } from "../../../ts/formats/onnx/exportOps";
+import { translations } from "../../../ts/formats/onnx/exportOps";
 import type { OpDefinition } from "../../../ts/graph/graph";
+
+const TRANSLATIONS = translations();
 
 /** Of training alone: gradients, losses, metrics, random numbers, steps. `gather` is an input. */
 const TRAINING = `

@@ -30,7 +30,7 @@ import type { Port } from "../../training/structure";
 import type { Weights } from "../../training/weights";
 import { checkTarget, put, type SaveTarget } from "../target";
 import { Exporter, type Source } from "./exporter";
-import { TRANSLATIONS } from "./exportOps";
+import { translations } from "./exportOps";
 import { DataType, type Draft, type ValueInfo, writeModel } from "./messages";
 
 /** What the numbers of an input come as. */
@@ -111,6 +111,7 @@ export async function exportOnnx(model: Model, options?: ExportOnnxOptions): Pro
     to.unique(inputs.some((input) => input.name === name) ? `${name}_output` : name),
   );
   to.batchOf = inputs[0]!.name;
+  const table = translations();
   for (const node of source.nodes) {
     to.layer = node.layer;
     const { op, attributes } = node;
@@ -118,7 +119,7 @@ export async function exportOnnx(model: Model, options?: ExportOnnxOptions): Pro
       to.setInput(node.outputs[0]!, inputs[attributes.slot]!.name, DATA_TYPES[types[attributes.slot]!]);
       continue;
     }
-    const translate = Object.hasOwn(TRANSLATIONS, op.name) ? TRANSLATIONS[op.name] : undefined;
+    const translate = Object.hasOwn(table, op.name) ? table[op.name] : undefined;
     if (!translate) throw argumentError(`exportOnnx: ${node.layer}`, "ops that ONNX has", op.name);
     translate(to, node, node.inputs as Tensor[], node.outputs[0]!, attributes);
   }

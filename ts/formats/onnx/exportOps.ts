@@ -161,7 +161,8 @@ function needAllExamples(to: Exporter, node: Node): void {
     throw wrong("argument", `exportOnnx: ${node.layer}: ${node.op.name}`, "all examples", "a part of the batch");
 }
 
-export const TRANSLATIONS: Readonly<Record<string, Translation>> = {
+/** By the ops' names. In a function: else all of it would stay in every bundle. */
+export const translations = (): Readonly<Record<string, Translation>> => ({
   // arithmetic
   constant: (to, _node, _inputs, y, { value }) => to.setNumbers(y, new Float32Array(y.size).fill(value)),
   affine: (to, _, inputs, y, { scale, offset }) =>
@@ -320,4 +321,4 @@ export const TRANSLATIONS: Readonly<Record<string, Translation>> = {
     const wanted = dims.map((d, axis) => (d === own[axis - dims.length + own.length] ? 1 : d));
     to.set(y, to.add("Expand", [to.last(x!), to.shape(wanted)]));
   },
-};
+});
