@@ -42,7 +42,7 @@ export interface ExportOnnxOptions {
   target?: SaveTarget;
   /** A softmax behind outputs that are logits, along the last axis: all of them, or those of these names. Default false. */
   softmax?: boolean | readonly string[];
-  /** The version of ONNX's operators, 18 … 23. Default 20. */
+  /** The version of ONNX's operators, 18 … 26. Default 20. */
   opset?: number;
   /** The graph's name. Default the model's. */
   name?: string;
@@ -54,7 +54,17 @@ export interface ExportOnnxOptions {
 }
 
 /** The format's version that came with a version of the operators. */
-const IR_VERSIONS: Readonly<Record<number, number>> = { 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11 };
+const IR_VERSIONS: Readonly<Record<number, number>> = {
+  18: 8,
+  19: 9,
+  20: 9,
+  21: 10,
+  22: 10,
+  23: 11,
+  24: 12,
+  25: 13,
+  26: 13,
+};
 
 /** Protobuf's own limit is 2 GiB. */
 const MOST_BYTES = 2 ** 31 - 2 ** 24;
@@ -65,7 +75,7 @@ const schema = () => ({
   target: optional(field<SaveTarget>("anything", () => true)),
   softmax: or(either(boolean(), listOf(text()) as Field<readonly string[]>), false as boolean | readonly string[]),
   opset: or(
-    field<number>("a whole number in 18 … 23", (v) => Object.keys(IR_VERSIONS).some((known) => +known === v)),
+    field<number>("a whole number in 18 … 26", (v) => Object.keys(IR_VERSIONS).some((known) => +known === v)),
     20,
   ),
   name: optional(text()),
