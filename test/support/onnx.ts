@@ -31,13 +31,12 @@ export async function run(
   return Object.fromEntries(found);
 }
 
-/** The largest distance of two arrays over the largest number of the first. */
+/** The largest distance of two arrays of finite numbers over the largest number of the first. */
 export function distance(expected: NDArray, got: NDArray): number {
   expect(got.shape).toEqual(expected.shape);
   let [apart, size] = [0, 0];
   expected.data.forEach((v, i) => {
-    const d = Math.abs(v - got.data[i]!);
-    apart = Math.max(apart, Number.isNaN(d) && !(Number.isNaN(v) && Number.isNaN(got.data[i]!)) ? Infinity : d || 0);
+    apart = Math.max(apart, Math.abs(v - got.data[i]!)); // NaN where one of them is
     size = Math.max(size, Math.abs(v));
   });
   return apart / (size || 1);
