@@ -5,6 +5,7 @@
 
 import { SourceType } from "../../../assembly/isa";
 import { version } from "../../../package.json";
+import { checkTarget, type SaveTarget, saveBytes } from "../../data/files";
 import { argumentError, DownhillError, show, wrong } from "../../errors";
 import { prune } from "../../graph/gradient";
 import type { Node, Shape, Tensor } from "../../graph/graph";
@@ -28,7 +29,7 @@ import { BARE } from "../../training/program";
 import type { ModelState } from "../../training/state";
 import type { Port } from "../../training/structure";
 import type { Weights } from "../../training/weights";
-import { checkTarget, put, type SaveTarget } from "../target";
+
 import { Exporter, type Source } from "./exporter";
 import { translations } from "./exportOps";
 import { DataType, type Draft, type ValueInfo, writeModel } from "./messages";
@@ -157,7 +158,7 @@ export async function exportOnnx(model: Model, options?: ExportOnnxOptions): Pro
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, value]) => ({ key, value })),
   });
-  return put(read.target, content);
+  return saveBytes(content, read.target);
 }
 
 const DATA_TYPES: Readonly<Record<OnnxInputType, number>> = {
