@@ -42,6 +42,7 @@ export type { Operand, Ops, Value } from "./custom/primitives";
 export { csv } from "./data/csv";
 export { type Dataset, dataset, type Item } from "./data/dataset";
 export { digits } from "./data/digits";
+export type { LoadSource, SaveTarget } from "./data/files";
 export { idx } from "./data/idx";
 export {
   type GradientMonitorOptions,
@@ -59,6 +60,7 @@ export {
 export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, type LoadSource, loadModel, type SaveTarget, saveModel } from "./formats/model";
 export { type ExportOnnxOptions, exportOnnx, type OnnxInputType } from "./formats/onnx/exportOnnx";
+export { type LoadOptions, loadModel, saveModel } from "./formats/model";
 export {
   constant,
   glorotNormal,
