@@ -58,9 +58,9 @@ export {
   isSaddle,
 } from "./diagnostics/hessian";
 export { DownhillError, type ErrorCode } from "./errors";
-export { type LoadOptions, type LoadSource, loadModel, type SaveTarget, saveModel } from "./formats/model";
-export { type ExportOnnxOptions, exportOnnx, type OnnxInputType } from "./formats/onnx/exportOnnx";
 export { type LoadOptions, loadModel, saveModel } from "./formats/model";
+export type { ExportOnnxOptions, OnnxInputType } from "./formats/onnx/exportModel";
+export { exportOnnx } from "./formats/onnx/exportOnnx";
 export {
   constant,
   glorotNormal,
