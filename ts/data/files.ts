@@ -88,6 +88,59 @@ export function streamSource(source: ByteSource, chunk = 1 << 18): ReadableStrea
   );
 }
 
+/** Takes bytes off a stream, as many as are wanted. What fails is thrown as `tell` tells it. */
+export class Taker {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #tell: (cause: unknown) => unknown;
+  #held: Uint8Array[] = [];
+  #length = 0;
+
+  constructor(stream: ReadableStream<Uint8Array>, tell: (cause: unknown) => unknown) {
+    this.#reader = stream.getReader();
+    this.#tell = tell;
+  }
+
+  /** Reads until so many bytes are held, or the stream ends. */
+  async #hold(size: number): Promise<boolean> {
+    while (this.#length < size) {
+      const { done, value } = await this.#reader.read().catch((cause) => Promise.reject(this.#tell(cause)));
+      if (done) return false;
+      this.#held.push(value);
+      this.#length += value.length;
+    }
+    return true;
+  }
+
+  /** The next `size` bytes: fewer where the stream ends. */
+  async take(size: number): Promise<Uint8Array> {
+    await this.#hold(size);
+    const taken = new Uint8Array(Math.min(size, this.#length));
+    let filled = 0;
+    let used = 0;
+    while (filled < taken.length) {
+      const first = this.#held[used]!;
+      const part = first.subarray(0, taken.length - filled);
+      taken.set(part, filled);
+      filled += part.length;
+      if (part.length === first.length) used++;
+      else this.#held[used] = first.subarray(part.length);
+    }
+    this.#held.splice(0, used);
+    this.#length -= filled;
+    return taken;
+  }
+
+  /** Whether the stream ends here. */
+  async ends(): Promise<boolean> {
+    return !(await this.#hold(1));
+  }
+
+  async cancel(): Promise<void> {
+    this.#held = [];
+    await this.#reader.cancel().catch(() => {});
+  }
+}
+
 /** Throws where `target` is none. */
 export function checkTarget(who: string, target: unknown): asserts target is SaveTarget | undefined {
   const object = isObject(target) && "save" in target && typeof target.save === "function";
@@ -101,6 +154,29 @@ export async function saveBytes(bytes: Uint8Array, target: SaveTarget | undefine
   else if (typeof target === "function") await target(bytes);
   else await target?.save(bytes);
   return bytes;
+}
+
+/** A file in memory. */
+export function memoryFile(): Pick<AtomicFile, "write"> & { bytes(): Uint8Array } {
+  const parts: Uint8Array[] = [];
+  let first: Uint8Array | undefined;
+  const bytes = () => {
+    const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    if (first) whole.set(first);
+    return whole;
+  };
+  return {
+    async write(part, at) {
+      if (at === undefined) parts.push(part.slice());
+      else first = part; // a header
+    },
+    bytes,
+  };
 }
 
 /**
