@@ -75,8 +75,7 @@ export {
 } from "./diagnostics/hessian";
 export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, loadModel, saveModel } from "./formats/model";
-export type { ExportOnnxOptions, OnnxInputType } from "./formats/onnx/exportModel";
-export { exportOnnx } from "./formats/onnx/exportOnnx";
+export { type ExportOnnxOptions, exportOnnx, type OnnxInputType } from "./formats/onnx/exportOnnx";
 export {
   constant,
   glorotNormal,
