@@ -170,7 +170,8 @@ async function buildBundles() {
   const apart = { "core/core": "build/core/core.js", digits: "ts/data/digits.data.ts" };
   await build({
     ...common,
-    external,
+    // who bundles gets of what is imported when a module loads what it uses; within our file enums of it would stay
+    external: [...external, "@bufbuild/*"],
     entryPoints: { ...library, ...apart },
     outdir: "dist/bundler",
     plugins: [resolve("browser", ["core"])],

@@ -75,6 +75,7 @@ export {
 } from "./diagnostics/hessian";
 export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, loadModel, saveModel } from "./formats/model";
+export { type ExportOnnxOptions, exportOnnx, type OnnxInputType } from "./formats/onnx/exportOnnx";
 export {
   constant,
   glorotNormal,

@@ -339,7 +339,10 @@ const ELSEWHERE: Record<string, string> = {
   ...Object.fromEntries(["csvRows", "idxRows", "npyRows", "npzRows"].map((name) => [name, "data"])),
   ...Object.fromEntries(["saveCsv", "saveIdx", "saveNpy", "saveNpz"].map((name) => [name, "only write"])),
   ...Object.fromEntries(
-    ["loadModel", "saveModel", "weightsHash", "DownhillError", "Symbolic"].map((name) => [name, "no numbers"]),
+    ["loadModel", "saveModel", "exportOnnx", "weightsHash", "DownhillError", "Symbolic"].map((name) => [
+      name,
+      "no numbers",
+    ]),
   ),
   ...Object.fromEntries(
     ["csvLogger", "modelCheckpoint", "progressBar", "tensorBoard"].map((name) => [name, "only write"]),
