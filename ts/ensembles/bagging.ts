@@ -63,7 +63,12 @@ export interface BaggingHistory {
   /** By model, in order; `undefined` where it failed. */
   members: (History | undefined)[];
   /** The models that failed, and with what. */
-  failed: { member: number; error: unknown }[];
+  failed: {
+    /** Its number, from 0. */
+    member: number;
+    /** What its training rejected with. */
+    error: unknown;
+  }[];
 }
 
 /** What `oobScore` goes by: of each output, the votes of models for rows that they were not trained on, and the targets. */
@@ -366,6 +371,7 @@ export class Bagging<P extends Prediction = NDArray> {
     this.#free();
   }
 
+  /** `dispose()`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

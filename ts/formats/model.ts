@@ -125,7 +125,13 @@ export function enrollAll(): void {
 }
 
 /** Where `saveModel` puts the bytes: a path, a function, or an object with `save`. */
-export type SaveTarget = string | ((bytes: Uint8Array) => unknown) | { save(bytes: Uint8Array): unknown };
+export type SaveTarget =
+  | string
+  | ((bytes: Uint8Array) => unknown)
+  | {
+      /** Is given the bytes, and awaited. */
+      save(bytes: Uint8Array): unknown;
+    };
 
 /** Where `loadModel` finds them: a path (in a page an address), a URL, bytes, a File or Blob, or an object with `load`. */
 export type LoadSource =
@@ -133,8 +139,14 @@ export type LoadSource =
   | URL
   | Uint8Array
   | ArrayBuffer
-  | { arrayBuffer(): Promise<ArrayBuffer> }
-  | { load(): Uint8Array | Promise<Uint8Array> };
+  | {
+      /** As a Blob's. */
+      arrayBuffer(): Promise<ArrayBuffer>;
+    }
+  | {
+      /** Gives the bytes. */
+      load(): Uint8Array | Promise<Uint8Array>;
+    };
 
 /**
  * The model as one .safetensors file: weights, and in the metadata the architecture, what it was compiled with, the

@@ -70,7 +70,9 @@ export interface FitOptions {
   accumulate?: number;
   /** Updates an epoch; default: all examples once. */
   stepsPerEpoch?: number;
+  /** What is called as training goes: `earlyStopping(…)`, or objects of your own. */
   callbacks?: readonly (Built | Callback)[];
+  /** Ends training: `fit` rejects with its reason, weights at the last finished step. */
   signal?: AbortSignal;
   /** The first epoch's number: epochs `initialEpoch` … `epochs` − 1 are trained. Default 0. */
   initialEpoch?: number;

@@ -1,0 +1,162 @@
+// The API reference, written from the docstrings by TypeDoc: the public names by family, the README in front, the pages under docs/
+// beside them. All links in it are relative, and it loads nothing from elsewhere.
+//
+//   node examples/reference/build.js [folder]     build/site/reference; ends with 1 where there is anything to complain of
+
+import {
+  Application,
+  Comment,
+  CommentTag,
+  Context,
+  Converter,
+  KindRouter,
+  Logger,
+  LogLevel,
+  ReflectionKind,
+} from "typedoc";
+
+const root = new URL("../../", import.meta.url).pathname;
+
+/** The modules of package.json's `exports` that have names of their own. */
+const MODULES = {
+  "ts/index": "downhill",
+  "ts/random": "downhill/random",
+  "ts/worker/inWorker": "downhill/worker",
+  "ts/landscapes": "downhill/landscapes",
+};
+
+/** The families, in the order in which they stand, with the folders and files under ts/ that make them up; the longest that fits counts. */
+const FAMILIES = {
+  Models: ["training"],
+  Layers: ["layers"],
+  Losses: ["losses"],
+  Metrics: ["metrics"],
+  Optimizers: ["optimizers"],
+  "Learning rates": ["schedules"],
+  Initializers: ["initializers"],
+  Regularizers: ["regularizers", "training/tied", "training/prune"],
+  Constraints: ["constraints"],
+  Augmentation: ["augment"],
+  "Adversarial training": ["adversarial"],
+  Ensembles: ["ensembles", "training/averagedWeights"],
+  Callbacks: ["callbacks", "training/callbacks"],
+  Data: ["data"],
+  Files: ["formats"],
+  Diagnostics: ["diagnostics", "training/profile", "training/explain"],
+  "Your own layers, losses, metrics": ["custom"],
+  Workers: ["worker"],
+  Runtime: ["runtime"],
+  Landscapes: ["landscapes"],
+  "Values and errors": [""],
+};
+
+const homes = Object.entries(FAMILIES)
+  .flatMap(([family, paths]) => paths.map((path) => [path, family]))
+  .sort(([a], [b]) => b.length - a.length);
+
+const familyOf = (file) => homes.find(([path]) => file.startsWith(`ts/${path}`))[1];
+
+/** Keeps what it is told. */
+class Complaints extends Logger {
+  level = LogLevel.Warn;
+  found = [];
+
+  log(text, level) {
+    if (level >= LogLevel.Warn) this.found.push(text);
+  }
+}
+
+/** A factory, `const dense: (units: number) => Layer`, is a function to who calls it. */
+function factoriesAsFunctions() {
+  const { getComment } = Context.prototype;
+  Context.prototype.getComment = function (symbol, kind) {
+    const comment = getComment.call(this, symbol, kind);
+    if (kind === ReflectionKind.Variable) comment?.modifierTags.add("@function");
+    return comment;
+  };
+}
+
+/** functions/dense.html, docs/dropout.html: addresses that stay, whatever a page is titled. */
+class Addresses extends KindRouter {
+  getIdealBaseName(reflection) {
+    const page = pages.get(reflection);
+    return page ? `docs/${page}` : super.getIdealBaseName(reflection).replace("/downhill.", "/");
+  }
+}
+
+/** The file of each of the pages under docs/, without its extension. */
+const pages = new Map();
+
+/** Modules have the names by which they are imported, exports the family of their file. */
+function arrange({ project }) {
+  for (const module of project.getReflectionsByKind(ReflectionKind.Module)) {
+    module.name = MODULES[module.name === "ts" ? "ts/index" : module.name];
+    for (const child of module.children ?? []) {
+      const symbol = project.getSymbolIdFromReflection(child);
+      if (!symbol) continue;
+      child.comment ??= new Comment();
+      const family = familyOf(symbol.fileName.replace(root, "").replace(/^.*?(?=ts\/)/, ""));
+      child.comment.blockTags.push(new CommentTag("@category", [{ kind: "text", text: family }]));
+    }
+  }
+  for (const document of project.documents ?? []) {
+    pages.set(document, document.name.replace("docs/", ""));
+    const [line, title] = /^# (.*)\n/.exec(document.content[0].text);
+    document.name = title;
+    document.content[0].text = document.content[0].text.slice(line.length);
+  }
+}
+
+/** `#train?…` in a document is a run of the playground, to follow. */
+function runsAsLinks(markdown) {
+  const { code_inline: code } = markdown.renderer.rules;
+  markdown.renderer.rules.code_inline = (tokens, i, ...rest) => {
+    const { content } = tokens[i];
+    const shown = code(tokens, i, ...rest);
+    if (!/^#(train|descend|chapter)\b/.test(content)) return shown;
+    return `<a href="../../playground/index.html${markdown.utils.escapeHtml(content)}">${shown}</a>`;
+  };
+}
+
+/** Writes the reference into a folder. Returns what there is to complain of: names without documentation, broken links, … */
+export async function buildReference(out) {
+  const logger = new Complaints();
+  factoriesAsFunctions();
+  const options = {
+    name: "downhill",
+    tsconfig: `${root}tsconfig.types.json`,
+    basePath: root,
+    entryPoints: Object.keys(MODULES).map((file) => `${root}${file}.ts`),
+    sortEntryPoints: false,
+    router: "addresses",
+    readme: `${root}README.md`,
+    projectDocuments: [`${root}docs/*.md`],
+    skipErrorChecking: true, // tsc -p . does that
+    disableSources: true,
+    categoryOrder: Object.keys(FAMILIES),
+    navigation: { includeCategories: true },
+    sort: ["alphabetical-ignoring-documents"],
+    validation: { notExported: true, invalidLink: true, invalidPath: true, rewrittenLink: true, notDocumented: true },
+    favicon: `${root}examples/icon.svg`,
+    navigationLinks: {},
+    hideGenerator: true,
+    markdownItLoader: runsAsLinks,
+    cleanOutputDir: true,
+  };
+  const app = await Application.bootstrap(options);
+  app.logger = logger;
+  app.renderer.defineRouter("addresses", Addresses);
+  app.converter.on(Converter.EVENT_RESOLVE_BEGIN, arrange, 1000);
+  const project = await app.convert();
+  if (project) {
+    app.validate(project);
+    await app.generateDocs(project, out);
+  }
+  return logger.found;
+}
+
+if (process.argv[1] === new URL(import.meta.url).pathname) {
+  const complaints = await buildReference(process.argv[2] ?? `${root}build/site/reference`);
+  for (const complaint of complaints) console.error(complaint);
+  process.exitCode = complaints.length ? 1 : 0;
+}
