@@ -9,9 +9,11 @@ import {
   CommentTag,
   Context,
   Converter,
+  JSX,
   KindRouter,
   Logger,
   LogLevel,
+  ReferenceReflection,
   ReflectionKind,
 } from "typedoc";
 
@@ -76,6 +78,9 @@ function factoriesAsFunctions() {
   };
 }
 
+/** The file of each of the pages under docs/, without its extension. */
+const pages = new Map();
+
 /** functions/dense.html, docs/dropout.html: addresses that stay, whatever a page is titled. */
 class Addresses extends KindRouter {
   getIdealBaseName(reflection) {
@@ -84,25 +89,30 @@ class Addresses extends KindRouter {
   }
 }
 
-/** The file of each of the pages under docs/, without its extension. */
-const pages = new Map();
+/** As if its docstring had the tag. */
+function putInto(category, reflection) {
+  reflection.comment ??= new Comment();
+  reflection.comment.blockTags.push(new CommentTag("@category", [{ kind: "text", text: category }]));
+}
 
 /** Modules have the names by which they are imported, exports the family of their file. */
 function arrange({ project }) {
   for (const module of project.getReflectionsByKind(ReflectionKind.Module)) {
     module.name = MODULES[module.name === "ts" ? "ts/index" : module.name];
+    putInto("API", module);
     for (const child of module.children ?? []) {
-      const symbol = project.getSymbolIdFromReflection(child);
-      if (!symbol) continue;
-      child.comment ??= new Comment();
-      const family = familyOf(symbol.fileName.replace(root, "").replace(/^.*?(?=ts\/)/, ""));
-      child.comment.blockTags.push(new CommentTag("@category", [{ kind: "text", text: family }]));
+      const of = child instanceof ReferenceReflection ? child.getTargetReflectionDeep() : child;
+      const symbol = project.getSymbolIdFromReflection(of);
+      putInto(familyOf(symbol.fileName.replace(root, "")), child);
     }
   }
+  for (const reflection of Object.values(project.reflections))
+    if (reflection.name === "[dispose]") reflection.name = "[Symbol.dispose]";
   for (const document of project.documents ?? []) {
     pages.set(document, document.name.replace("docs/", ""));
     const [line, title] = /^# (.*)\n/.exec(document.content[0].text);
     document.name = title;
+    document.frontmatter = { category: "Pages" };
     document.content[0].text = document.content[0].text.slice(line.length);
   }
 }
@@ -116,6 +126,17 @@ function runsAsLinks(markdown) {
     if (!/^#(train|descend|chapter)\b/.test(content)) return shown;
     return `<a href="../../playground/index.html${markdown.utils.escapeHtml(content)}">${shown}</a>`;
   };
+}
+
+/** The way back to the site's other pages, above the names. */
+function siteLinks(context) {
+  const link = (name, page) => JSX.createElement("a", { href: context.relativeURL(`../${page}`, false) }, name);
+  return JSX.createElement(
+    "nav",
+    { class: "site", "aria-label": "Site" },
+    link("Playground", "playground/index.html"),
+    link("Benchmark", "benchmark/index.html"),
+  );
 }
 
 /** Writes the reference into a folder. Returns what there is to complain of: names without documentation, broken links, … */
@@ -133,12 +154,14 @@ export async function buildReference(out) {
     projectDocuments: [`${root}docs/*.md`],
     skipErrorChecking: true, // tsc -p . does that
     disableSources: true,
-    categoryOrder: Object.keys(FAMILIES),
+    categoryOrder: ["API", "Pages", ...Object.keys(FAMILIES)],
+    includeHierarchySummary: false,
     navigation: { includeCategories: true },
-    sort: ["alphabetical-ignoring-documents"],
+    sort: ["documents-last", "alphabetical"],
+    headings: { readme: false, document: true }, // the README has its own
+    customCss: new URL("style.css", import.meta.url).pathname,
     validation: { notExported: true, invalidLink: true, invalidPath: true, rewrittenLink: true, notDocumented: true },
     favicon: `${root}examples/icon.svg`,
-    navigationLinks: {},
     hideGenerator: true,
     markdownItLoader: runsAsLinks,
     cleanOutputDir: true,
@@ -146,6 +169,7 @@ export async function buildReference(out) {
   const app = await Application.bootstrap(options);
   app.logger = logger;
   app.renderer.defineRouter("addresses", Addresses);
+  app.renderer.hooks.on("sidebar.begin", siteLinks);
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, arrange, 1000);
   const project = await app.convert();
   if (project) {
