@@ -56,7 +56,7 @@ const homes = Object.entries(FAMILIES)
   .flatMap(([family, paths]) => paths.map((path) => [path, family]))
   .sort(([a], [b]) => b.length - a.length);
 
-const familyOf = (file) => homes.find(([path]) => file.startsWith(`ts/${path}`))[1];
+const familyOf = (file) => homes.find(([path]) => file.startsWith(`ts/${path}`))?.[1] ?? "Other";
 
 /** Keeps what it is told. */
 class Complaints extends Logger {
@@ -79,12 +79,12 @@ function factoriesAsFunctions() {
 }
 
 /** The file of each of the pages under docs/, without its extension. */
-const pages = new Map();
+const documentPages = new Map();
 
 /** functions/dense.html, docs/dropout.html: addresses that stay, whatever a page is titled. */
 class Addresses extends KindRouter {
   getIdealBaseName(reflection) {
-    const page = pages.get(reflection);
+    const page = documentPages.get(reflection);
     return page ? `docs/${page}` : super.getIdealBaseName(reflection).replace("/downhill.", "/");
   }
 }
@@ -98,7 +98,7 @@ function putInto(category, reflection) {
 /** Modules have the names by which they are imported, exports the family of their file. */
 function arrange({ project }) {
   for (const module of project.getReflectionsByKind(ReflectionKind.Module)) {
-    module.name = MODULES[module.name === "ts" ? "ts/index" : module.name];
+    module.name = MODULES[module.name === "ts" ? "ts/index" : module.name] ?? module.name;
     putInto("API", module);
     for (const child of module.children ?? []) {
       const of = child instanceof ReferenceReflection ? child.getTargetReflectionDeep() : child;
@@ -109,7 +109,7 @@ function arrange({ project }) {
   for (const reflection of Object.values(project.reflections))
     if (reflection.name === "[dispose]") reflection.name = "[Symbol.dispose]";
   for (const document of project.documents ?? []) {
-    pages.set(document, document.name.replace("docs/", ""));
+    documentPages.set(document, document.name.replace("docs/", ""));
     const [line, title] = /^# (.*)\n/.exec(document.content[0].text);
     document.name = title;
     document.frontmatter = { category: "Pages" };
@@ -139,19 +139,26 @@ function siteLinks(context) {
   );
 }
 
+/** What the reference is of. */
+const PACKAGE = {
+  files: Object.keys(MODULES),
+  tsconfig: "tsconfig.types.json",
+  pages: ["docs/*.md"],
+};
+
 /** Writes the reference into a folder. Returns what there is to complain of: names without documentation, broken links, … */
-export async function buildReference(out) {
+export async function buildReference(out, { files, tsconfig, pages } = PACKAGE) {
   const logger = new Complaints();
   factoriesAsFunctions();
   const options = {
     name: "downhill",
-    tsconfig: `${root}tsconfig.types.json`,
+    tsconfig: root + tsconfig,
     basePath: root,
-    entryPoints: Object.keys(MODULES).map((file) => `${root}${file}.ts`),
+    entryPoints: files.map((file) => `${root}${file}.ts`),
     sortEntryPoints: false,
     router: "addresses",
     readme: `${root}README.md`,
-    projectDocuments: [`${root}docs/*.md`],
+    projectDocuments: pages.map((page) => root + page),
     skipErrorChecking: true, // tsc -p . does that
     disableSources: true,
     categoryOrder: ["API", "Pages", ...Object.keys(FAMILIES)],
@@ -173,6 +180,8 @@ export async function buildReference(out) {
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, arrange, 1000);
   const project = await app.convert();
   if (project) {
+    // a tag would count as documentation
+    for (const { comment } of Object.values(project.reflections)) comment?.removeTags("@category");
     app.validate(project);
     await app.generateDocs(project, out);
   }

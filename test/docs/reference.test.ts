@@ -34,6 +34,22 @@ test("each public name has documentation, each link in it leads to one, and what
   expect(complaints).toBe("");
 });
 
+test("what is incomplete is complained of", async () => {
+  const of = { files: ["test/docs/incomplete/exports"], tsconfig: "test/docs/incomplete/tsconfig.json", pages: [] };
+  const script = `import { buildReference } from "./examples/reference/build.js";
+    console.log(JSON.stringify(await buildReference("build/reference/incomplete", ${JSON.stringify(of)})));`;
+  const { stdout } = await run(process.execPath, ["--input-type=module", "-e", script], { cwd: at("") });
+  const found = (JSON.parse(stdout) as string[]).map((text) => text.replaceAll(/\S*\bexports\./g, ""));
+  const undocumented = found.flatMap((text) => /^(\S+) .* does not have any documentation/.exec(text)?.[1] ?? []);
+  expect(undocumented.sort()).toEqual(["Bare", "Options.bare", "bare", "five"]);
+  const others = found.filter((text) => !/does not have any documentation/.test(text)).sort();
+  expect(others).toEqual([
+    expect.stringMatching(/^Failed to resolve link to "nowhere"/),
+    expect.stringMatching(/^Hidden, .* is referenced by odd but not included/),
+    expect.stringMatching(/^The signature odd has an @param with name "wrong"/),
+  ]);
+}, 120_000);
+
 test("each module of the package has a page, and each of its names", () => {
   const { exports } = JSON.parse(readFileSync(at("package.json"), "utf8"));
   const modules = Object.entries<{ types?: string }>(exports).filter(([path, to]) => to.types && path !== "./browser");
