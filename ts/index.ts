@@ -171,8 +171,9 @@ export { averagedWeights } from "./training/averagedWeights";
 export type { Callback } from "./training/callbacks";
 export type { CompileOptions, Metric, PerOutput } from "./training/compile";
 export { type ExplainOptions, explain } from "./training/explain";
-export type { FitOptions, History } from "./training/fit";
+export type { FitOptions } from "./training/fit";
 export { functional, type PredictionOf } from "./training/functional";
+export { type FitParams, type History, type HistoryJSON, historyFromJSON, type NumberJSON } from "./training/history";
 export type { Logs } from "./training/logs";
 export {
   type Gradients,
@@ -206,6 +207,7 @@ export {
   type Bagging,
   type BaggingFitOptions,
   type BaggingHistory,
+  type BaggingHistoryJSON,
   type BaggingOptions,
   bagging,
 } from "./ensembles/bagging";

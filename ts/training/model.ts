@@ -21,7 +21,8 @@ import {
   writeSegments,
 } from "./compile";
 import { addressOf, evaluate, predict } from "./evaluate";
-import { type FitOptions, fit, type History } from "./fit";
+import { type FitOptions, fit } from "./fit";
+import type { History } from "./history";
 import { batchLogs, type Logs } from "./logs";
 import { type Profile, profile } from "./profile";
 import { BARE } from "./program";
@@ -152,7 +153,7 @@ export class Model<P extends Prediction = Prediction> {
   /**
    * Trains for `epochs` − `initialEpoch` epochs, in slices between which the event loop runs.
    *
-   * @returns a promise of the epochs' logs; it rejects with `signal`'s reason when aborted, with `numeric` where a loss is
+   * @returns a promise of the epochs' logs and what the fit was asked for; it rejects with `signal`'s reason when aborted, with `numeric` where a loss is
    * not finite, and the weights are then those of the last finished step
    */
   async fit(

@@ -7,7 +7,8 @@ import { check, count, either, isObject, isRecord, listOf, oneOf, optional, read
 import { detectFeatures, noThreads } from "../runtime/runtime";
 import { callbackField } from "../training/callbacks";
 import { signalField } from "../training/evaluate";
-import type { FitOptions, History } from "../training/fit";
+import type { FitOptions } from "../training/fit";
+import { History } from "../training/history";
 import type { Logs } from "../training/logs";
 import { Model, type ModelConfig, type Prediction } from "../training/model";
 import { encodeModel } from "../training/modelFile";
@@ -71,7 +72,8 @@ export class RemoteModel<P extends Prediction = Prediction> {
    * as the model. Training waits for them. Datasets and iterables stay here too: batches go over one by one.
    */
   async fit(data: Parameters<Model["fit"]>[0], options?: FitOptions): Promise<History> {
-    return (await this.#long("fit", data, options)) as History;
+    const { params, epochs } = (await this.#long("fit", data, options)) as History;
+    return new History(params, epochs);
   }
 
   /** Means of loss and metrics over all examples. Datasets and iterables stay here: batches go over one by one. */
