@@ -330,10 +330,9 @@ const ELSEWHERE: Record<string, string> = {
   averagedWeights: "ema here",
   gradientReport: "gradientMonitor here",
   ...Object.fromEntries(
-    ["input", "sequential", "functional", "init", "setSeed", "explain", "profileText"].map((name) => [
-      name,
-      "no numbers",
-    ]),
+    ["input", "sequential", "functional", "init", "setSeed", "explain", "profileText", "historyFromJSON"].map(
+      (name) => [name, "no numbers"],
+    ),
   ),
   ...Object.fromEntries(["csv", "idx", "npy", "npz", "digits", "dataset"].map((name) => [name, "data"])),
   ...Object.fromEntries(["csvRows", "idxRows", "npyRows", "npzRows"].map((name) => [name, "data"])),

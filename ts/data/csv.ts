@@ -32,6 +32,7 @@ import { MOST_BYTES } from "./files";
 /** What the target is learned as. */
 export type CsvTask = "classification" | "regression";
 
+/** Options of `csv`. */
 export interface CsvOptions {
   /** The target column: its name, or its number from 1. */
   target: string | number;
@@ -54,19 +55,25 @@ export interface CsvOptions {
 
 /** A table with classes to learn: `y` holds indices into `classes`. */
 export interface ClassificationTable {
+  /** The features, [n, columns]. */
   x: NDArray<Float32Array>;
+  /** The class of each row, [n]. */
   y: NDArray<Int32Array>;
   /** Names of the columns of `x`. */
   columns: string[];
+  /** The classes' names. */
   classes: string[];
 }
 
 /** A table with numbers to learn: `y` is of shape [n, 1]. */
 export interface RegressionTable {
+  /** The features, [n, columns]. */
   x: NDArray<Float32Array>;
+  /** The targets, [n, 1]. */
   y: NDArray<Float32Array>;
   /** Names of the columns of `x`. */
   columns: string[];
+  /** There are none. */
   classes: undefined;
 }
 

@@ -11,8 +11,11 @@ import type { Arrays, Batch, BatchSource } from "./sources";
 
 /** What `map` is given and gives: one example, or after `batch` one batch. */
 export interface Item {
+  /** What the model is given: of an example without the batch's axis. */
   x: unknown;
+  /** What it is to predict. */
   y: unknown;
+  /** How much the example counts, ≥ 0. */
   sampleWeight?: unknown;
 }
 
