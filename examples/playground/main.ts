@@ -136,7 +136,16 @@ setTimeout(() => {
     element(
       "header",
       { class: "bar" },
-      element("h1", {}, icon("M3 6c6 0 7 13 11 13 3 0 4-4 7-4"), element("span", {}, "downhill")),
+      element(
+        "h1",
+        {},
+        element(
+          "a",
+          { href: "../index.html" },
+          icon("M3 6c6 0 7 13 11 13 3 0 4-4 7-4"),
+          element("span", {}, "downhill"),
+        ),
+      ),
       element(
         "div",
         { role: "tablist", "aria-label": () => words().views, onkeydown: onKey },
