@@ -124,30 +124,6 @@ export function enrollAll(): void {
   for (const type of types.flat()) enroll(type);
 }
 
-/** Where `saveModel` puts the bytes: a path, a function, or an object with `save`. */
-export type SaveTarget =
-  | string
-  | ((bytes: Uint8Array) => unknown)
-  | {
-      /** Is given the bytes, and awaited. */
-      save(bytes: Uint8Array): unknown;
-    };
-
-/** Where `loadModel` finds them: a path (in a page an address), a URL, bytes, a File or Blob, or an object with `load`. */
-export type LoadSource =
-  | string
-  | URL
-  | Uint8Array
-  | ArrayBuffer
-  | {
-      /** As a Blob's. */
-      arrayBuffer(): Promise<ArrayBuffer>;
-    }
-  | {
-      /** Gives the bytes. */
-      load(): Uint8Array | Promise<Uint8Array>;
-    };
-
 /**
  * The model as one .safetensors file: weights, and in the metadata the architecture, what it was compiled with, the
  * optimizer's and the callbacks' state and the position, so that training goes on from it to the bit. Works while a `fit`
