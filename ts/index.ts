@@ -57,7 +57,8 @@ export {
   isSaddle,
 } from "./diagnostics/hessian";
 export { DownhillError, type ErrorCode } from "./errors";
-export { type LoadOptions, type LoadSource, loadModel, type SaveTarget, saveModel } from "./formats/model";
+export { type LoadOptions, loadModel, saveModel } from "./formats/model";
+export type { LoadSource, SaveTarget } from "./formats/places";
 export {
   constant,
   glorotNormal,
