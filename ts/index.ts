@@ -59,6 +59,15 @@ export {
 export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, loadModel, saveModel } from "./formats/model";
 export type { LoadSource, SaveTarget } from "./formats/places";
+export type { Layout } from "./formats/weights/links";
+export {
+  type LoadedWeights,
+  type LoadWeightsOptions,
+  loadWeights,
+  type Rename,
+  type SaveWeightsOptions,
+  saveWeights,
+} from "./formats/weights/weights";
 export {
   constant,
   glorotNormal,
