@@ -59,6 +59,8 @@ export {
 export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, loadModel, saveModel } from "./formats/model";
 export type { LoadSource, SaveTarget } from "./formats/places";
+export { importTfjs } from "./formats/tfjs/importTfjs";
+export type { Shards } from "./formats/tfjs/shards";
 export type { Layout } from "./formats/weights/links";
 export {
   type LoadedWeights,

@@ -48,7 +48,7 @@ function fill(model) {
         ),
       );
     const positive = /variance|gamma/.test(w.name);
-    w.val.assign(positive ? draw(w.shape, 0.5, 1.5) : draw(w.shape, -scale, scale));
+    w.write(positive ? draw(w.shape, 0.5, 1.5) : draw(w.shape, -scale, scale)); // under its constraint
   }
 }
 
@@ -98,6 +98,9 @@ async function model(name, made, inputs, { shards = 1, compile = false } = {}) {
   fill(made);
   if (compile) made.compile({ optimizer: tf.train.adam(0.01), loss: "categoricalCrossentropy", metrics: ["accuracy"] });
   const found = await artifactsOf(made);
+  // Keras writes it, and TF.js reads it, but does not write it
+  for (const { class_name, config } of found.modelTopology.config.layers)
+    if (class_name === "SeparableConv2D") config.depth_multiplier = made.getLayer(config.name).depthMultiplier;
   const bytes = Buffer.from(
     found.weightData instanceof ArrayBuffer
       ? found.weightData
@@ -302,6 +305,9 @@ await model(
 // What `tensorflowjs_converter --quantize_…` writes: the same numbers in 8 or 16 bits. TF.js reads it, and its outputs are kept.
 {
   const { found, made } = mlp;
+  // TF.js holds weights to their constraints when it loads them, Keras and we do not: rounded ones would be others there
+  for (const { config } of found.modelTopology.config.layers)
+    for (const key of Object.keys(config)) if (key.endsWith("_constraint")) config[key] = null;
   const kinds = ["uint8", "uint16", "float16"];
   const parts = [];
   const specs = made.weights.map((w, i) => {

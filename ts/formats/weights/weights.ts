@@ -217,8 +217,8 @@ function check(who: string, { name, dtype, shape }: StoredTensor, part: Part, ke
   if (!fits(part, shape)) throw wrong("shape", what, `shape [${part.shape.join(", ")}]`, `[${shape.join(", ")}]`);
 }
 
-/** A copy at an address that views of numbers can have. */
-const aligned = (bytes: Uint8Array): ArrayBuffer => bytes.slice().buffer as ArrayBuffer;
+/** A copy at an address that views of numbers can have: `slice` of Node's Buffer is none. */
+const aligned = (bytes: Uint8Array): ArrayBuffer => new Uint8Array(bytes).buffer;
 
 const FLOATS: Readonly<Record<string, (bytes: Uint8Array) => Float32Array>> = {
   F32: (bytes) => new Float32Array(aligned(bytes)),
