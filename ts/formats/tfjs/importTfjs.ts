@@ -20,8 +20,8 @@ import { type Member, type Origin, type Reading, type Ref, readTopology, type To
 /** How deep model.json may nest, and how many values it may have. */
 const MAX_DEPTH = 64;
 const MAX_MARKS = 2_000_000;
-/** Calls of layers and of models in it. */
-const MAX_CALLS = 10_000;
+/** Layers, calls of them and what these are given, in the model and in models in it, counted at each call of these. */
+const MAX_STEPS = 50_000;
 /** Problems that an error lists. */
 const MAX_PROBLEMS = 200;
 
@@ -53,8 +53,8 @@ export function importTfjs(
   const { topology, keras3 } = modelIn(file);
   const reading: Reading = { problems: [], keras3, nameFor: uniqueNames() };
   const read = readTopology(own(topology, "class_name"), own(topology, "config"), reading);
-  const weights = readShards(own(file, "weightsManifest"), shards);
   settle(reading.problems, "what downhill has");
+  const weights = readShards(own(file, "weightsManifest"), shards);
 
   const { structure, origins, absent } = build(read, reading);
   const values = valuesOf(structure, origins, absent, weights, reading.problems);
@@ -136,16 +136,23 @@ interface Built {
   absent: Map<Layer, readonly string[]>;
 }
 
+/** A call that waits for others. */
+interface Pending {
+  member: Member;
+  refs: Ref[];
+  open: Set<string>;
+  key: string;
+}
+
 /** Calls the layers as the file says. */
 function build(topology: Topology, reading: Reading): Built {
   const origins: Built["origins"] = new Map();
   const absent: Built["absent"] = new Map();
   const made = new Map<Member, Layer[]>();
   const { problems } = reading;
-  let calls = 0;
+  let steps = 0;
 
   const call = (member: Member, inputs: Symbolic[]): Symbolic[] => {
-    if (++calls > MAX_CALLS) throw damaged(`at most ${MAX_CALLS} calls of layers`, calls);
     if (member.topology) return run(member.topology, inputs);
     const { origin, plan } = member;
     let layers = made.get(member);
@@ -179,30 +186,29 @@ function build(topology: Topology, reading: Reading): Built {
       if (!value) throw damaged(`output ${ref.tensor} of call ${ref.node} of ${show(ref.layer)}`, "none");
       return value;
     };
-    // calls, when all that they are made on is there
-    const waiting = new Map<string, { member: Member; key: string; node: number; open: Set<string> }[]>();
+    // calls, each when all that it is made on is there
+    const waiting = new Map<string, Pending[]>();
+    for (const [key, member] of members) {
+      steps += 1 + member.calls.length + member.calls.flat().length;
+      if (steps > MAX_STEPS) throw damaged(`at most ${MAX_STEPS} layers and calls`, steps);
+      member.calls.forEach((refs, node) => {
+        const open = new Set(refs.map(at));
+        for (const dependency of open) {
+          if (!waiting.has(dependency)) waiting.set(dependency, []);
+          waiting.get(dependency)!.push({ member, refs, open, key: at({ layer: key, node, tensor: 0 }) });
+        }
+      });
+    }
     const ready: string[] = [];
     const done = (key: string, value: Symbolic[]) => {
       values.set(key, value);
       ready.push(key);
     };
-    const starts: (() => void)[] = [];
-    for (const [key, member] of members)
-      if (member.kind !== "input")
-        member.calls.forEach((refs, node) => {
-          const pending = { member, key, node, open: new Set(refs.map(at)) };
-          for (const dependency of pending.open) waiting.set(dependency, [...(waiting.get(dependency) ?? []), pending]);
-        });
-    inputs.forEach((ref, i) => {
-      starts.push(() => done(at(ref), [given[i]!]));
-    });
-    for (const start of starts) start();
+    for (const [i, ref] of inputs.entries()) done(at(ref), [given[i]!]);
     for (const key of ready)
       for (const pending of waiting.get(key) ?? []) {
         pending.open.delete(key);
-        if (pending.open.size) continue;
-        const { member, node } = pending;
-        done(at({ layer: pending.key, node, tensor: 0 }), call(member, member.calls[node]!.map(find)));
+        if (!pending.open.size) done(pending.key, call(pending.member, pending.refs.map(find)));
       }
     return outputs.map(find);
   };
@@ -227,9 +233,8 @@ function valuesOf(
   const wanted = structure.layers
     .filter(({ entries }) => entries.length)
     .map((layer) => ({ layer, links: linksOf(layer, "keras") }));
-  const find = finder(weights, partNames(wanted));
+  const { find, used } = finder(weights, partNames(wanted));
   const values: Record<string, { data: Float32Array }> = {};
-  const used = new Set<StoredWeight>();
   for (const { layer, links } of wanted) {
     const origin = origins.get(layer.layer)!;
     for (const link of links) {
@@ -240,7 +245,6 @@ function valuesOf(
       }
       const found = link.theirs.map((part) => {
         const weight = find(origin, part, problems);
-        if (weight) used.add(weight);
         return weight && isRight(origin, weight, part, problems) ? weight : undefined;
       });
       if (found.some((weight) => !weight)) continue;
@@ -269,7 +273,7 @@ function isRight({ who }: Origin, { name, dtype, shape }: StoredWeight, part: Pa
 /** Names of more tokens are nobody's. */
 const MAX_TOKENS = 32;
 
-/** Finds a layer's weights by name: `layer/part`, in a model maybe behind that model's name. */
+/** Finds a layer's weights by name: `layer/part`, behind names of models or not. */
 function finder(weights: readonly StoredWeight[], parts: ReadonlySet<string>) {
   const known = new Map<string, { module: string; weight: StoredWeight }[]>();
   for (const weight of weights) {
@@ -282,13 +286,18 @@ function finder(weights: readonly StoredWeight[], parts: ReadonlySet<string>) {
       known.get(key)!.push({ module, weight });
     }
   }
-  return ({ name, path, who }: Origin, { names }: Part, problems: string[]): StoredWeight | undefined => {
+  const used = new Set<StoredWeight>();
+  const find = ({ name, path, who }: Origin, { names }: Part, problems: string[]): StoredWeight | undefined => {
     const all = names.flatMap((part) => known.get(`${name}\n${part}`) ?? []);
-    const whole = [...path, name].join("/");
-    const exact = all.filter(({ module }) => module === whole);
-    const found = exact.length || all.length === 1 ? exact.concat(all) : all.filter(({ module }) => module === name);
-    if (found.length && (exact.length < 2 || all.length === 1)) return found[0]!.weight;
-    problems.push(short(`${who}: ${all.length ? "more than one weight" : "no weight"} ${names[0]}`));
+    // the one whose name is all of the way to the layer, or the layer's alone, or ends like that
+    const found = [[...path, name].join("/"), name].map((whole) => all.filter(({ module }) => module === whole));
+    const [first, another] = [...found, all].find(({ length }) => length) ?? [];
+    if (first && !another && !used.has(first.weight)) {
+      used.add(first.weight);
+      return first.weight;
+    }
+    problems.push(short(`${who}: ${first ? "more than one weight, or layer with it," : "no weight"} ${names[0]}`));
     return undefined;
   };
+  return { find, used };
 }

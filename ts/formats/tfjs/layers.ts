@@ -1,5 +1,6 @@
 // What each layer of Keras and TF.js is here.
 
+import { show } from "../../errors";
 import type { Shape } from "../../graph/graph";
 import { activation, elu, leakyRelu, relu, softmax } from "../../layers/activation";
 import { batchNorm } from "../../layers/batchNorm";
@@ -52,9 +53,16 @@ const window = (o: Reader, prefix?: string) => {
 const lastAxis = (o: Reader, key = "axis") => {
   const axis = o.one(key) ?? -1;
   return (shape: Shape) => {
-    if (axis !== -1 && axis !== shape.length) o.problem(`${key} ${axis} of ${shape.length + 1}`);
+    if (axis !== -1 && axis !== shape.length) o.problem(`${key} ${show(axis)} of ${shape.length + 1} axes`);
   };
 };
+
+/** A layer that is checked against its input's shape. */
+const checked = (layer: Layer | undefined, check: (shape: Shape) => void, absent?: readonly string[]): Plan =>
+  plan(([shape]) => {
+    check(shape!);
+    return layer ? [layer] : [];
+  }, absent);
 
 /** Pooling of sequences [n, t, c], which are images of one column to us. */
 const pool1d =
@@ -125,7 +133,7 @@ const affine = (o: Reader) => {
 const cell = (make: typeof lstm | typeof gru | typeof simpleRnn): Translate =>
   always((o) => {
     const { options, then } = o.kernel();
-    if (then.length) o.problem(`activation ${o.raw("activation")}`);
+    if (then.length) o.problem(`activation ${show(o.raw("activation"))}`);
     for (const key of ["return_state", "stateful", "go_backwards", "time_major"]) o.only(key, undefined, false);
     for (const key of ["dropout", "recurrent_dropout"]) o.only(key, undefined, 0);
     if (o.className !== "SimpleRNN") o.only("recurrent_activation", "sigmoid");
@@ -152,9 +160,7 @@ const sharedPrelu: Translate = (o) => {
   return plan(([shape]) => {
     const axes = shape!.slice(1).map((_, i) => i + 1);
     if (!Array.isArray(shared) || shared.includes(shape!.length) || !axes.every((axis) => shared.includes(axis)))
-      o.problem(
-        `shared_axes ${JSON.stringify(shared)?.slice(0, 60)}, where an alpha a channel needs ${JSON.stringify(axes)}`,
-      );
+      o.problem(`shared_axes ${show(shared)}, where one alpha a channel has ${show(axes)}`);
     return layer ? [layer] : [];
   });
 };
@@ -184,7 +190,7 @@ const LAYERS: Readonly<Record<string, Translate>> = {
     const options = o.common();
     if (most === undefined) return [negativeSlope === 0 ? relu(options) : leakyRelu({ ...options, negativeSlope })];
     if (negativeSlope !== 0 || typeof most !== "number" || options.activityRegularizer)
-      o.problem(`max_value ${JSON.stringify(most)} with negative_slope or activity_regularizer`);
+      o.problem(`max_value ${show(most)} with negative_slope or activity_regularizer`);
     return clippedRelu(most);
   }),
   LeakyReLU: always((o) => {
@@ -196,10 +202,7 @@ const LAYERS: Readonly<Record<string, Translate>> = {
   Softmax: (o) => {
     const check = lastAxis(o);
     const layer = o.try(() => softmax(o.common()));
-    return plan(([shape]) => {
-      check(shape!);
-      return layer ? [layer] : [];
-    });
+    return checked(layer, check);
   },
   Conv1D: always((o) => {
     const { options, then } = window(o);
@@ -246,19 +249,13 @@ const LAYERS: Readonly<Record<string, Translate>> = {
     const check = lastAxis(o);
     const { options, absent } = affine(o);
     const layer = o.try(() => batchNorm({ ...options, momentum: o.raw("momentum") ?? 0.99 }));
-    return plan(([shape]) => {
-      check(shape!);
-      return layer ? [layer] : [];
-    }, absent);
+    return checked(layer, check, absent);
   },
   LayerNormalization(o) {
     const check = lastAxis(o);
     const { options, absent } = affine(o);
     const layer = o.try(() => layerNorm(options));
-    return plan(([shape]) => {
-      check(shape!);
-      return layer ? [layer] : [];
-    }, absent);
+    return checked(layer, check, absent);
   },
   Dropout: noise(dropout),
   SpatialDropout1D(o) {
