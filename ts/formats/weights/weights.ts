@@ -111,12 +111,10 @@ export async function loadWeights(
     }
   const unused = [...tensors.values()].filter((tensor) => !used.has(tensor)).map(({ name }) => name);
   if (strict && (missing.length || unused.length)) {
-    const lacks = missing.length ? `, which has no ${listed(missing)}` : "";
-    const more = unused.length ? `${lacks ? " and" : ", which"} has ${listed(unused)} too` : "";
-    throw new DownhillError(
-      "format",
-      `${who}: expected the tensors of the model's weights${lacks}${more}; strict: false leaves them out`,
-    );
+    const lacks = missing.length ? [`lacks ${listed(missing)}`] : [];
+    const more = unused.length ? [`has ${listed(unused)} too`] : [];
+    const got = `one that ${[...lacks, ...more].join(" and ")}; strict: false leaves them out`;
+    throw wrong("format", who, "a file with the tensors of the model's weights", got);
   }
   model.setWeights({ ...model.getWeights(), ...weights });
   return { missing, unused };
