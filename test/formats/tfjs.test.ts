@@ -355,6 +355,12 @@ describe("weights", () => {
     );
   });
 
+  test("numbers that are not finite", () => {
+    const [json, bytes] = sequentialOf([["Dense", dense]], denseWeights);
+    new Float32Array(bytes.buffer)[3] = Number.NaN;
+    thrown("format", () => d.importTfjs(json, bytes), /l0 \(Dense\): "l0\/kernel" is not finite/);
+  });
+
   test("an optimizer's and random numbers' are left out", () => {
     const apart = { dtype: "float32", shape: [2], name: "Adam/m", group: "optimizer" };
     const seeds = { dtype: "int32", shape: [2], name: "seed_generator/state" };

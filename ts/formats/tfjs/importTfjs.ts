@@ -248,7 +248,11 @@ function valuesOf(
         return weight && isRight(origin, weight, part, problems) ? weight : undefined;
       });
       if (found.some((weight) => !weight)) continue;
-      const read = link.read(found.map((weight, i) => spread(link.theirs[i]!, floatsOf(weight!))));
+      const floats = found.map((weight) => floatsOf(weight!));
+      floats.forEach((data, i) => {
+        if (!data.every(Number.isFinite)) problems.push(short(`${origin.who}: ${show(found[i]!.name)} is not finite`));
+      });
+      const read = link.read(floats.map((data, i) => spread(link.theirs[i]!, data)));
       link.ours.forEach((key, i) => {
         values[`${layer.name}/${key}`] = { data: read[i]! };
       });

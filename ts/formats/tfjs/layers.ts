@@ -148,7 +148,11 @@ const cell = (make: typeof lstm | typeof gru | typeof simpleRnn): Translate =>
     return [(make as typeof lstm)(o.raw("units"), { ...options, ...recurrent })];
   });
 
-const CELLS: Readonly<Record<string, Translate>> = { SimpleRNN: cell(simpleRnn), LSTM: cell(lstm), GRU: cell(gru) };
+const cells = (): Readonly<Record<string, Translate>> => ({
+  SimpleRNN: cell(simpleRnn),
+  LSTM: cell(lstm),
+  GRU: cell(gru),
+});
 
 /** Of an image or sequence every position has the same. */
 const sharedPrelu: Translate = (o) => {
@@ -171,8 +175,8 @@ const noise = (make: (rate: number, options?: object) => Layer, key = "rate"): T
     return [make(o.raw(key), o.common())];
   });
 
-const LAYERS: Readonly<Record<string, Translate>> = {
-  ...CELLS,
+const layers = (): Readonly<Record<string, Translate>> => ({
+  ...cells(),
   Dense: always((o) => {
     const { options, then } = o.kernel();
     return [dense(o.raw("units"), options), ...then];
@@ -297,12 +301,12 @@ const LAYERS: Readonly<Record<string, Translate>> = {
     const inner = o.raw("layer");
     const className = own(inner, "class_name");
     const config: unknown = own(inner, "config");
-    if (typeof className !== "string" || !Object.hasOwn(CELLS, className) || !isRecord(config)) {
+    if (typeof className !== "string" || !Object.hasOwn(cells(), className) || !isRecord(config)) {
       o.problem(`layer ${typeof className === "string" ? className : "without a class_name"}`);
       return undefined;
     }
     const reader = new Reader(className, config, o.name, o.problems, o.keras3);
-    const one = CELLS[className]!(reader);
+    const one = cells()[className]!(reader);
     reader.finish();
     const layer = o.try(() => one?.make([])[0]);
     const both = layer && o.try(() => bidirectional(layer, o.common()));
@@ -323,17 +327,21 @@ const LAYERS: Readonly<Record<string, Translate>> = {
   Average: merge(average),
   Maximum: merge(maximum),
   Concatenate: always((o) => [concatenate({ ...o.common(), axis: o.raw("axis") })]),
-};
+});
+
+/** Made when it is first needed: a bundle without importTfjs is to have none of it. */
+let table: Readonly<Record<string, Translate>> | undefined;
 
 /** What a layer is here; nothing and a problem where it is not covered. */
 export function translate(o: Reader): Plan | undefined {
   const { className, problems } = o;
-  if (!Object.hasOwn(LAYERS, className)) {
+  table ??= layers();
+  if (!Object.hasOwn(table, className)) {
     o.problem("no layer of downhill's");
     return undefined;
   }
   const before = problems.length;
-  const found = LAYERS[className]!(o);
+  const found = table[className]!(o);
   o.finish();
   return problems.length === before ? found : undefined;
 }

@@ -37,7 +37,7 @@ export const own = (record: unknown, key: string): Any =>
 export const short = (text: string): string => (text.length > 200 ? `${text.slice(0, 200)}…` : text);
 
 /** Keys that say nothing about what a layer computes. */
-const SILENT = new Set([
+const SILENT = /* @__PURE__ */ new Set([
   ...["name", "trainable", "dtype", "batch_input_shape", "batch_shape", "input_shape", "input_dtype", "batch_size"],
   ...["seed", "implementation", "unroll", "use_cudnn", "input_length", "sparse", "ragged", "optional"],
   ...[

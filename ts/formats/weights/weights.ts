@@ -1,6 +1,6 @@
 // Weights alone, in and out of files that other tools write and read.
 
-import { argumentError, DownhillError, show, wrong } from "../../errors";
+import { argumentError, show, wrong } from "../../errors";
 import type { Shape } from "../../graph/graph";
 import type { NDArray } from "../../ndarray";
 import { boolean, type Field, isRecord, oneOf, optional, or, readOptions } from "../../options";
