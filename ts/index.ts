@@ -42,6 +42,7 @@ export type { Operand, Ops, Value } from "./custom/primitives";
 export { csv } from "./data/csv";
 export { type Dataset, dataset, type Item } from "./data/dataset";
 export { digits } from "./data/digits";
+export type { LoadSource, SaveTarget } from "./data/files";
 export { idx } from "./data/idx";
 export {
   type GradientMonitorOptions,

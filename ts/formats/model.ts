@@ -13,6 +13,7 @@ import { swa } from "../callbacks/swa";
 import { tensorBoard } from "../callbacks/tensorBoard";
 import { terminateOnNaN } from "../callbacks/terminateOnNaN";
 import { maxNorm, minMaxNorm, nonNeg, unitNorm } from "../constraints/constraints";
+import { checkTarget, type LoadSource, readSource, type SaveTarget, saveBytes } from "../data/files";
 import { gradientMonitor } from "../diagnostics/gradientMonitor";
 import { argumentError, DownhillError } from "../errors";
 import {
@@ -140,6 +141,7 @@ export async function saveModel(model: Model, target?: SaveTarget): Promise<Uint
   const bytes = encodeModel(model);
   await writeTarget(target, bytes);
   return bytes;
+  return saveBytes(encodeModel(model), target);
 }
 
 /** Options of `loadModel`. */
