@@ -59,7 +59,6 @@ export {
 } from "./diagnostics/hessian";
 export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, loadModel, saveModel } from "./formats/model";
-export type { LoadSource, SaveTarget } from "./formats/places";
 export { importTfjs } from "./formats/tfjs/importTfjs";
 export type { Shards } from "./formats/tfjs/shards";
 export type { Layout } from "./formats/weights/links";

@@ -9,7 +9,7 @@ export function floatsOfHalves(bytes: Uint8Array): Float32Array {
     const sign = (half & 0x8000) << 16;
     const exponent = (half >>> 10) & 31;
     const fraction = half & 0x3ff;
-    if (exponent === 0) floats[i] = (sign ? -1 : 1) * fraction * 2 ** -24;
+    if (exponent === 0) floats[i] = ((sign ? -1 : 1) * fraction) / 2 ** 24;
     else words[i] = sign | ((exponent === 31 ? 255 : exponent + 112) << 23) | (fraction << 13);
   }
   return floats;

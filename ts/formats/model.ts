@@ -90,7 +90,6 @@ import {
 import { Model } from "../training/model";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { tied } from "../training/tied";
-import { checkTarget, type LoadSource, readSource, type SaveTarget, writeTarget } from "./places";
 
 /**
  * Makes every type known. By name, not as `Object.values` of a module: in dist/, where modules are one file, a module's
@@ -138,9 +137,6 @@ export function enrollAll(): void {
 export async function saveModel(model: Model, target?: SaveTarget): Promise<Uint8Array> {
   if (!(model instanceof Model)) throw argumentError("saveModel", "a model", model);
   checkTarget("saveModel", target);
-  const bytes = encodeModel(model);
-  await writeTarget(target, bytes);
-  return bytes;
   return saveBytes(encodeModel(model), target);
 }
 
