@@ -491,6 +491,12 @@ describe("hostile files", () => {
     expect(runtime.memory().used).toBeLessThan(2 ** 20);
   });
 
+  test("a norm of 2³² features without weights of its own is a memory error", () => {
+    const norm = { scale: false, center: false };
+    const [json, bytes] = sequentialOf([["LayerNormalization", norm]], {}, [null, 2 ** 32 - 1]);
+    thrown("memory", () => d.importTfjs(json, bytes, { runtime }));
+  });
+
   test("objects that are no texts do not get into texts", () => {
     const odd = JSON.parse('{"constructor":{"name":{"toString":1}},"toString":1}');
     const [json, bytes] = sequentialOf([

@@ -238,11 +238,7 @@ function valuesOf(
   for (const { layer, links } of wanted) {
     const origin = origins.get(layer.layer)!;
     for (const link of links) {
-      if (absent.get(layer.layer)!.includes(link.ours[0]!)) {
-        const { key, size } = layer.entries.find(({ key }) => key === `${layer.name}/${link.ours[0]}`)!;
-        values[key] = { data: new Float32Array(size).fill(link.ours[0] === "gamma" ? 1 : 0) };
-        continue;
-      }
+      if (absent.get(layer.layer)!.includes(link.ours[0]!)) continue; // the layer begins with 1 and 0 itself
       const found = link.theirs.map((part) => {
         const weight = find(origin, part, problems);
         return weight && isRight(origin, weight, part, problems) ? weight : undefined;
