@@ -81,6 +81,17 @@ export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, loadModel, saveModel } from "./formats/model";
 export { type ExportOnnxOptions, exportOnnx, type OnnxInputType } from "./formats/onnx/exportOnnx";
 export type { Shape } from "./graph/graph";
+export { importTfjs } from "./formats/tfjs/importTfjs";
+export type { Shards } from "./formats/tfjs/shards";
+export type { Layout } from "./formats/weights/links";
+export {
+  type LoadedWeights,
+  type LoadWeightsOptions,
+  loadWeights,
+  type Rename,
+  type SaveWeightsOptions,
+  saveWeights,
+} from "./formats/weights/weights";
 export {
   constant,
   glorotNormal,

@@ -343,6 +343,8 @@ const ELSEWHERE: Record<string, string> = {
       "no numbers",
     ]),
   ),
+  ...Object.fromEntries(["loadWeights", "saveWeights"].map((name) => [name, "no numbers but the file's"])),
+  importTfjs: "test/formats/tfjs.test.ts",
   ...Object.fromEntries(
     ["csvLogger", "modelCheckpoint", "progressBar", "tensorBoard"].map((name) => [name, "only write"]),
   ),
