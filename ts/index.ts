@@ -58,6 +58,7 @@ export {
 } from "./diagnostics/hessian";
 export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, type LoadSource, loadModel, type SaveTarget, saveModel } from "./formats/model";
+export { type ImportOnnxOptions, importOnnx } from "./formats/onnx/import";
 export {
   constant,
   glorotNormal,

@@ -1,0 +1,185 @@
+// ONNX's operators that move numbers and change shapes; most only rename axes.
+
+import type { Symbolic } from "../../layers/layer";
+import { concatenate } from "../../layers/merge";
+import { reshape } from "../../layers/shape";
+import { isNumeric, productOf } from "./constants";
+import { affine, shapeText } from "./elementwise";
+import type { Node } from "./graph";
+import { inOrder, isWide, type Lowering, NotCovered, type Value } from "./lowering";
+import { DataType } from "./messages";
+import { reduced, withoutAxes } from "./windows";
+
+export const identity = (lowering: Lowering, node: Node): Value => lowering.value(node, 0);
+
+/** To another type: floating-point numbers are all the same to us. */
+export function cast(lowering: Lowering, node: Node): Value {
+  const x = lowering.value(node, 0);
+  const to = node.int("to", 0);
+  const floating = [DataType.float, DataType.double, DataType.float16, DataType.bfloat16] as number[];
+  if (floating.includes(to)) return { ...x, whole: false };
+  if (!isNumeric(to) || !x.whole || (to !== DataType.int64 && to !== DataType.int32))
+    throw new NotCovered(`to is ${to}`);
+  return x;
+}
+
+/** An axis of x that a node names. */
+export function axisOf(x: Value, axis: number): number {
+  const rank = x.shape.length;
+  if (!(axis >= -rank && axis < rank)) throw new NotCovered(`axis ${axis} of ${rank}`);
+  return axis < 0 ? axis + rank : axis;
+}
+
+export function transpose(lowering: Lowering, node: Node): Value {
+  const x = lowering.settle(lowering.value(node, 0));
+  const rank = x.shape.length;
+  const order = node.ints("perm") ?? inOrder(rank).reverse();
+  if (order.length !== rank || inOrder(rank).some((axis) => !order.includes(axis)))
+    throw new NotCovered(`perm is [${order.join(", ")}]`);
+  const axes = x.axes.map((axis) => order.indexOf(axis));
+  return { ...x, shape: order.map((axis) => x.shape[axis]!), axes, arranged: new Map() };
+}
+
+/** The axes of a node, an attribute or, later, an input. */
+function axesOf(lowering: Lowering, node: Node, from: number): number[] | undefined {
+  return lowering.opset < from ? node.ints("axes") : lowering.integers(node, 1);
+}
+
+export function squeeze(lowering: Lowering, node: Node): Value {
+  const x = lowering.settle(lowering.value(node, 0));
+  const given = axesOf(lowering, node, 13);
+  const axes =
+    given?.map((axis) => axisOf(x, axis)) ?? inOrder(x.shape.length).filter((axis) => !isWide(x.shape[axis]));
+  if (axes.some((axis) => isWide(x.shape[axis])))
+    throw new NotCovered(`axes are [${axes.join(", ")}] of ${shapeText(x)}`);
+  return withoutAxes(x, axes);
+}
+
+export function unsqueeze(lowering: Lowering, node: Node): Value {
+  const x = lowering.settle(lowering.value(node, 0));
+  const given = axesOf(lowering, node, 13);
+  const rank = x.shape.length + (given?.length ?? 0);
+  const axes = (given ?? []).map((axis) => (axis < 0 ? axis + rank : axis));
+  if (!given || rank > 8 || new Set(axes).size < axes.length || axes.some((axis) => !(axis >= 0 && axis < rank)))
+    throw new NotCovered(`axes are [${(given ?? []).join(", ")}]`);
+  const old = inOrder(rank).filter((axis) => !axes.includes(axis));
+  const shape = inOrder(rank).map((axis) => (axes.includes(axis) ? 1 : x.shape[old.indexOf(axis)]!));
+  return { ...x, shape, axes: x.axes.map((axis) => old[axis]!), arranged: new Map() };
+}
+
+/** x under another shape of as many numbers, the batch its first axis before and after. */
+function reshaped(lowering: Lowering, x: Value, sizes: readonly number[]): Value {
+  if (x.axes[0] !== 0) throw new NotCovered(`the batch is axis ${x.axes[0]}`);
+  const shape = [Number.NaN, ...sizes];
+  const { axes } = x;
+  const wide = axes.filter((axis) => isWide(x.shape[axis]));
+  const old = x.shape.slice(1).filter(isWide);
+  // the same sizes but for some of 1: axes are renamed
+  if (!x.flattened && sizes.filter(isWide).join() === old.join()) {
+    const names = [0, ...inOrder(shape.length).filter((axis) => axis && isWide(shape[axis]))];
+    const before = [0, ...inOrder(x.shape.length).filter((axis) => axis && isWide(x.shape[axis]))];
+    const at = lowering.arrange(x, wide);
+    return { ...x, at, shape, axes: wide.map((axis) => names[before.indexOf(axis)]!), arranged: new Map() };
+  }
+  if (sizes.length === 1 && x.flattened) return x;
+  const ordered = [...wide].sort((a, b) => a - b);
+  if (!x.flattened && sizes.length === 1 && wide.join() !== ordered.join()) {
+    // what reads it may take the numbers as they stand
+    const image = ordered.slice(1).map((axis) => x.shape[axis]!);
+    const order = wide.slice(1).map((axis) => ordered.indexOf(axis) - 1);
+    return lowering.like(x, reshape([...sizes])(x.at), {
+      shape,
+      axes: [0, 1],
+      flattened: { sizes: image, order },
+      nonNegative: x.nonNegative ?? false,
+    });
+  }
+  const at: Symbolic = lowering.arrange(x, ordered);
+  const same = at.shape.join() === sizes.join();
+  return lowering.like(x, same ? at : reshape([...sizes])(at), {
+    shape,
+    axes: inOrder(shape.length),
+    flattened: undefined,
+    nonNegative: x.nonNegative ?? false,
+  });
+}
+
+export function flatten(lowering: Lowering, node: Node): Value {
+  const x = lowering.value(node, 0);
+  const axis = node.int("axis", 1);
+  const at = axis === x.shape.length ? axis : axisOf(x, axis);
+  if (x.shape.slice(1, at).some(isWide) || at === 0) throw new NotCovered(`axis is ${axis}`);
+  return reshaped(lowering, x, [productOf(x.shape.slice(1))]);
+}
+
+/** To a constant shape, of which one size may be the batch's: what Shape told, −1, 0, or the number that the file has for it. */
+export function reshapeTo(lowering: Lowering, node: Node): Value {
+  const x = lowering.value(node, 0);
+  const given = lowering.integers(node, 1);
+  const text = () =>
+    `its shape [${(given ?? []).map((d) => (Number.isNaN(d) ? "n" : d)).join(", ")}] for ${shapeText(x)}`;
+  if (!given?.length || given.length > 8 || x.axes[0] !== 0) throw new NotCovered(text());
+  const keep = !node.int("allowzero", 0);
+  const sizes = given.map((d, axis) => (d === 0 && keep ? (x.shape[axis] ?? 0) : d));
+  const total = productOf(x.shape.slice(1));
+  const [first, ...others] = sizes as [number, ...number[]];
+  const open = others.filter((d) => d === -1).length;
+  const fixed = productOf(others.filter((d) => d !== -1));
+  const isBatch = Number.isNaN(first) || first === lowering.batch || (first === -1 && !open);
+  if (!isBatch || open > 1 || others.some((d) => !(d > 0 || d === -1)) || (open ? total % fixed : fixed !== total))
+    throw new NotCovered(text());
+  return reshaped(
+    lowering,
+    x,
+    others.map((d) => (d === -1 ? total / fixed : d)),
+  );
+}
+
+export function expandTo(lowering: Lowering, node: Node): Value {
+  const x = lowering.value(node, 0);
+  const given = lowering.integers(node, 1);
+  if (!given || given.length > x.shape.length) throw new NotCovered("its shape");
+  const aligned = new Array<number>(x.shape.length - given.length).fill(1).concat(given);
+  const shape = x.shape.map((size, axis) => (size === 1 ? aligned[axis]! : size));
+  const fits = shape.every((size, axis) => Object.is(size, aligned[axis]) || aligned[axis] === 1);
+  if (!fits || shape.some((size) => size < 1))
+    throw new NotCovered(`its shape [${given.join(", ")}] for ${shapeText(x)}`);
+  return lowering.expand(x, shape);
+}
+
+export function concat(lowering: Lowering, node: Node): Value {
+  const values = node.inputs.map((_, i) => lowering.settle(lowering.value(node, i)));
+  const [first] = values;
+  if (!first) throw new NotCovered("no inputs");
+  if (values.length === 1) return first;
+  if (!node.has("axis")) throw new NotCovered("no axis");
+  const axis = axisOf(first, node.int("axis", 0));
+  const rank = first.shape.length;
+  const like = (x: Value) => `${x.shape.map((size, a) => (a === axis ? 0 : size))}`;
+  if (values.some((x) => x.shape.length !== rank || like(x) !== like(first) || x.axes[0] !== first.axes[0]))
+    throw new NotCovered(`inputs of shapes ${values.map(shapeText).join(", ")}`);
+  if (axis === first.axes[0]) throw new NotCovered("its axis is the batch");
+  const full =
+    values.find((x) => x.axes.length === rank && x.axes.at(-1) !== rank - 1) ??
+    values.find((x) => x.axes.length === rank);
+  const axes = full?.axes ?? [first.axes[0]!, ...inOrder(rank).filter((a) => a !== first.axes[0])];
+  const at = concatenate({ axis: axes.indexOf(axis) })(values.map((x) => lowering.arrange(x, axes)));
+  const along = values.reduce((sum, x) => sum + x.shape[axis]!, 0);
+  const shape = first.shape.map((size, a) => (a === axis ? along : size));
+  return lowering.newValue(at, shape, axes, { nonNegative: values.every((x) => x.nonNegative) });
+}
+
+/** Means, the largest or sums over axes. */
+export const reduce =
+  (kind: "mean" | "max" | "sum") =>
+  (lowering: Lowering, node: Node): Value => {
+    const x = lowering.value(node, 0);
+    const given = axesOf(lowering, node, kind === "sum" ? 13 : 18);
+    if (!given?.length) {
+      if (given && node.int("noop_with_empty_axes", 0)) return x;
+      throw new NotCovered("it reduces all axes");
+    }
+    const over = [...new Set(given.map((axis) => axisOf(x, axis)))].sort((a, b) => a - b);
+    const y = reduced(lowering, x, over, kind === "max" ? "max" : "mean", node.int("keepdims", 1) !== 0);
+    return kind === "sum" ? lowering.like(y, affine(y.at, productOf(over.map((axis) => x.shape[axis]!)), 0)) : y;
+  };
