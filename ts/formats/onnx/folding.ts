@@ -30,11 +30,15 @@ export class Folding {
     const folder = Object.hasOwn(this.#folders, op) ? this.#folders[op] : undefined;
     const unknown = node.inputs.filter((name, i) => name && !inputs[i]);
     const of = values.get(node.inputs[0] ?? "") ?? inputs[0];
-    if (ofShape ? !of : folder && unknown.length && unknown.every((name) => this.#lost.has(name))) {
+    if (
+      ofShape
+        ? !of && values.has(node.inputs[0] ?? "")
+        : folder && unknown.length && unknown.every((name) => this.#lost.has(name))
+    ) {
       for (const name of outputs) this.#lost.add(name);
       return true;
     }
-    if (!ofShape && unknown.length) return false;
+    if (ofShape ? !of : unknown.length) return false;
     const result = ofShape ? shapes[op]!(node, of!) : folder?.(this, node, inputs);
     if (!result || !outputs[0]) return false;
     constants.set(outputs[0], result);

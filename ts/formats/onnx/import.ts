@@ -232,7 +232,8 @@ function outputsOf(lowering: Lowering, graph: OnnxGraph, images: boolean): Port[
     const value = lowering.values.get(name);
     try {
       if (lowering.constants.has(name)) throw new NotCovered("it is constant");
-      if (!value) return [];
+      if (!value && lowering.problems.length) return []; // it comes from what is not covered
+      if (!value) throw new NotCovered("it depends on no input");
       const { length } = value.shape;
       const at = lowering.arrange(value, images && length === 4 ? [0, 2, 3, 1] : inOrder(length));
       return [{ name: own, at: at.call ? at : activation("linear")(at) }];
