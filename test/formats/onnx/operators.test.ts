@@ -124,6 +124,21 @@ const cases: Record<string, Case> = {
   MaxPool: one("MaxPool", image, {}, { kernel_shape: [2, 2] }),
   "MaxPool strides": one("MaxPool", image, {}, { kernel_shape: [3, 2], strides: [1, 2] }),
   "MaxPool pads": one("MaxPool", image, {}, { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] }),
+  "MaxPool ceil_mode": one("MaxPool", [3, 7, 8], {}, { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 }),
+  "MaxPool ceil_mode, no last window": one(
+    "MaxPool",
+    [3, 5, 6],
+    {},
+    { kernel_shape: [1, 2], strides: [3, 2], pads: [0, 1, 0, 0], ceil_mode: 1 },
+  ),
+  "MaxPool ceil_mode, pads": {
+    nodes: [
+      node("Relu", ["x"], "h"),
+      node("MaxPool", ["h"], "y", { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 0, 0], ceil_mode: 1 }),
+    ],
+    inputs: { x: ["n", 3, 8, 7] },
+  },
+  "AveragePool ceil_mode": one("AveragePool", [3, 7, 8], {}, { kernel_shape: [2, 2], strides: [2, 2], ceil_mode: 1 }),
   "MaxPool SAME_UPPER": one("MaxPool", image, {}, { kernel_shape: [3, 3], strides: [2, 2], auto_pad: "SAME_UPPER" }),
   "MaxPool after Relu, uneven pads": {
     nodes: [
@@ -169,6 +184,9 @@ const cases: Record<string, Case> = {
   "Softmax of rows of an image": one("Softmax", image, {}, { axis: 2 }),
   "Softmax before 13, by default": one("Softmax", [2, 3, 4], {}, {}, 11),
   "Softmax before 13, from axis 2": one("Softmax", [2, 3, 4], {}, { axis: 2 }, 11),
+  "LogSoftmax of rows": one("LogSoftmax", [7]),
+  "LogSoftmax of channels": one("LogSoftmax", image, {}, { axis: 1 }),
+  "LogSoftmax before 13": one("LogSoftmax", [2, 3, 4], {}, {}, 11),
   "Softmax before 13, last": one("Softmax", [2, 3], {}, { axis: -1 }, 11),
   Flatten: one("Flatten", image),
   "Flatten from the end": one("Flatten", [1, 6], {}, { axis: 2 }),

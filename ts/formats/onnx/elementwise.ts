@@ -10,6 +10,7 @@ import { rescaling, reshape } from "../../layers/shape";
 import { type Constant, scalarOf } from "./constants";
 import type { Node } from "./graph";
 import { inOrder, isWide, type Lowering, NotCovered, type Value } from "./lowering";
+import { logSoftmax } from "./ownLayers";
 
 type Operator = (lowering: Lowering, node: Node) => Value;
 
@@ -81,26 +82,28 @@ const preluOperator: Operator = (lowering, node) => {
   return lowering.newValue(layer(at), x.shape, axes);
 };
 
-/** Softmax over one axis; before opset 13 over that one and all behind it. */
-const softmaxOperator: Operator = (lowering, node) => {
-  const x = lowering.value(node, 0);
-  const rank = x.shape.length;
-  const given = node.int("axis", lowering.opset < 13 ? 1 : -1);
-  const axis = given < 0 ? given + rank : given;
-  if (!(axis >= 0 && axis < rank)) throw new NotCovered(`axis is ${given}`);
-  const over = lowering.opset < 13 ? inOrder(rank).slice(axis) : [axis];
-  const wide = over.filter((a) => isWide(x.shape[a]));
-  if (over.includes(x.axes[0]!)) throw new NotCovered("its axis is the batch");
-  if (wide.length < 2) {
-    const { at, axes } = lastAxis(lowering, x, wide[0] ?? axis);
-    return lowering.newValue(softmax()(at), x.shape, axes, { nonNegative: true });
-  }
-  const others = inOrder(rank).filter((a) => a !== x.axes[0] && !over.includes(a));
-  const axes = [x.axes[0]!, ...others, ...over];
-  const rows = reshape([...others.map((a) => x.shape[a]!), -1])(lowering.arrange(x, axes));
-  const y = reshape(axes.slice(1).map((a) => x.shape[a]!))(softmax()(rows));
-  return lowering.newValue(y, x.shape, axes, { nonNegative: true });
-};
+/** Softmax, or its log, over one axis; before opset 13 over that one and all behind it. */
+const overAxis =
+  (layer: () => Layer, nonNegative: boolean): Operator =>
+  (lowering, node) => {
+    const x = lowering.value(node, 0);
+    const rank = x.shape.length;
+    const given = node.int("axis", lowering.opset < 13 ? 1 : -1);
+    const axis = given < 0 ? given + rank : given;
+    if (!(axis >= 0 && axis < rank)) throw new NotCovered(`axis is ${given}`);
+    const over = lowering.opset < 13 ? inOrder(rank).slice(axis) : [axis];
+    const wide = over.filter((a) => isWide(x.shape[a]));
+    if (over.includes(x.axes[0]!)) throw new NotCovered("its axis is the batch");
+    if (wide.length < 2) {
+      const { at, axes } = lastAxis(lowering, x, wide[0] ?? axis);
+      return lowering.newValue(layer()(at), x.shape, axes, { nonNegative });
+    }
+    const others = inOrder(rank).filter((a) => a !== x.axes[0] && !over.includes(a));
+    const axes = [x.axes[0]!, ...others, ...over];
+    const rows = reshape([...others.map((a) => x.shape[a]!), -1])(lowering.arrange(x, axes));
+    const y = reshape(axes.slice(1).map((a) => x.shape[a]!))(layer()(rows));
+    return lowering.newValue(y, x.shape, axes, { nonNegative });
+  };
 
 /** The value with that axis as the last. */
 export function lastAxis(lowering: Lowering, x: Value, axis: number): { at: Symbolic; axes: number[] } {
@@ -321,7 +324,8 @@ export const elementwise = (): Record<string, Operator> => ({
   Sigmoid: unary(() => sigmoid(), true),
   Tanh: unary(() => tanh()),
   Softplus: unary(() => softplus(), true),
-  Softmax: softmaxOperator,
+  Softmax: overAxis(() => softmax(), true),
+  LogSoftmax: overAxis(() => logSoftmax(), false),
   Clip: clip,
   HardSigmoid(lowering, node) {
     const x = lowering.value(node, 0);

@@ -151,8 +151,19 @@ function readNodes(graph: GraphProto, define: (name: string | undefined, what: s
   });
 }
 
-/** The nodes so that each follows those whose outputs it reads (Kahn 1962). */
-function sort(nodes: Node[], known: Set<string>): Node[] {
+/** Whether each node follows those whose outputs it reads. */
+function isSorted(nodes: Node[], known: ReadonlySet<string>): boolean {
+  const seen = new Set(known).add("");
+  return nodes.every(({ inputs, outputs }) => {
+    const follows = inputs.every((name) => seen.has(name));
+    for (const name of outputs) seen.add(name);
+    return follows;
+  });
+}
+
+/** The nodes so that each follows those whose outputs it reads (Kahn 1962); as they are where they do. */
+function sort(nodes: Node[], known: ReadonlySet<string>): Node[] {
+  if (isSorted(nodes, known)) return nodes;
   const makers = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
   const waiting = new Map<Node, number>();
   const readers = new Map<Node, Node[]>();

@@ -9,6 +9,7 @@ import { padsOf } from "../../layers/window";
 import { type Constant, transposed } from "./constants";
 import type { Node } from "./graph";
 import { channelsLast, inOrder, type Lowering, NotCovered, type Value } from "./lowering";
+import { paddedPool2d } from "./ownLayers";
 
 type Pair = readonly [number, number];
 type Pads = readonly [top: number, bottom: number, left: number, right: number];
@@ -209,31 +210,33 @@ const pool =
     const rank = x.shape.length;
     let image = imageOf(lowering, x);
     const [h, w] = image.shape as [number, number, number];
-    const { size, strides, dilation, pads } = windowOf(node, rank, [h, w]);
+    const given = windowOf(node, rank, [h, w]);
+    const { size, strides, dilation } = given;
+    const pads = node.int("ceil_mode", 0) ? ceiled([h, w], given) : given.pads;
+    const window = { ...given, pads };
+    const counted = kind === "average" && node.int("count_include_pad", 0);
+    if (counted && pads.join() !== given.pads.join()) throw new NotCovered("ceil_mode and count_include_pad");
     if (pads.some((pad, i) => pad >= size[i >> 1]!)) throw new NotCovered(`pads are [${pads.join(", ")}]`);
     if (dilation.some((d) => d !== 1)) throw new NotCovered(`dilations are [${dilation.join(", ")}]`);
     if (node.int("storage_order", 0)) throw new NotCovered("storage_order");
-    if (node.int("ceil_mode", 0)) throwIfCeilCounts([h, w], { size, strides, dilation, pads });
     const layer = kind === "max" ? maxPool2d : averagePool2d;
-    const window = { size, strides, dilation, pads };
     const more = { nonNegative: x.nonNegative ?? false };
-    const same = isSame(window, [h, w]);
     if (areZero(pads)) image = layer(size, { strides })(image);
-    else if (kind === "average" ? node.int("count_include_pad", 0) : x.nonNegative && !same)
-      // nothing is below the zeros
-      image = layer(size, { strides })(padded(image, pads));
-    else if (same) image = layer(size, { strides, padding: "same" })(image);
-    else if (isSame({ ...window, strides: [1, 1] }, [h, w]))
-      // every place of the window, and of these every so many
-      image = maxPool2d(1, { strides })(layer(size, { strides: 1, padding: "same" })(image));
-    else throw new NotCovered(`pads are [${pads.join(", ")}]`);
+    else if (counted) image = layer(size, { strides })(padded(image, pads));
+    else if (isSame(window, [h, w])) image = layer(size, { strides, padding: "same" })(image);
+    else image = paddedPool2d(size, { strides, pads, average: kind === "average" })(image);
     return ofRank(lowering, image, rank, more);
   };
 
-/** Where the last window would reach beyond the image and its padding, `ceil_mode` has one more. */
-function throwIfCeilCounts(image: Pair, { size, strides, pads }: Window): void {
-  for (const i of [0, 1] as const)
-    if ((image[i] + pads[2 * i]! + pads[2 * i + 1]! - size[i]) % strides[i]) throw new NotCovered("ceil_mode");
+/** Pads with what `ceil_mode` adds: of a last window that begins within the image or its padding the part that is beyond. */
+function ceiled(image: Pair, { size, strides, pads }: Window): Pads {
+  const more = [0, 1].map((i) => {
+    const rest = image[i]! + pads[2 * i]! + pads[2 * i + 1]! - size[i]!;
+    const windows = Math.ceil(rest / strides[i]!);
+    const begins = windows * strides[i]! < image[i]! + pads[2 * i]!;
+    return begins ? windows * strides[i]! - rest : 0;
+  });
+  return [pads[0], pads[1] + more[0]!, pads[2], pads[3] + more[1]!];
 }
 
 export const maxPool = pool("max");
