@@ -15,10 +15,10 @@ import { logSoftmax } from "./ownLayers";
 type Operator = (lowering: Lowering, node: Node) => Value;
 
 const unary =
-  (make: (node: Node) => Layer, nonNegative = false): Operator =>
+  (make: (node: Node) => Layer): Operator =>
   (lowering, node) => {
     const x = lowering.value(node, 0);
-    return lowering.like(x, make(node)(x.at), { nonNegative });
+    return lowering.like(x, make(node)(x.at));
   };
 
 /** scale·x + offset; where that is x, x itself. */
@@ -39,7 +39,7 @@ const clip: Operator = (lowering, node) => {
   };
   const [low, high] = [bound(1, "min", -Infinity), bound(2, "max", Infinity)];
   if (!(low <= high)) throw new NotCovered(`its bounds are ${low} and ${high}`);
-  return lowering.like(x, clipped(x.at, low, high), { nonNegative: low >= 0 });
+  return lowering.like(x, clipped(x.at, low, high));
 };
 
 /** max(0, min(1, alpha·x + beta)) */
@@ -84,7 +84,7 @@ const preluOperator: Operator = (lowering, node) => {
 
 /** Softmax, or its log, over one axis; before opset 13 over that one and all behind it. */
 const overAxis =
-  (layer: () => Layer, nonNegative: boolean): Operator =>
+  (layer: () => Layer): Operator =>
   (lowering, node) => {
     const x = lowering.value(node, 0);
     const rank = x.shape.length;
@@ -96,13 +96,13 @@ const overAxis =
     if (over.includes(x.axes[0]!)) throw new NotCovered("its axis is the batch");
     if (wide.length < 2) {
       const { at, axes } = lastAxis(lowering, x, wide[0] ?? axis);
-      return lowering.newValue(layer()(at), x.shape, axes, { nonNegative });
+      return lowering.newValue(layer()(at), x.shape, axes);
     }
     const others = inOrder(rank).filter((a) => a !== x.axes[0] && !over.includes(a));
     const axes = [x.axes[0]!, ...others, ...over];
     const rows = reshape([...others.map((a) => x.shape[a]!), -1])(lowering.arrange(x, axes));
     const y = reshape(axes.slice(1).map((a) => x.shape[a]!))(layer()(rows));
-    return lowering.newValue(y, x.shape, axes, { nonNegative });
+    return lowering.newValue(y, x.shape, axes);
   };
 
 /** The value with that axis as the last. */
@@ -225,10 +225,10 @@ function together(lowering: Lowering, given: readonly Value[]): { at: Symbolic[]
 }
 
 /** Values put together by a layer that takes a list of them. */
-function merged(lowering: Lowering, values: readonly Value[], layer: () => Layer, nonNegative = false): Value {
+function merged(lowering: Lowering, values: readonly Value[], layer: () => Layer): Value {
   if (values.length === 1) return values[0]!;
   const { at, like } = together(lowering, values);
-  return lowering.like(like, layer()(at), { nonNegative: nonNegative && values.every((x) => x.nonNegative) });
+  return lowering.like(like, layer()(at));
 }
 
 const isConstant = (lowering: Lowering, node: Node, i: number) => lowering.constants.has(node.inputs[i] ?? "");
@@ -237,7 +237,7 @@ const addOperator: Operator = (lowering, node) => {
   const fixed = [0, 1].find((i) => isConstant(lowering, node, i));
   if (fixed !== undefined)
     return scaled(lowering, lowering.value(node, 1 - fixed), { offset: lowering.needConstant(node, fixed) });
-  return merged(lowering, [lowering.value(node, 0), lowering.value(node, 1)], add, true);
+  return merged(lowering, [lowering.value(node, 0), lowering.value(node, 1)], add);
 };
 
 const subtractOperator: Operator = (lowering, node) => {
@@ -260,7 +260,7 @@ const multiplyOperator: Operator = (lowering, node) => {
   ] as const)
     if (s.at.call?.layer.config.type === "sigmoid" && s.at.call.inputs[0] === x.at && `${s.axes}` === `${x.axes}`)
       return lowering.like(x, silu()(x.at));
-  return merged(lowering, [a, b], multiply, true);
+  return merged(lowering, [a, b], multiply);
 };
 
 const divideOperator: Operator = (lowering, node) => {
@@ -288,22 +288,21 @@ const extreme =
       }
     });
     const signed = values.map((x) => (sign === 1 || values.length === 1 ? x : lowering.like(x, affine(x.at, -1, 0))));
-    const most = merged(lowering, signed, maximum, true);
+    const most = merged(lowering, signed, maximum);
     const y = sign === 1 || values.length === 1 ? most : lowering.like(most, affine(most.at, -1, 0));
     if (bound === undefined) return y;
     const [low, high] = sign === 1 ? [bound, Infinity] : [-Infinity, bound];
-    return lowering.like(y, clipped(y.at, low, high), { nonNegative: low >= 0 });
+    return lowering.like(y, clipped(y.at, low, high));
   };
 
 /** Of several values, one of which may be constant. */
 const variadic =
-  (layer: () => Layer, nonNegative: boolean): Operator =>
+  (layer: () => Layer): Operator =>
   (lowering, node) =>
     merged(
       lowering,
       node.inputs.map((_, i) => lowering.value(node, i)),
       layer,
-      nonNegative,
     );
 
 const power: Operator = (lowering, node) => {
@@ -311,26 +310,26 @@ const power: Operator = (lowering, node) => {
   const exponent = scalarOf(lowering.needConstant(node, 1));
   if (exponent === 1) return x;
   if (exponent !== 2 && exponent !== 3) throw new NotCovered(`its exponent is ${exponent ?? "no number"}`);
-  return lowering.like(x, multiply()(new Array<Symbolic>(exponent).fill(x.at)), { nonNegative: exponent === 2 });
+  return lowering.like(x, multiply()(new Array<Symbolic>(exponent).fill(x.at)));
 };
 
 export const elementwise = (): Record<string, Operator> => ({
-  Relu: unary(() => relu(), true),
+  Relu: unary(() => relu()),
   LeakyRelu: unary((node) => leakyRelu({ negativeSlope: positive(node, "alpha", 0.01) })),
   Elu: unary((node) => elu({ alpha: positive(node, "alpha", 1) })),
   Selu: seluOperator,
   Gelu: geluOperator,
   PRelu: preluOperator,
-  Sigmoid: unary(() => sigmoid(), true),
+  Sigmoid: unary(() => sigmoid()),
   Tanh: unary(() => tanh()),
-  Softplus: unary(() => softplus(), true),
-  Softmax: overAxis(() => softmax(), true),
-  LogSoftmax: overAxis(() => logSoftmax(), false),
+  Softplus: unary(() => softplus()),
+  Softmax: overAxis(() => softmax()),
+  LogSoftmax: overAxis(() => logSoftmax()),
   Clip: clip,
   HardSigmoid(lowering, node) {
     const x = lowering.value(node, 0);
     const y = hardSigmoid(x.at, node.float("alpha", 0.2), node.float("beta", 0.5));
-    return lowering.like(x, y, { nonNegative: true });
+    return lowering.like(x, y);
   },
   HardSwish(lowering, node) {
     const x = lowering.value(node, 0);
@@ -351,15 +350,15 @@ export const elementwise = (): Record<string, Operator> => ({
   },
   Abs: (lowering, node) => {
     const x = lowering.value(node, 0);
-    return lowering.like(x, maximum()([x.at, affine(x.at, -1, 0)]), { nonNegative: true });
+    return lowering.like(x, maximum()([x.at, affine(x.at, -1, 0)]));
   },
   Add: addOperator,
   Sub: subtractOperator,
   Mul: multiplyOperator,
   Div: divideOperator,
   Pow: power,
-  Sum: variadic(add, true),
-  Mean: variadic(average, true),
+  Sum: variadic(add),
+  Mean: variadic(average),
   Max: extreme(1),
   Min: extreme(-1),
 });

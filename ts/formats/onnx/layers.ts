@@ -194,7 +194,7 @@ export function dropoutOperator(lowering: Lowering, node: Node): Value {
   const rate = lowering.opset < 12 ? node.float("ratio", 0.5) : (scalarOf(lowering.constant(node, 1)) ?? 0.5);
   if (!(rate >= 0 && rate < 1)) throw new NotCovered(`its ratio is ${rate}`);
   if (scalarOf(lowering.constant(node, 2))) throw new NotCovered("training_mode is true");
-  return lowering.like(x, dropout(rate)(x.at), { nonNegative: x.nonNegative ?? false });
+  return lowering.like(x, dropout(rate)(x.at));
 }
 
 /** Rows of a constant table by number. */

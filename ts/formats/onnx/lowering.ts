@@ -23,8 +23,6 @@ export interface Value {
   flattened?: { sizes: readonly number[]; order: readonly number[] } | undefined;
   /** Whole numbers. */
   whole: boolean;
-  /** Whether none is below 0. */
-  nonNegative?: boolean;
   /** The same in other orders. */
   arranged?: Map<string, Symbolic>;
 }
@@ -234,7 +232,7 @@ export class Lowering {
 
   /** A value made of another one element by element. */
   like(value: Value, at: Symbolic, more: Partial<Value> = {}): Value {
-    return { ...value, at, arranged: new Map(), nonNegative: false, ...more };
+    return { ...value, at, arranged: new Map(), ...more };
   }
 
   /** A value under another shape, whose axes stand in `at` in that order. */

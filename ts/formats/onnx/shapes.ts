@@ -91,7 +91,6 @@ function reshaped(lowering: Lowering, x: Value, sizes: readonly number[]): Value
       shape,
       axes: [0, 1],
       flattened: { sizes: image, order },
-      nonNegative: x.nonNegative ?? false,
     });
   }
   const at: Symbolic = lowering.arrange(x, ordered);
@@ -100,7 +99,6 @@ function reshaped(lowering: Lowering, x: Value, sizes: readonly number[]): Value
     shape,
     axes: inOrder(shape.length),
     flattened: undefined,
-    nonNegative: x.nonNegative ?? false,
   });
 }
 
@@ -166,7 +164,7 @@ export function concat(lowering: Lowering, node: Node): Value {
   const at = concatenate({ axis: axes.indexOf(axis) })(values.map((x) => lowering.arrange(x, axes)));
   const along = values.reduce((sum, x) => sum + x.shape[axis]!, 0);
   const shape = first.shape.map((size, a) => (a === axis ? along : size));
-  return lowering.newValue(at, shape, axes, { nonNegative: values.every((x) => x.nonNegative) });
+  return lowering.newValue(at, shape, axes);
 }
 
 /** Means, the largest or sums over axes. */

@@ -36,10 +36,10 @@ function imageOf(lowering: Lowering, x: Value): Symbolic {
 }
 
 /** What images became, as a value of ONNX's rank. */
-function ofRank(lowering: Lowering, image: Symbolic, rank: number, more?: Partial<Value>): Value {
+function ofRank(lowering: Lowering, image: Symbolic, rank: number): Value {
   const [h, w, c] = image.shape as [number, number, number];
-  if (rank === 4) return lowering.newValue(image, [Number.NaN, c, h, w], [0, 2, 3, 1], more);
-  return lowering.newValue(reshape([w, c])(image), [Number.NaN, c, w], [0, 2, 1], more);
+  if (rank === 4) return lowering.newValue(image, [Number.NaN, c, h, w], [0, 2, 3, 1]);
+  return lowering.newValue(reshape([w, c])(image), [Number.NaN, c, w], [0, 2, 1]);
 }
 
 /** A list of the window's, one number an axis. */
@@ -220,12 +220,11 @@ const pool =
     if (dilation.some((d) => d !== 1)) throw new NotCovered(`dilations are [${dilation.join(", ")}]`);
     if (node.int("storage_order", 0)) throw new NotCovered("storage_order");
     const layer = kind === "max" ? maxPool2d : averagePool2d;
-    const more = { nonNegative: x.nonNegative ?? false };
     if (areZero(pads)) image = layer(size, { strides })(image);
     else if (counted) image = layer(size, { strides })(padded(image, pads));
     else if (isSame(window, [h, w])) image = layer(size, { strides, padding: "same" })(image);
     else image = paddedPool2d(size, { strides, pads, average: kind === "average" })(image);
-    return ofRank(lowering, image, rank, more);
+    return ofRank(lowering, image, rank);
   };
 
 /** Pads with what `ceil_mode` adds: of a last window that begins within the image or its padding the part that is beyond. */
@@ -263,7 +262,7 @@ export function reduced(
   const y = layer()(spatial ? at : reshape([rows, 1, channels])(at));
   const z = sizes.length === 1 ? y : reshape(sizes)(y);
   const shape = x.shape.map((size, axis) => (over.includes(axis) ? 1 : size));
-  const kept = lowering.newValue(z, shape, [batch, ...others], { nonNegative: x.nonNegative ?? false });
+  const kept = lowering.newValue(z, shape, [batch, ...others]);
   return keep ? kept : withoutAxes(kept, over);
 }
 
@@ -337,7 +336,6 @@ export function pad(lowering: Lowering, node: Node): Value {
   const z = isImage ? y : reshape([...along, ...others].map((axis) => shape[axis]!))(y);
   return lowering.newValue(z, shape, [batch, ...along, ...others], {
     whole: x.whole,
-    nonNegative: x.nonNegative ?? false,
   });
 }
 
@@ -359,7 +357,7 @@ function enlarged(
   const size = pairFrom(scales.slice(2), rank);
   const image = imageOf(lowering, x);
   const y = size.join() === "1,1" ? image : upSampling2d(size, { interpolation })(image);
-  return ofRank(lowering, y, rank, { nonNegative: x.nonNegative ?? false });
+  return ofRank(lowering, y, rank);
 }
 
 const modeOf = (node: Node): "nearest" | "bilinear" => {
