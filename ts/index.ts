@@ -59,6 +59,7 @@ export {
 export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, type LoadSource, loadModel, type SaveTarget, saveModel } from "./formats/model";
 export { type ImportOnnxOptions, importOnnx } from "./formats/onnx/import";
+export { type ExportOnnxOptions, exportOnnx, type OnnxInputType } from "./formats/onnx/exportOnnx";
 export {
   constant,
   glorotNormal,

@@ -337,7 +337,10 @@ const ELSEWHERE: Record<string, string> = {
   ),
   ...Object.fromEntries(["csv", "idx", "digits", "dataset"].map((name) => [name, "data"])),
   ...Object.fromEntries(
-    ["loadModel", "saveModel", "weightsHash", "DownhillError", "Symbolic"].map((name) => [name, "no numbers"]),
+    ["loadModel", "saveModel", "exportOnnx", "weightsHash", "DownhillError", "Symbolic"].map((name) => [
+      name,
+      "no numbers",
+    ]),
   ),
   ...Object.fromEntries(
     ["csvLogger", "modelCheckpoint", "progressBar", "tensorBoard"].map((name) => [name, "only write"]),

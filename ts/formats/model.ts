@@ -1,6 +1,6 @@
 // Model files for users. This module alone names every type, so that whatever a file holds can be built.
 
-import { readFile, writeFileAtomic } from "#platform";
+import { readFile } from "#platform";
 import { fgsm, pgd } from "../adversarial/attacks";
 import { randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom } from "../augment/geometric";
 import { cutmix, mixup } from "../augment/mix";
@@ -91,6 +91,9 @@ import { Model } from "../training/model";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { tied } from "../training/tied";
 import { logSoftmax, paddedPool2d } from "./onnx/ownLayers";
+import { checkTarget, put, type SaveTarget } from "./target";
+
+export type { SaveTarget };
 
 /**
  * Makes every type known. By name, not as `Object.values` of a module: in dist/, where modules are one file, a module's
@@ -126,9 +129,6 @@ export function enrollAll(): void {
   for (const type of types.flat()) enroll(type);
 }
 
-/** Where `saveModel` puts the bytes: a path, a function, or an object with `save`. */
-export type SaveTarget = string | ((bytes: Uint8Array) => unknown) | { save(bytes: Uint8Array): unknown };
-
 /** Where `loadModel` finds them: a path (in a page an address), a URL, bytes, a File or Blob, or an object with `load`. */
 export type LoadSource =
   | string
@@ -150,14 +150,8 @@ export type LoadSource =
  */
 export async function saveModel(model: Model, target?: SaveTarget): Promise<Uint8Array> {
   if (!(model instanceof Model)) throw argumentError("saveModel", "a model", model);
-  const object = typeof target === "object" && target !== null && typeof target.save === "function";
-  if (target !== undefined && typeof target !== "string" && typeof target !== "function" && !object)
-    throw argumentError("saveModel", "target as a path, a function or an object with save(bytes)", target);
-  const bytes = encodeModel(model);
-  if (typeof target === "string") await writeFileAtomic(target, bytes);
-  else if (typeof target === "function") await target(bytes);
-  else await target?.save(bytes);
-  return bytes;
+  checkTarget("saveModel", target);
+  return put(target, encodeModel(model));
 }
 
 /** Options of `loadModel`. */

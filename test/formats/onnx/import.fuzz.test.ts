@@ -7,7 +7,7 @@ import { DownhillError } from "../../../ts/errors";
 import { type Draft, type ModelProto, readModel, writeModel } from "../../../ts/formats/onnx/messages";
 import { importOnnx, init, type Model, type NDArray, type Runtime } from "../../../ts/index";
 import { type Mutation, pick, type Random, random } from "../../support/mutations";
-import { floats, int64s, node, onnxFile } from "../../support/onnx";
+import { floats, int64s, node, onnxFile } from "../../support/onnxFiles";
 
 const PER_KIND = 400;
 const CODES = ["format", "memory"];

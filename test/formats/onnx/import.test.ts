@@ -22,7 +22,7 @@ import {
   zeroPadding2d,
 } from "../../../ts/index";
 import { random } from "../../support/mutations";
-import { floats, node, onnxFile } from "../../support/onnx";
+import { floats, node, onnxFile } from "../../support/onnxFiles";
 
 type Values = { shape: number[]; data: number[] };
 const folder = new URL("fixtures/", import.meta.url);

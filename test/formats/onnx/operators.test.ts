@@ -13,7 +13,7 @@ import {
   node,
   onnxFile,
   reference,
-} from "../../support/onnx";
+} from "../../support/onnxFiles";
 
 type Case = Omit<FileSpec, "inputs"> & { inputs?: FileSpec["inputs"]; tolerance?: number };
 

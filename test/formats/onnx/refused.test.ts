@@ -10,7 +10,7 @@ import {
   writeModel,
 } from "../../../ts/formats/onnx/messages";
 import { importOnnx, init, type NDArray } from "../../../ts/index";
-import { type FileSpec, floats, int64s, node, onnxFile } from "../../support/onnx";
+import { type FileSpec, floats, int64s, node, onnxFile } from "../../support/onnxFiles";
 
 const refused = (bytes: Uint8Array, text: string | RegExp, code = "format") =>
   expect(() => importOnnx(bytes)).toThrow(
