@@ -17,7 +17,7 @@ type Operator = (lowering: Lowering, node: Node) => Value;
 const unary =
   (make: (node: Node) => Layer): Operator =>
   (lowering, node) => {
-    const x = lowering.value(node, 0);
+    const x = lowering.value(node, 0, true);
     return lowering.like(x, make(node)(x.at));
   };
 
@@ -32,7 +32,7 @@ function clipped(x: Symbolic, low: number, high: number): Symbolic {
 }
 
 const clip: Operator = (lowering, node) => {
-  const x = lowering.value(node, 0);
+  const x = lowering.value(node, 0, true);
   const bound = (i: number, name: string, open: number) => {
     const given = lowering.opset < 11 ? node.float(name, open) : (scalarOf(lowering.constant(node, i)) ?? open);
     return Math.abs(given) > 3e38 ? open : given;
@@ -67,7 +67,7 @@ const geluOperator = unary((node) => {
 });
 
 const preluOperator: Operator = (lowering, node) => {
-  const x = lowering.value(node, 0);
+  const x = lowering.value(node, 0, true);
   const slope = lowering.needConstant(node, 1);
   const along = axesOf(slope, x);
   if (along.length > 1) throw new NotCovered(`its slope has shape [${slope.shape.join(", ")}]`);
@@ -79,14 +79,14 @@ const preluOperator: Operator = (lowering, node) => {
     return numbers.length === 1 ? new Float32Array(channels).fill(numbers[0]!) : numbers;
   };
   const layer = lowering.give(prelu(lowering.nameOf(node.inputs[1]!)), { alpha });
-  return lowering.newValue(layer(at), x.shape, axes);
+  return lowering.newValue(layer(at), x.shape, axes, { rows: x.rows });
 };
 
 /** Softmax, or its log, over one axis; before opset 13 over that one and all behind it. */
 const overAxis =
   (layer: () => Layer): Operator =>
   (lowering, node) => {
-    const x = lowering.value(node, 0);
+    const x = lowering.value(node, 0, true);
     const rank = x.shape.length;
     const given = node.int("axis", lowering.opset < 13 ? 1 : -1);
     const axis = given < 0 ? given + rank : given;
@@ -96,8 +96,9 @@ const overAxis =
     if (over.includes(x.axes[0]!)) throw new NotCovered("its axis is the batch");
     if (wide.length < 2) {
       const { at, axes } = lastAxis(lowering, x, wide[0] ?? axis);
-      return lowering.newValue(layer()(at), x.shape, axes);
+      return lowering.newValue(layer()(at), x.shape, axes, { rows: x.rows });
     }
+    if (x.rows) throw new NotCovered("rows are counted with its batch");
     const others = inOrder(rank).filter((a) => a !== x.axes[0] && !over.includes(a));
     const axes = [x.axes[0]!, ...others, ...over];
     const rows = reshape([...others.map((a) => x.shape[a]!), -1])(lowering.arrange(x, axes));
@@ -165,11 +166,11 @@ function scaled(lowering: Lowering, x: Value, by: { scale?: Constant; offset?: C
       movingMean: fill(0),
       movingVariance: fill(1),
     });
-    return lowering.newValue(layer(at), shape, order);
+    return lowering.newValue(layer(at), shape, order, { rows: x.rows });
   }
   const batch = x.axes[0]!;
   const all = inOrder(shape.length).filter((axis) => axis !== batch);
-  if (by.offset && all.every((axis) => axes.includes(axis) || !isWide(shape[axis]))) {
+  if (by.offset && !x.rows && all.every((axis) => axes.includes(axis) || !isWide(shape[axis]))) {
     const sizes = all.map((axis) => shape[axis]!);
     const at = affine(lowering.arrange(x, [batch, ...all]), sign, 0);
     const flat = sizes.length === 2 ? at : reshape([sizes[0]!, -1])(at);
@@ -194,8 +195,10 @@ function together(lowering: Lowering, given: readonly Value[]): { at: Symbolic[]
   const alike = (x: Value) =>
     `${x.shape}` === `${first.shape}` &&
     `${x.axes}` === `${first.axes}` &&
+    x.rows === first.rows &&
     JSON.stringify(x.flattened) === JSON.stringify(first.flattened);
   if (others.every(alike)) return { at: given.map(({ at }) => at), like: first };
+  if (given.some(({ rows }) => rows)) throw new NotCovered(`inputs of shapes ${given.map(shapeText).join(" and ")}`);
   const rank = Math.max(...given.map(({ shape }) => shape.length));
   const values = given.map((x): Value => {
     const settled = lowering.settle(x);
@@ -236,23 +239,23 @@ const isConstant = (lowering: Lowering, node: Node, i: number) => lowering.const
 const addOperator: Operator = (lowering, node) => {
   const fixed = [0, 1].find((i) => isConstant(lowering, node, i));
   if (fixed !== undefined)
-    return scaled(lowering, lowering.value(node, 1 - fixed), { offset: lowering.needConstant(node, fixed) });
-  return merged(lowering, [lowering.value(node, 0), lowering.value(node, 1)], add);
+    return scaled(lowering, lowering.value(node, 1 - fixed, true), { offset: lowering.needConstant(node, fixed) });
+  return merged(lowering, [lowering.value(node, 0, true), lowering.value(node, 1, true)], add);
 };
 
 const subtractOperator: Operator = (lowering, node) => {
   if (isConstant(lowering, node, 1))
-    return scaled(lowering, lowering.value(node, 0), { offset: negated(lowering.needConstant(node, 1)) });
+    return scaled(lowering, lowering.value(node, 0, true), { offset: negated(lowering.needConstant(node, 1)) });
   if (isConstant(lowering, node, 0))
-    return scaled(lowering, lowering.value(node, 1), { offset: lowering.needConstant(node, 0), sign: -1 });
-  return merged(lowering, [lowering.value(node, 0), lowering.value(node, 1)], subtract);
+    return scaled(lowering, lowering.value(node, 1, true), { offset: lowering.needConstant(node, 0), sign: -1 });
+  return merged(lowering, [lowering.value(node, 0, true), lowering.value(node, 1, true)], subtract);
 };
 
 const multiplyOperator: Operator = (lowering, node) => {
   const fixed = [0, 1].find((i) => isConstant(lowering, node, i));
   if (fixed !== undefined)
-    return scaled(lowering, lowering.value(node, 1 - fixed), { scale: lowering.needConstant(node, fixed) });
-  const [a, b] = [lowering.value(node, 0), lowering.value(node, 1)];
+    return scaled(lowering, lowering.value(node, 1 - fixed, true), { scale: lowering.needConstant(node, fixed) });
+  const [a, b] = [lowering.value(node, 0, true), lowering.value(node, 1, true)];
   // x·σ(x)
   for (const [x, s] of [
     [a, b],
@@ -265,7 +268,7 @@ const multiplyOperator: Operator = (lowering, node) => {
 
 const divideOperator: Operator = (lowering, node) => {
   if (!isConstant(lowering, node, 1)) throw new NotCovered("its divisor is not constant");
-  const x = lowering.value(node, 0);
+  const x = lowering.value(node, 0, true);
   const divisor = lowering.needConstant(node, 1);
   if (x.whole) throw new NotCovered("it divides whole numbers");
   return scaled(lowering, x, { scale: invert(divisor) });
@@ -278,7 +281,7 @@ const extreme =
     const values: Value[] = [];
     let bound: number | undefined;
     node.inputs.forEach((_, i) => {
-      if (!isConstant(lowering, node, i)) values.push(lowering.value(node, i));
+      if (!isConstant(lowering, node, i)) values.push(lowering.value(node, i, true));
       else {
         const constant = lowering.needConstant(node, i);
         const number = uniform(constant);
@@ -301,12 +304,12 @@ const variadic =
   (lowering, node) =>
     merged(
       lowering,
-      node.inputs.map((_, i) => lowering.value(node, i)),
+      node.inputs.map((_, i) => lowering.value(node, i, true)),
       layer,
     );
 
 const power: Operator = (lowering, node) => {
-  const x = lowering.value(node, 0);
+  const x = lowering.value(node, 0, true);
   const exponent = scalarOf(lowering.needConstant(node, 1));
   if (exponent === 1) return x;
   if (exponent !== 2 && exponent !== 3) throw new NotCovered(`its exponent is ${exponent ?? "no number"}`);
@@ -327,29 +330,29 @@ export const elementwise = (): Record<string, Operator> => ({
   LogSoftmax: overAxis(() => logSoftmax()),
   Clip: clip,
   HardSigmoid(lowering, node) {
-    const x = lowering.value(node, 0);
+    const x = lowering.value(node, 0, true);
     const y = hardSigmoid(x.at, node.float("alpha", 0.2), node.float("beta", 0.5));
     return lowering.like(x, y);
   },
   HardSwish(lowering, node) {
-    const x = lowering.value(node, 0);
+    const x = lowering.value(node, 0, true);
     return lowering.like(x, multiply()([x.at, hardSigmoid(x.at, 1 / 6, 0.5)]));
   },
   Mish(lowering, node) {
-    const x = lowering.value(node, 0);
+    const x = lowering.value(node, 0, true);
     return lowering.like(x, multiply()([x.at, tanh()(softplus()(x.at))]));
   },
   Swish(lowering, node) {
-    const x = lowering.value(node, 0);
+    const x = lowering.value(node, 0, true);
     const alpha = node.float("alpha", 1);
     return lowering.like(x, alpha === 1 ? silu()(x.at) : multiply()([x.at, sigmoid()(affine(x.at, alpha, 0))]));
   },
   Neg: (lowering, node) => {
-    const x = lowering.value(node, 0);
+    const x = lowering.value(node, 0, true);
     return lowering.like(x, affine(x.at, -1, 0));
   },
   Abs: (lowering, node) => {
-    const x = lowering.value(node, 0);
+    const x = lowering.value(node, 0, true);
     return lowering.like(x, maximum()([x.at, affine(x.at, -1, 0)]));
   },
   Add: addOperator,

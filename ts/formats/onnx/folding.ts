@@ -29,7 +29,10 @@ export class Folding {
     const ofShape = Object.hasOwn(shapes, op);
     const folder = Object.hasOwn(this.#folders, op) ? this.#folders[op] : undefined;
     const unknown = node.inputs.filter((name, i) => name && !inputs[i]);
-    const of = values.get(node.inputs[0] ?? "") ?? inputs[0];
+    const value = values.get(node.inputs[0] ?? "");
+    if (ofShape && value?.rows)
+      throw new NotCovered(`its input has ${value.rows} rows of each example in the batch's place`);
+    const of = value ?? inputs[0];
     if (
       ofShape
         ? !of && values.has(node.inputs[0] ?? "")

@@ -77,7 +77,7 @@ export interface OnnxGraph {
 
 const FIRST_OPSET = 7;
 /** Of later ones nobody can know what they change. */
-const LAST_OPSET = 25;
+const LAST_OPSET = 26;
 const MAX_RANK = 8;
 
 /** @throws DownhillError `format` */

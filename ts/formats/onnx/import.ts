@@ -104,7 +104,7 @@ const MAX_OUTPUTS = 8;
 
 /**
  * The model in an ONNX file: it predicts what ONNX runtimes compute, and can be compiled and trained on, for feed-forward graphs
- * of operators that our layers cover (docs/onnx.md lists them), opsets 7 to 25. Convolutions become `conv2d`, Gemm and MatMul
+ * of operators that our layers cover (docs/onnx.md lists them), opsets 7 to 26. Convolutions become `conv2d`, Gemm and MatMul
  * `dense`, and so on; what PyTorch called `fc1.weight` is `fc1/kernel`. The batch is the first axis of each input.
  *
  * @param bytes the file's content
@@ -234,6 +234,7 @@ function outputsOf(lowering: Lowering, graph: OnnxGraph, images: boolean): Port[
       if (lowering.constants.has(name)) throw new NotCovered("it is constant");
       if (!value && lowering.problems.length) return []; // it comes from what is not covered
       if (!value) throw new NotCovered("it depends on no input");
+      if (value.rows) throw new NotCovered(`it has ${value.rows} rows of each example`);
       const { length } = value.shape;
       const at = lowering.arrange(value, images && length === 4 ? [0, 2, 3, 1] : inOrder(length));
       return [{ name: own, at: at.call ? at : activation("linear")(at) }];

@@ -41,11 +41,11 @@ function denseOver(
     });
   const attributes = [...node.attributes.values()].map(({ name, i, f }) => [name, i, f]);
   const layer = lowering.share([node.op, units, attributes, node.inputs[1], biasName, x.flattened], make);
-  return lowering.newValue(layer(at), [...x.shape.slice(0, -1), units], axes);
+  return lowering.newValue(layer(at), [...x.shape.slice(0, -1), units], axes, { rows: x.rows });
 }
 
 export function gemm(lowering: Lowering, node: Node): Value {
-  const x = lowering.value(node, 0);
+  const x = lowering.value(node, 0, true);
   const weights = lowering.needConstant(node, 1);
   if (node.int("transA", 0)) throw new NotCovered("transA is 1");
   if (x.shape.length !== 2 || weights.shape.length !== 2)
@@ -72,7 +72,7 @@ function rowOf(constant: Constant, size: number): Constant {
 }
 
 export function matmul(lowering: Lowering, node: Node): Value {
-  const x = lowering.value(node, 0);
+  const x = lowering.value(node, 0, true);
   const weights = lowering.needConstant(node, 1);
   const rank = x.shape.length;
   if (weights.shape.length !== 2 || rank < 2)
@@ -106,7 +106,7 @@ const epsilonOf = (node: Node): { epsilon: number } => {
 };
 
 export function batchNormalization(lowering: Lowering, node: Node): Value {
-  const x = lowering.value(node, 0);
+  const x = lowering.value(node, 0, true);
   const rank = x.shape.length;
   if (node.int("training_mode", 0)) throw new NotCovered("training_mode is 1");
   if (node.int("spatial", 1) !== 1) throw new NotCovered("spatial is 0");
@@ -130,7 +130,7 @@ function gammaBeta(lowering: Lowering, node: Node, channels: number): Parameters
 }
 
 export function layerNormalization(lowering: Lowering, node: Node): Value {
-  const x = lowering.value(node, 0);
+  const x = lowering.value(node, 0, true);
   const rank = x.shape.length;
   const given = node.int("axis", -1);
   const axis = given < 0 ? given + rank : given;
@@ -149,8 +149,9 @@ export function layerNormalization(lowering: Lowering, node: Node): Value {
   lowering.give(layer, { gamma: () => scale.read(), beta: () => offset?.read() ?? new Float32Array(channels) });
   if (over.length === 1) {
     const { at, axes } = lastAxis(lowering, x, axis);
-    return lowering.newValue(layer(at), x.shape, axes);
+    return lowering.newValue(layer(at), x.shape, axes, { rows: x.rows });
   }
+  if (x.rows) throw new NotCovered("rows are counted with its batch");
   const others = inOrder(rank).filter((a) => a !== batch && a < axis);
   const axes = [batch, ...others, ...over];
   const rows = reshape([...others.map((a) => x.shape[a]!), channels])(lowering.arrange(x, axes));
@@ -190,7 +191,7 @@ export const instanceNormalization = grouped((_, channels) => channels);
 export const groupNormalization = grouped((node) => node.int("num_groups", 0));
 
 export function dropoutOperator(lowering: Lowering, node: Node): Value {
-  const x = lowering.value(node, 0);
+  const x = lowering.value(node, 0, true);
   const rate = lowering.opset < 12 ? node.float("ratio", 0.5) : (scalarOf(lowering.constant(node, 1)) ?? 0.5);
   if (!(rate >= 0 && rate < 1)) throw new NotCovered(`its ratio is ${rate}`);
   if (scalarOf(lowering.constant(node, 2))) throw new NotCovered("training_mode is true");

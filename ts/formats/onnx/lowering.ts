@@ -21,6 +21,8 @@ export interface Value {
   axes: readonly number[];
   /** Of [n, c·h·w] whose numbers stand as [h, w, c]: these sizes, and the order in which they stand. */
   flattened?: { sizes: readonly number[]; order: readonly number[] } | undefined;
+  /** So many rows of each example are counted with the batch: ONNX's [n·rows, …], of which `at` has [n, rows, …]. */
+  rows?: number | undefined;
   /** Whole numbers. */
   whole: boolean;
   /** The same in other orders. */
@@ -107,13 +109,17 @@ export class Lowering {
     }
   }
 
-  /** Input `i` of a node, which depends on the graph's inputs. */
-  value(node: Node, i: number): Value {
+  /** Input `i` of a node, which depends on the graph's inputs. `rows`: whether rows may be counted with the batch. */
+  value(node: Node, i: number, rows = false): Value {
     const name = node.inputs[i];
     if (!name) throw new NotCovered(`no input ${i + 1}`);
     if (this.constants.has(name)) throw new NotCovered(`input ${i + 1}, ${show(name)}, is constant`);
     const value = this.values.get(name);
     if (!value) throw new Unknown();
+    if (value.rows && !rows)
+      throw new NotCovered(
+        `input ${i + 1}, ${show(name)}, has ${value.rows} rows of each example in the batch's place`,
+      );
     return value;
   }
 
@@ -182,6 +188,11 @@ export class Lowering {
     this.#names.add(name);
   }
 
+  /** The nodes that read what `name` names. */
+  readersOf(name: string): readonly Node[] {
+    return this.#readers.get(name) ?? [];
+  }
+
   /** Gives a layer its parameters. */
   give(layer: Layer, parameters: Parameters): Layer {
     this.parameters.set(layer, parameters);
@@ -203,15 +214,16 @@ export class Lowering {
     const known = value.arranged?.get(key);
     if (known) return known;
     if (axes[0] !== value.axes[0]) throw new NotCovered(`the batch is axis ${value.axes[0]}`);
-    const { shape } = value;
+    const { shape, rows } = value;
     const wide = (order: readonly number[]) => order.filter((axis) => isWide(shape[axis])).join();
     let { at, axes: from } = value;
     if (wide(axes) !== wide(from)) {
       const to = [...axes.filter((axis) => from.includes(axis)), ...from.filter((axis) => !axes.includes(axis))];
-      at = permute(to.slice(1).map((axis) => from.indexOf(axis)))(at) as Symbolic;
+      const dims = to.slice(1).map((axis) => from.indexOf(axis));
+      at = permute(rows ? [1, ...dims.map((k) => k + 1)] : dims)(at);
       from = to;
     }
-    if (from.join() !== key) at = reshape(axes.slice(1).map((axis) => shape[axis]!))(at);
+    if (from.join() !== key) at = reshape([...(rows ? [rows] : []), ...axes.slice(1).map((axis) => shape[axis]!)])(at);
     value.arranged ??= new Map();
     value.arranged.set(key, at);
     return at;

@@ -3,23 +3,26 @@
 import type { Symbolic } from "../../layers/layer";
 import { concatenate } from "../../layers/merge";
 import { reshape } from "../../layers/shape";
-import { isNumeric, productOf } from "./constants";
+import { productOf } from "./constants";
 import { affine, shapeText } from "./elementwise";
 import type { Node } from "./graph";
 import { inOrder, isWide, type Lowering, NotCovered, type Value } from "./lowering";
 import { DataType } from "./messages";
 import { reduced, withoutAxes } from "./windows";
 
-export const identity = (lowering: Lowering, node: Node): Value => lowering.value(node, 0);
+export const identity = (lowering: Lowering, node: Node): Value => lowering.value(node, 0, true);
 
 /** To another type: floating-point numbers are all the same to us. */
 export function cast(lowering: Lowering, node: Node): Value {
-  const x = lowering.value(node, 0);
+  const x = lowering.value(node, 0, true);
   const to = node.int("to", 0);
   const floating = [DataType.float, DataType.double, DataType.float16, DataType.bfloat16] as number[];
   if (floating.includes(to)) return { ...x, whole: false };
-  if (!isNumeric(to) || !x.whole || (to !== DataType.int64 && to !== DataType.int32))
-    throw new NotCovered(`to is ${to}`);
+
+  // what an embedding reads is cut to whole numbers there
+  const y = node.outputs[0]!;
+  const indices = lowering.readersOf(y).every(({ op, inputs }) => op === "Gather" && inputs[0] !== y);
+  if ((to !== DataType.int64 && to !== DataType.int32) || (!x.whole && !indices)) throw new NotCovered(`to is ${to}`);
   return x;
 }
 
@@ -68,8 +71,9 @@ export function unsqueeze(lowering: Lowering, node: Node): Value {
 }
 
 /** x under another shape of as many numbers, the batch its first axis before and after. */
-function reshaped(lowering: Lowering, x: Value, sizes: readonly number[]): Value {
+function reshaped(lowering: Lowering, x: Value, sizes: readonly number[], rows = 1): Value {
   if (x.axes[0] !== 0) throw new NotCovered(`the batch is axis ${x.axes[0]}`);
+  if (x.rows || rows > 1) return asRows(lowering, x, sizes, rows);
   const shape = [Number.NaN, ...sizes];
   const { axes } = x;
   const wide = axes.filter((axis) => isWide(x.shape[axis]));
@@ -102,6 +106,15 @@ function reshaped(lowering: Lowering, x: Value, sizes: readonly number[]): Value
   });
 }
 
+/** Rows put in the batch's place, [n·rows, …], or out of it: the numbers stand as they are. */
+function asRows(lowering: Lowering, x: Value, sizes: readonly number[], rows: number): Value {
+  const at = lowering.arrange(x, inOrder(x.shape.length));
+  const shape = [Number.NaN, ...sizes];
+  const to = rows > 1 ? [rows, ...sizes] : sizes;
+  const y = at.shape.join() === to.join() ? at : reshape([...to])(at);
+  return lowering.newValue(y, shape, inOrder(shape.length), { whole: x.whole, ...(rows > 1 && { rows }) });
+}
+
 export function flatten(lowering: Lowering, node: Node): Value {
   const x = lowering.value(node, 0);
   const axis = node.int("axis", 1);
@@ -110,26 +123,40 @@ export function flatten(lowering: Lowering, node: Node): Value {
   return reshaped(lowering, x, [productOf(x.shape.slice(1))]);
 }
 
-/** To a constant shape, of which one size may be the batch's: what Shape told, −1, 0, or the number that the file has for it. */
+/**
+ * To a constant shape, whose first size is the batch's: what Shape told, −1, 0, or the number that the file has for it. With −1 it
+ * may take in rows of each example.
+ */
 export function reshapeTo(lowering: Lowering, node: Node): Value {
-  const x = lowering.value(node, 0);
+  const x = lowering.value(node, 0, true);
   const given = lowering.integers(node, 1);
   const text = () =>
     `its shape [${(given ?? []).map((d) => (Number.isNaN(d) ? "n" : d)).join(", ")}] for ${shapeText(x)}`;
   if (!given?.length || given.length > 8 || x.axes[0] !== 0) throw new NotCovered(text());
   const keep = !node.int("allowzero", 0);
   const sizes = given.map((d, axis) => (d === 0 && keep ? (x.shape[axis] ?? 0) : d));
-  const total = productOf(x.shape.slice(1));
+  const total = productOf(x.shape.slice(1)) * (x.rows ?? 1); // numbers of an example
   const [first, ...others] = sizes as [number, ...number[]];
   const open = others.filter((d) => d === -1).length;
   const fixed = productOf(others.filter((d) => d !== -1));
+  // 0 keeps the batch as it is
+  const before = given[0] === 0 ? (x.rows ?? 1) : 1;
+  const rows = open ? before : first === -1 ? total / fixed : before;
   const isBatch = Number.isNaN(first) || first === lowering.batch || (first === -1 && !open);
-  if (!isBatch || open > 1 || others.some((d) => !(d > 0 || d === -1)) || (open ? total % fixed : fixed !== total))
+  const each = total / rows;
+  if (
+    !isBatch ||
+    open > 1 ||
+    others.some((d) => !(d > 0 || d === -1)) ||
+    rows % 1 ||
+    (open ? each % fixed : fixed !== each)
+  )
     throw new NotCovered(text());
   return reshaped(
     lowering,
     x,
-    others.map((d) => (d === -1 ? total / fixed : d)),
+    others.map((d) => (d === -1 ? each / fixed : d)),
+    rows,
   );
 }
 
