@@ -178,6 +178,37 @@ class Norms(nn.Module):
         return self.instance(F.relu(self.group(x))).permute(0, 2, 3, 1)
 
 
+class Recurrent(nn.Module):
+    """Two layers both ways, one one way; the last step, and the last state."""
+
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(3, 4, 2, batch_first=True, bidirectional=True)
+        self.gru, self.rnn = nn.GRU(8, 3, batch_first=True), nn.RNN(8, 2, batch_first=True, nonlinearity="relu")
+        self.fc = nn.Linear(8, 2)
+
+    def forward(self, x):
+        y, _ = self.lstm(x)
+        z, h = self.gru(y)
+        _, g = self.rnn(y)
+        return self.fc(torch.cat([z[:, -1], h[-1], g[0]], 1))
+
+
+class Shuffled(nn.Module):
+    """ShuffleNet's split, branches and shuffle of channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(2, 2, 3, padding=1), nn.Conv2d(4, 3, 1)
+
+    def forward(self, x):
+        a, b = x.chunk(2, 1)
+        y = torch.cat([a, F.relu(self.conv(b))], 1)
+        n, c, h, w = y.shape
+        y = y.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, -1, h, w)
+        return F.log_softmax(self.last(y)[:, :, 1:-1, ::1].flatten(1), 1)
+
+
 class Twice(nn.Module):
     """A module that is called twice, and two inputs."""
 
@@ -206,6 +237,8 @@ def main():
     case("mixer", Mixer(), n(2, 1, 4, 6), opset=12)
     case("words", Words(), torch.randint(0, 11, (2, 7)))
     case("norms", Norms(), torch.rand(2, 4, 4, 3) * 255)
+    case("recurrent", Recurrent(), n(2, 5, 3), opset=14)
+    case("shuffled", Shuffled(), n(2, 4, 4, 3))
     case("twice", Twice(), n(2, 5), n(2, 5), opset=15)
     (FOLDER / "outputs.json").write_text(json.dumps(outputs, separators=(",", ":")) + "\n")
     print({k: v["bytes"] for k, v in outputs.items()})

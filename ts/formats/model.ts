@@ -90,7 +90,7 @@ import {
 import { Model } from "../training/model";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { tied } from "../training/tied";
-import { logSoftmax, paddedPool2d } from "./onnx/ownLayers";
+import { logSoftmax, paddedPool2d, slice } from "./onnx/ownLayers";
 import { checkTarget, put, type SaveTarget } from "./target";
 
 export type { SaveTarget };
@@ -115,7 +115,7 @@ export function enrollAll(): void {
     [absoluteErrorMetric, accuracy, auc, f1, precision, rSquared, recall, topKAccuracy],
     [bidirectional, gru, lstm, simpleRnn],
     [embedding, multiHeadAttention, positionEmbedding],
-    [logSoftmax, paddedPool2d], // of models from ONNX files
+    [logSoftmax, paddedPool2d, slice], // of models from ONNX files
     [adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd],
     [l1, l1l2, l2, tied],
     [maxNorm, minMaxNorm, nonNeg, unitNorm],

@@ -66,6 +66,16 @@ const cases: Record<string, Case> = {
   ),
   "Gemm scalar bias": one("Gemm", [5], { w: floats([5, 4]), b: floats([1], [0.5]) }),
   "Gemm without bias": one("Gemm", [5], { w: floats([5, 4]) }, {}, 11),
+  "Gemm of rows": {
+    nodes: [
+      node("Reshape", ["x", "to"], "r"),
+      node("Gemm", ["r", "w", "b"], "g"),
+      node("Softmax", ["g"], "s"),
+      node("Reshape", ["s", "back"], "y"),
+    ],
+    inputs: { x: ["n", 3, 5] },
+    constants: { w: floats([5, 4]), b: floats([4]), to: int64s([-1, 5]), back: int64s([-1, 3, 4]) },
+  },
   MatMul: one("MatMul", [5], { w: floats([5, 4]) }),
   "MatMul of three axes": one("MatMul", [3, 5], { w: floats([5, 4]) }),
   "MatMul of four axes": one("MatMul", [2, 3, 5], { w: floats([5, 4]) }),
@@ -303,6 +313,51 @@ const cases: Record<string, Case> = {
     type: DataType.int64,
   },
   Expand: one("Expand", [1, 4], { to: int64s([1, 3, 4]) }),
+  "Gather one place": one("Gather", [5, 4], { i: int64s([-1], []) }, { axis: 1 }),
+  "Gather one channel, kept": one("Gather", image, { i: int64s([2]) }, { axis: 1 }),
+  "Slice 9": one("Slice", image, {}, { starts: [1, -3], ends: [3, 100], axes: [1, 3] }, 9),
+  Slice: one("Slice", image, { s: int64s([0, 1]), e: int64s([2 ** 53 - 1, -1]), a: int64s([0, 2]), t: int64s([1, 1]) }),
+  "Split and Concat": {
+    nodes: [
+      node("Split", ["x"], ["a", "b", "c"], { axis: 1 }),
+      node("Relu", ["b"], "r"),
+      node("Concat", ["a", "r", "c"], "y", { axis: 1 }),
+    ],
+    inputs: { x: ["n", 6, 4] },
+    opset: 12,
+  },
+  "Split of sizes": {
+    nodes: [node("Split", ["x", "sizes"], ["a", "b"], { axis: -1 }), node("Concat", ["b", "a"], "y", { axis: -1 })],
+    inputs: { x: ["n", 6, 4] },
+    constants: { sizes: int64s([1, 3]) },
+  },
+  "Split and Concat of all": {
+    nodes: [node("Split", ["x"], ["a", "b"], { axis: 1 }), node("Concat", ["a", "b"], "y", { axis: 1 })],
+    inputs: { x: ["n", 6, 4] },
+    opset: 12,
+  },
+  "LSTM both ways, both outputs": {
+    nodes: [
+      node("Transpose", ["x"], "t", { perm: [1, 0, 2] }),
+      node("LSTM", ["t", "w", "r", "b"], ["all", "last"], { hidden_size: 4, direction: "bidirectional" }),
+      node("Transpose", ["all"], "p", { perm: [2, 0, 1, 3] }),
+      node("Flatten", ["p"], "f"),
+      node("Transpose", ["last"], "q", { perm: [1, 0, 2] }),
+      node("Flatten", ["q"], "g"),
+      node("Concat", ["f", "g"], "y", { axis: 1 }),
+    ],
+    inputs: { x: ["n", 5, 3] },
+    constants: { w: floats([2, 16, 3]), r: floats([2, 16, 4]), b: floats([2, 32]) },
+  },
+  "GRU without bias": {
+    nodes: [
+      node("Transpose", ["x"], "t", { perm: [1, 0, 2] }),
+      node("GRU", ["t", "w", "r"], ["", "last"], { hidden_size: 4, linear_before_reset: 1 }),
+      node("Squeeze", ["last", "zero"], "y"),
+    ],
+    inputs: { x: ["n", 5, 3] },
+    constants: { w: floats([1, 12, 3]), r: floats([1, 12, 4]), zero: int64s([0]) },
+  },
   "Shape, Gather, Concat, Reshape": {
     nodes: [
       node("Shape", ["x"], "s"),

@@ -11,6 +11,8 @@ export interface Constant {
   readonly whole: boolean;
   /** The numbers, row-major. */
   read(): ArrayLike<number>;
+  /** All are 0, and how many depends on the batch: it cannot be read. */
+  readonly zeros?: boolean;
   /** How many constants are read through: bounded, for each is a call. */
   readonly depth: number;
 }

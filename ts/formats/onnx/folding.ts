@@ -141,6 +141,7 @@ const folders = (): Record<string, Folder> => ({
     });
   },
   Slice(folding, node, [x, ...lists]) {
+    if (x?.zeros) return x;
     if (x?.shape.length !== 1) return undefined;
     const [starts, ends, axes, steps] =
       folding.lowering.opset < 10
@@ -162,9 +163,17 @@ const folders = (): Record<string, Folder> => ({
     if (!shape || shape.size > 8) return undefined;
     const sizes = Array.from(shape.read());
     const value = node.tensor("value");
+    if (sizes.some(Number.isNaN)) return value?.read()[0] ? undefined : zerosOf(sizes);
     if (sizes.some((size) => !(size >= 0))) return undefined;
     const number = value?.read()[0] ?? 0;
     return folding.make(sizes, value?.whole ?? false, () => number);
+  },
+  Expand(folding, _, [x, shape]) {
+    if (x?.size !== 1 || !shape || shape.size > 8) return undefined;
+    const [number] = Array.from(x.read());
+    const sizes = Array.from(shape.read());
+    if (sizes.some(Number.isNaN)) return number ? undefined : zerosOf(sizes);
+    return sizes.every((size) => size >= 0) ? folding.make(sizes, x.whole, () => number!) : undefined;
   },
   Range(folding, _, [from, to, step]) {
     const [a, b, s] = [from?.read()[0], to?.read()[0], step?.read()[0]] as [number, number, number];
@@ -182,6 +191,14 @@ const folders = (): Record<string, Folder> => ({
   Ceil: unary(Math.ceil),
   Reciprocal: unary((a) => 1 / a),
 });
+
+/** Zeros of which there are as many as the batch wants. */
+function zerosOf(shape: readonly number[]): Constant {
+  const read = () => {
+    throw new NotCovered("a constant as large as the batch");
+  };
+  return { shape, size: Number.NaN, whole: false, zeros: true, depth: 0, read };
+}
 
 /** What a node Constant holds. */
 export function constantIn(node: Node): Constant | undefined {

@@ -49,6 +49,10 @@ export class Node {
     return attribute ? new TextDecoder().decode(attribute.s ?? new Uint8Array()) : fallback;
   }
 
+  texts(name: string): string[] | undefined {
+    return this.#of(name, "strings")?.strings.map((bytes) => new TextDecoder().decode(bytes));
+  }
+
   tensor(name: string): Constant | undefined {
     const attribute = this.#of(name, "tensor");
     return attribute?.t && readTensor(attribute.t, `${this.op} ${show(this.name)}: ${name}`);

@@ -23,7 +23,6 @@ import { type Node, type OnnxGraph, readGraph } from "./graph";
 import {
   batchNormalization,
   dropoutOperator,
-  gather,
   gemm,
   groupNormalization,
   instanceNormalization,
@@ -33,7 +32,22 @@ import {
 import { inOrder, Lowering, NotCovered, type Value } from "./lowering";
 import { readModel } from "./messages";
 import { simplify } from "./patterns";
-import { cast, concat, expandTo, flatten, identity, reduce, reshapeTo, squeeze, transpose, unsqueeze } from "./shapes";
+import { recurrent } from "./recurrent";
+import {
+  cast,
+  concat,
+  expandTo,
+  flatten,
+  gatherOperator,
+  identity,
+  reduce,
+  reshapeTo,
+  sliceOperator,
+  split,
+  squeeze,
+  transpose,
+  unsqueeze,
+} from "./shapes";
 import {
   averagePool,
   conv,
@@ -61,7 +75,7 @@ export interface ImportOnnxOptions {
   inputShapes?: Readonly<Record<string, readonly number[]>>;
 }
 
-type Operator = (lowering: Lowering, node: Node) => Value;
+type Operator = (lowering: Lowering, node: Node) => Value | readonly Value[];
 
 const operators = (): Record<string, Operator> => ({
   ...elementwise(),
@@ -74,22 +88,27 @@ const operators = (): Record<string, Operator> => ({
   Dropout: dropoutOperator,
   Expand: expandTo,
   Flatten: flatten,
-  Gather: gather,
+  Gather: gatherOperator,
   Gemm: gemm,
+  GRU: recurrent,
   GlobalAveragePool: globalAveragePool,
   GlobalMaxPool: globalMaxPool,
   GroupNormalization: groupNormalization,
   Identity: identity,
   InstanceNormalization: instanceNormalization,
+  LSTM: recurrent,
   LayerNormalization: layerNormalization,
   MatMul: matmul,
   MaxPool: maxPool,
   Pad: pad,
+  RNN: recurrent,
   ReduceMax: reduce("max"),
   ReduceMean: reduce("mean"),
   ReduceSum: reduce("sum"),
   Reshape: reshapeTo,
   Resize: resize,
+  Slice: sliceOperator,
+  Split: split,
   Squeeze: squeeze,
   Transpose: transpose,
   Unsqueeze: unsqueeze,

@@ -99,8 +99,7 @@ export class Lowering {
       });
       if (this.#absorbed) this.done.add(this.#absorbed);
       for (const name of node.outputs.slice(values.length))
-        if (name && (this.#readers.has(name) || this.#outputs.has(name)))
-          throw new NotCovered(`its output ${show(name)} is read`);
+        if (this.isRead(name)) throw new NotCovered(`its output ${show(name)} is read`);
     } catch (error) {
       if (error instanceof Unknown) return;
       if (!(error instanceof NotCovered) && !(error instanceof DownhillError)) throw error;
@@ -186,6 +185,20 @@ export class Lowering {
   /** Keeps a name from layers. */
   reserve(name: string): void {
     this.#names.add(name);
+  }
+
+  readonly #once = new Map<Layer, Symbolic>();
+
+  /** What a layer gave, where it is called once for several nodes. */
+  once(layer: Layer, call: () => Symbolic): Symbolic {
+    const known = this.#once.get(layer) ?? call();
+    this.#once.set(layer, known);
+    return known;
+  }
+
+  /** Whether a node or the graph's outputs read what `name` names. */
+  isRead(name: string | undefined): boolean {
+    return !!name && (this.#readers.has(name) || this.#outputs.has(name));
   }
 
   /** The nodes that read what `name` names. */

@@ -6,10 +6,10 @@ import { pairOf, type Size, size } from "../../layers/window";
 import { exp, log, subtract } from "../../ops/arithmetic";
 import { reshape } from "../../ops/elementwise";
 import { largest } from "../../ops/largest";
-import { stopGradient } from "../../ops/layout";
+import { slice as sliceOp, stopGradient } from "../../ops/layout";
 import { averagePool2d, maxPooled } from "../../ops/pooling";
 import { broadcastTo, sum } from "../../ops/reductions";
-import { boolean, field, natural, or } from "../../options";
+import { boolean, count, type Field, field, natural, or } from "../../options";
 
 type Pads = readonly [top: number, bottom: number, left: number, right: number];
 
@@ -57,3 +57,27 @@ export const logSoftmax: (options?: LayerOptions) => Layer = /* @__PURE__ */ lay
     return subtract([shifted, wide(log([sum([exp([shifted])], last)]))]);
   },
 });
+
+const isList = (v: unknown, { accepts }: Field<number>) => Array.isArray(v) && v.length > 0 && v.every(accepts);
+
+/** Of each example `size` numbers along each axis, from `begin` on. */
+export const slice: (begin: readonly number[], size: readonly number[], options?: LayerOptions) => Layer =
+  /* @__PURE__ */ layerFactory({
+    type: "slice",
+    positional: ["begin", "size"],
+    options: () => ({
+      begin: field<readonly number[]>("a list of integers ≥ 0", (v) => isList(v, natural())),
+      size: field<readonly number[]>("a list of positive integers", (v) => isList(v, count())),
+    }),
+    call([x], { config: { begin, size } }, who) {
+      const [n, ...given] = x!.shape as [number, ...number[]];
+      const fits = begin.length === given.length && size.length === given.length;
+      checkRank(
+        who,
+        given,
+        `[n, …] from [${begin}] on of [${size}]`,
+        fits && given.every((d, k) => begin[k]! + size[k]! <= d),
+      );
+      return sliceOp([x!], { begin: [0, ...begin], size: [n, ...size] });
+    },
+  });

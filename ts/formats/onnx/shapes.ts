@@ -6,8 +6,10 @@ import { reshape } from "../../layers/shape";
 import { productOf } from "./constants";
 import { affine, shapeText } from "./elementwise";
 import type { Node } from "./graph";
+import { gather as embedded } from "./layers";
 import { inOrder, isWide, type Lowering, NotCovered, type Value } from "./lowering";
 import { DataType } from "./messages";
+import { slice } from "./ownLayers";
 import { reduced, withoutAxes } from "./windows";
 
 export const identity = (lowering: Lowering, node: Node): Value => lowering.value(node, 0, true);
@@ -106,6 +108,32 @@ function reshaped(lowering: Lowering, x: Value, sizes: readonly number[], rows =
   });
 }
 
+/** Of a value whose batch is another axis than the first: what stands before it and what behind it, each under a shape of its own. */
+function reshapedRound(lowering: Lowering, x: Value, given: readonly number[], keep: boolean): Value {
+  const batch = x.axes[0]!;
+  const sizes = given.map((d, axis) => (d === 0 && keep ? (x.shape[axis] ?? 0) : d));
+  const at = sizes.findIndex(Number.isNaN);
+  const before = inOrder(batch);
+  const behind = inOrder(x.shape.length).slice(batch + 1);
+  const parts = [before, behind].map((axes, i) => {
+    const total = productOf(axes.map((axis) => x.shape[axis]!));
+    const to = i ? sizes.slice(at + 1) : sizes.slice(0, Math.max(at, 0));
+    const fixed = productOf(to.filter((d) => d !== -1));
+    const open = to.filter((d) => d === -1).length;
+    const fits =
+      at >= 0 && open < 2 && to.every((d) => d > 0 || d === -1) && (open ? total % fixed === 0 : total === fixed);
+    if (!fits) throw new NotCovered(`its shape [${given.join(", ")}] for ${shapeText(x)}`);
+    return to.map((d) => (d === -1 ? total / fixed : d));
+  });
+  const all = parts.flat();
+  const from = lowering.arrange(x, [batch, ...before, ...behind]);
+  const shape = [...parts[0]!, Number.NaN, ...parts[1]!];
+  const axes = [at, ...inOrder(shape.length).filter((axis) => axis !== at)];
+  return lowering.newValue(from.shape.join() === all.join() ? from : reshape(all)(from), shape, axes, {
+    whole: x.whole,
+  });
+}
+
 /** Rows put in the batch's place, [n·rows, …], or out of it: the numbers stand as they are. */
 function asRows(lowering: Lowering, x: Value, sizes: readonly number[], rows: number): Value {
   const at = lowering.arrange(x, inOrder(x.shape.length));
@@ -130,6 +158,7 @@ export function flatten(lowering: Lowering, node: Node): Value {
 export function reshapeTo(lowering: Lowering, node: Node): Value {
   const x = lowering.value(node, 0, true);
   const given = lowering.integers(node, 1);
+  if (x.axes[0] !== 0 && given && !x.rows) return reshapedRound(lowering, x, given, !node.int("allowzero", 0));
   const text = () =>
     `its shape [${(given ?? []).map((d) => (Number.isNaN(d) ? "n" : d)).join(", ")}] for ${shapeText(x)}`;
   if (!given?.length || given.length > 8 || x.axes[0] !== 0) throw new NotCovered(text());
@@ -188,10 +217,95 @@ export function concat(lowering: Lowering, node: Node): Value {
     values.find((x) => x.axes.length === rank && x.axes.at(-1) !== rank - 1) ??
     values.find((x) => x.axes.length === rank);
   const axes = full?.axes ?? [first.axes[0]!, ...inOrder(rank).filter((a) => a !== first.axes[0])];
-  const at = concatenate({ axis: axes.indexOf(axis) })(values.map((x) => lowering.arrange(x, axes)));
+  const parts = values.map((x) => lowering.arrange(x, axes));
+  const k = axes.indexOf(axis);
+  const at = wholeOf(parts, k - 1) ?? concatenate({ axis: k })(parts);
   const along = values.reduce((sum, x) => sum + x.shape[axis]!, 0);
   const shape = first.shape.map((size, a) => (a === axis ? along : size));
   return lowering.newValue(at, shape, axes);
+}
+
+/** What has been cut along an axis of an example into exactly these parts. */
+function wholeOf(parts: readonly Symbolic[], axis: number): Symbolic | undefined {
+  let from = 0;
+  const source = parts[0]!.call?.inputs[0];
+  for (const { call, shape } of parts) {
+    const begin = call?.layer.config["begin"] as readonly number[] | undefined;
+    if (call?.layer.config.type !== "slice" || call.inputs[0] !== source) return undefined;
+    if (begin!.some((at, k) => at !== (k === axis ? from : 0))) return undefined;
+    from += shape[axis]!;
+  }
+  const [first] = parts;
+  return source!.shape.every((size, k) => size === (k === axis ? from : first!.shape[k])) ? source : undefined;
+}
+
+/** `size` numbers along an axis from `from` on. */
+function sliced(lowering: Lowering, x: Value, axis: number, from: number, size: number): Value {
+  if (axis === x.axes[0]) throw new NotCovered("its axis is the batch");
+  const length = x.shape[axis]!;
+  if (!(from >= 0 && size > 0 && from + size <= length))
+    throw new NotCovered(`numbers ${from} to ${from + size} of ${length}`);
+  const settled = lowering.settle(x);
+  if (size === length) return settled;
+  const sizes = settled.axes.slice(1).map((a) => (a === axis ? size : settled.shape[a]!));
+  const at = slice(
+    settled.axes.slice(1).map((a) => (a === axis ? from : 0)),
+    sizes,
+  )(settled.at);
+  return lowering.like(settled, at, { shape: settled.shape.map((s, a) => (a === axis ? size : s)) });
+}
+
+/** Parts along axes, by steps of 1. */
+export function sliceOperator(lowering: Lowering, node: Node): Value {
+  const old = lowering.opset < 10;
+  const list = (i: number, name: string) => (old ? node.ints(name) : lowering.integers(node, i));
+  const [starts, ends, steps] = [list(1, "starts"), list(2, "ends"), old ? undefined : lowering.integers(node, 4)];
+  let x = lowering.value(node, 0);
+  const axes = list(3, "axes") ?? inOrder(starts?.length ?? 0);
+  if (!starts || ends?.length !== starts.length || axes.length !== starts.length)
+    throw new NotCovered("starts and ends");
+  if (steps?.some((step) => step !== 1)) throw new NotCovered(`steps are [${steps.join(", ")}]`);
+  for (const [i, given] of axes.entries()) {
+    const axis = axisOf(x, given);
+    const length = x.shape[axis]!;
+    const [from, to] = [starts[i]!, ends[i]!].map((at) => Math.min(Math.max(at < 0 ? at + length : at, 0), length)) as [
+      number,
+      number,
+    ];
+    // of the batch only all
+    if (axis !== x.axes[0] || starts[i] !== 0 || ends[i]! < 2 ** 31 - 1) x = sliced(lowering, x, axis, from, to - from);
+  }
+  return x;
+}
+
+/** Into parts along an axis, of given sizes or of one. */
+export function split(lowering: Lowering, node: Node): Value[] {
+  const x = lowering.value(node, 0);
+  const axis = axisOf(x, node.int("axis", 0));
+  const length = x.shape[axis]!;
+  const parts = node.int("num_outputs", node.outputs.length);
+  const given = lowering.opset < 13 ? node.ints("split") : lowering.integers(node, 1);
+  const each = Math.ceil(length / parts);
+  const sizes = given ?? node.outputs.map((_, i) => Math.min(each, length - i * each));
+  if (parts !== node.outputs.length || sizes.length !== parts || sizes.reduce((a, b) => a + b, 0) !== length)
+    throw new NotCovered(`parts [${sizes.join(", ")}] of ${shapeText(x)}`);
+  let from = 0;
+  return sizes.map((size) => {
+    from += size;
+    return sliced(lowering, x, axis, from - size, size);
+  });
+}
+
+/** What stands at one place of an axis; or rows of a constant table, by number: an embedding. */
+export function gatherOperator(lowering: Lowering, node: Node): Value {
+  if (lowering.constants.has(node.inputs[0] ?? "")) return embedded(lowering, node);
+  const x = lowering.value(node, 0);
+  const at = lowering.needConstant(node, 1);
+  const axis = axisOf(x, node.int("axis", 0));
+  const [index] = Array.from(at.size === 1 ? at.read() : []);
+  if (index === undefined || at.shape.length > 1) throw new NotCovered(`indices of shape [${at.shape.join(", ")}]`);
+  const y = sliced(lowering, x, axis, index < 0 ? index + x.shape[axis]! : index, 1);
+  return at.shape.length ? y : withoutAxes(y, [axis]);
 }
 
 /** Means, the largest or sums over axes. */
