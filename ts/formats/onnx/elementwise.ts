@@ -54,13 +54,13 @@ function positive(node: Node, name: string, fallback: number): number {
   return value;
 }
 
-const seluOperator = unary((node) => {
+const seluOperator = /* @__PURE__ */ unary((node) => {
   const [alpha, gamma] = [node.float("alpha", 1.67326319), node.float("gamma", 1.05070102)];
   if (!near(alpha, 1.67326319) || !near(gamma, 1.05070102)) throw new NotCovered(`alpha is ${alpha}, gamma ${gamma}`);
   return selu();
 });
 
-const geluOperator = unary((node) => {
+const geluOperator = /* @__PURE__ */ unary((node) => {
   const approximate = node.text("approximate", "none");
   if (approximate !== "none" && approximate !== "tanh") throw new NotCovered(`approximate is ${approximate}`);
   return gelu({ approximate: approximate === "tanh" });

@@ -187,8 +187,8 @@ function perGroup(lowering: Lowering, node: Node, channels: number, groups: numb
   return { gamma: spread(gamma!), beta: spread(beta!) };
 }
 
-export const instanceNormalization = grouped((_, channels) => channels);
-export const groupNormalization = grouped((node) => node.int("num_groups", 0));
+export const instanceNormalization = /* @__PURE__ */ grouped((_, channels) => channels);
+export const groupNormalization = /* @__PURE__ */ grouped((node) => node.int("num_groups", 0));
 
 export function dropoutOperator(lowering: Lowering, node: Node): Value {
   const x = lowering.value(node, 0, true);

@@ -238,8 +238,8 @@ function ceiled(image: Pair, { size, strides, pads }: Window): Pads {
   return [pads[0], pads[1] + more[0]!, pads[2], pads[3] + more[1]!];
 }
 
-export const maxPool = pool("max");
-export const averagePool = pool("average");
+export const maxPool = /* @__PURE__ */ pool("max");
+export const averagePool = /* @__PURE__ */ pool("average");
 
 /** The mean or the largest over axes, whatever axes there are: they become the rows of an image, the others its channels. */
 export function reduced(
@@ -293,8 +293,8 @@ const globalPool =
     return reduced(lowering, x, inOrder(x.shape.length).slice(2), kind, true);
   };
 
-export const globalAveragePool = globalPool("mean");
-export const globalMaxPool = globalPool("max");
+export const globalAveragePool = /* @__PURE__ */ globalPool("mean");
+export const globalMaxPool = /* @__PURE__ */ globalPool("max");
 
 export function pad(lowering: Lowering, node: Node): Value {
   const x = lowering.value(node, 0);
