@@ -154,7 +154,7 @@ async function buildBundles() {
     banner: { js: LICENSE },
     logLevel: "warning",
   };
-  const external = ["commander", "csv-parse", "csv-parse/*", "node:*"];
+  const external = ["commander", "csv-parse", "csv-parse/*", "@zip.js/zip.js", "@zip.js/zip.js/*", "sharp", "node:*"];
   const workers = { worker: await workerSource("browser"), workerNode: await workerSource("node") };
   for (const [name, source] of Object.entries(workers))
     writeFileSync(`build/core/${name}.js`, `export default ${JSON.stringify(source)};\n`);

@@ -110,7 +110,7 @@ describe("imports", () => {
         if (target.startsWith("ts/")) open.push(target);
         else
           expect(target, `imported by ${file}`).toMatch(
-            /^(assembly\/isa\.ts|#core\/.*|@assemblyscript\/loader|@bufbuild\/protobuf\/wire|package\.json\.ts|csv-parse\/browser\/.*)$/,
+            /^(assembly\/isa\.ts|#core\/.*|@assemblyscript\/loader|@bufbuild\/protobuf\/wire|package\.json\.ts|csv-parse\/browser\/.*|@zip\.js\/zip\.js.*)$/,
           );
       }
     }

@@ -40,9 +40,26 @@ export {
 } from "./custom/define";
 export type { Operand, Ops, Value } from "./custom/primitives";
 export { csv } from "./data/csv";
-export { type Dataset, dataset, type Item } from "./data/dataset";
+export { type CsvRowsOptions, csvRows, type TableBatch } from "./data/csvRows";
+export { type Dataset, type DatasetFactory, dataset, type Item } from "./data/dataset";
 export { digits } from "./data/digits";
-export { idx } from "./data/idx";
+export type { LoadSource, SaveTarget } from "./data/files";
+export { type IdxRowsOptions, type ImageBatch, idx, idxRows } from "./data/idx";
+export type { FilesOptions, FilesSource } from "./data/imageFiles";
+export { type ArrayBatches, type NpyRowsOptions, npy, npyRows, saveNpy } from "./data/npy";
+export type { NpyArray } from "./data/npyFormat";
+export {
+  type NpzOptions,
+  type NpzRowsOptions,
+  npz,
+  npzRows,
+  type RecordBatches,
+  type SaveNpzOptions,
+  saveNpz,
+} from "./data/npz";
+export type { Rows } from "./data/rows";
+export { type SaveCsvOptions, saveCsv, type TableBatches, type TableRows } from "./data/saveCsv";
+export { type IdxData, saveIdx } from "./data/saveIdx";
 export {
   type GradientMonitorOptions,
   type GradientReport,
@@ -59,6 +76,7 @@ export {
 export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, type LoadSource, loadModel, type SaveTarget, saveModel } from "./formats/model";
 export { type ImportOnnxOptions, importOnnx } from "./formats/onnx/import";
+export { type LoadOptions, loadModel, saveModel } from "./formats/model";
 export { type ExportOnnxOptions, exportOnnx, type OnnxInputType } from "./formats/onnx/exportOnnx";
 export {
   constant,

@@ -335,7 +335,9 @@ const ELSEWHERE: Record<string, string> = {
       "no numbers",
     ]),
   ),
-  ...Object.fromEntries(["csv", "idx", "digits", "dataset"].map((name) => [name, "data"])),
+  ...Object.fromEntries(["csv", "idx", "npy", "npz", "digits", "dataset"].map((name) => [name, "data"])),
+  ...Object.fromEntries(["csvRows", "idxRows", "npyRows", "npzRows"].map((name) => [name, "data"])),
+  ...Object.fromEntries(["saveCsv", "saveIdx", "saveNpy", "saveNpz"].map((name) => [name, "only write"])),
   ...Object.fromEntries(
     ["loadModel", "saveModel", "exportOnnx", "weightsHash", "DownhillError", "Symbolic"].map((name) => [
       name,

@@ -1,6 +1,5 @@
 // Model files for users. This module alone names every type, so that whatever a file holds can be built.
 
-import { readFile } from "#platform";
 import { fgsm, pgd } from "../adversarial/attacks";
 import { randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom } from "../augment/geometric";
 import { cutmix, mixup } from "../augment/mix";
@@ -14,6 +13,7 @@ import { swa } from "../callbacks/swa";
 import { tensorBoard } from "../callbacks/tensorBoard";
 import { terminateOnNaN } from "../callbacks/terminateOnNaN";
 import { maxNorm, minMaxNorm, nonNeg, unitNorm } from "../constraints/constraints";
+import { checkTarget, type LoadSource, readSource, type SaveTarget, saveBytes } from "../data/files";
 import { gradientMonitor } from "../diagnostics/gradientMonitor";
 import { argumentError, DownhillError } from "../errors";
 import {
@@ -129,15 +129,6 @@ export function enrollAll(): void {
   for (const type of types.flat()) enroll(type);
 }
 
-/** Where `loadModel` finds them: a path (in a page an address), a URL, bytes, a File or Blob, or an object with `load`. */
-export type LoadSource =
-  | string
-  | URL
-  | Uint8Array
-  | ArrayBuffer
-  | { arrayBuffer(): Promise<ArrayBuffer> }
-  | { load(): Uint8Array | Promise<Uint8Array> };
-
 /**
  * The model as one .safetensors file: weights, and in the metadata the architecture, what it was compiled with, the
  * optimizer's and the callbacks' state and the position, so that training goes on from it to the bit. Works while a `fit`
@@ -151,7 +142,7 @@ export type LoadSource =
 export async function saveModel(model: Model, target?: SaveTarget): Promise<Uint8Array> {
   if (!(model instanceof Model)) throw argumentError("saveModel", "a model", model);
   checkTarget("saveModel", target);
-  return put(target, encodeModel(model));
+  return saveBytes(encodeModel(model), target);
 }
 
 /** Options of `loadModel`. */
@@ -182,7 +173,7 @@ export async function loadModel(source: LoadSource, options?: LoadOptions): Prom
         "what defineLayer, defineLoss or defineMetric returned, not called",
         factory,
       );
-  const bytes = await readSource(source);
+  const bytes = await readSource("loadModel", source);
   enrollAll();
   for (const factory of custom) enroll(factory);
   try {
@@ -193,20 +184,4 @@ export async function loadModel(source: LoadSource, options?: LoadOptions): Prom
     const how = cause.message.startsWith("unknown ") ? "; what is your own goes into loadModel's option custom" : "";
     throw new DownhillError(cause.code, where + cause.message + how, { cause });
   }
-}
-
-async function readSource(source: unknown): Promise<Uint8Array> {
-  if (typeof source === "string" || source instanceof URL) return readFile(source);
-  if (source instanceof Uint8Array) return source;
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  if (typeof source === "object" && source !== null) {
-    if ("arrayBuffer" in source && typeof source.arrayBuffer === "function")
-      return new Uint8Array(await source.arrayBuffer());
-    if ("load" in source && typeof source.load === "function") {
-      const bytes: unknown = await source.load();
-      if (bytes instanceof Uint8Array) return bytes;
-      throw argumentError("loadModel", "load() to give a Uint8Array", bytes);
-    }
-  }
-  throw argumentError("loadModel", "a path, a URL, bytes, a Blob or an object with load()", source);
 }

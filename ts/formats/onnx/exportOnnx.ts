@@ -1,11 +1,12 @@
-// A model as an ONNX file: the ops of its predictions, each in ONNX's words (exportOps.ts). Layers are not looked at, so those of
-// a user's own are exported too.
+// A model as an ONNX file: the ops of its predictions, each in ONNX's words. Layers are not looked at, so those of a user's own are
+// exported too. Who translates the ops, exportGraph.ts, is loaded when somebody exports.
 //
 // Our graphs are built for a number of examples. Two, for 2 and for 3, tell which sizes count them.
 
 import { SourceType } from "../../../assembly/isa";
 import { version } from "../../../package.json";
-import { argumentError, DownhillError, show, wrong } from "../../errors";
+import { checkTarget, type SaveTarget, saveBytes } from "../../data/files";
+import { argumentError, type DownhillError, show, wrong } from "../../errors";
 import { prune } from "../../graph/gradient";
 import type { Node, Shape, Tensor } from "../../graph/graph";
 import {
@@ -28,10 +29,8 @@ import { BARE } from "../../training/program";
 import type { ModelState } from "../../training/state";
 import type { Port } from "../../training/structure";
 import type { Weights } from "../../training/weights";
-import { checkTarget, put, type SaveTarget } from "../target";
-import { Exporter, type Source } from "./exporter";
-import { translations } from "./exportOps";
-import { DataType, type Draft, type ValueInfo, writeModel } from "./messages";
+import type { Source } from "./exporter";
+import { writeModel } from "./messages";
 
 /** What the numbers of an input come as. */
 export type OnnxInputType = "float32" | "uint8" | "int32" | "int64";
@@ -103,77 +102,36 @@ const schema = () => ({
  */
 export async function exportOnnx(model: Model, options?: ExportOnnxOptions): Promise<Uint8Array> {
   if (!(model instanceof Model)) throw argumentError("exportOnnx", "a model", model);
-  const read = readOptions("exportOnnx", options, schema());
-  checkTarget("exportOnnx", read.target);
-  const { state } = model;
+  const { target, opset, ...read } = readOptions("exportOnnx", options, schema());
+  checkTarget("exportOnnx", target);
+  const { state, metadata } = model;
   state.check();
-  const { inputs, outputs } = state.structure;
-  const softmax = namesOf("softmax", outputs, read.softmax);
-  const types = typesOf(inputs, read.inputType);
-  const weights = averagedWeights(model);
-  const bytes = Object.values(weights).reduce((sum, { data }) => sum + data.byteLength, 0);
-  if (bytes > MOST_BYTES) throw wrong("memory", "exportOnnx", "weights of less than 2 GiB", `${bytes} bytes`);
-
-  const { source, results } = sourceOf(state, weights, read.opset);
-  const to = new Exporter(source);
-  for (const { name } of inputs) to.unique(name);
-  const names = outputs.map(({ name }) =>
-    to.unique(inputs.some((input) => input.name === name) ? `${name}_output` : name),
-  );
-  to.batchOf = inputs[0]!.name;
-  const table = translations();
-  for (const node of source.nodes) {
-    to.layer = node.layer;
-    const { op, attributes } = node;
-    if (op.name === "gather") {
-      to.setInput(node.outputs[0]!, inputs[attributes.slot]!.name, DATA_TYPES[types[attributes.slot]!]);
-      continue;
-    }
-    const translate = Object.hasOwn(table, op.name) ? table[op.name] : undefined;
-    if (!translate) throw argumentError(`exportOnnx: ${node.layer}`, "ops that ONNX has", op.name);
-    translate(to, node, node.inputs as Tensor[], node.outputs[0]!, attributes);
-  }
-  const values = results.map((t, i) => {
-    to.layer = outputs[i]!.name;
-    const value = to.last(t);
-    return softmax.has(to.layer) ? softened(to, t, value) : value;
+  const ports = state.structure;
+  const softmax = namesOf("softmax", ports.outputs, read.softmax);
+  const types = typesOf(ports.inputs, read.inputType);
+  const { source, results } = sourceOf(state, averagedWeights(model), opset);
+  results.forEach((t, i) => {
+    const { name } = ports.outputs[i]!;
+    if (softmax.has(name)) checkLogits(name, t);
   });
-  to.name(values, names);
-  to.prune(names);
-
+  const notes = Object.entries(metadata).sort(([a], [b]) => (a < b ? -1 : 1));
+  const name = read.name ?? state.name;
+  const { exportGraph } = await import("./exportGraph"); // the weights are copies
   const content = writeModel({
-    irVersion: IR_VERSIONS[read.opset],
+    irVersion: IR_VERSIONS[opset],
     producerName: "downhill",
     producerVersion: version,
-    graph: {
-      node: to.nodes,
-      name: read.name ?? model.name,
-      initializer: [...to.initializers].map(([name, tensor]) => ({ ...tensor, name })),
-      input: inputs.map(({ name, value }, i) => valueInfo(name, DATA_TYPES[types[i]!], [-1, ...value.shape])),
-      output: results.map((t, i) => valueInfo(names[i]!, DataType.float, source.dims(t))),
-    },
-    opsetImport: [{ domain: "", version: read.opset }],
-    metadataProps: Object.entries(model.metadata)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, value]) => ({ key, value })),
+    graph: exportGraph(
+      name,
+      source,
+      ports.inputs.map(({ name, value }, i) => ({ name, shape: value.shape, type: types[i]! })),
+      ports.outputs.map(({ name }, i) => ({ name, value: results[i]!, softmax: softmax.has(name) })),
+    ),
+    opsetImport: [{ domain: "", version: opset }],
+    metadataProps: notes.map(([key, value]) => ({ key, value })),
   });
-  return put(read.target, content);
+  return saveBytes(content, target);
 }
-
-const DATA_TYPES: Readonly<Record<OnnxInputType, number>> = {
-  float32: DataType.float,
-  uint8: DataType.uint8,
-  int32: DataType.int32,
-  int64: DataType.int64,
-};
-
-/** An input or output of that shape, its first size being of any number. */
-const valueInfo = (name: string, elemType: number, [, ...dims]: Shape): Draft<ValueInfo> => ({
-  name,
-  type: {
-    tensorType: { elemType, shape: { dim: [{ dimParam: "batch" }, ...dims.map((dimValue) => ({ dimValue }))] } },
-  },
-});
 
 /** The ports that are meant; throws `argument` where one is unknown. */
 function namesOf(option: string, ports: readonly Port[], given: boolean | readonly string[]): Set<string> {
@@ -194,16 +152,17 @@ function typesOf(
   return inputs.map(({ name }) => (Object.hasOwn(given, name) ? given[name]! : "float32"));
 }
 
-/** Softmax of an output of several logits. */
-function softened(to: Exporter, { shape, node }: Tensor, value: string): string {
-  const who = `exportOnnx: softmax of ${to.layer}`;
+/** Throws `argument` where a softmax of an output makes no sense. */
+function checkLogits(name: string, { shape, node }: Tensor): void {
+  const who = `exportOnnx: softmax of ${name}`;
   if (shape.at(-1) === 1) throw wrong("argument", who, "at least two logits", "one");
   if (node?.op.name === "softmax") throw wrong("argument", who, "logits", "what softmax() made");
-  return to.add("Softmax", [value], { axis: -1 });
 }
 
 /** What predictions are computed by, and what of the shapes is a number of examples. */
 function sourceOf(state: ModelState, weights: Weights, opset: number): { source: Source; results: Tensor[] } {
+  const bytes = Object.values(weights).reduce((sum, { data }) => sum + data.byteLength, 0);
+  if (bytes > MOST_BYTES) throw wrong("memory", "exportOnnx", "weights of less than 2 GiB", `${bytes} bytes`);
   const inputs = state.structure.inputs.map(() => SourceType.raw32);
   const build = (rows: number): Built => {
     const { graph, results } = buildGraph(state, state.lane("prediction"), { ...BARE, kind: "predict", rows, inputs });
@@ -231,6 +190,7 @@ function sourceOf(state: ModelState, weights: Weights, opset: number): { source:
       return { name: t.name, data, dims: shape };
     },
     opset,
+    refused,
   };
   return { source, results: two.results };
 }
@@ -259,8 +219,9 @@ const dimsOf = (node: Node, two: Shape, three: Shape): Shape =>
     return each ? -each : d;
   });
 
+/** The error of what ONNX has not. */
+const refused = (layer: string, expected: string, got: string): DownhillError =>
+  wrong("argument", `exportOnnx: ${layer}`, expected, got);
+
 const dependsOnBatch = ({ layer, op }: Node): DownhillError =>
-  new DownhillError(
-    "argument",
-    `exportOnnx: ${layer}: expected ops that are the same for any number of examples, got ${show(op.name)}`,
-  );
+  refused(layer, "ops that are the same for any number of examples", show(op.name));

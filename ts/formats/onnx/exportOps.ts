@@ -1,10 +1,8 @@
 // What each op that computes predictions is in ONNX (https://onnx.ai/onnx/operators/). By name: no op is carried that a model has
 // not. Which ops have to be here a test holds against ts/ops.
 
-import { wrong } from "../../errors";
-import { type Attributes, type Node, sizeOf, type Tensor } from "../../graph/graph";
-import type { Constant, Exporter, OnnxAttribute } from "./exporter";
-import { DataType } from "./messages";
+import type { Attributes, Node, Tensor } from "../../graph/graph";
+import { type Constant, type Exporter, type OnnxAttribute, product } from "./exporter";
 
 /** Appends what a node of ours is, and says which value is its output 0. */
 type Translation = (to: Exporter, node: Node, inputs: Tensor[], y: Tensor, attributes: Attributes) => void;
@@ -19,7 +17,7 @@ const elementwise =
 const comparison =
   (opType: string): Translation =>
   (to, _, inputs, y) =>
-    to.alike(inputs, y, (names) => to.add("Cast", [to.add(opType, names)], { to: DataType.float }));
+    to.alike(inputs, y, (names) => to.cast(to.add(opType, names)));
 
 /** a where b is not 0, else 0; or the other way round. */
 const chosen =
@@ -89,7 +87,7 @@ const GATES: Record<string, readonly number[]> = { simpleRnn: [0], lstm: [0, 3, 
 function gates(to: Exporter, t: Tensor, order: readonly number[]): Constant {
   const { name, data, dims } = to.constant(t)!;
   const width = dims.at(-1)!;
-  const rows = sizeOf(dims) / width;
+  const rows = product(dims) / width;
   const units = width / order.length;
   const y = new Float32Array(data.length);
   order.forEach((gate, to) => {
@@ -144,7 +142,7 @@ function grouped(to: Exporter, [x, gamma, beta]: Tensor[], y: Tensor, count: num
   const rank = x!.shape.length;
   const [n, ...rest] = to.order(to.dims(x!), rank > 2) as [number, ...number[]];
   const own = rank > 2 ? to.first(x!) : to.last(x!);
-  const groups = to.reshape(own, [n, count, sizeOf(rest) / count]);
+  const groups = to.reshape(own, [n, count, product(rest) / count]);
   const [ones, zeros] = [1, 0].map((value) => to.reals(Array.from({ length: count }, () => value)));
   const normal = to.reshape(to.add("InstanceNormalization", [groups, ones!, zeros!], { epsilon: { reals: epsilon } }), [
     n,
@@ -158,7 +156,7 @@ function grouped(to: Exporter, [x, gamma, beta]: Tensor[], y: Tensor, count: num
 function needAllExamples(to: Exporter, node: Node): void {
   const [x, y] = [node.inputs[0]!, node.outputs[0]!].map((t) => to.dims(t)[0]);
   if (x !== y || node.attributes.begin[0])
-    throw wrong("argument", `exportOnnx: ${node.layer}: ${node.op.name}`, "all examples", "a part of the batch");
+    throw to.source.refused(`${node.layer}: ${node.op.name}`, "all examples", "a part of the batch");
 }
 
 /** By the ops' names. In a function: else all of it would stay in every bundle. */
@@ -249,7 +247,7 @@ export const translations = (): Readonly<Record<string, Translation>> => ({
       to.add("BatchNormalization", [name, ...statistics.map((t) => to.last(t))], { epsilon: { reals: epsilon } });
     if (to.isFirst(x!)) to.set(y, normal(to.first(x!)), true);
     else if (dims.length === 2) to.set(y, normal(to.last(x!)));
-    else to.set(y, to.reshape(normal(to.reshaped(x!, [sizeOf(dims) / channels, channels])), dims));
+    else to.set(y, to.reshape(normal(to.reshaped(x!, [product(dims) / channels, channels])), dims));
   },
   groupNorm(to, _, inputs, y, { groups: count, epsilon }) {
     const [x, gamma, beta] = inputs as [Tensor, Tensor, Tensor];

@@ -4,9 +4,8 @@
 // axes, channels last or first. What is done element by element stays in the order in which its input was made; a Transpose comes
 // where somebody needs the other one, once. A net of convolutions has one at its entrance, and one before it is made flat.
 
-import { wrong } from "../../errors";
-import { type Node, type Shape, sameShape, sizeOf, type Tensor } from "../../graph/graph";
-import { AttributeType, DataType, type Draft, type NodeProto, type TensorProto } from "./messages";
+import type { Node, Shape, Tensor } from "../../graph/graph";
+import type { AttributeType, DataType, Draft, NodeProto, TensorProto } from "./messages";
 
 /** Numbers that are known: a parameter, a statistic or what only has another shape. */
 export interface Constant {
@@ -42,7 +41,25 @@ export interface Source {
   /** The numbers of a leaf. */
   constant(t: Tensor): Constant | undefined;
   opset: number;
+  /** The error of what ONNX has not. */
+  refused(layer: string, expected: string, got: string): Error;
 }
+
+// Of messages.ts types alone are imported (see exportGraph.ts): they hold these to what stands there.
+
+type Kinds = typeof AttributeType;
+type Types = typeof DataType;
+const FLOAT: Types["float"] = 1;
+const INT32: Types["int32"] = 6;
+const INT64: Types["int64"] = 7;
+const KINDS = { float: 1, int: 2, string: 3, floats: 6, ints: 7, strings: 8 } as const satisfies {
+  [K in "float" | "int" | "string" | "floats" | "ints" | "strings"]: Kinds[K];
+};
+
+/** The product of sizes. */
+export const product = (dims: Shape): number => dims.reduce((all, d) => all * d, 1);
+
+const isAlike = (a: Shape, b: Shape) => `${a}` === `${b}`;
 
 /** Axes in the other order: channels first, and back. */
 const toFirst = (rank: number): number[] => [0, rank - 1, ...Array.from({ length: rank - 2 }, (_, i) => i + 1)];
@@ -57,21 +74,20 @@ const text = (value: string) => new TextEncoder().encode(value);
 
 function attributeOf(name: string, value: OnnxAttribute): NodeProto["attribute"][number] {
   const none = { name, floats: [], ints: [], strings: [], graphs: [] };
-  if (typeof value === "number") return { ...none, i: value, type: AttributeType.int };
-  if (typeof value === "string") return { ...none, s: text(value), type: AttributeType.string };
+  if (typeof value === "number") return { ...none, i: value, type: KINDS.int };
+  if (typeof value === "string") return { ...none, s: text(value), type: KINDS.string };
   if ("reals" in value) {
     const { reals } = value;
-    if (typeof reals === "number") return { ...none, f: reals, type: AttributeType.float };
-    return { ...none, floats: [...reals], type: AttributeType.floats };
+    if (typeof reals === "number") return { ...none, f: reals, type: KINDS.float };
+    return { ...none, floats: [...reals], type: KINDS.floats };
   }
-  if (value.every((v) => typeof v === "string"))
-    return { ...none, strings: value.map(text), type: AttributeType.strings };
-  return { ...none, ints: [...(value as readonly number[])], type: AttributeType.ints };
+  if (value.every((v) => typeof v === "string")) return { ...none, strings: value.map(text), type: KINDS.strings };
+  return { ...none, ints: [...(value as readonly number[])], type: KINDS.ints };
 }
 
 /** Numbers with their axes in another order. */
 function permuted(data: Float32Array, dims: Shape, axes: readonly number[]): Float32Array {
-  const strides = dims.map((_, axis) => sizeOf(dims.slice(axis + 1)));
+  const strides = dims.map((_, axis) => product(dims.slice(axis + 1)));
   const y = new Float32Array(data.length);
   const [sizes, steps] = [axes.map((axis) => dims[axis]!), axes.map((axis) => strides[axis]!)];
   const at = sizes.map(() => 0);
@@ -93,8 +109,6 @@ export class Exporter {
   readonly opset: number;
   /** The layer that nodes are named after. */
   layer = "";
-  /** Of the first input: where the number of examples is to be had. */
-  batchOf = "";
   readonly #known = new Map<Tensor, Known>();
   readonly #constants = new Map<Tensor, Constant>();
   /** What views are views of, and those that were made, by what they are. */
@@ -109,7 +123,11 @@ export class Exporter {
   readonly #absorbed = new Set<Node>();
   #examples = "";
 
-  constructor(readonly source: Source) {
+  /** `anyInput`: where the number of examples is to be had. */
+  constructor(
+    readonly source: Source,
+    readonly anyInput: string,
+  ) {
     this.opset = source.opset;
     for (const node of source.nodes)
       for (const t of node.inputs) if (t) this.#readers.set(t, [...(this.#readers.get(t) ?? []), node]);
@@ -170,7 +188,7 @@ export class Exporter {
       values.forEach((v, i) => {
         bytes.setBigInt64(8 * i, BigInt(v), true);
       });
-      return { dims: [values.length], dataType: DataType.int64, rawData: new Uint8Array(bytes.buffer) };
+      return { dims: [values.length], dataType: INT64, rawData: new Uint8Array(bytes.buffer) };
     });
   }
 
@@ -184,7 +202,7 @@ export class Exporter {
   /** A shape as what a node reads it from: a list, or where it has a size that counts examples, computed. */
   shape(dims: Shape): string {
     if (dims.every((d) => d > 0)) return this.integers(dims);
-    this.#examples ||= this.add("Shape", [this.batchOf], { start: 0, end: 1 });
+    this.#examples ||= this.add("Shape", [this.anyInput], { start: 0, end: 1 });
     const parts = dims.map((d) => {
       if (d > 0) return this.integers([d]);
       return d === -1 ? this.#examples : this.add("Mul", [this.#examples, this.integers([-d])]);
@@ -197,10 +215,15 @@ export class Exporter {
     this.#known.set(t, { [first ? "first" : "last"]: name, madeFirst: first });
   }
 
+  /** x as float32s, or as int64s cut towards 0. */
+  cast(x: string, whole = false): string {
+    return this.add("Cast", [x], { to: whole ? INT64 : FLOAT });
+  }
+
   /** Says that `t` is an input of the graph, whose numbers come as that type. */
   setInput(t: Tensor, name: string, type: number): void {
-    this.set(t, type === DataType.float ? name : this.add("Cast", [name], { to: DataType.float }));
-    this.#inputs.set(t, { name, isWhole: type === DataType.int32 || type === DataType.int64 });
+    this.set(t, type === FLOAT ? name : this.cast(name));
+    this.#inputs.set(t, { name, isWhole: type === INT32 || type === INT64 });
   }
 
   /** `t` as whole numbers in 0 … n − 1. Those of inputs are such, or `predict` would not take them; others are cut. */
@@ -208,7 +231,7 @@ export class Exporter {
     const input = this.#inputs.get(t);
     if (input?.isWhole) return input.name;
     const x = input?.name ?? this.add("Clip", [this.last(t), this.real(0), this.real(n - 1)]);
-    return this.add("Cast", [x], { to: DataType.int64 });
+    return this.cast(x, true);
   }
 
   /** Says that `t` is numbers that are known. */
@@ -228,7 +251,7 @@ export class Exporter {
   view(t: Tensor, x: Tensor): void {
     if (this.constant(t)) return;
     const base = this.#baseOf(x);
-    if (sameShape(this.dims(base), this.dims(t))) this.alias(t, base);
+    if (isAlike(this.dims(base), this.dims(t))) this.alias(t, base);
     else this.set(t, this.reshaped(base, this.dims(t)));
     this.#bases.set(t, base);
   }
@@ -292,7 +315,7 @@ export class Exporter {
     if (constant) return this.weights({ ...constant, dims });
     const base = this.#baseOf(t);
     const own = this.dims(base);
-    if (sameShape(own, dims)) return this.last(base);
+    if (isAlike(own, dims)) return this.last(base);
     const x = this.isFirst(base) && staysInOrder(own) ? this.first(base) : this.last(base);
     const key = `${x} [${dims}]`;
     const flat = dims.length === 2 && dims[0] === -1 && own[0] === -1;
@@ -304,7 +327,7 @@ export class Exporter {
   /** A value under another shape; one size may be −k. */
   reshape(x: string, dims: Shape): string {
     if (dims.filter((d) => d < 0).length > 1)
-      throw wrong("argument", `exportOnnx: ${this.layer}`, "one axis that counts the examples", `[${dims.join(", ")}]`);
+      throw this.source.refused(this.layer, "one axis that counts the examples", `[${dims.join(", ")}]`);
     return this.add("Reshape", [x, this.integers(dims.map((d) => Math.max(d, -1)))]);
   }
 
@@ -409,5 +432,5 @@ export class Exporter {
 /** A tensor of float32s, little-endian. */
 function floats(data: Float32Array, dims: Shape): Draft<TensorProto> {
   const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  return { dims, dataType: DataType.float, rawData };
+  return { dims, dataType: FLOAT, rawData };
 }
