@@ -74,10 +74,9 @@ export {
   isSaddle,
 } from "./diagnostics/hessian";
 export { DownhillError, type ErrorCode } from "./errors";
-export { type LoadOptions, type LoadSource, loadModel, type SaveTarget, saveModel } from "./formats/model";
-export { type ImportOnnxOptions, importOnnx } from "./formats/onnx/import";
 export { type LoadOptions, loadModel, saveModel } from "./formats/model";
 export { type ExportOnnxOptions, exportOnnx, type OnnxInputType } from "./formats/onnx/exportOnnx";
+export { type ImportOnnxOptions, importOnnx } from "./formats/onnx/import";
 export {
   constant,
   glorotNormal,

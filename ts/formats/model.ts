@@ -91,9 +91,6 @@ import { Model } from "../training/model";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { tied } from "../training/tied";
 import { logSoftmax, paddedPool2d, slice } from "./onnx/ownLayers";
-import { checkTarget, put, type SaveTarget } from "./target";
-
-export type { SaveTarget };
 
 /**
  * Makes every type known. By name, not as `Object.values` of a module: in dist/, where modules are one file, a module's
