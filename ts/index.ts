@@ -76,7 +76,6 @@ export {
 export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, loadModel, saveModel } from "./formats/model";
 export { type ExportOnnxOptions, exportOnnx, type OnnxInputType } from "./formats/onnx/exportOnnx";
-export { type ImportOnnxOptions, importOnnx } from "./formats/onnx/import";
 export {
   constant,
   glorotNormal,
@@ -145,6 +144,7 @@ export { type Average, type AverageOptions, auc, f1, precision, recall, topKAccu
 export { accuracy } from "./metrics/metrics";
 export { meanAbsoluteError, rSquared } from "./metrics/regression";
 export type { ArrayLike, NDArray } from "./ndarray";
+export { type ImportOnnxOptions, importOnnx } from "./onnx/import";
 export { adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd } from "./optimizers/optimizers";
 export { l1, l1l2, l2 } from "./regularizers/regularizers";
 export {

@@ -72,6 +72,7 @@ import {
 import { auc, f1, precision, recall, topKAccuracy } from "../metrics/classification";
 import { accuracy } from "../metrics/metrics";
 import { absoluteErrorMetric, meanAbsoluteError, rSquared } from "../metrics/regression";
+import { logSoftmax, paddedPool2d, slice } from "../onnx/ownLayers";
 import { adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd } from "../optimizers/optimizers";
 import { type Field, optional, or, readOptions } from "../options";
 import { enroll, isFactory } from "../registry";
@@ -90,7 +91,6 @@ import {
 import { Model } from "../training/model";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { tied } from "../training/tied";
-import { logSoftmax, paddedPool2d, slice } from "./onnx/ownLayers";
 
 /**
  * Makes every type known. By name, not as `Object.values` of a module: in dist/, where modules are one file, a module's

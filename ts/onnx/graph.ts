@@ -1,8 +1,14 @@
 // The graph of an ONNX file: its nodes in an order in which each follows what it reads, checked.
 
-import { show } from "../../errors";
+import { show } from "../errors";
+import {
+  type AttributeProto,
+  AttributeType,
+  type GraphProto,
+  type ModelProto,
+  type ValueInfo,
+} from "../formats/onnx/messages";
 import { type Constant, damaged, isNumeric, isWhole, readTensor } from "./constants";
-import { type AttributeProto, AttributeType, type GraphProto, type ModelProto, type ValueInfo } from "./messages";
 
 /** A node. */
 export class Node {

@@ -4,10 +4,10 @@
 //   layer norm       d = x − mean(x); d/√(mean(d²) + ε)·γ + β
 //   group norm       reshape to [n, groups, …], instance norm of γ 1 and β 0, reshape back, ·γ + β (as PyTorch writes it)
 
+import { type AttributeProto, AttributeType } from "../formats/onnx/messages";
 import { type Constant, scalarOf } from "./constants";
 import { constantIn } from "./folding";
 import { Node, type OnnxGraph } from "./graph";
-import { type AttributeProto, AttributeType } from "./messages";
 
 /** A graph and who makes what in it. */
 interface Search {
@@ -83,7 +83,7 @@ const gelu: Pattern = (search, node) => {
     const erf = maker(search, inner, "Erf");
     const tanh = maker(search, inner, "Tanh");
     const of = factorsOf(search, (erf ?? tanh)?.inputs[0] ?? "");
-    if (erf && of.names.join("\n") === x && near(of.number, Math.SQRT1_2))
+    if (erf && of.names.join("\n") === x && near(of.number, Math.sqrt(0.5)))
       return new Node("Gelu", [x], node.outputs, node.name);
     if (tanh && near(of.number, Math.sqrt(2 / Math.PI)) && isCubic(search, of.names, x))
       return new Node("Gelu", [x], node.outputs, node.name, new Map([text("approximate", "tanh")]));

@@ -1,7 +1,7 @@
 // Constants of an ONNX graph: initializers, and what is computed of shapes and other constants.
 
-import { DownhillError, show } from "../../errors";
-import { DataType, type TensorProto } from "./messages";
+import { DownhillError, show } from "../errors";
+import { DataType, type TensorProto } from "../formats/onnx/messages";
 
 /** A tensor that is known. Its numbers are read when they are needed: a large one is not held twice. */
 export interface Constant {
@@ -42,7 +42,7 @@ type List = "floatData" | "int32Data" | "int64Data" | "doubleData";
 const layouts = (): Record<number, Layout> => ({
   [DataType.float]: [4, (b) => new Float32Array(b), "floatData", false],
   [DataType.double]: [8, (b) => new Float64Array(b), "doubleData", false],
-  [DataType.float16]: [2, (b) => Float32Array.from(new Uint16Array(b), half), "int32Data", false],
+  [DataType.float16]: [2, (b) => halves(new Uint16Array(b)), "int32Data", false],
   [DataType.bfloat16]: [2, (b) => brain(new Uint16Array(b)), "int32Data", false],
   [DataType.int8]: [1, (b) => new Int8Array(b), "int32Data", true],
   [DataType.uint8]: [1, (b) => new Uint8Array(b), "int32Data", true],
@@ -53,20 +53,21 @@ const layouts = (): Record<number, Layout> => ({
   [DataType.int64]: [8, (b) => Float64Array.from(new BigInt64Array(b), Number), "int64Data", true],
 });
 
-/** The number of a float16's bits. */
-function half(bits: number): number {
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  const size =
-    exponent === 31
-      ? fraction
-        ? Number.NaN
-        : Infinity
-      : exponent
-        ? (1024 + fraction) * 2 ** (exponent - 25)
-        : fraction * 2 ** -24;
-  return bits & 0x8000 ? -size : size;
+/** The numbers of float16s' bits: but for the smallest ones the same bits in wider fields. */
+function halves(bits: Uint16Array): Float32Array {
+  const wide = Uint32Array.from(bits, (b) => {
+    const exponent = (b >> 10) & 31;
+    return ((b & 0x8000) << 16) | ((exponent === 31 ? 255 : exponent + 112) << 23) | ((b & 1023) << 13);
+  });
+  const numbers = new Float32Array(wide.buffer);
+  bits.forEach((b, i) => {
+    if (!(b & 0x7c00)) numbers[i] = (b & 0x8000 ? -1 : 1) * (b & 1023) * SMALLEST;
+  });
+  return numbers;
 }
+
+/** 2⁻²⁴, the smallest float16. */
+const SMALLEST = 5.960464477539063e-8;
 
 const brain = (bits: Uint16Array): Float32Array => new Float32Array(Uint32Array.from(bits, (b) => b << 16).buffer);
 

@@ -1,15 +1,15 @@
 // Layers that ONNX files need beside those that users name: files of models hold them by these types.
 
-import { checkImages } from "../../layers/convolution";
-import { checkRank, type Layer, type LayerOptions, layerFactory } from "../../layers/layer";
-import { pairOf, type Size, size } from "../../layers/window";
-import { exp, log, subtract } from "../../ops/arithmetic";
-import { reshape } from "../../ops/elementwise";
-import { largest } from "../../ops/largest";
-import { slice as sliceOp, stopGradient } from "../../ops/layout";
-import { averagePool2d, maxPooled } from "../../ops/pooling";
-import { broadcastTo, sum } from "../../ops/reductions";
-import { boolean, count, type Field, field, natural, or } from "../../options";
+import { checkImages } from "../layers/convolution";
+import { checkRank, type Layer, type LayerOptions, layerFactory } from "../layers/layer";
+import { pairOf, type Size, size } from "../layers/window";
+import { exp, log, subtract } from "../ops/arithmetic";
+import { reshape } from "../ops/elementwise";
+import { largest } from "../ops/largest";
+import { slice as sliceOp, stopGradient } from "../ops/layout";
+import { averagePool2d, maxPooled } from "../ops/pooling";
+import { broadcastTo, sum } from "../ops/reductions";
+import { boolean, count, type Field, field, natural, or } from "../options";
 
 type Pads = readonly [top: number, bottom: number, left: number, right: number];
 

@@ -1,9 +1,9 @@
 // ONNX's recurrent nets: X [T, n, in] → Y [T, directions, n, u] and Y_h [directions, n, u].
 
-import type { Layer, Symbolic } from "../../layers/layer";
-import { concatenate } from "../../layers/merge";
-import { bidirectional, gru, lstm, simpleRnn } from "../../layers/recurrent";
-import { reshape } from "../../layers/shape";
+import type { Layer, Symbolic } from "../layers/layer";
+import { concatenate } from "../layers/merge";
+import { bidirectional, gru, lstm, simpleRnn } from "../layers/recurrent";
+import { reshape } from "../layers/shape";
 import type { Constant } from "./constants";
 import type { Node } from "./graph";
 import { type Lowering, NotCovered, type Parameters, type Value } from "./lowering";
