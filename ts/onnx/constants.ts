@@ -67,7 +67,7 @@ function halves(bits: Uint16Array): Float32Array {
 }
 
 /** 2⁻²⁴, the smallest float16. */
-const SMALLEST = 5.960464477539063e-8;
+const SMALLEST = 1 / 16777216;
 
 const brain = (bits: Uint16Array): Float32Array => new Float32Array(Uint32Array.from(bits, (b) => b << 16).buffer);
 
