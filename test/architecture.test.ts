@@ -52,6 +52,7 @@ const LEVELS: string[][] = [
   ["custom"],
   ["training"],
   ["adversarial", "callbacks", "diagnostics"],
+  ["onnx"],
   ["formats/model", "formats/onnx/exportOnnx"], // loadModel: it alone knows every type; what reads models
   ["formats/weights"],
   ["formats/model", "formats/tfjs"], // loadModel: it alone knows every type; what reads models

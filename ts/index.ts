@@ -184,6 +184,9 @@ export {
   sgd,
 } from "./optimizers/optimizers";
 export type { Built } from "./registry";
+export type { ArrayLike, NDArray } from "./ndarray";
+export { type ImportOnnxOptions, importOnnx } from "./onnx/import";
+export { adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd } from "./optimizers/optimizers";
 export { l1, l1l2, l2 } from "./regularizers/regularizers";
 export {
   cosineDecay,

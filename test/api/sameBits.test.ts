@@ -338,7 +338,7 @@ const ELSEWHERE: Record<string, string> = {
   ...Object.fromEntries(["csvRows", "idxRows", "npyRows", "npzRows"].map((name) => [name, "data"])),
   ...Object.fromEntries(["saveCsv", "saveIdx", "saveNpy", "saveNpz"].map((name) => [name, "only write"])),
   ...Object.fromEntries(
-    ["loadModel", "saveModel", "exportOnnx", "weightsHash", "DownhillError", "Symbolic"].map((name) => [
+    ["loadModel", "saveModel", "exportOnnx", "importOnnx", "weightsHash", "DownhillError", "Symbolic"].map((name) => [
       name,
       "no numbers",
     ]),
