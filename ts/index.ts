@@ -80,7 +80,6 @@ export {
 export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, loadModel, saveModel } from "./formats/model";
 export { type ExportOnnxOptions, exportOnnx, type OnnxInputType } from "./formats/onnx/exportOnnx";
-export type { Shape } from "./graph/graph";
 export { importTfjs } from "./formats/tfjs/importTfjs";
 export type { Shards } from "./formats/tfjs/shards";
 export type { Layout } from "./formats/weights/links";
@@ -92,6 +91,7 @@ export {
   type SaveWeightsOptions,
   saveWeights,
 } from "./formats/weights/weights";
+export type { Shape } from "./graph/graph";
 export {
   constant,
   glorotNormal,
@@ -162,6 +162,7 @@ export { type Average, type AverageOptions, auc, f1, precision, recall, topKAccu
 export { accuracy } from "./metrics/metrics";
 export { meanAbsoluteError, rSquared } from "./metrics/regression";
 export type { ArrayLike, NDArray, NestedArray, NumberArray } from "./ndarray";
+export { type ImportOnnxOptions, importOnnx } from "./onnx/import";
 export type { Algorithm, Pair } from "./ops/geometry";
 export {
   type AdadeltaOptions,
@@ -184,9 +185,6 @@ export {
   sgd,
 } from "./optimizers/optimizers";
 export type { Built } from "./registry";
-export type { ArrayLike, NDArray } from "./ndarray";
-export { type ImportOnnxOptions, importOnnx } from "./onnx/import";
-export { adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd } from "./optimizers/optimizers";
 export { l1, l1l2, l2 } from "./regularizers/regularizers";
 export {
   cosineDecay,
