@@ -8,6 +8,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build } from "esbuild";
 import { minify } from "terser";
+import { asleep } from "./build.asleep.js";
 import { workerScript, workerSource } from "./build.worker.js";
 import { pack } from "./pack.js";
 
@@ -160,8 +161,10 @@ async function buildBundles() {
     writeFileSync(`build/core/${name}.js`, `export default ${JSON.stringify(source)};\n`);
   const library = { downhill: "ts/index.ts", random: "ts/random.ts" };
   // each whole: of two that share a module, both would load one more, which is a tenth of what importing downhill takes
-  for (const program of [{ downhill: "ts/index.ts" }, { cli: "ts/cli/main.ts" }])
-    await build({ ...common, external, entryPoints: program, outdir: "dist", plugins: [resolve("node")] });
+  for (const program of [{ downhill: "ts/index.ts" }, { cli: "ts/cli/main.ts" }]) {
+    const options = { ...common, external, entryPoints: program, outdir: "dist", plugins: [resolve("node")] };
+    await build(program.cli ? options : { ...options, plugins: [await asleep(options), ...options.plugins] });
+  }
   // lines and the names of functions stay: a trace can be read
   const names = { keep_fnames: true, keep_classnames: true };
   const lines = { reduce_funcs: false, sequences: false };

@@ -1,0 +1,100 @@
+// Functions of dist/downhill.js that sleep: what few programs call, and large, stands there as text, which an engine takes in at the
+// price of a string; the first call compiles it. They are called synchronously, so no import() could bring them. For Node alone: pages
+// have bundlers, which leave out what is not named.
+//
+// A sleeping file's imports of files that are awake stay requires of these, which the library answers with its own modules.
+
+import { build } from "esbuild";
+
+const root = new URL("./", import.meta.url).pathname;
+
+/** The files, with the names that others import from them. */
+const SLEEPING = {
+  "ts/onnx/import.ts": ["importOnnx"],
+  "ts/formats/onnx/messages.ts": ["writeModel"],
+  "ts/formats/tfjs/importTfjs.ts": ["importTfjs"],
+  "ts/formats/weights/weights.ts": ["loadWeights", "saveWeights"],
+};
+
+const named = Object.entries(SLEEPING);
+/** A file of the sources that a relative import means. */
+const fileOf = (path, resolveDir) => new URL(`${path}.ts`, `file://${resolveDir}/`).pathname.slice(root.length);
+
+/** Resolves imports of sleeping files, by whom it is not asleep itself, to one module with that text. */
+const stubs = (contents) => ({
+  name: "asleep",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^\./ }, ({ path, resolveDir }) =>
+      fileOf(path, resolveDir) in SLEEPING ? { path: "asleep", namespace: "asleep" } : undefined,
+    );
+    onLoad({ filter: /^/, namespace: "asleep" }, () => ({ contents, resolveDir: root }));
+  },
+});
+
+/** The plugin for a build with these options, in which the files sleep. */
+export async function asleep(options) {
+  const names = named.flatMap(([, exported]) => exported);
+  const empty = names.map((name) => `export const ${name} = 0;`).join("\n");
+  const given = { ...options, absWorkingDir: root, write: false };
+  const { metafile } = await build({ ...given, metafile: true, plugins: [stubs(empty), ...options.plugins] });
+  const awake = new Set(Object.keys(metafile.inputs));
+  const used = new Set();
+  const shared = {
+    name: "shared",
+    setup({ onResolve }) {
+      onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
+        const file = fileOf(path, resolveDir);
+        if (!awake.has(file) || file in SLEEPING) return;
+        used.add(file);
+        return { path: file, external: true };
+      });
+    },
+  };
+  const contents = named.map(([file, exported]) => `export { ${exported} } from "./${file}";`).join("\n");
+  const { outputFiles } = await build({
+    ...given,
+    stdin: { contents, resolveDir: root },
+    entryPoints: undefined,
+    banner: undefined,
+    splitting: false,
+    format: "cjs",
+    minify: true,
+    plugins: [shared, ...options.plugins],
+  });
+  // each module's exports by name: a namespace would bring a helper, which lazy chunks would share, and so a module more
+  const entryPoints = [...used];
+  const apart = await build({
+    entryPoints,
+    absWorkingDir: root,
+    format: "esm",
+    metafile: true,
+    write: false,
+    outdir: "x",
+  });
+  const modules = Object.values(apart.metafile.outputs).map(({ exports, entryPoint }, i) => ({
+    exports,
+    entryPoint,
+    i,
+  }));
+  const imports = modules.map(
+    ({ exports, entryPoint, i }) =>
+      `import { ${exports.map((name) => `${name} as ${name}_${i}`)} } from "./${entryPoint}";`,
+  );
+  const table = modules.map(
+    ({ exports, entryPoint, i }) => `"${entryPoint}": { ${exports.map((name) => `${name}: ${name}_${i}`)} }`,
+  );
+  return stubs(`
+    import { compileFunction } from "node:vm";
+    ${imports.join("\n")}
+    const SOURCE = ${JSON.stringify(outputFiles[0].text)};
+    let awake;
+    function wake() {
+      if (awake) return awake;
+      const module = { exports: {} };
+      const modules = { ${table} };
+      compileFunction(SOURCE, ["module", "require"], { filename: "downhill/asleep.js" })(module, (file) => modules[file]);
+      return (awake = module.exports);
+    }
+    ${names.map((name) => `export function ${name}(...given) { return wake().${name}(...given); }`).join("\n")}
+  `);
+}
