@@ -1,0 +1,76 @@
+// The HTTP server: what all routes share.
+
+import multipart from "@fastify/multipart";
+import swagger from "@fastify/swagger";
+import fastify, { type FastifyError, type FastifyInstance, type FastifySchemaValidationError } from "fastify";
+import type { Config } from "./config";
+import { show } from "./errors";
+
+/** A server without routes; `stopping` tells whether the service is being stopped. */
+export async function createApp(config: Config, stopping: () => boolean): Promise<FastifyInstance> {
+  const timeout = config.timeout * 1000;
+  const app = fastify({
+    bodyLimit: config.maxJson,
+    requestTimeout: timeout,
+    http: { headersTimeout: timeout, connectionsCheckingInterval: Math.min(1000, timeout / 2) },
+    exposeHeadRoutes: false,
+    ajv: {
+      customOptions: { coerceTypes: false, removeAdditional: false, verbose: true, allowUnionTypes: true },
+    },
+  });
+  app.removeContentTypeParser("text/plain"); // JSON only
+  app.setErrorHandler((error: FastifyError, _request, reply) => {
+    const { validation, validationContext } = error;
+    let { statusCode = 500, code = "error", message } = error;
+    if (validation) {
+      [statusCode, code] = [422, "unprocessable"];
+      message = messageOf(validation[0]!, validationContext);
+    } else if (code === "FST_ERR_CTP_BODY_TOO_LARGE")
+      message = `expected a body of at most ${config.maxJson} bytes, got a larger one`;
+    else if (code === "FST_REQ_FILE_TOO_LARGE")
+      message = `expected a file of at most ${config.maxFile} bytes, got a larger one`;
+    if (statusCode >= 500) {
+      if (stopping()) [statusCode, code, message] = [503, "stopping", "the service is being stopped"];
+      else {
+        console.error(error.stack);
+        message = "something went wrong in the service";
+      }
+    }
+    if (statusCode === 429) reply.header("retry-after", "10");
+    return reply.code(statusCode).send({ statusCode, code: codeOf(code), message });
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const message = `expected a path and method of /openapi.json, got ${request.method} ${show(request.url)}`;
+    return reply.code(404).send({ statusCode: 404, code: "not_found", message });
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: { title: "downhill service", version: "1.0.0", description: "Trains networks on tables, and predicts." },
+    },
+  });
+  app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
+  return app;
+}
+
+/** Uploads, where they are wanted. */
+export const acceptUploads = (scope: FastifyInstance, { maxFile, maxJson }: Config) =>
+  scope.register(multipart, {
+    limits: { files: 1, fields: 4, parts: 5, fileSize: maxFile, fieldSize: maxJson, fieldNameSize: 100 },
+  });
+
+/** FST_ERR_CTP_EMPTY_JSON_BODY → ctp_empty_json_body */
+const codeOf = (code: string) => code.replace(/^FST_(ERR_)?/, "").toLowerCase();
+
+/** Where, what was expected, what came. */
+function messageOf(error: FastifySchemaValidationError, context = "body"): string {
+  const { instancePath, keyword, params, message } = error;
+  const where = context === "body" ? [] : [context];
+  const path = [...where, ...instancePath.split("/").slice(1)].join(".") || "body";
+  const got =
+    "data" in error && keyword !== "required" && keyword !== "additionalProperties" ? `, got ${show(error.data)}` : "";
+  if (keyword === "additionalProperties") return `${path}: unknown option ${show(params["additionalProperty"])}`;
+  if (keyword === "required") return `${path}: expected ${show(params["missingProperty"])}, got none`;
+  if (keyword === "enum") return `${path}: expected one of ${show(params["allowedValues"])}${got}`;
+  return `${path}: ${message?.replace(/^must /, "expected to ").replace("expected to NOT", "expected not to")}${got}`;
+}
