@@ -1,5 +1,6 @@
 // The HTTP server: what all routes share.
 
+import type { Socket } from "node:net";
 import multipart from "@fastify/multipart";
 import swagger from "@fastify/swagger";
 import fastify, { type FastifyError, type FastifyInstance, type FastifySchemaValidationError } from "fastify";
@@ -51,6 +52,36 @@ export async function createApp(config: Config, stopping: () => boolean): Promis
   });
   app.get("/openapi.json", { schema: { hide: true } }, async () => app.swagger());
   return app;
+}
+
+/** For how long a connection that rests counts as one from which more comes, in milliseconds. */
+const RECENT = 100;
+
+/**
+ * A function that tells whether a connection rests that was in use, or opened, a moment ago: from there another request may come soon.
+ * Where there is none, a request need not wait for others to join it.
+ */
+export function watchConnections({ server }: FastifyInstance): () => boolean {
+  /** Since when each has rested; the one that has rested longest comes first. */
+  const resting = new Map<Socket, number>();
+  server.on("connection", (socket: Socket) => {
+    resting.set(socket, performance.now());
+    socket.on("close", () => resting.delete(socket));
+  });
+  server.on("request", ({ socket }, response) => {
+    resting.delete(socket);
+    response.on("close", () => {
+      if (!socket.destroyed) resting.set(socket, performance.now());
+    });
+  });
+  return () => {
+    const since = performance.now() - RECENT;
+    for (const [socket, time] of resting) {
+      if (time >= since) return true;
+      resting.delete(socket);
+    }
+    return false;
+  };
 }
 
 /** Uploads, where they are wanted. */

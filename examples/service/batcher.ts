@@ -23,8 +23,10 @@ interface Waiting {
 export interface BatcherOptions {
   /** Rows of a batch. */
   rows: number;
-  /** How long the first request of a batch waits, in milliseconds. */
+  /** How long the first request of a batch waits at most, in milliseconds. */
   wait: number;
+  /** Whether another request may come while these wait; where none can, nothing is waited for. */
+  more?: () => boolean;
   /** Told of each batch. */
   ran?: (rows: number, requests: number) => void;
 }
@@ -35,6 +37,7 @@ export class Batcher {
   #rows = 0;
   #waiting: Waiting[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #soon: ReturnType<typeof setImmediate> | undefined;
 
   constructor(
     readonly model: Model<NDArray>,
@@ -77,14 +80,18 @@ export class Batcher {
       this.#waiting.push({ first, rows: rows.length, resolve, reject });
     });
     if (this.#rows === most) this.flush();
-    else this.#timer ??= setTimeout(() => this.flush(), this.options.wait);
+    else {
+      this.#timer ??= setTimeout(() => this.flush(), this.options.wait);
+      if (this.options.more?.() === false) this.#soon ??= setImmediate(() => this.flush());
+    }
     return outputs;
   }
 
   /** Predicts what waits. */
   flush(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
+    clearImmediate(this.#soon);
+    this.#timer = this.#soon = undefined;
     const waiting = this.#waiting;
     if (!waiting.length) return;
     const rows = this.#rows;

@@ -20,7 +20,10 @@ const SQLITE = {
   },
 };
 
+/** Where a package.json above says that .js are modules, one beside the bundle says that it is none. */
 export async function buildService(outfile = "build/service/service.js") {
+  mkdirSync(dirname(outfile), { recursive: true });
+  writeFileSync(join(dirname(outfile), "package.json"), '{ "type": "commonjs" }\n');
   await build({
     entryPoints: [join(dirname(fileURLToPath(import.meta.url)), "main.ts")],
     bundle: true,
@@ -38,10 +41,4 @@ export async function buildService(outfile = "build/service/service.js") {
   });
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const outfile = process.argv[2] ?? "build/service/service.js";
-  mkdirSync(dirname(outfile), { recursive: true });
-  // where a package.json above says that .js are modules, this one says that it is none
-  writeFileSync(join(dirname(outfile), "package.json"), '{ "type": "commonjs" }\n');
-  await buildService(outfile);
-}
+if (process.argv[1] === fileURLToPath(import.meta.url)) await buildService(process.argv[2]);

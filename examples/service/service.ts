@@ -1,7 +1,7 @@
 // The service, put together: the HTTP server and predictions in this thread, tables and trainings in threads of their own.
 
 import type { FastifyInstance } from "fastify";
-import { createApp } from "./app";
+import { createApp, watchConnections } from "./app";
 import type { Config } from "./config";
 import { EventStreams } from "./events";
 import { createMetrics } from "./metrics";
@@ -43,14 +43,15 @@ export async function openService(config: Config, file?: URL, died: (why: Error)
   const tables: Calls<Tables> = threads ? threads[1].calls : new Tables(config);
   await trainings.figures(); // the folder is open
 
+  const app = await createApp(config, () => stopping);
   const metrics = createMetrics();
   const predictor = await Predictor.create(trainings, config.cache, {
     rows: config.batchRows,
     wait: config.batchWait,
+    more: watchConnections(app),
     ran: metrics.ran,
   });
   streams = new EventStreams(trainings, async (id) => viewOf(await trainings.get(id)));
-  const app = await createApp(config, () => stopping);
   metrics.time(app);
   addRoutes(app, { config, trainings, tables, predictor, streams, metrics, stopping: () => stopping });
   app.addHook("preClose", async () => streams.close());
