@@ -12,10 +12,20 @@ export class ServiceError extends Error {
   }
 }
 
-/** A value in a text, cut short. */
+const MOST = 100;
+const cut = (text: string) => (text.length > MOST ? `${text.slice(0, MOST)}…` : text);
+const isShort = (value: unknown) => typeof value !== "object" || value === null;
+
+/** A value in a text, however large it is or deep it goes. */
 export function show(value: unknown): string {
-  const text = typeof value === "bigint" ? `${value}` : (JSON.stringify(value) ?? String(value));
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+  if (typeof value === "string") return JSON.stringify(cut(value));
+  if (Array.isArray(value))
+    return value.length <= MOST && value.every(isShort)
+      ? cut(`[${value.map(show).join(", ")}]`)
+      : `a list of ${value.length}`;
+  if (typeof value === "object" && value !== null)
+    return cut(`an object of ${Object.keys(value).map(show).join(", ") || "nothing"}`);
+  return String(value);
 }
 
 /** The request is well-formed, and asks for what cannot be. */

@@ -60,6 +60,15 @@ const uploads = new WeakMap<FastifyRequest, Uint8Array>();
 
 async function readUpload(request: FastifyRequest): Promise<void> {
   if (!request.isMultipart()) return;
+  try {
+    request.body = await partsOf(request);
+  } catch (error) {
+    if (error instanceof Error && "statusCode" in error) throw error;
+    throw badRequest(`expected multipart/form-data, got what cannot be read (${(error as Error).message})`);
+  }
+}
+
+async function partsOf(request: FastifyRequest): Promise<Record<string, unknown>> {
   const body: Record<string, unknown> = {};
   for await (const part of request.parts()) {
     const { fieldname } = part;
@@ -72,7 +81,7 @@ async function readUpload(request: FastifyRequest): Promise<void> {
   }
   if (body["file"] !== undefined && !uploads.has(request))
     throw unprocessable("file: expected a file with a name, got a field");
-  request.body = body;
+  return body;
 }
 
 function parse(text: unknown): unknown {
