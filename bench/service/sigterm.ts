@@ -18,7 +18,7 @@ const TRAININGS = [
   {
     name: "long epochs",
     rows: 14_370,
-    options: { ...DIGITS, epochs: 4, batchSize: 4, hiddenLayers: [256, 256], seed: 2 },
+    options: { ...DIGITS, epochs: 3, batchSize: 4, hiddenLayers: [512, 512], seed: 2 },
   },
 ];
 const STOPS = 3;

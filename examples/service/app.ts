@@ -15,12 +15,24 @@ export async function createApp(config: Config, stopping: () => boolean): Promis
     requestTimeout: timeout,
     http: { headersTimeout: timeout, connectionsCheckingInterval: Math.min(1000, timeout / 2) },
     exposeHeadRoutes: false,
+    clientErrorHandler({ code }, socket) {
+      const [status, text] =
+        code === "ERR_HTTP_REQUEST_TIMEOUT"
+          ? ["408 Request Timeout", `expected a whole request within ${config.timeout} seconds`]
+          : code === "HPE_HEADER_OVERFLOW"
+            ? ["431 Request Header Fields Too Large", "expected a head of at most 16 KB"]
+            : ["400 Bad Request", `expected HTTP/1.1 (${code})`];
+      const body = JSON.stringify({ statusCode: Number(status.slice(0, 3)), code: "http", message: text });
+      const head = `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}`;
+      if (socket.writable) socket.end(`${head}\r\n\r\n${body}`);
+      socket.destroySoon();
+    },
     ajv: {
       customOptions: { coerceTypes: false, removeAdditional: false, verbose: true, allowUnionTypes: true },
     },
   });
   app.removeContentTypeParser("text/plain"); // JSON only
-  app.setErrorHandler((error: FastifyError, _request, reply) => {
+  app.setErrorHandler((error: FastifyError, { headers }, reply) => {
     const { validation, validationContext } = error;
     let { statusCode = 500, code = "error", message } = error;
     if (validation) {
@@ -30,6 +42,8 @@ export async function createApp(config: Config, stopping: () => boolean): Promis
       message = `expected a body of at most ${config.maxJson} bytes, got a larger one`;
     else if (code === "FST_REQ_FILE_TOO_LARGE")
       message = `expected a file of at most ${config.maxFile} bytes, got a larger one`;
+    else if (statusCode === 415)
+      message = `expected a body of application/json${reply.request.routeOptions.url === "/models" ? " or multipart/form-data" : ""}, got ${show(headers["content-type"])}`;
     if (statusCode >= 500) {
       if (stopping()) [statusCode, code, message] = [503, "stopping", "the service is being stopped"];
       else {
