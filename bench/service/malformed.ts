@@ -11,7 +11,7 @@ const CLIENTS = 32;
 export const MAY_BE_SILENT = ["no HTTP", "a wrong head", "a body cut short"];
 
 export async function malformed(place: Place, { requests: count, seed }: Amounts): Promise<Figure[]> {
-  const host = await startHost(place, { TIMEOUT: 1 });
+  const host = await startHost(place, { TIMEOUT: 1, MAX_UPLOADS: 100 });
   try {
     const rows = [
       { a: 1, b: 2, y: "u" },

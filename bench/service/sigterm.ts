@@ -29,7 +29,7 @@ export async function sigterm(place: Place, { seed }: Amounts): Promise<Figure[]
   for (const { name, rows, options } of TRAININGS) {
     const body = { csv: digitsText(rows), ...options };
     const create = (host: Host) => ask<ModelView>(`${host.url}/models`, "POST", body);
-    let host = await startHost(place);
+    let host = await startHost(place, { MAX_JSON: 2 ** 24 });
     try {
       const served = await create(host);
       const begin = performance.now();
@@ -44,7 +44,7 @@ export async function sigterm(place: Place, { seed }: Amounts): Promise<Figure[]
         const { code, took: time } = await host.end("SIGTERM");
         took.push(code === 0 ? time : Number.POSITIVE_INFINITY);
         await load;
-        host = await startHost(place);
+        host = await startHost(place, { MAX_JSON: 2 ** 24 });
         const { epoch, state } = await ask<ModelView>(`${host.url}/models/${id}`);
         console.log(
           `  ${name}: ended in ${time.toFixed(0)} ms with code ${code}; goes on at epoch ${epoch} (${state})`,

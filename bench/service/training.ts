@@ -10,7 +10,7 @@ const CONNECTIONS = 10;
 const GOAL = 20;
 
 export async function training(place: Place, { seconds }: Amounts): Promise<Figure[]> {
-  const host = await startHost(place);
+  const host = await startHost(place, { MAX_JSON: 2 ** 24 });
   try {
     const csv = digitsText();
     const { id } = await ask<ModelView>(`${host.url}/models`, "POST", { csv, ...DIGITS });

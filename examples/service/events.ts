@@ -28,6 +28,18 @@ interface Stream {
   early: Event[] | undefined;
 }
 
+/** Waits until a client has read what it was sent, or has gone. */
+async function drained(response: ServerResponse): Promise<void> {
+  if (!response.writableNeedDrain || response.destroyed) return;
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      response.off("drain", done).off("close", done);
+      resolve();
+    };
+    response.on("drain", done).on("close", done);
+  });
+}
+
 export class EventStreams {
   readonly #streams = new Set<Stream>();
   readonly #alive = setInterval(() => {
@@ -59,7 +71,10 @@ export class EventStreams {
     try {
       const { epochs, state } = await this.trainings.epochs(id, after);
       if (!isOver(state)) this.#send(stream, "state", { state });
-      for (const { epoch, logs } of epochs) this.#epoch(stream, epoch, logs);
+      for (const { epoch, logs } of epochs) {
+        this.#epoch(stream, epoch, logs);
+        await drained(response);
+      }
       const early = stream.early!;
       stream.early = undefined;
       if (isOver(state)) await this.#end(stream);

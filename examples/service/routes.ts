@@ -1,6 +1,7 @@
 // The API.
 
-import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { ServerResponse } from "node:http";
+import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { acceptUploads } from "./app";
 import type { Config } from "./config";
 import { badRequest, busy, unprocessable } from "./errors";
@@ -124,6 +125,16 @@ function complete(spec: Spec): Spec {
   };
 }
 
+/** Throws where more requests to train are being read than may be: each may hold a table. */
+function countUploads({ maxUploads }: Config): (response: ServerResponse) => void {
+  let reading = 0;
+  return (response) => {
+    if (reading >= maxUploads) throw busy(`expected at most ${maxUploads} requests to train at once, got one more`);
+    reading++;
+    response.on("close", () => reading--);
+  };
+}
+
 const nameOne = () => "row";
 const nameMany = (i: number) => `rows[${i}]`;
 
@@ -133,16 +144,17 @@ export function addRoutes(app: FastifyInstance, parts: Parts): void {
 
   app.register(async (scope) => {
     await acceptUploads(scope, config);
-    scope.post(
-      "/models",
-      { schema: schemas.create, onRequest: () => trainings.checkRoom(), preValidation: readUpload },
-      async (request, reply) => {
-        const given = readGiven(request);
-        const spec = complete(given.spec);
-        const entry = await trainings.create(await tables.read(given.source, spec), spec);
-        return reply.code(202).header("location", `/models/${entry.id}`).send(viewOf(entry));
-      },
-    );
+    const countUpload = countUploads(config);
+    const onRequest = async (_: FastifyRequest, { raw }: FastifyReply) => {
+      countUpload(raw);
+      await trainings.checkRoom();
+    };
+    scope.post("/models", { schema: schemas.create, onRequest, preValidation: readUpload }, async (request, reply) => {
+      const given = readGiven(request);
+      const spec = complete(given.spec);
+      const entry = await trainings.create(await tables.read(given.source, spec), spec);
+      return reply.code(202).header("location", `/models/${entry.id}`).send(viewOf(entry));
+    });
   });
 
   app.get<{ Querystring: { limit: string; after?: string } }>(

@@ -214,6 +214,7 @@ export function schemasOf(config: Config) {
           type: "object",
           properties: { models: { type: "array", items: { type: "object", properties: SUMMARY } } },
         },
+        404,
         422,
       ),
     },

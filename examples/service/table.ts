@@ -133,10 +133,14 @@ export class Tables {
     { target, validationSplit, seed }: TableOptions,
   ): Table {
     const [rows, width] = shape as [number, number];
-    const { maxRows, maxColumns, maxClasses } = this.config;
+    const { maxRows, maxColumns, maxTable, maxClasses } = this.config;
     if (rows > maxRows) throw unprocessable(`expected at most ${maxRows} rows, got ${rows}`);
     if (width > maxColumns)
       throw unprocessable(`expected at most ${maxColumns} columns, a category counting as one each, got ${width}`);
+    if (data.byteLength > maxTable)
+      throw unprocessable(
+        `expected a table of at most ${maxTable} bytes, got ${data.byteLength} for [${rows}, ${width}]`,
+      );
     if (classes && classes.length > maxClasses)
       throw unprocessable(`target: expected at most ${maxClasses} classes, got ${classes.length}`);
     if (classes && classes.length < 2) throw unprocessable(`target: expected at least 2 classes, got ${show(classes)}`);

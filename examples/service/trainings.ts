@@ -100,6 +100,7 @@ export class Trainings {
   }
 
   async list(limit: number, after?: string): Promise<Summary[]> {
+    if (after !== undefined) this.#need(after);
     return this.#store.list(limit, after).map((entry) => this.#current(entry));
   }
 

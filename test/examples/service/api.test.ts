@@ -147,6 +147,7 @@ test("models are listed in pages, in the order in which they were made", async (
     pages.push(...models);
   }
   expect(pages).toEqual(all);
+  expect((await ask("GET", "/models?after=0")).status).toBe(404);
 });
 
 test("a model that is deleted is gone, and one that trains is cancelled first", async () => {

@@ -73,6 +73,13 @@ test("who comes back in the middle misses none", async () => {
   expect([...epochsOf(sent), ...epochsOf(rest)]).toEqual(counting(1, 2000));
 });
 
+test("who reads slowly is waited for where epochs are sent again", async () => {
+  const { id } = await trained({ ...OPTIONS, rows: OPTIONS.rows.slice(0, 3), epochs: 8000 });
+  const all = await follow(id);
+  expect(epochsOf(all)).toEqual(counting(1, 8000)); // 1.4 MB
+  expect(all.at(-1)).toMatchObject({ event: "end", data: { state: "trained" } });
+});
+
 test("waiting, cancelling and deleting are told", async () => {
   const first = (await ask("POST", "/models", { ...OPTIONS, ...LONG })).body.id;
   const second = (await ask("POST", "/models", { ...OPTIONS, ...LONG })).body.id;

@@ -12,6 +12,7 @@ const service = await open({
   MAX_FILE: 10_000,
   MAX_ROWS: 100,
   MAX_COLUMNS: 6,
+  MAX_TABLE: 1_500,
   MAX_CLASSES: 5,
   MAX_PARAMETERS: 1_000,
   MAX_EPOCHS: 10_000,
@@ -64,6 +65,7 @@ test.each<[string, object, RegExp]>([
     { rows: rows.map((row, i) => ({ ...row, color: `c${i}` })) },
     /^expected at most 6 columns, .* got 14$/,
   ],
+  ["numbers", { csv: toCsv(flowers(99)) }, /^expected a table of at most 1500 bytes, got 1584 for \[99, 4\]$/],
   [
     "classes",
     { csv: `a,kind\n${[1, 2, 3, 4, 5, 6].map((n) => `${n},k${n}\n`).join("")}` },
@@ -112,6 +114,30 @@ test("the time of a training", async () => {
       /^expected a model that is trained, got one that is failed \(expected a training of at most/,
     ),
   );
+});
+
+test("requests to train that are read at once", async () => {
+  const { app } = await open({ MAX_UPLOADS: 1 });
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  const url = `http://127.0.0.1:${(app.server.address() as AddressInfo).port}/models`;
+  const headers = { "content-type": "application/json" };
+  const post = (body: BodyInit) => fetch(url, { method: "POST", headers, body, duplex: "half" } as RequestInit);
+  let go: (() => void) | undefined;
+  const slow = post(
+    new ReadableStream({
+      async start(controller) {
+        controller.enqueue(Buffer.from("{"));
+        await new Promise<void>((resolve) => {
+          go = resolve;
+        });
+        controller.close();
+      },
+    }),
+  );
+  await expect.poll(async () => (await post("{}")).status, { timeout: 30_000 }).toBe(429);
+  go!();
+  expect((await slow).status).toBe(400);
+  await expect.poll(async () => (await post("{}")).status, { timeout: 30_000 }).toBe(422);
 });
 
 test("the number of models", async () => {

@@ -5,7 +5,7 @@ import { malformedRequests, send } from "../../../bench/service/requests";
 import { open } from "./support";
 
 test("500 malformed requests: always a 4xx, or a closed connection where it was no HTTP, and never a hang", async () => {
-  const { app, trained, ask } = await open({ TIMEOUT: 1 });
+  const { app, trained, ask } = await open({ TIMEOUT: 1, MAX_UPLOADS: 100 });
   await app.listen({ host: "127.0.0.1", port: 0 });
   const { port } = app.server.address() as AddressInfo;
   const rows = [
