@@ -169,7 +169,7 @@ export function schemasOf(config: Config) {
                   maxItems: maxColumns,
                   items: string("names for rows that are lists"),
                 },
-                csv: { type: "string", minLength: 1, description: "a table with a line of names" },
+                csv: { type: "string", description: "a table with a line of names" },
                 file: string("the path of a .csv file in the data folder"),
                 ...options,
               },
