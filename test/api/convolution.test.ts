@@ -138,7 +138,8 @@ test("shapes that do not fit", () => {
   thrown("shape", called(conv2d(4, 3, { groups: 2 }), 5, 5, 3), /conv2d: .* divisible by groups \(2\), got 3/);
   thrown("shape", called(conv2d(3, 3, { groups: 2, name: "c" }), 5, 5, 4), /c: .* divisible by groups \(2\), got 3/);
   thrown("shape", called(conv1d(2, 3), 4, 4, 1), "conv1d: expected input of shape [n, t, c], got [n, 4, 4, 1]");
-  thrown("shape", called(conv1d(2, 5), 4, 1), /conv1d: .* window/);
+  thrown("shape", called(conv1d(2, 5), 4, 1), "conv1d: expected a window no larger than the input, 4, got 5");
+  thrown("shape", called(conv1d(2, 3, { dilationRate: 2 }), 4, 1), /no larger than the input, 4, got 5/);
   thrown("shape", called(conv1d(2, 3, { groups: 2 }), 8, 3), /divisible by groups/);
   thrown("shape", called(depthwiseConv2d(3), 2, 2, 1), /depthwiseConv2d: .* window/);
   thrown(

@@ -11,6 +11,7 @@ import {
   defineLoss,
   dense,
   dropout,
+  embedding,
   type FitOptions,
   fgsm,
   flatten,
@@ -539,6 +540,17 @@ describe("bad arguments change nothing", () => {
       [3, 4],
     ];
     await rejected("argument", two.fit({ x: [x, x], y: [y, y] }, { augment: [mixup()] }), /one input/);
+  });
+
+  test("is not for whole numbers that an embedding reads: a mean of two is another thing", async () => {
+    const model = sequential([embedding(9, 4, { inputShape: [6] }), flatten(), dense(2)]);
+    model.compile({ optimizer: sgd(), loss: softmaxCrossEntropy() });
+    const data = { x: { data: new Int32Array(24).fill(3), shape: [4, 6] }, y: [0, 1, 0, 1] };
+    const before = model.getWeights();
+    for (const augment of [[mixup()], [randomNoise()], [mixup(), randomNoise()]])
+      await rejected("argument", model.fit(data, { augment }), /(mixup|randomNoise): .*got those of embedding_1/);
+    expect(model.getWeights()).toEqual(before);
+    await model.fit(data);
   });
 
   test("a number that is not finite, a loss that is not: as without", async () => {

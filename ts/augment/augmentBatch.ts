@@ -34,7 +34,7 @@ export function augmentBatch(x: ArrayLike, pipeline: readonly Built[], options?:
   if (!shape || shape.length < 2) throw wrong("shape", who, "x of shape [n, …]", `[${shape}]`);
   const rows = shape[0]!;
   if (!given.length) throw wrong("shape", who, "at least one example", "none");
-  const { build } = pipelineOf(pipeline, [{ value: { shape: shape.slice(1) } }]);
+  const { build } = pipelineOf(pipeline, { inputs: [{ value: { shape: shape.slice(1) } }], calls: [] });
   checkFinite(`${who}: x`, given, given.length / rows);
 
   const runtime = defaultRuntime();

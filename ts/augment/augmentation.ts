@@ -1,6 +1,6 @@
 // What an augmentation is: a description of how a batch is changed between the gather and the first layer, in `fit` alone.
 
-import { argumentError, shapeError } from "../errors";
+import { shapeError, wrong } from "../errors";
 import type { Shape, Tensor } from "../graph/graph";
 import type { LossDefinition, LossInputs } from "../losses/losses";
 import type { Field } from "../options";
@@ -45,12 +45,25 @@ export interface AugmentationDefinition<C = any> extends Definition {
   pipeline: typeof pipelineOf;
 }
 
-/** A pipeline of augmentations for a model with these inputs; throws where it does not fit their shapes. */
-export function pipelineOf(configs: readonly Built[], inputs: readonly { value: { shape: Shape } }[]): Pipeline {
-  const { shape } = inputs[0]!.value;
+/** What a pipeline asks of a model's structure. */
+interface Augmented {
+  inputs: readonly { value: { shape: Shape } }[];
+  calls: readonly {
+    call: { inputs: readonly unknown[] };
+    layer: { name: string; definition: { checkInput?: unknown } };
+  }[];
+}
+
+/** A pipeline of augmentations for a model; throws where it does not fit the model's input. */
+export function pipelineOf(configs: readonly Built[], { inputs, calls }: Augmented): Pipeline {
+  const { value } = inputs[0]!;
+  const { shape } = value;
+  const ids = calls.find(({ call, layer }) => layer.definition.checkInput && call.inputs.includes(value));
   const items = configs.map((config) => {
     const { images, type, build } = definitionOf<AugmentationDefinition>("augmentation", config);
-    if (inputs.length > 1) throw argumentError(type, "a model with one input", `one with ${inputs.length}`);
+    if (inputs.length > 1) throw wrong("argument", type, "a model with one input", `one with ${inputs.length}`);
+    if (ids)
+      throw wrong("argument", type, "examples whose numbers can be mixed and moved", `those of ${ids.layer.name}`);
     if (images && shape.length !== 2 && shape.length !== 3) {
       const expected = "[n, height, width] or [n, height, width, channels] (the model may begin with flatten())";
       throw shapeError(type, "images", expected, ["n", ...shape]);

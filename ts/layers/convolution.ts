@@ -1,5 +1,6 @@
 // Layers whose kernels move over images [n, h, w, c] or sequences [n, t, c].
 
+import { wrong } from "../errors";
 import type { Shape, Tensor } from "../graph/graph";
 import { biasAdd } from "../ops/bias";
 import { conv2d as conv2dOp, conv2dTranspose as conv2dTransposeOp } from "../ops/convolution";
@@ -143,6 +144,9 @@ export const conv1d: (filters: number, kernelSize: number, options?: Conv1dOptio
       const [n, t, c] = x!.shape as [number, number, number];
       const channels = kernel!.shape[1]! * config.groups;
       checkRank(who, x!.shape.slice(1), `[n, t, ${channels}]`, x!.shape.length === 3 && c === channels);
+      const reach = (config.kernelSize - 1) * config.dilationRate + 1;
+      if (config.padding === "valid" && reach > t)
+        throw wrong("shape", who, `a window no larger than the input, ${t}`, reach); // not of the image that it is made of
       const image = reshape([x!], { to: [n, 1, t, c] });
       const strides: Pair = [1, config.strides];
       const dilationRate: Pair = [1, config.dilationRate];

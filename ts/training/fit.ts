@@ -106,7 +106,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   const full = read.batchSize === "full";
   const [first] = read.augment;
   const augment =
-    first && definitionOf<AugmentationDefinition>("augmentation", first).pipeline(read.augment, state.structure.inputs);
+    first && definitionOf<AugmentationDefinition>("augmentation", first).pipeline(read.augment, state.structure);
   let stream: BatchSource | undefined;
   let examples: Examples | undefined;
   let validation: Examples | undefined;
