@@ -8,7 +8,7 @@ const SETTINGS = {
   trainings: ["TRAININGS", 1, "trainings at once, each on a thread of its own"],
   maxQueue: ["MAX_QUEUE", 100, "trainings that may wait"],
   maxModels: ["MAX_MODELS", 10_000, "models that are kept, in whatever state"],
-  maxJson: ["MAX_JSON", 4 * 2 ** 20, "size of a JSON body"],
+  maxJson: ["MAX_JSON", 8 * 2 ** 20, "size of a JSON body"],
   maxFile: ["MAX_FILE", 32 * 2 ** 20, "size of a CSV file, uploaded or referred to"],
   maxUploads: ["MAX_UPLOADS", 8, "requests to train that are read at once"],
   maxRows: ["MAX_ROWS", 1_000_000, "rows of a table"],

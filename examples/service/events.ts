@@ -24,6 +24,7 @@ interface Stream {
   response: ServerResponse;
   /** The last epoch that was sent. */
   last: number;
+  state: State | undefined;
   /** What came before the epochs that the database has were sent. */
   early: Event[] | undefined;
 }
@@ -64,13 +65,13 @@ export class EventStreams {
       "x-accel-buffering": "no",
     });
     response.write("retry: 1000\n\n");
-    const stream: Stream = { id, response, last: after, early: [] };
+    const stream: Stream = { id, response, last: after, state: undefined, early: [] };
     this.#streams.add(stream);
     response.on("close", () => this.#streams.delete(stream));
     response.on("error", () => response.destroy());
     try {
       const { epochs, state } = await this.trainings.epochs(id, after);
-      if (!isOver(state)) this.#send(stream, "state", { state });
+      if (!isOver(state)) this.#state(stream, state);
       for (const { epoch, logs } of epochs) {
         this.#epoch(stream, epoch, logs);
         await drained(response);
@@ -103,7 +104,12 @@ export class EventStreams {
   #give(stream: Stream, event: Event): void {
     if ("epoch" in event) this.#epoch(stream, event.epoch, event.logs);
     else if (isOver(event.state)) void this.#end(stream, event.state);
-    else this.#send(stream, "state", { state: event.state });
+    else this.#state(stream, event.state);
+  }
+
+  #state(stream: Stream, state: State | undefined): void {
+    if (state !== stream.state) this.#send(stream, "state", { state });
+    stream.state = state;
   }
 
   #epoch(stream: Stream, epoch: number, logs: unknown): void {

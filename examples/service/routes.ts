@@ -12,7 +12,7 @@ import type { Predictor } from "./predictor";
 import type { Row } from "./rows";
 import { schemasOf } from "./schemas";
 import type { Entry, Summary } from "./store";
-import { rowsToText, type Source, type Tables } from "./table";
+import type { Source, Tables } from "./table";
 import type { Calls } from "./threads";
 import type { Trainings } from "./trainings";
 
@@ -56,10 +56,16 @@ export function viewOf(entry: Entry & { logs?: unknown }) {
   };
 }
 
-/** An upload as a body that the schema checks; the file's bytes go beside it. */
-const uploads = new WeakMap<FastifyRequest, Uint8Array>();
+/** The tables of requests to train, which are no part of the body that the schema checks. */
+const sources = new WeakMap<FastifyRequest, Source>();
 
-async function readUpload(request: FastifyRequest): Promise<void> {
+/** Reads a request to train: sets its body, and its source where the request has the table itself. */
+async function readBody(request: FastifyRequest, tables: Calls<Tables>): Promise<void> {
+  if (request.body instanceof Uint8Array) {
+    const { body, text } = await tables.json(request.body);
+    request.body = body;
+    if (text !== undefined) sources.set(request, { text, json: Object.hasOwn(body as object, "rows") });
+  }
   if (!request.isMultipart()) return;
   try {
     request.body = await partsOf(request);
@@ -76,11 +82,11 @@ async function partsOf(request: FastifyRequest): Promise<Record<string, unknown>
     if (Object.hasOwn(body, fieldname)) throw badRequest(`expected one part ${fieldname}, got two`);
     if (part.type === "file") {
       const bytes = await part.toBuffer();
-      if (fieldname === "file") uploads.set(request, bytes);
+      if (fieldname === "file") sources.set(request, { bytes });
       body[fieldname] = part.filename;
     } else body[fieldname] = fieldname === "options" ? parse(part.value) : part.value;
   }
-  if (body["file"] !== undefined && !uploads.has(request))
+  if (body["file"] !== undefined && !sources.has(request))
     throw unprocessable("file: expected a file with a name, got a field");
   return body;
 }
@@ -93,21 +99,16 @@ function parse(text: unknown): unknown {
   }
 }
 
-/** The table that a request gives, in whichever way, and its options. */
+/** Where the table of a request comes from, and its options. */
 function readGiven(request: FastifyRequest): { source: Source; spec: Spec } {
-  const bytes = uploads.get(request);
-  if (bytes) return { source: { bytes }, spec: (request.body as { options: Spec }).options };
+  const source = sources.get(request);
+  if (request.isMultipart()) return { source: source!, spec: (request.body as { options: Spec }).options };
   const { rows, columns, csv, file, ...spec } = request.body as Given;
-  const given = Object.keys({
-    ...(rows && { rows }),
-    ...(csv !== undefined && { csv }),
-    ...(file !== undefined && { file }),
-  });
+  const given = Object.entries({ rows, csv, file }).flatMap(([name, value]) => (value === undefined ? [] : name));
   if (given.length !== 1)
     throw unprocessable(`expected one of rows, csv and file, got ${given.join(" and ") || "none"}`);
   if (columns && !rows) throw unprocessable("columns: expected with rows only");
-  if (rows) return { source: { text: rowsToText(rows, columns), json: true }, spec };
-  return { source: csv !== undefined ? { text: csv } : { file: file! }, spec };
+  return { source: source ?? { file: file! }, spec };
 }
 
 /** Defaults that depend on other options. */
@@ -149,7 +150,9 @@ export function addRoutes(app: FastifyInstance, parts: Parts): void {
       countUpload(raw);
       await trainings.checkRoom();
     };
-    scope.post("/models", { schema: schemas.create, onRequest, preValidation: readUpload }, async (request, reply) => {
+    scope.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_: unknown, body: Buffer) => body);
+    const preValidation = (request: FastifyRequest) => readBody(request, tables);
+    scope.post("/models", { schema: schemas.create, onRequest, preValidation }, async (request, reply) => {
       const given = readGiven(request);
       const spec = complete(given.spec);
       const entry = await trainings.create(await tables.read(given.source, spec), spec);

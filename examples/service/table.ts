@@ -6,7 +6,7 @@ import { csv, DownhillError } from "downhill";
 import { philox4x32 } from "downhill/random";
 import type { Config } from "./config";
 import { badRequest, ServiceError, show, tooLarge, unprocessable } from "./errors";
-import type { Cell, Row } from "./rows";
+import { type JsonBody, readJson } from "./json";
 
 /** A column of what is predicted from: numbers, or one of `values`. */
 export interface Column {
@@ -47,36 +47,14 @@ export interface TableOptions {
   seed: number;
 }
 
-/** JSON rows as the text of a CSV file, so that one function reads both. */
-export function rowsToText(rows: readonly Row[], columns: readonly string[] | undefined): string {
-  const [first] = rows;
-  const names = columns ?? (Array.isArray(first) ? first.map((_, i) => `${i + 1}`) : Object.keys(first!));
-  const text = (value: string, where: () => string) => {
-    if (/[\r\n]/.test(value)) throw unprocessable(`${where()}: expected text without line breaks, got ${show(value)}`);
-    return `"${value.replaceAll('"', '""')}"`;
-  };
-  const cell = (value: Cell | null | undefined, where: () => string) =>
-    typeof value === "string" ? text(value, where) : `${value ?? ""}`;
-  const lines = rows.map((row, i) => {
-    if (Array.isArray(row)) {
-      if (row.length !== names.length)
-        throw unprocessable(`rows[${i}]: expected ${names.length} values, got ${row.length}`);
-      return row.map((value, j) => cell(value, () => `rows[${i}][${j}]`)).join();
-    }
-    const extra = Object.keys(row).find((name) => !names.includes(name));
-    if (extra !== undefined) throw unprocessable(`rows[${i}]: expected the columns ${show(names)}, got ${show(extra)}`);
-    return names
-      .map((name) =>
-        cell(Object.hasOwn(row, name) ? (row as Record<string, Cell>)[name] : undefined, () => `rows[${i}].${name}`),
-      )
-      .join();
-  });
-  return [names.map((name) => text(name, () => "columns")).join(), ...lines, ""].join("\n");
-}
-
 /** Reads tables, in a thread of its own. */
 export class Tables {
   constructor(private readonly config: Config) {}
+
+  /** A JSON body without its table, and the table as a text to `read`. */
+  async json(bytes: Uint8Array): Promise<JsonBody> {
+    return readJson(bytes, this.config.maxRows, this.config.maxColumns);
+  }
 
   async read(source: Source, options: TableOptions): Promise<Table> {
     try {
@@ -88,7 +66,7 @@ export class Tables {
       return this.#prepare(x, y.data, columns, classes, options);
     } catch (error) {
       if (!(error instanceof DownhillError)) throw error;
-      const message = error.message.replace(/^csv: /, "");
+      const message = error.message.replace(/^csv: /, "").replace(', "mean" fills it in', ""); // csv could do that
       const json = "json" in source && source.json;
       throw unprocessable(json ? message.replace(/^line (\d+)/, (_, line) => `rows[${line - 2}]`) : message);
     }

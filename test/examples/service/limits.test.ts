@@ -54,7 +54,7 @@ test.each<[string, object, RegExp]>([
     { csv: toCsv(flowers(101).map(({ size, kind }) => ({ size, kind }))) },
     /^expected at most 100 rows, got 101$/,
   ],
-  ["rows in JSON", { rows: flowers(101) }, /^rows: expected not to have more than 100 items, got a list of 101$/],
+  ["rows in JSON", { rows: flowers(101) }, /^rows: expected at most 100 rows, got 101$/],
   [
     "columns",
     { csv: "a,b,c,d,e,f,g,kind\n1,1,1,1,1,1,1,x\n1,1,1,1,1,1,1,y\n" },
@@ -246,6 +246,22 @@ test.each<[object, string]>([
   [{ rows }, 'body: expected "target", got none'],
   [{ ...OPTIONS, rows, epoch: 3 }, 'body: unknown option "epoch"'],
   [{ ...OPTIONS }, "expected one of rows, csv and file, got none"],
+  [{ ...OPTIONS, rows: [] }, "rows: expected not to have fewer than 1 items, got []"],
+  [{ ...OPTIONS, rows: {} }, "rows: expected to be array, got an object of nothing"],
+  [{ ...OPTIONS, rows: [1] }, "rows[0]: expected a list of values, or values by name, got 1"],
+  [
+    {
+      ...OPTIONS,
+      rows: [
+        [1, "x"],
+        [{}, "y"],
+      ],
+    },
+    "rows[1][0]: expected a number, a string, true, false or null, got an object",
+  ],
+  [{ ...OPTIONS, rows: [{ a: "x\ny" }] }, "rows[0].a: expected text without line breaks"],
+  [{ ...OPTIONS, rows, columns: [1, 2] }, "columns.0: expected to be string, got 1"],
+  [{ ...OPTIONS, rows: rows.map(Object.values), columns: ["a", "kind"] }, "rows[0]: expected 2 values, got 4"],
   [{ ...OPTIONS, rows, csv: "a" }, "expected one of rows, csv and file, got rows and csv"],
   [{ ...OPTIONS, rows, epochs: "3" }, 'epochs: expected to be integer, got "3"'],
   [{ ...OPTIONS, rows, activation: "Relu" }, /^activation: expected one of \["relu", .*\], got "Relu"$/ as never],
@@ -263,7 +279,7 @@ test.each<[object, string]>([
         { a: null, kind: "y" },
       ],
     },
-    'rows[1], column 1 ("a"): expected a value, got "" (missing: "drop" leaves the row out, "mean" fills it in)',
+    'rows[1], column 1 ("a"): expected a value, got "" (missing: "drop" leaves the row out)',
   ],
   [
     {

@@ -26,6 +26,7 @@ test("every file is named", () => {
           "errors",
           "events",
           "folder",
+          "json",
           "main",
           "metrics",
           "network",
