@@ -1,5 +1,6 @@
 // The program: the service, and, started as a thread, a part of it.
 
+import { getPriority, setPriority } from "node:os";
 import { isMainThread, workerData } from "node:worker_threads";
 import { readConfig } from "./config";
 import { openService } from "./service";
@@ -9,6 +10,8 @@ import { Trainings } from "./trainings";
 
 /** A stop takes no longer, in milliseconds: what is on the disk then is a checkpoint. */
 const STOP = 1800;
+/** How much nicer than the thread that predicts the others are, and the workers that they start. */
+const NICER = 10;
 
 async function main(): Promise<void> {
   const config = readConfig();
@@ -30,5 +33,11 @@ async function main(): Promise<void> {
   }
 }
 
+function thread(role: string): void {
+  // elsewhere than on Linux this is of a whole process
+  if (process.platform === "linux") setPriority(Math.min(19, getPriority() + NICER));
+  serve(role === "tables" ? new Tables(readConfig()) : new Trainings(readConfig(), tell));
+}
+
 if (isMainThread) void main();
-else serve(workerData.role === "tables" ? new Tables(readConfig()) : new Trainings(readConfig(), tell));
+else thread(workerData.role);

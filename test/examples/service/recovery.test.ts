@@ -129,6 +129,22 @@ test("what pid files say is believed only where it is so", () => {
   }
 });
 
+test.runIf(process.platform === "linux")("the thread that predicts goes before those that train", async () => {
+  const host = await start();
+  const { id } = await create(host);
+  await until(host.url, id, ({ epoch }) => epoch > 0);
+  const nice = (thread: string | number) => {
+    const stat = readFileSync(`/proc/${host.pid}/task/${thread}/stat`, "utf8");
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16]);
+  };
+  const all = readdirSync(`/proc/${host.pid}/task`).map(nice);
+  const main = nice(host.pid);
+  expect(all.filter((n) => n === Math.min(19, main + 10)).length).toBeGreaterThanOrEqual(2);
+  expect(Math.min(...all)).toBe(main);
+  await ask(`${host.url}/models/${id}`, "DELETE");
+  await host.end("SIGTERM");
+});
+
 test("a wrong setting is told, and nothing is started", async () => {
   await expect(startHost(place, { MAX_ROWS: "many" })).rejects.toThrow("MAX_ROWS: expected a number such as 1000000");
   const file = join(built, "file");
