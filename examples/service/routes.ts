@@ -11,7 +11,7 @@ import type { Spec } from "./network";
 import type { Predictor } from "./predictor";
 import type { Row } from "./rows";
 import { schemasOf } from "./schemas";
-import type { Entry, Summary } from "./store";
+import type { Entry, Logs, Summary } from "./store";
 import type { Source, Tables } from "./table";
 import type { Calls } from "./threads";
 import type { Trainings } from "./trainings";
@@ -38,7 +38,7 @@ type ById = { Params: { id: string } };
 const summaryOf = ({ created, ...rest }: Summary) => ({ ...rest, created: new Date(created).toISOString() });
 
 /** A model as the API shows it. */
-export function viewOf(entry: Entry & { logs?: unknown }) {
+export function viewOf(entry: Entry & { logs?: Logs }) {
   const { id, state, created, spec, facts, parameters, epoch, seconds, error, weightsHash, logs } = entry;
   const { name, target, epochs } = spec;
   return {

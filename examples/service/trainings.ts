@@ -63,6 +63,10 @@ export class Trainings {
 
   /** Throws where there is no room for another. */
   async checkRoom(): Promise<void> {
+    this.#checkRoom();
+  }
+
+  #checkRoom(): void {
     const { maxQueue, maxModels } = this.config;
     const counts = this.#store.counts();
     const all = STATES.reduce((sum, state) => sum + counts[state], 0);
@@ -74,7 +78,7 @@ export class Trainings {
 
   /** Puts a training into the queue; what has been returned from here is durable. */
   async create(table: Table, spec: Spec): Promise<Entry> {
-    await this.checkRoom();
+    this.#checkRoom();
     const { facts, x, y } = table;
     const { maxParameters } = this.config;
     const parameters = parametersOf(spec, facts);
@@ -104,8 +108,11 @@ export class Trainings {
     return this.#store.list(limit, after).map((entry) => this.#current(entry));
   }
 
-  async get(id: string): Promise<Entry> {
-    return this.#current(this.#need(id));
+  /** A model, with the logs of its last epoch. */
+  async get(id: string): Promise<Entry & { logs?: Logs }> {
+    const entry = this.#current(this.#need(id));
+    const logs = this.#runs.get(id)?.logs ?? this.#store.epochs(id, entry.epoch - 1).at(-1)?.logs;
+    return { ...entry, ...(logs && { logs }) };
   }
 
   /** The logs of the epochs behind `after`, the last checkpoint's and later ones, and the state that the model is in. */

@@ -32,6 +32,7 @@ test("a model is made of JSON rows, and its classes come back as labels with pro
     epoch: 30,
     columns: [{ name: "size" }, { name: "weight" }, { name: "color", values: ["blue", "red"] }],
     classes: ["iris", "rose", "tulip"],
+    logs: { loss: expect.any(Number), accuracy: expect.any(Number) },
     weightsHash: expect.stringMatching(/^[0-9a-f]{64}$/),
     options: { seed: 0, activation: "relu", optimizer: { type: "adam", learningRate: 0.01 } },
   });
