@@ -154,7 +154,7 @@ async function buildBundles() {
     banner: { js: LICENSE },
     logLevel: "warning",
   };
-  const external = ["commander", "csv-parse", "csv-parse/*", "node:*"];
+  const external = ["commander", "csv-parse", "csv-parse/*", "@zip.js/zip.js", "@zip.js/zip.js/*", "sharp", "node:*"];
   const workers = { worker: await workerSource("browser"), workerNode: await workerSource("node") };
   for (const [name, source] of Object.entries(workers))
     writeFileSync(`build/core/${name}.js`, `export default ${JSON.stringify(source)};\n`);
@@ -170,7 +170,8 @@ async function buildBundles() {
   const apart = { "core/core": "build/core/core.js", digits: "ts/data/digits.data.ts" };
   await build({
     ...common,
-    external,
+    // who bundles gets of what is imported when a module loads what it uses; within our file enums of it would stay
+    external: [...external, "@bufbuild/*"],
     entryPoints: { ...library, ...apart },
     outdir: "dist/bundler",
     plugins: [resolve("browser", ["core"])],

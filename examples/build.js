@@ -1,9 +1,9 @@
 // npm run build:site: the pages, bundled, as a static site in build/site. All URLs in it are relative: it works
-// from any folder of any host.
+// from any folder of any host. With --no-reference it is without the reference: links to its pages lead nowhere.
 //
 //   index.html, icon.svg       the front page
 //   playground/, benchmark/    index.html, style.css, main.js, worker.js, and chunks that the library loads on demand
-//   docs/                      the repository's, to read
+//   reference/                 the public names, and the repository's pages: reference/build.js
 //   service.js                 keeps the site for when there is no net
 //
 // A page's script is main.ts; its worker's is what PAGES names, and lies beside it: new URL("./worker.js", import.meta.url). What `later`
@@ -112,27 +112,8 @@ async function buildPage(name, { worker, later = {}, small: smallest }, site, qu
   return files;
 }
 
-/** The repository's docs, as pages that any host serves: the text as it is, its links and its runs to follow. */
-function buildDocs(outdir) {
-  mkdirSync(outdir);
-  const escaped = (text) => text.replace(/[&<]/g, (c) => ({ "&": "&amp;", "<": "&lt;" })[c]);
-  for (const file of readdirSync(`${root}docs`).filter((file) => file.endsWith(".md"))) {
-    const text = escaped(readFileSync(`${root}docs/${file}`, "utf8"))
-      .replace(/\[([^\]]*)\]\(([\w-]+)\.md(?:#[\w-]*)?\)/g, '<a href="$2.html">$1</a>')
-      .replace(/`(#(?:train|descend|chapter)\b[^`\s]*)`/g, '<a href="../playground/index.html$1">$1</a>');
-    const title = /^# (.*)/.exec(text)?.[1] ?? file;
-    writeFileSync(
-      `${outdir}/${file.replace(".md", ".html")}`,
-      `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><link rel="icon" href="../icon.svg"><title>${title}</title>
-<pre style="max-width: 80ch; margin: 2rem auto; padding: 0 1rem; white-space: pre-wrap; overflow-wrap: anywhere">${text}</pre></html>
-`,
-    );
-  }
-}
-
-/** Writes the site into a folder; a quick one is larger. */
-export async function buildSite(site = `${root}build/site`, { quick = false } = {}) {
+/** Writes the site into a folder; a quick one is larger. `reference`: whether it has the reference, which takes the longest. */
+export async function buildSite(site = `${root}build/site`, { quick = false, reference = !quick } = {}) {
   rmSync(site, { recursive: true, force: true });
   mkdirSync(site, { recursive: true });
   if (!existsSync(`${root}build/bench/limits.fastMath.wasm`)) buildLimits();
@@ -140,7 +121,10 @@ export async function buildSite(site = `${root}build/site`, { quick = false } = 
   for (const file of own) cpSync(`${root}examples/${file}`, `${site}/${file}`);
   const files = [...own];
   for (const [name, page] of Object.entries(PAGES)) files.push(...(await buildPage(name, page, site, quick)));
-  buildDocs(`${site}/docs`);
+  if (reference) {
+    const { buildReference } = await import("./reference/build.js");
+    for (const complaint of await buildReference(`${site}/reference`)) console.warn(complaint);
+  }
   const hash = createHash("sha256");
   for (const name of readdirSync(site, { recursive: true }).filter((name) => name.includes(".")))
     hash.update(name).update(readFileSync(`${site}/${name}`));
@@ -149,4 +133,5 @@ export async function buildSite(site = `${root}build/site`, { quick = false } = 
   writeFileSync(`${site}/service.js`, code);
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname) await buildSite();
+if (process.argv[1] === new URL(import.meta.url).pathname)
+  await buildSite(undefined, { reference: !process.argv.includes("--no-reference") });

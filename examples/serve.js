@@ -1,6 +1,6 @@
 // npm run playground: builds the site and serves it.
 //
-//   node examples/serve.js [port] [--quick]     8080, or the next that is free; quick: built in a second, and larger
+//   node examples/serve.js [port] [--quick]     8080, or the next that is free; quick: built in a second, larger, and without the reference
 //
 // Pages are cross-origin isolated, as threads need it; with ?isolated=0 they are not.
 

@@ -8,6 +8,7 @@ export type ErrorCode = "argument" | "shape" | "data" | "format" | "state" | "me
  * what was expected and what came. A bad call changes nothing.
  */
 export class DownhillError extends Error {
+  /** The kind of failure. */
   readonly code: ErrorCode;
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {

@@ -1,7 +1,7 @@
 // The public API: re-exports, nothing else. The runtime comes first: with the core at its beginning, where nothing else
 // mixes with it, a bundle is 1 KB less after gzip.
 
-export { type InitOptions, init, type Runtime, setSeed } from "./runtime/runtime";
+export { type Features, type InitOptions, init, type Runtime, setSeed } from "./runtime/runtime";
 
 // The rest by name.
 
@@ -36,18 +36,44 @@ export {
   type LossSpec,
   type MetricSpec,
   type OptionDefaults,
+  type OptionOf,
   type OptionsOf,
 } from "./custom/define";
 export type { Operand, Ops, Value } from "./custom/primitives";
 export { csv } from "./data/csv";
-export { type Dataset, dataset, type Item } from "./data/dataset";
+export { type CsvRowsOptions, csvRows, type TableBatch } from "./data/csvRows";
+export { type Dataset, type DatasetFactory, dataset, type Item } from "./data/dataset";
 export { digits } from "./data/digits";
+export type { LoadSource, SaveTarget } from "./data/files";
+export { type IdxRowsOptions, type ImageBatch, idx, idxRows } from "./data/idx";
+export type { FilesOptions, FilesSource } from "./data/imageFiles";
+export { type ArrayBatches, type NpyRowsOptions, npy, npyRows, saveNpy } from "./data/npy";
+export type { NpyArray } from "./data/npyFormat";
+export {
+  type NpzOptions,
+  type NpzRowsOptions,
+  npz,
+  npzRows,
+  type RecordBatches,
+  type SaveNpzOptions,
+  saveNpz,
+} from "./data/npz";
+export type { Rows } from "./data/rows";
+export { type SaveCsvOptions, saveCsv, type TableBatches, type TableRows } from "./data/saveCsv";
+export { type IdxData, saveIdx } from "./data/saveIdx";
+export type { AxisOptions, Operand, Ops, Value } from "./custom/primitives";
+export { type ClassificationTable, type CsvOptions, type CsvTask, csv, type RegressionTable } from "./data/csv";
+export { type Dataset, dataset, type Item } from "./data/dataset";
+export { digits, type LabelledImages, type TrainTest } from "./data/digits";
 export { idx } from "./data/idx";
+export type { Arrays, Batch, BatchSource } from "./data/sources";
 export {
   type GradientMonitorOptions,
   type GradientReport,
   gradientMonitor,
   gradientReport,
+  type LayerRecords,
+  type LayerReport,
 } from "./diagnostics/gradientMonitor";
 export {
   conditionNumber,
@@ -57,7 +83,10 @@ export {
   isSaddle,
 } from "./diagnostics/hessian";
 export { DownhillError, type ErrorCode } from "./errors";
+export { type LoadOptions, loadModel, saveModel } from "./formats/model";
+export { type ExportOnnxOptions, exportOnnx, type OnnxInputType } from "./formats/onnx/exportOnnx";
 export { type LoadOptions, type LoadSource, loadModel, type SaveTarget, saveModel } from "./formats/model";
+export type { Shape } from "./graph/graph";
 export {
   constant,
   glorotNormal,
@@ -75,6 +104,7 @@ export {
   zeros,
 } from "./initializers/initializers";
 export {
+  type ActivationName,
   activation,
   elu,
   gelu,
@@ -88,7 +118,7 @@ export {
   tanh,
 } from "./layers/activation";
 export { type AttentionOptions, multiHeadAttention } from "./layers/attention";
-export { batchNorm } from "./layers/batchNorm";
+export { type BatchNormOptions, batchNorm } from "./layers/batchNorm";
 export {
   type Conv1dOptions,
   type Conv2dOptions,
@@ -100,11 +130,11 @@ export {
   separableConv2d,
   type WindowOptions,
 } from "./layers/convolution";
-export { dense } from "./layers/dense";
+export { dense, type KernelOptions } from "./layers/dense";
 export { dropout } from "./layers/dropout";
 export { type EmbeddingOptions, embedding, positionEmbedding } from "./layers/embedding";
-export { groupNorm, layerNorm } from "./layers/groupNorm";
-export { input, type Layer, Symbolic } from "./layers/layer";
+export { type GroupNormOptions, groupNorm, layerNorm } from "./layers/groupNorm";
+export { input, type Layer, type LayerOptions, Symbolic } from "./layers/layer";
 export { add, average, concatenate, maximum, multiply, subtract } from "./layers/merge";
 export { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "./layers/noise";
 export { averagePool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d, type PoolOptions } from "./layers/pooling";
@@ -112,6 +142,7 @@ export { prelu } from "./layers/prelu";
 export { bidirectional, gru, lstm, type RecurrentOptions, simpleRnn } from "./layers/recurrent";
 export { type Margins, type UpSamplingOptions, upSampling2d, zeroPadding2d } from "./layers/resizing";
 export { flatten, permute, rescaling, reshape } from "./layers/shape";
+export type { Padding, Size } from "./layers/window";
 export {
   binaryCrossEntropy,
   cosineSimilarity,
@@ -125,11 +156,33 @@ export {
 export { type Average, type AverageOptions, auc, f1, precision, recall, topKAccuracy } from "./metrics/classification";
 export { accuracy } from "./metrics/metrics";
 export { meanAbsoluteError, rSquared } from "./metrics/regression";
-export type { ArrayLike, NDArray } from "./ndarray";
-export { adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd } from "./optimizers/optimizers";
+export type { ArrayLike, NDArray, NestedArray, NumberArray } from "./ndarray";
+export type { Algorithm, Pair } from "./ops/geometry";
+export {
+  type AdadeltaOptions,
+  type AdagradOptions,
+  type AdamOptions,
+  adadelta,
+  adagrad,
+  adam,
+  adamw,
+  type LionOptions,
+  lion,
+  type NadamOptions,
+  nadam,
+  type OptimizerOptions,
+  type RadamOptions,
+  type RmspropOptions,
+  radam,
+  rmsprop,
+  type SgdOptions,
+  sgd,
+} from "./optimizers/optimizers";
+export type { Built } from "./registry";
 export { l1, l1l2, l2 } from "./regularizers/regularizers";
 export {
   cosineDecay,
+  type DecayOptions,
   exponentialDecay,
   inverseTimeDecay,
   linearDecay,
@@ -140,15 +193,25 @@ export {
 } from "./schedules/schedules";
 export { averagedWeights } from "./training/averagedWeights";
 export type { Callback } from "./training/callbacks";
-export type { CompileOptions } from "./training/compile";
+export type { CompileOptions, Metric, PerOutput } from "./training/compile";
 export { type ExplainOptions, explain } from "./training/explain";
-export type { FitOptions, History } from "./training/fit";
-export { functional } from "./training/functional";
+export type { FitOptions } from "./training/fit";
+export { functional, type PredictionOf } from "./training/functional";
+export { type FitParams, type History, type HistoryJSON, historyFromJSON, type NumberJSON } from "./training/history";
 export type { Logs } from "./training/logs";
-export { type Model, sequential } from "./training/model";
+export {
+  type Gradients,
+  type Model,
+  type ModelConfig,
+  type ModelOptions,
+  type Prediction,
+  sequential,
+} from "./training/model";
 export type { Profile, ProfiledInstruction, ProfiledLimit } from "./training/profile";
 export { profileText } from "./training/profileText";
 export { type Pruned, type PruneOptions, prune } from "./training/prune";
+export type { ModelLayer, Ports } from "./training/structure";
+export type { Weights } from "./training/weights";
 export { weightsHash } from "./training/weightsHash";
 
 // Last, so that they do not change the order of what they import: a bundle would be 0.2 KB more.
@@ -168,6 +231,7 @@ export {
   type Bagging,
   type BaggingFitOptions,
   type BaggingHistory,
+  type BaggingHistoryJSON,
   type BaggingOptions,
   bagging,
 } from "./ensembles/bagging";

@@ -22,6 +22,7 @@ export type Point = readonly [x: number, y: number];
 
 /** A function f(x, y) to descend. */
 export interface Landscape {
+  /** What it is called: `"ravine"`, … */
   readonly name: string;
   /** Where `descend` starts unless told otherwise. */
   readonly start: Point;
@@ -49,7 +50,7 @@ export interface DescendOptions extends Pick<CompileOptions, "optimizer" | "clip
 
 /** What `descend` leaves. */
 export interface Descent {
-  /** [k + 1, 2]: the start and the point after each update. */
+  /** The start and the point after each update, [k + 1, 2]. */
   path: NDArray;
   /** f at each of these, [k + 1]. */
   losses: NDArray;

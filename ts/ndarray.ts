@@ -2,7 +2,9 @@
 
 /** A typed array with a shape, row-major. What a call returns is the caller's own copy. */
 export interface NDArray<T = Float32Array> {
+  /** The numbers, the last axis running fastest. */
   data: T;
+  /** How many there are along each axis. */
   shape: readonly number[];
 }
 

@@ -5,8 +5,9 @@
 import { argumentError, DownhillError, show } from "./errors";
 import { check, type Family, type Field, isRecord, readOptions, type Schema } from "./options";
 
-/** What a factory returns. */
+/** What a factory returns: plain data, the options with their defaults. What it does is found by its type. */
 export interface Built {
+  /** The factory's name. */
   readonly type: string;
   readonly [option: string]: unknown;
 }

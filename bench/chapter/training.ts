@@ -8,7 +8,7 @@ export type Options = Omit<FitOptions, "validationData" | "validationSplit">;
 export interface Trained {
   rate: number;
   model: Model;
-  history: History;
+  history: Pick<History, "epochs">;
   /** On the test set. */
   test: Logs;
 }
@@ -32,7 +32,7 @@ export async function tuned(
   for (const rate of rates) {
     setSeed(seed);
     const model = make(rate);
-    let history: History = { epochs: [] };
+    let history: Trained["history"] = { epochs: [] };
     let score = -Infinity;
     try {
       history = await model.fit(train, { ...options, validationData: validation });
@@ -70,7 +70,7 @@ export async function compare(
   { arms, split, options, rates, choose, figure = (test) => test["accuracy"]! }: Comparison,
 ) {
   const figures: Record<string, number[]> = {};
-  const histories: Record<string, History> = {};
+  const histories: Record<string, Trained["history"]> = {};
   const chosen: Record<string, number[]> = {};
   for (const [arm, make] of Object.entries(arms)) {
     figures[arm] = [];

@@ -330,14 +330,18 @@ const ELSEWHERE: Record<string, string> = {
   averagedWeights: "ema here",
   gradientReport: "gradientMonitor here",
   ...Object.fromEntries(
-    ["input", "sequential", "functional", "init", "setSeed", "explain", "profileText"].map((name) => [
+    ["input", "sequential", "functional", "init", "setSeed", "explain", "profileText", "historyFromJSON"].map(
+      (name) => [name, "no numbers"],
+    ),
+  ),
+  ...Object.fromEntries(["csv", "idx", "npy", "npz", "digits", "dataset"].map((name) => [name, "data"])),
+  ...Object.fromEntries(["csvRows", "idxRows", "npyRows", "npzRows"].map((name) => [name, "data"])),
+  ...Object.fromEntries(["saveCsv", "saveIdx", "saveNpy", "saveNpz"].map((name) => [name, "only write"])),
+  ...Object.fromEntries(
+    ["loadModel", "saveModel", "exportOnnx", "weightsHash", "DownhillError", "Symbolic"].map((name) => [
       name,
       "no numbers",
     ]),
-  ),
-  ...Object.fromEntries(["csv", "idx", "digits", "dataset"].map((name) => [name, "data"])),
-  ...Object.fromEntries(
-    ["loadModel", "saveModel", "weightsHash", "DownhillError", "Symbolic"].map((name) => [name, "no numbers"]),
   ),
   ...Object.fromEntries(
     ["csvLogger", "modelCheckpoint", "progressBar", "tensorBoard"].map((name) => [name, "only write"]),

@@ -1,6 +1,26 @@
 import { writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import type { Profile } from "../../ts";
+import {
+  adam,
+  add,
+  binaryCrossEntropy,
+  concatenate,
+  conv2d,
+  dense,
+  embedding,
+  flatten,
+  functional,
+  hinge,
+  input,
+  type Model,
+  multiHeadAttention,
+  type Profile,
+  poisson,
+  saveModel,
+  sequential,
+  sgd,
+  softmaxCrossEntropy,
+} from "../../ts";
 import { downhill, folder } from "./run";
 
 const at = folder();
@@ -50,5 +70,62 @@ describe("profile", () => {
     expect(built.batchSize).toBe(40);
     expect(found.batchSize).toBe(20);
     expect(found.instructions.map(({ op }) => op)).toEqual(built.instructions.map(({ op }) => op));
+  });
+
+  const models: [string, () => Model, string[]][] = [
+    [
+      "token ids, attention, a class a step",
+      () => {
+        const ids = input([6]);
+        const x = embedding(11, 8)(ids);
+        const h = add()([x, multiHeadAttention(2, 4)(x)]);
+        const model = functional({ inputs: ids, outputs: dense(11)(h) });
+        model.compile({ optimizer: adam(), loss: softmaxCrossEntropy() });
+        return model as Model;
+      },
+      ["embedding_1", "multiHeadAttention_1", "dense_1"],
+    ],
+    [
+      "several inputs and outputs, losses that take few targets",
+      () => {
+        const inputs = { a: input([4]), ids: input([3]) };
+        const h = concatenate()([dense(5)(inputs.a), flatten()(embedding(7, 2)(inputs.ids))]);
+        const outputs = { sides: dense(2)(h), odds: dense(1)(h), counts: dense(1, { activation: "softplus" })(h) };
+        const model = functional({ inputs, outputs });
+        model.compile({
+          optimizer: sgd(),
+          loss: { sides: hinge(), odds: binaryCrossEntropy(), counts: poisson() },
+        });
+        return model as Model;
+      },
+      ["sides", "odds", "counts", "embedding_1"],
+    ],
+    [
+      "images",
+      () => {
+        const model = sequential([conv2d(4, 3, { inputShape: [9, 9, 2] }), flatten(), dense(3)]);
+        model.compile({ optimizer: adam(), loss: softmaxCrossEntropy() });
+        return model as Model;
+      },
+      ["conv2d_1", "dense_1"],
+    ],
+  ];
+
+  test.each(models)("of a saved model on made-up examples that fit it: %s", async (_, make, layers) => {
+    const file = at("model.safetensors");
+    await saveModel(make(), file);
+    const profile = await profiled(file, "--batch-size", "12");
+    expect(profile.batchSize).toBe(12);
+    expect(Object.keys(profile.layers)).toEqual(expect.arrayContaining(layers));
+  });
+
+  test("of a saved model that is not compiled", async () => {
+    const file = at("bare.safetensors");
+    await saveModel(sequential([dense(3, { inputShape: [4] })]), file);
+    const { code, stderr } = await downhill("profile", file);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: "downhill: profile: the model is not compiled; call compile() first\n",
+    });
   });
 });

@@ -224,6 +224,15 @@ describe("arrays of every kind", () => {
   });
 });
 
+test("toArrays: all in the dataset's order; classes of a table", async () => {
+  const data = dataset({ x: [[1], [2], [3]], y: [0, 1, 2] });
+  expect(await data.shuffle(1).toArrays()).toEqual(data.shuffle(1).arrays());
+  expect(await data.map(({ x, y }) => ({ x, y })).toArrays()).toEqual(data.map(({ x, y }) => ({ x, y })).arrays());
+  expect(data.classes).toBeUndefined();
+  const table = { x: [[1], [2]], y: [0, 1], columns: ["a"], classes: ["u", "v"] };
+  expect(dataset(table).shuffle().take(1).classes).toEqual(["u", "v"]);
+});
+
 test("fit on a dataset equals fit on its arrays; batches are those of an iterable", async () => {
   const data = examples();
   const hash = async (fitted: unknown, options: object) => {

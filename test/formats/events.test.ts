@@ -1,4 +1,4 @@
-// Event files: against TensorBoard's own writer, byte by byte, and read by a decoder that shares nothing with the encoder.
+// Event files: against TensorBoard's own writer, byte by byte, and read by protobuf's own reader, checksums checked.
 
 import { describe, expect, test } from "vitest";
 import { crc32c, event, type Histogram, header, histogramOf, record } from "../../ts/formats/events";
@@ -93,6 +93,15 @@ test("what is encoded is decoded; NaN and infinities too", () => {
     { time: 2.5, step: 2 ** 53 - 1, version: "", values: Object.fromEntries(values) },
     { time: 3.5, step: 0, version: "", values: {} },
   ]);
+});
+
+test("no bit can be turned without the reader's noticing", () => {
+  const file = Buffer.concat([header(1.5), event(2.5, 1, new Map([["loss", 0.5]]))]);
+  for (let bit = 0; bit < file.length * 8; bit++) {
+    const damaged = Buffer.from(file);
+    damaged[bit >> 3]! ^= 1 << (bit & 7);
+    expect(() => readEvents(damaged), `bit ${bit}`).toThrow("a wrong checksum");
+  }
 });
 
 describe("histogramOf", () => {

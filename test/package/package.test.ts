@@ -115,8 +115,26 @@ test("bagging and downhill/worker: workers start without a bundler and in a bund
   expect(await output(process.execPath, outfile)).toBe("0 true");
 });
 
+test("dataset.fromFiles without sharp says what to install, bundled or not", async () => {
+  await entry("images/a/0.png", "no image");
+  const path = await entry(
+    "images.mjs",
+    `import { dataset, npz, saveNpz } from "downhill";
+    console.log((await npz(await saveNpz({ a: [1, 2] }))).a.shape[0]);
+    const images = dataset.fromFiles("images", { size: [2, 2] });
+    try { for await (const batch of images.arrays().batches(0)) console.log(batch); } catch (error) { console.log(error.message); }`,
+  );
+  const expected = "2\ndataset.fromFiles decodes images with the package sharp: npm install sharp";
+  expect(await output(process.execPath, path)).toBe(expected);
+  const outfile = join(folder, "imagesBundle.mjs");
+  const options = { outfile, bundle: true, format: "esm", platform: "node", logLevel: "warning" } as const;
+  const { warnings } = await build({ ...options, entryPoints: [path] });
+  expect(warnings).toEqual([]);
+  expect(await output(process.execPath, outfile)).toBe(expected);
+});
+
 const TYPED = `
-  import { bagging, dataset, defineLayer, dense, digits, functional, gradientMonitor, hessianSpectrum, input, jointly, prune,
+  import { bagging, csvRows, dataset, defineLayer, dense, digits, functional, gradientMonitor, hessianSpectrum, idxRows, input, jointly, npy, npyRows, npz, npzRows, prune, saveCsv, saveIdx, saveNpy, saveNpz,
     saveModel, sequential, sgd, softmaxCrossEntropy, tied, type Callback, type Model, type NDArray } from "downhill";
   import { descend, quadratic } from "downhill/landscapes";
   import { inWorker } from "downhill/worker";
@@ -137,6 +155,16 @@ const TYPED = `
   prune(two, { sparsity: 0.5 });
   await saveModel(two);
   export const { path } = descend(quadratic({ condition: 10 }), { optimizer: sgd(), start: [1, 1] });
+  const images = dataset.fromFiles("images", { size: [8, 8], channels: 1 });
+  await a.fit(images.shuffle().batch(8));
+  await a.fit((await npyRows({ x: "x.npy", y: "y.npy" })).shuffle(), { epochs: 2 });
+  await a.fit(await csvRows("t.csv", { target: "y", rows: 8 }));
+  await a.fit((await idxRows("mnist")).train.map(({ x, y }) => ({ x, y })));
+  await a.evaluate((await npzRows("d.npz")).map(({ x, y }) => ({ x: x!, y: y! })));
+  for await (const { data, shape } of await npyRows("x.npy")) console.log(data.length, shape);
+  export const bytes: Uint8Array[] = [await saveNpy(test.x, "x.npy"), await saveNpz(two.getWeights(), "w.npz", { compress: true }), await saveCsv({ x: await npy("x.npy") })];
+  await saveNpz(images.batch(4), "images.npz");
+  await saveIdx({ train: images.batch(4), test: { x: (await npz("i.npz")).x!, y: [1] } }, "folder");
   export const remote = await (await inWorker(a)).evaluate(dataset(test).batch(8));
 `;
 

@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile as read, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import * as browser from "../../ts/runtime/platform/browser";
 import * as node from "../../ts/runtime/platform/node";
@@ -100,6 +101,47 @@ test("node: createFile makes a file that is not there, and its folders; appendFi
   );
 });
 
+test("node: createAtomic writes in pieces and in places; the path holds the old content until it is whole", async () => {
+  const folder = join(root, "atomic");
+  await mkdir(folder);
+  const path = join(folder, "a.bin");
+  const begun = await node.createAtomic(path);
+  await begun.write(Uint8Array.of(0, 2));
+  await begun.write(Uint8Array.of(3));
+  await begun.write(Uint8Array.of(1), 0);
+  await begun.write(Uint8Array.of(4));
+  expect([...(await begun.read(1, 9))]).toEqual([2, 3, 4]);
+  await expect(node.readFile(path)).rejects.toMatchObject({ code: "data" });
+  await begun.commit();
+  expect([...(await node.readFile(path))]).toEqual([1, 2, 3, 4]);
+  const other = await node.createAtomic(path);
+  await other.write(bytes);
+  await other.discard();
+  await other.discard();
+  await expect(other.write(bytes)).rejects.toMatchObject({ code: "data" });
+  expect([...(await node.readFile(path))]).toEqual([1, 2, 3, 4]);
+  expect(await readdir(folder)).toEqual(["a.bin"]);
+});
+
+test("node: openFile reads parts, of a file's URL too; listTree lists what is below", async () => {
+  const path = join(root, "tree", "b", "c.bin");
+  node.createFile(path, bytes);
+  node.createFile(join(root, "tree", "a.bin"), bytes);
+  for (const source of [path, pathToFileURL(path)]) {
+    const file = await node.openFile(source);
+    expect(file.size).toBe(100_000);
+    expect(await file.read(99_990, 100)).toEqual(bytes.slice(99_990));
+    expect((await file.read(200_000, 1)).length).toBe(0);
+    await file.close();
+  }
+  expect(node.listTree(join(root, "tree")).sort()).toEqual(["a.bin", "b", "b/c.bin"]);
+  await expect(node.openFile(join(root, "none"))).rejects.toMatchObject({ code: "data" });
+  expect(() => node.listTree(join(root, "none"))).toThrow(expect.objectContaining({ code: "data" }));
+  const folder = await node.openFile(join(root, "tree"));
+  await expect(folder.read(0, 1)).rejects.toMatchObject({ code: "data" });
+  await folder.close();
+});
+
 test("browser: readFile fetches; folders and writing are data errors", async () => {
   vi.stubGlobal("fetch", async (url: string) => {
     if (url === "down") throw new TypeError("no network");
@@ -115,6 +157,11 @@ test("browser: readFile fetches; folders and writing are data errors", async () 
     code: "data",
     message: expect.stringMatching(/needs Node/),
   });
+  const opened = await browser.openFile("good");
+  expect([opened.size, await opened.read(5, 2)]).toEqual([100_000, bytes.slice(5, 7)]);
+  await expect(browser.openFile("missing")).rejects.toMatchObject({ code: "data" });
+  expect(() => browser.listTree("f")).toThrow(expect.objectContaining({ code: "data" }));
+  await expect(browser.createAtomic("f")).rejects.toMatchObject({ code: "data" });
   await expect(browser.writeFileAtomic("f", bytes)).rejects.toMatchObject({ code: "data" });
   for (const write of [browser.createFile, browser.appendFile])
     expect(() => write("f", bytes)).toThrow(

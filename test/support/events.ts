@@ -1,5 +1,7 @@
-// A reader of event files, of the formats' descriptions alone: checksums bit by bit, 64-bit numbers as BigInt, any order of fields.
+// A reader of event files that shares nothing with what writes them: records from the format's description (TensorFlow's
+// record_writer.cc), checksums bit by bit; messages by protobuf's own reader, field numbers from event.proto and summary.proto.
 
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import type { Histogram } from "../../ts/formats/events";
 
 export interface Event {
@@ -42,62 +44,72 @@ function payloads(file: Uint8Array): Uint8Array[] {
   return found;
 }
 
-/** A message's fields, in order: of wire type 0 BigInts, else bytes. */
-function fieldsOf(message: Uint8Array): [number, bigint | Uint8Array][] {
-  let at = 0;
-  const varint = () => {
-    let value = 0n;
-    for (let shift = 0n; ; shift += 7n) {
-      const byte = message[at++]!;
-      value |= BigInt(byte & 127) << shift;
-      if (byte < 128) return value;
-    }
-  };
-  const take = (length: number) => {
-    if (at + length > message.length) throw new Error("a field past the end");
-    at += length;
-    return message.slice(at - length, at);
-  };
-  const found: [number, bigint | Uint8Array][] = [];
-  while (at < message.length) {
-    const key = Number(varint());
-    const wire = key & 7;
-    if (wire === 0) found.push([key >> 3, varint()]);
-    else if (wire === 1) found.push([key >> 3, take(8)]);
-    else if (wire === 2) found.push([key >> 3, take(Number(varint()))]);
-    else if (wire === 5) found.push([key >> 3, take(4)]);
-    else throw new Error(`wire type ${wire}`);
+/** How a field is read: its wire type, and by what. */
+type Field = readonly [WireType, (reader: BinaryReader, to: number) => void];
+
+/** Reads a message whose fields are these; throws at any other, and where one is of another wire type. */
+function read(message: Uint8Array, fields: Record<number, Field>): void {
+  const reader = new BinaryReader(message);
+  while (reader.pos < reader.len) {
+    const [number, wire] = reader.tag();
+    const field = fields[number];
+    if (field?.[0] !== wire) throw new Error(`field ${number} of wire type ${wire}`);
+    field[1](reader, number);
   }
-  return found;
 }
 
-const text = (bytes: Uint8Array) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-const doubles = (bytes: Uint8Array) => [...new Float64Array(bytes.buffer)];
-const float = (bytes: Uint8Array) => new Float32Array(bytes.buffer)[0]!;
+const { Varint, Bit64, LengthDelimited, Bit32 } = WireType;
 
 function histogramFrom(message: Uint8Array): Histogram {
   const found: Histogram = { min: 0, max: 0, num: 0, sum: 0, sumSquares: 0, limits: [], counts: [] };
-  const names = ["", "min", "max", "num", "sum", "sumSquares", "limits", "counts"] as const;
-  for (const [field, value] of fieldsOf(message)) {
-    const numbers = doubles(value as Uint8Array);
-    Object.assign(found, { [names[field]!]: field < 6 ? numbers[0] : numbers });
-  }
+  const number = (name: keyof Histogram): Field => [
+    Bit64,
+    (reader) => Object.assign(found, { [name]: reader.double() }),
+  ];
+  const packed = (list: number[]): Field => [
+    LengthDelimited,
+    (reader) => {
+      for (const end = reader.uint32() + reader.pos; reader.pos < end; ) list.push(reader.double());
+    },
+  ];
+  read(message, {
+    ...{ 1: number("min"), 2: number("max"), 3: number("num"), 4: number("sum"), 5: number("sumSquares") },
+    ...{ 6: packed(found.limits), 7: packed(found.counts) },
+  });
   return found;
+}
+
+function valueFrom(message: Uint8Array): [tag: string, value: number | Histogram] {
+  let tag = "";
+  let value: number | Histogram | undefined;
+  read(message, {
+    1: [LengthDelimited, (reader) => (tag = reader.string(true))],
+    2: [Bit32, (reader) => (value = reader.float())],
+    5: [LengthDelimited, (reader) => (value = histogramFrom(reader.bytes()))],
+  });
+  if (value === undefined) throw new Error(`${tag} has no value`);
+  return [tag, value];
 }
 
 /** The events of a file. */
 export const readEvents = (file: Uint8Array): Event[] =>
   payloads(new Uint8Array(file)).map((payload) => {
     const event: Event = { time: Number.NaN, step: 0, version: "", values: {} };
-    for (const [field, value] of fieldsOf(payload)) {
-      if (field === 1) event.time = doubles(value as Uint8Array)[0]!;
-      else if (field === 2) event.step = Number(value);
-      else if (field === 3) event.version = text(value as Uint8Array);
-      else if (field === 5)
-        for (const [, summary] of fieldsOf(value as Uint8Array)) {
-          const fields = new Map(fieldsOf(summary as Uint8Array) as [number, Uint8Array][]);
-          event.values[text(fields.get(1)!)] = fields.has(2) ? float(fields.get(2)!) : histogramFrom(fields.get(5)!);
-        }
-    }
+    const summary = (reader: BinaryReader) =>
+      read(reader.bytes(), {
+        1: [
+          LengthDelimited,
+          (inner) => {
+            const [tag, value] = valueFrom(inner.bytes());
+            event.values[tag] = value;
+          },
+        ],
+      });
+    read(payload, {
+      1: [Bit64, (reader) => (event.time = reader.double())],
+      2: [Varint, (reader) => (event.step = Number(reader.int64()))],
+      3: [LengthDelimited, (reader) => (event.version = reader.string(true))],
+      5: [LengthDelimited, summary],
+    });
     return event;
   });

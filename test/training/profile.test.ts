@@ -1,27 +1,42 @@
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   adam,
+  adamw,
+  add,
   batchNorm,
+  bidirectional,
+  concatenate,
   conv2d,
   dense,
   depthwiseConv2d,
   dropout,
   earlyStopping,
+  embedding,
+  explain,
   fgsm,
   flatten,
   functional,
+  gru,
   init,
   input,
   l1,
   l2,
+  layerNorm,
+  lion,
   lstm,
   type Model,
   maxNorm,
+  maxPool2d,
   meanSquaredError,
+  multiHeadAttention,
   type Profile,
+  pgd,
+  positionEmbedding,
   profileText,
   prune,
+  type Runtime,
   relu,
+  rmsprop,
   saveModel,
   sequential,
   setSeed,
@@ -29,6 +44,7 @@ import {
   softmaxCrossEntropy,
   weightsHash,
 } from "../../ts/index";
+import "../support/builds"; // relaxed SIMD on Node 20
 import { any, classifier, floats, labels, rejected, thrown, withNorm } from "../support/contract";
 
 const ROWS = 24;
@@ -136,6 +152,103 @@ describe("what it tells", () => {
     // x·W and h·U of 5 steps, with their gradients (none for x; U's in the first step, too: h = 0), and the dense layer's
     expect(sum(flops)).toBeGreaterThan(2 * 2 * 16 * (2 * 5 * 3 + 3 * 4 * 4));
     expect(of(found, "gemm").length + of(found, "lstm").length).toBeGreaterThan(0);
+  });
+});
+
+/** Models of each kind, with a batch. */
+const kinds: [string, (runtime: Runtime) => [Model, unknown, unknown], string[]][] = [
+  [
+    "token ids, attention, a class a step",
+    (runtime) => {
+      const ids = input([6]);
+      const x = positionEmbedding()(embedding(11, 8)(ids));
+      const h = layerNorm()(add()([x, multiHeadAttention(2, 4, { causal: true })(x)]));
+      const model = functional({ inputs: ids, outputs: dense(11)(h) }, { runtime });
+      model.compile({ optimizer: adamw(), loss: softmaxCrossEntropy() });
+      return [any(model), { data: labels(30, 11), shape: [5, 6] }, { data: labels(30, 11), shape: [5, 6] }];
+    },
+    ["embedding_1", "positionEmbedding_1", "multiHeadAttention_1", "add_1", "layerNorm_1", "dense_1"],
+  ],
+  [
+    "recurrent, both ways",
+    (runtime) => {
+      const model = sequential([bidirectional(gru(4), { inputShape: [5, 3] }), dense(2)], { runtime });
+      model.compile({ optimizer: rmsprop(), loss: softmaxCrossEntropy(), clipNorm: 1 });
+      return [any(model), { data: floats(60), shape: [4, 5, 3] }, labels(4, 2)];
+    },
+    ["bidirectional_1", "dense_1"],
+  ],
+  [
+    "several inputs and outputs",
+    (runtime) => {
+      const inputs = [input([4]), input([2])];
+      const h = concatenate()([dense(5)(inputs[0]!), dense(3)(inputs[1]!)]);
+      const model = functional({ inputs, outputs: [dense(3)(h), dense(1)(h)] }, { runtime });
+      model.compile({
+        optimizer: sgd(),
+        loss: [softmaxCrossEntropy(), meanSquaredError()],
+        metrics: [["accuracy"], []],
+      });
+      return [any(model), [floats(32), floats(16)], [labels(8, 3), floats(8)]];
+    },
+    ["dense_1", "dense_2", "concatenate_1", "dense_3", "dense_4"],
+  ],
+  [
+    "adversarial training",
+    (runtime) => {
+      const model = sequential([dense(6, { inputShape: [4], activation: "relu" }), dense(3)], { runtime });
+      const adversarial = { attack: pgd({ epsilon: 0.1, steps: 2 }) };
+      model.compile({ optimizer: adam(), loss: softmaxCrossEntropy(), adversarial, ema: 0.9, weightNoise: 0.01 });
+      return [any(model), X, Y];
+    },
+    ["dense_1", "dense_2"],
+  ],
+  [
+    "convolution, pooling, normalization",
+    (runtime) => {
+      const model = sequential(
+        [conv2d(4, 3, { inputShape: [8, 8, 1] }), batchNorm(), maxPool2d(2), flatten(), dense(2)],
+        { runtime },
+      );
+      model.compile({ optimizer: lion(), loss: softmaxCrossEntropy() });
+      return [any(model), { data: floats(4 * 64), shape: [4, 8, 8, 1] }, labels(4, 2)];
+    },
+    ["conv2d_1", "batchNorm_1", "maxPool2d_1", "dense_1"],
+  ],
+];
+
+describe.each([
+  ["one thread", {}],
+  ["two threads", { threads: 2 }],
+  ["fastMath", { fastMath: true }],
+])("%s", (_, options) => {
+  let runtime: Runtime;
+  beforeAll(async () => {
+    runtime = await init(options);
+  });
+  afterAll(() => runtime.dispose());
+
+  test.each(kinds)("%s: each instruction of the step, and the sums", (_, make, named) => {
+    hasten();
+    const [model, x, y] = make(runtime);
+    const before = model.trainOnBatch(any(x), any(y));
+    const profile = model.profile(any(x), any(y));
+    const { instructions, layers, spans, step } = profile;
+    expect(profile.threads).toBe(runtime.threads);
+    expect(profile.fastMath).toBe(runtime.fastMath);
+    // explain has a line for each, which begins with the layer, if there is one, and the op
+    const told = explain(model, { batchSize: profile.batchSize }).match(/^ {2,}\w.*$/gm)!;
+    expect(told.map((line, i) => line.includes(instructions[i]?.op ?? "nothing"))).toEqual(
+      instructions.map(() => true),
+    );
+    for (const { ms, gflops, gbs, share } of instructions)
+      for (const figure of [ms, gflops, gbs, share]) expect(figure).toBeGreaterThanOrEqual(0);
+    const total = sum(instructions.map(({ ms }) => ms));
+    for (const figure of [step.instructions, sum(Object.values(layers)), sum(Object.values(spans))])
+      expect(figure).toBeCloseTo(total, 6);
+    expect(Object.keys(layers)).toEqual(expect.arrayContaining(named));
+    expect(profileText(profile)).not.toMatch(/NaN|Infinity|undefined/);
+    expect(Object.keys(model.trainOnBatch(any(x), any(y)))).toEqual(Object.keys(before));
   });
 });
 

@@ -163,3 +163,18 @@ export function custom() {
   // @ts-expect-error: a tensor must come back
   defineLoss({ type: "a", call: () => 1 });
 }
+
+export async function files() {
+  const x = input([4]);
+  const model = functional({ inputs: { x }, outputs: { a: dense(2)(x), b: dense(3)(x) } });
+  expectTypeOf(await downhill.exportOnnx(model)).toEqualTypeOf<Uint8Array>();
+  await downhill.exportOnnx(sequential([dense(2, { inputShape: [4] })]), { target: "model.onnx", softmax: true });
+  await downhill.exportOnnx(model, {
+    softmax: ["a"],
+    inputType: { x: "uint8" },
+    opset: 21,
+    target: (bytes) => bytes.length,
+  });
+  // @ts-expect-error: no such type
+  await downhill.exportOnnx(model, { inputType: "float64" });
+}

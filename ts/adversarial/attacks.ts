@@ -135,6 +135,7 @@ const range: Field<readonly [number, number]> = /* @__PURE__ */ (() => ({
 const attackFactory = <Args extends unknown[]>(definition: Pick<AttackDefinition, "type" | "options" | "steps">) =>
   factory<Args, AttackDefinition>("term", { ...definition, bind });
 
+/** Options of `fgsm`. */
 export interface FgsmOptions {
   /** How far each element is moved, > 0, in the units of the model's input. */
   epsilon: number;
@@ -154,6 +155,7 @@ export const fgsm: (options: FgsmOptions) => Built = /* @__PURE__ */ attackFacto
   steps: ({ epsilon, clip }) => ({ epsilon, stepSize: epsilon, steps: 1, norm: "inf", randomStart: false, clip }),
 });
 
+/** Options of `pgd`. */
 export interface PgdOptions extends FgsmOptions {
   /** How far x̃ may be from x, > 0: by element, or with `norm: "l2"` by distance. */
   epsilon: number;

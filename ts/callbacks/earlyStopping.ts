@@ -29,7 +29,10 @@ export interface EarlyStoppingOptions {
   retrain?: Retrain;
 }
 
-/** See `EarlyStoppingOptions`. */
+/**
+ * See `EarlyStoppingOptions`.
+ * @inline
+ */
 type Retrain = "sameSteps" | "continue";
 
 interface Config {

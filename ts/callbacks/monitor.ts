@@ -4,7 +4,10 @@ import { argumentError } from "../errors";
 import { oneOf, or } from "../options";
 import type { FitPlan } from "../training/callbacks";
 
-/** Whether less or more of a figure is better; `auto` goes by its name. */
+/**
+ * Whether less or more of a figure is better; `auto` goes by its name.
+ * @inline
+ */
 export type Mode = "auto" | "min" | "max";
 
 export const modeOption = () => or(oneOf("auto", "min", "max"), "auto" as Mode);

@@ -12,7 +12,8 @@ import type { Batch } from "../data/sources";
 import type { NDArray } from "../ndarray";
 import type { Examples } from "../training/batch";
 import type { FitPlan, Handler, StatefulCallback } from "../training/callbacks";
-import type { FitOptions, History } from "../training/fit";
+import type { FitOptions } from "../training/fit";
+import type { History } from "../training/history";
 import type { Logs } from "../training/logs";
 import type { Model } from "../training/model";
 import type { ModelState } from "../training/state";
@@ -24,7 +25,7 @@ export interface SecondTraining {
   /** Notes that weights and figures are the best ones so far. */
   better(): void;
   /** Trains on all rows; its epochs go behind those of `history`. */
-  train(history: History, callbacks: readonly StatefulCallback[]): Promise<void>;
+  train(history: Pick<History, "epochs">, callbacks: readonly StatefulCallback[]): Promise<void>;
   /** Of the weights that it begins with; to be freed in the end. */
   snapshot: Snapshot;
 }
@@ -63,7 +64,7 @@ async function train(
   plan: FitPlan,
   rows: readonly Examples[],
   updates: number,
-  history: History,
+  history: Pick<History, "epochs">,
   callbacks: readonly StatefulCallback[],
 ): Promise<void> {
   const { state } = model;

@@ -182,6 +182,7 @@ runtimeOptions(profiling)
     "after",
     `
 Of each instruction: time, share of the step, GFLOP/s or GB/s, and the share of what this machine reached in the same run.
+A saved model is given made-up examples that fit it, unless --data names others.
 
 Examples:
   downhill profile --hidden 512,512 --batch-size 128 --threads 2

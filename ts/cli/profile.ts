@@ -7,6 +7,7 @@ import { profileText } from "../training/profileText";
 import { type CsvReading, type Examples, loadExamples, loadTraining, rowsBetween } from "./data";
 import { rememberedBy } from "./file";
 import { fitted, openModel } from "./judge";
+import { madeUp } from "./madeUp";
 import { buildMlp, compileRecipe, type Recipe } from "./recipe";
 import { FIXED, type RuntimeOptions } from "./train";
 
@@ -30,21 +31,24 @@ export async function profile(
   const fixed = file === undefined ? undefined : [...FIXED, "target"].find(given);
   if (fixed) throw argumentError(file!, "no options that shape the model, which comes from the file", fixed);
   await init({ threads: options.threads, fastMath: options.fastMath });
-  const { model, examples } = file === undefined ? await built(options) : await saved(file, options);
-  const { x, y } = rowsBetween(examples, 0, Math.min(options.batchSize, examples.y.shape[0]!));
-  const found = model.profile(fitted(model, x), y);
+  const { model, x, y } = file === undefined ? await built(options) : await saved(file, options, given("data"));
+  const found = model.profile(x, y);
   console.log(options.json ? JSON.stringify(found, null, 2) : profileText(found));
 }
 
+/** A model and a batch. */
 interface Profiled {
   model: Model;
-  examples: Examples;
+  x: Parameters<Model["profile"]>[0];
+  y: Parameters<Model["profile"]>[1];
 }
 
-async function saved(file: string, options: ProfileOptions): Promise<Profiled> {
+/** Without data that the user named, a batch is made up: the embedded digits fit few models. */
+async function saved(file: string, options: ProfileOptions, named: boolean): Promise<Profiled> {
   const model = await openModel(file);
+  if (!named) return { model, ...madeUp(model, options.batchSize) };
   const { x, y } = await loadExamples(options.data, "train", true, rememberedBy(model), options);
-  return { model, examples: { x, y } as Examples };
+  return batchOf(model, { x, y } as Examples, options);
 }
 
 async function built(options: ProfileOptions): Promise<Profiled> {
@@ -53,5 +57,10 @@ async function built(options: ProfileOptions): Promise<Profiled> {
   const recipe = { ...options, schedule: "constant", momentum: 0.9 } as const;
   const model = buildMlp(data, recipe);
   compileRecipe(model, data, recipe, 1);
-  return { model, examples: data.train };
+  return batchOf(model, data.train, options);
+}
+
+function batchOf(model: Model, examples: Examples, { batchSize }: ProfileOptions): Profiled {
+  const { x, y } = rowsBetween(examples, 0, Math.min(batchSize, examples.y.shape[0]!));
+  return { model, x: fitted(model, x), y };
 }

@@ -35,8 +35,9 @@ import { type Ops, primitives, type Value } from "./primitives";
 export type OptionDefaults = Readonly<Record<string, unknown>>;
 
 /** What defaults say of the options: a number takes numbers, `null` anything plain. */
-export type OptionsOf<O extends OptionDefaults> = { readonly [K in keyof O]: Wide<O[K]> };
-type Wide<T> = T extends number
+export type OptionsOf<O extends OptionDefaults> = { readonly [K in keyof O]: OptionOf<O[K]> };
+/** What an option takes whose default is a T. */
+export type OptionOf<T> = T extends number
   ? number
   : T extends boolean
     ? boolean
@@ -45,15 +46,18 @@ type Wide<T> = T extends number
       : T extends null
         ? unknown
         : T extends readonly (infer E)[]
-          ? readonly Wide<E>[]
+          ? readonly OptionOf<E>[]
           : Readonly<Record<string, unknown>>;
 
 /** A parameter of a layer of one's own. */
 export interface CustomParameter {
+  /** Its sizes. */
   shape: readonly number[];
   /** Default `glorotUniform()` of two and more axes, else `zeros()`. */
   initializer?: Built | undefined;
+  /** A penalty on it, such as `l2(1e-4)`. Default none. */
   regularizer?: Built | undefined;
+  /** What it is brought back to after each step, such as `maxNorm()`. Default none. */
   constraint?: Built | undefined;
   /** Default true; what is not has no gradient and stays as it is. */
   trainable?: boolean | undefined;
@@ -61,16 +65,21 @@ export interface CustomParameter {
 
 /** What `call` is told beside its arguments. */
 export interface CustomContext<O> {
+  /** What the factory was given, defaults filled in. */
   options: O;
 }
 
-/** A shape of an example: of its first axis at least code under `noUncheckedIndexedAccess` knows that it is there. */
+/**
+ * A shape of an example: of its first axis at least code under `noUncheckedIndexedAccess` knows that it is there.
+ * @inline
+ */
 type ExampleShape = [number, ...number[]];
 
 /** What `defineLayer` takes. */
 export interface LayerSpec<O extends OptionDefaults, P extends string> {
   /** Unique; no built-in layer's. */
   type: string;
+  /** The type's own options, with their defaults; plain data. Default none. */
   options?: O;
   /** From the shape of one example, and the options, the parameters by name: what they are, or their shapes alone. */
   parameters?(inputShape: ExampleShape, options: OptionsOf<O>): Record<P, CustomParameter | readonly number[]>;
@@ -87,6 +96,7 @@ export interface LayerSpec<O extends OptionDefaults, P extends string> {
 export interface LossSpec<O extends OptionDefaults> {
   /** Unique; no built-in loss's. */
   type: string;
+  /** The type's own options, with their defaults; plain data. Default none. */
   options?: O;
   /** What predictions are: where `accuracy` cuts them. Default `"values"`: at 0.5, or where there are several, the largest. */
   prediction?: "logits" | "probabilities" | "values";
@@ -98,6 +108,7 @@ export interface LossSpec<O extends OptionDefaults> {
 export interface MetricSpec<O extends OptionDefaults> {
   /** Unique; no built-in metric's. It names the metric in logs. */
   type: string;
+  /** The type's own options, with their defaults; plain data. Default none. */
   options?: O;
   /** The value of each element, of each example, or one for all of them. */
   call(yTrue: Value, yPred: Value, ops: Ops, context: CustomContext<OptionsOf<O>>): Value;

@@ -3,6 +3,7 @@
 
 import { argumentError, shapeError, wrong } from "../errors";
 import { type Graph, sameShape, sizeOf, Tensor } from "../graph/graph";
+import type { NestedArray } from "../ndarray";
 import * as activations from "../ops/activations";
 import * as arithmetic from "../ops/arithmetic";
 import { batchMatmul } from "../ops/batchMatmul";
@@ -18,28 +19,37 @@ import { boolean, type Field, isRecord, optional, or, readOptions } from "../opt
 
 /** An array of a computation that is being described: only its shape is known. The first axis is the batch. */
 export interface Value {
+  /** Its sizes; the first one is the batch's. */
   readonly shape: readonly number[];
 }
 
 /** What most ops take; lists of numbers are constants, short ones. */
-export type Operand = Value | number | Numbers;
-type Numbers = readonly (number | Numbers)[];
+export type Operand = Value | number | NestedArray;
 
 /** Axes of a reduction, and whether they stay, with size 1. */
 export interface AxisOptions {
+  /** One axis or several. Default all. */
   axis?: number | readonly number[] | undefined;
+  /** Default false. */
   keepDims?: boolean | undefined;
 }
 
-/** An axis, as a number or by name. */
+/**
+ * An axis, as a number or by name.
+ * @inline
+ */
 type Axis = number | { axis?: number | undefined };
+/** @inline */
 type Unary = (x: Value) => Value;
+/** @inline */
 type Binary = (a: Operand, b: Operand) => Value;
+/** @inline */
 type Reduction = (
   x: Value,
   axis?: number | readonly number[] | AxisOptions,
   keepDims?: boolean | { keepDims?: boolean | undefined },
 ) => Value;
+/** @inline */
 type AlongAxis = (x: Value, axis?: Axis) => Value;
 
 /**
@@ -47,29 +57,47 @@ type AlongAxis = (x: Value, axis?: Axis) => Value;
  * and negative ones from the end; comparisons give 1 and 0. Each has a gradient but comparisons and `sign`.
  */
 export interface Ops {
+  /** a + b. */
   add: Binary;
+  /** a − b. */
   subtract: Binary;
+  /** a·b, element by element. */
   multiply: Binary;
+  /** a/b. */
   divide: Binary;
   /** a^b; NaN where a < 0 and b is not whole. */
   pow: Binary;
   /** The larger; equals share the gradient. */
   maximum: Binary;
+  /** The smaller; equals share the gradient. */
   minimum: Binary;
+  /** 1 where a > b, else 0. No gradient. */
   greater: Binary;
+  /** 1 where a ≥ b, else 0. No gradient. */
   greaterEqual: Binary;
+  /** 1 where a < b, else 0. No gradient. */
   less: Binary;
+  /** 1 where a ≤ b, else 0. No gradient. */
   lessEqual: Binary;
+  /** 1 where a = b, else 0. No gradient. */
   equal: Binary;
+  /** 1 where a ≠ b, else 0. No gradient. */
   notEqual: Binary;
+  /** −x. */
   negate: Unary;
+  /** eˣ. */
   exp: Unary;
+  /** The natural logarithm; −∞ at 0, NaN below. */
   log: Unary;
+  /** √x; NaN below 0. */
   sqrt: Unary;
-  /** Gradient 0 at 0. */
+  /** |x|; gradient 0 at 0. */
   abs: Unary;
+  /** −1, 0 or 1. No gradient. */
   sign: Unary;
+  /** The sine, of radians. */
   sin: Unary;
+  /** The cosine, of radians. */
   cos: Unary;
   /** a where the condition is not 0, else b; the gradient is that of the one chosen. */
   where(condition: Operand, a: Operand, b: Operand): Value;
@@ -77,9 +105,11 @@ export interface Ops {
   clip(x: Value, low: Operand, high: Operand): Value;
   /** Over one axis, several, or all; `keepDims` leaves axes of size 1: `sum(x, -1, true)` or `sum(x, { axis: -1, keepDims: true })`. */
   sum: Reduction;
+  /** As `sum`, divided by how many there are. */
   mean: Reduction;
-  /** Equals share the gradient. */
+  /** The largest, over axes as in `sum`; equals share the gradient. */
   max: Reduction;
+  /** The smallest, over axes as in `sum`; equals share the gradient. */
   min: Reduction;
   /** (…, m, k)·(…, k, n), the leading axes broadcast; a vector counts as a row of a, a column of b. */
   matmul(a: Value, b: Value): Value;
@@ -95,15 +125,23 @@ export interface Ops {
   gather(x: Value, indices: Value | readonly number[], axis?: Axis): Value;
   /** x, a constant for the gradient. */
   stopGradient: Unary;
+  /** max(0, x); gradient 0 at 0. */
   relu: Unary;
   /** x where x > 0, else negativeSlope·x; 0.01. */
   leakyRelu(x: Value, negativeSlope?: number): Value;
+  /** x where x > 0, else alpha·(eˣ − 1); alpha 1. */
   elu(x: Value, alpha?: number): Value;
+  /** 1.0507·(x where x > 0, else 1.6733·(eˣ − 1)). */
   selu: Unary;
+  /** x·Φ(x), Φ the normal distribution function. */
   gelu: Unary;
+  /** x·σ(x). */
   silu: Unary;
+  /** σ(x) = 1/(1 + e⁻ˣ). */
   sigmoid: Unary;
+  /** The hyperbolic tangent. */
   tanh: Unary;
+  /** log(1 + eˣ). */
   softplus: Unary;
   /** By default along the last axis. */
   softmax: AlongAxis;

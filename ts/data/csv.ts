@@ -1,13 +1,38 @@
 // Tables from CSV text (RFC 4180): features x, targets y.
 
-import { readFile } from "#platform";
 import { argumentError, DownhillError, show } from "../errors";
 import type { NDArray } from "../ndarray";
-import { boolean, check, count, either, type Field, listOf, oneOf, optional, or, readOptions, text } from "../options";
+import {
+  boolean,
+  check,
+  count,
+  either,
+  type Field,
+  listOf,
+  oneOf,
+  optional,
+  or,
+  type Read,
+  readOptions,
+  text,
+} from "../options";
+import {
+  damaged,
+  damagedLine,
+  findColumn,
+  handleMissing,
+  isMissing,
+  NUMBER,
+  numberIn,
+  readTable,
+  type Table,
+} from "./csvText";
+import { MOST_BYTES } from "./files";
 
 /** What the target is learned as. */
 export type CsvTask = "classification" | "regression";
 
+/** Options of `csv`. */
 export interface CsvOptions {
   /** The target column: its name, or its number from 1. */
   target: string | number;
@@ -30,23 +55,29 @@ export interface CsvOptions {
 
 /** A table with classes to learn: `y` holds indices into `classes`. */
 export interface ClassificationTable {
+  /** The features, [n, columns]. */
   x: NDArray<Float32Array>;
+  /** The class of each row, [n]. */
   y: NDArray<Int32Array>;
   /** Names of the columns of `x`. */
   columns: string[];
+  /** The classes' names. */
   classes: string[];
 }
 
 /** A table with numbers to learn: `y` is of shape [n, 1]. */
 export interface RegressionTable {
+  /** The features, [n, columns]. */
   x: NDArray<Float32Array>;
+  /** The targets, [n, 1]. */
   y: NDArray<Float32Array>;
   /** Names of the columns of `x`. */
   columns: string[];
+  /** There are none. */
   classes: undefined;
 }
 
-const schema = () => ({
+export const csvSchema = () => ({
   target: either(text(), count()),
   task: optional(oneOf("classification", "regression")),
   header: or(boolean(), true),
@@ -59,22 +90,6 @@ const schema = () => ({
 function separator(expected: string, pattern: RegExp): Field<string> {
   return { expected, accepts: (value) => typeof value === "string" && pattern.test(value) };
 }
-
-const MISSING = new Set(["", "na", "nan", "null", "?"]);
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
-/** Bytes that `x` may take, the default of `maxMemory`. */
-const MOST = 2 ** 30;
-/** Bytes that are sure to fit one string. */
-const LONGEST = 2 ** 29 - 25;
-
-/** What csv-parse's error codes mean: `expected …, got …`. */
-const QUOTING: Record<string, string> = {
-  CSV_QUOTE_NOT_CLOSED: "a closing quote, got the end of the text",
-  CSV_INVALID_CLOSING_QUOTE:
-    "a delimiter or a line break after the closing quote, got other text (a quote inside is doubled)",
-  INVALID_OPENING_QUOTE:
-    "a quote at the beginning of the value only, got one inside (enclose the value, and double it)",
-};
 
 /**
  * Reads CSV: a text, or the path of a file (a text without a line break is a path).
@@ -98,235 +113,214 @@ export function csv(source: string, options: CsvOptions & { task: "regression" }
 export function csv(source: string, options: CsvOptions): Promise<ClassificationTable | RegressionTable>;
 export async function csv(source: string, given: CsvOptions): Promise<ClassificationTable | RegressionTable> {
   check("csv", "source", text(), source);
-  const options = readOptions("csv", given, schema());
-  const { categorical, delimiter, missing, quote } = options;
-  if (delimiter.includes(quote)) throw argumentError("csv", `a delimiter without the quote ${quote}`, delimiter);
-  const table = await readTable(source, options.header, delimiter, quote);
-  const target = findColumn(table, "target", options.target);
-  const forced = new Set(categorical.map((name) => findColumn(table, "categorical", name)));
-  if (options.task === "classification") forced.add(target);
-  else if (options.task && forced.has(target))
-    throw argumentError(table.who, "categorical without the target of a regression", categorical);
-  handleMissing(table, missing, target);
+  const options = readCsvOptions("csv", given, csvSchema());
+  const table = await readTable(source, options.header, options);
+  const plan = planOf(table, options);
+  handleMissing(table, options.missing, plan.target);
+  checkRows(table.who, table.rows.length);
+  plan.learn(table);
+  const kinds = plan.kinds();
+  return { ...plan.encode(kinds, table), ...namesOf(kinds) } as ClassificationTable | RegressionTable;
+}
 
-  const columns = table.names.map((_, c) => readColumn(table, c, forced.has(c)));
-  const [y] = columns.splice(target, 1) as [Column];
-  if (options.task === "regression" && y.values) {
-    const row = table.rows.findIndex((cells) => !NUMBER.test(cells[target]!));
-    throw damaged(table, row, target, "a number, for regression", show(table.rows[row]![target]!));
+/** Options of a schema that has csv's. */
+export function readCsvOptions<S extends ReturnType<typeof csvSchema>>(
+  who: string,
+  given: unknown,
+  fields: S,
+): Read<S> {
+  const options = readOptions(who, given, fields) as Read<S> & Read<ReturnType<typeof csvSchema>>;
+  const { delimiter, quote } = options;
+  if (delimiter.includes(quote)) throw argumentError(who, `a delimiter without the quote ${quote}`, delimiter);
+  return options;
+}
+
+export function checkRows(who: string, rows: number): void {
+  if (!rows) throw new DownhillError("shape", `${who}: expected at least one row without missing values, got none`);
+}
+
+/** Of one column: each is a column of x. */
+const MOST_CATEGORIES = 2 ** 20;
+
+/** What is known of a column of the file. */
+class ColumnFacts {
+  /** The line of the first number. */
+  number: number | undefined;
+  /** The first value that is none. */
+  other: { line: number; cell: string } | undefined;
+  /** The first number that is none in float32. */
+  large: { line: number; cell: string } | undefined;
+  /** Sum of the numbers. */
+  sum = 0;
+  present = 0;
+  /** How often each category comes. */
+  readonly counts = new Map<string, number>();
+
+  constructor(
+    readonly name: string,
+    readonly index: number,
+    readonly categorical: boolean,
+  ) {}
+
+  add(cell: string, line: number): void {
+    if (isMissing(cell)) return;
+    this.present++;
+    const number = NUMBER.test(cell);
+    if (number) this.number ??= line;
+    else this.other ??= { line, cell };
+    if (this.categorical || !number) {
+      this.counts.set(cell, (this.counts.get(cell) ?? 0) + 1);
+      if (this.counts.size > MOST_CATEGORIES)
+        throw new DownhillError(
+          "memory",
+          `csv: column ${show(this.name)} has more than ${MOST_CATEGORIES} different values`,
+        );
+    } else {
+      const value = Number(cell);
+      this.sum += value;
+      if (!Number.isFinite(Math.fround(value))) this.large ??= { line, cell };
+    }
   }
-  const x = encode(columns, missing === "keep");
-  const shared = { x, columns: columns.flatMap(({ name, values }) => values?.map((v) => `${name}=${v}`) ?? [name]) };
-  const n = table.rows.length;
-  return y.values
-    ? { ...shared, y: { data: Int32Array.from(y.data), shape: [n] }, classes: y.values }
-    : { ...shared, y: { data: Float32Array.from(y.data), shape: [n, 1] }, classes: undefined };
+
+  /** How the column is encoded. Throws where that cannot be. */
+  kind(table: Table, first: number): Kind {
+    const { name, index, categorical, number, other, large, present, counts } = this;
+    if (!present) throw damagedLine(table, first, index, "a value somewhere in the column", "none");
+    if (!other && !categorical) {
+      if (large) throw damagedLine(table, large.line, index, "a number that is finite in float32", show(large.cell));
+      return { name, index, values: undefined, means: [this.sum / present] };
+    }
+    if (number !== undefined && !categorical)
+      throw damagedLine(
+        table,
+        other!.line,
+        index,
+        `a number as in line ${number}`,
+        `${show(other!.cell)} (categories that may be numbers: name the column in the option categorical)`,
+      );
+    const values = [...counts.keys()].sort();
+    if (!other) values.sort((a, b) => Number(a) - Number(b));
+    return { name, index, values, means: values.map((value) => counts.get(value)! / present) };
+  }
 }
 
-interface Table {
-  /** Who complains: `csv`, or with the file's path. */
-  who: string;
-  names: string[];
-  rows: string[][];
-  /** The line on which each row begins, from 1. */
-  lines: number[];
+/** How a column is encoded. */
+interface Kind {
+  name: string;
+  /** In the file. */
+  index: number;
+  /** Its categories; undefined: it is of numbers. */
+  values: string[] | undefined;
+  /** Of its columns in x. */
+  means: number[];
 }
+
+/** Of the columns of x, and of the target. */
+interface Kinds {
+  x: Kind[];
+  y: Kind;
+}
+
+/** What becomes of a table, which may come in parts. */
+export interface CsvPlan {
+  /** The target's column. */
+  target: number;
+  /** Looks at rows. */
+  learn(table: Table): void;
+  /** What was learned. */
+  kinds(): Kinds;
+  encode(kinds: Kinds, table: Table): { x: NDArray<Float32Array>; y: NDArray<Int32Array> | NDArray<Float32Array> };
+}
+
+type CsvChoices = Pick<Read<ReturnType<typeof csvSchema>>, "target" | "task" | "missing" | "categorical">;
+
+export function planOf(table: Table, { target: wanted, task, missing, categorical }: CsvChoices): CsvPlan {
+  const target = findColumn(table, "target", wanted);
+  const forced = new Set(categorical.map((name) => findColumn(table, "categorical", name)));
+  if (task === "classification") forced.add(target);
+  else if (task && forced.has(target))
+    throw argumentError(table.who, "categorical without the target of a regression", categorical);
+  const facts = table.names.map((name, c) => new ColumnFacts(name, c, forced.has(c)));
+  let first = 0;
+  return {
+    target,
+    learn({ rows, lines }) {
+      first ||= lines[0] ?? 0;
+      rows.forEach((cells, row) => {
+        for (const [c, fact] of facts.entries()) fact.add(cells[c]!, lines[row]!);
+      });
+    },
+    kinds() {
+      const x = facts.map((fact) => fact.kind(table, first));
+      const [y] = x.splice(target, 1) as [Kind];
+      const { other } = facts[target]!;
+      if (task === "regression" && other)
+        throw damagedLine(table, other.line, target, "a number, for regression", show(other.cell));
+      return { x, y };
+    },
+    encode({ x, y }, part) {
+      const n = part.rows.length;
+      const labels = columnOf(part, y);
+      return {
+        x: encode(
+          x.map((kind) => columnOf(part, kind)),
+          missing === "keep",
+        ),
+        y: y.values
+          ? { data: Int32Array.from(labels.data), shape: [n] }
+          : { data: Float32Array.from(labels.data), shape: [n, 1] },
+      };
+    },
+  };
+}
+
+/** Names of the columns of x, and of the classes. */
+export const namesOf = ({ x, y }: Kinds) => ({
+  columns: x.flatMap(({ name, values }) => values?.map((v) => `${name}=${v}`) ?? [name]),
+  classes: y.values,
+});
 
 /** One column of the file; missing values are NaN. */
-interface Column {
-  name: string;
+interface Column extends Kind {
   /** Numbers, or indices into `values`. */
   data: Float64Array;
-  values?: string[];
 }
 
-function damaged({ who, names, lines }: Table, row: number, column: number, expected: string, got: string) {
-  const name = names[column] === undefined ? "" : ` (${show(names[column])})`;
-  return new DownhillError(
-    "format",
-    `${who}: line ${lines[row]}, column ${column + 1}${name}: expected ${expected}, got ${got}`,
-  );
-}
-
-async function readTable(source: string, header: boolean, delimiter: string, quote: string): Promise<Table> {
-  const isPath = !/[\r\n]/.test(source);
-  const who = isPath ? `csv: ${source}` : "csv";
-  const content = isPath ? decodeText(who, await readFile(source)) : source.replace(/^\ufeff/, "");
-  const records = await parseRecords(who, content.replace(/\r\n?/g, "\n"), delimiter, quote);
-  const table: Table = { who, names: [], rows: [], lines: [] };
-  let line = 1;
-  for (const record of records) {
-    const begin = line++;
-    for (const cell of record) for (let at = cell.indexOf("\n"); at >= 0; at = cell.indexOf("\n", at + 1)) line++;
-    if (record.length === 1 && record[0] === "") continue; // a blank line
-    const width = table.names.length;
-    table.lines.push(begin);
-    if (!width) {
-      table.names = header ? record : record.map((_, c) => String(c + 1));
-      if (header) {
-        checkNames(table);
-        table.lines.pop();
-        continue;
-      }
-    } else if (record.length !== width)
-      throw damaged(
-        table,
-        table.rows.length,
-        Math.min(record.length, width),
-        `${width} values in the line`,
-        `${record.length}`,
-      );
-    table.rows.push(record);
-  }
-  if (!table.rows.length) throw new DownhillError("shape", `${who}: expected at least one row, got none`);
-  if (table.names.length < 2)
-    throw damaged(table, 0, 1, "a second column (target and features)", "the end of the line");
-  return table;
-}
-
-function decodeText(who: string, bytes: Uint8Array): string {
-  if (bytes.length > LONGEST)
-    throw new DownhillError("memory", `${who}: expected at most ${LONGEST} bytes, got ${bytes.length}`);
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch (cause) {
-    throw new DownhillError("format", `${who}: expected text in UTF-8, got other bytes`, { cause });
-  }
-}
-
-async function parseRecords(who: string, content: string, delimiter: string, quote: string): Promise<string[][]> {
-  // Loaded when it is needed: it is larger than all the rest. This build has no need of Node's Buffer, and given bytes
-  // it does not go through its own, slow one.
-  const { parse } = await import("csv-parse/browser/esm/sync");
-  try {
-    return parse(new TextEncoder().encode(content), {
-      delimiter,
-      quote,
-      escape: quote,
-      record_delimiter: "\n",
-      relax_column_count: true,
-      trim: true,
-    });
-  } catch (cause) {
-    const { code, lines, column, message } = cause as { code: string; lines: number; column: number; message: string };
-    const line = code === "CSV_QUOTE_NOT_CLOSED" ? openingLine(content, quote) : lines;
-    throw new DownhillError(
-      "format",
-      `${who}: line ${line}, column ${column + 1}: expected ${QUOTING[code] ?? message}`,
-      {
-        cause,
-      },
-    );
-  }
-}
-
-/** The line of a quote that is not closed: the last of an odd run, for behind it all are doubled. */
-function openingLine(content: string, quote: string): number {
-  let first = content.length;
-  let last: number;
-  do {
-    last = content.lastIndexOf(quote, first - 1);
-    first = last;
-    while (first > 0 && content[first - 1] === quote) first--;
-  } while (last > 0 && (last - first) % 2 === 1);
-  return content.slice(0, last).split("\n").length;
-}
-
-function checkNames(table: Table) {
-  const { names } = table;
-  for (const [c, name] of names.entries()) {
-    if (name === "") throw damaged(table, 0, c, "a name in the header", '""');
-    const first = names.indexOf(name);
-    if (first < c) throw damaged(table, 0, c, "names that differ", `that of column ${first + 1} again`);
-  }
-}
-
-function findColumn({ who, names }: Table, option: string, column: string | number): number {
-  const index = typeof column === "number" ? column - 1 : names.indexOf(column);
-  if (names[index] === undefined) throw argumentError(who, `${option} to be a column, one of ${show(names)}`, column);
-  return index;
-}
-
-const isMissing = (cell: string) => cell.length < 5 && MISSING.has(cell.trim().toLowerCase());
-
-function handleMissing(table: Table, missing: "error" | "drop" | "mean" | "keep", target: number) {
-  const { rows, lines } = table;
-  if (missing === "drop") {
-    const whole = rows.map((cells) => !cells.some(isMissing));
-    table.rows = rows.filter((_, row) => whole[row]);
-    table.lines = lines.filter((_, row) => whole[row]);
-    if (!table.rows.length)
-      throw new DownhillError("shape", `${table.who}: expected at least one row without missing values, got none`);
-    return;
-  }
-  for (const [row, cells] of rows.entries()) {
-    const column = missing === "error" ? cells.findIndex(isMissing) : isMissing(cells[target]!) ? target : -1;
-    if (column < 0) continue;
-    const hint = column === target ? '"drop" leaves the row out' : '"drop" leaves the row out, "mean" fills it in';
-    const what = column === target ? "a target" : "a value";
-    throw damaged(table, row, column, what, `${show(cells[column])} (missing: ${hint})`);
-  }
-}
-
-function readColumn(table: Table, c: number, categorical: boolean): Column {
-  const { rows } = table;
-  const name = table.names[c]!;
-  const cells = rows.map((row) => row[c]!);
-  const present = cells.map((cell) => !isMissing(cell));
-  const numeric = cells.map((cell, row) => present[row]! && NUMBER.test(cell));
-  const number = numeric.indexOf(true);
-  const other = cells.findIndex((_, row) => present[row] && !numeric[row]);
-  if (number < 0 && other < 0) throw damaged(table, 0, c, "a value somewhere in the column", "none");
-  if (other < 0 && !categorical) {
-    const data = Float64Array.from(cells, (cell, row) => (present[row] ? Number(cell) : Number.NaN));
-    const large = data.findIndex((v) => !Number.isFinite(Math.fround(v)) && !Number.isNaN(v));
-    if (large >= 0) throw damaged(table, large, c, "a number that is finite in float32", show(cells[large]));
-    return { name, data };
-  }
-  if (number >= 0 && !categorical)
-    throw damaged(
-      table,
-      other,
-      c,
-      `a number as in line ${table.lines[number]}`,
-      `${show(cells[other])} (categories that may be numbers: name the column in the option categorical)`,
-    );
-  const values = [...new Set(cells.filter((_, row) => present[row]))].sort();
-  if (other < 0) values.sort((a, b) => Number(a) - Number(b));
-  const index = new Map(values.map((value, i) => [value, i]));
-  return { name, data: Float64Array.from(cells, (cell) => index.get(cell) ?? Number.NaN), values };
+function columnOf(table: Table, kind: Kind): Column {
+  const { index: c, values } = kind;
+  const index = values && new Map(values.map((value, i) => [value, i]));
+  const data = Float64Array.from(table.rows, (cells, row) => {
+    const cell = cells[c]!;
+    if (isMissing(cell)) return Number.NaN;
+    if (!index) return numberIn(table, row, c);
+    const at = index.get(cell);
+    if (at === undefined) throw damaged(table, row, c, `one of ${show(values)}`, show(cell));
+    return at;
+  });
+  return { ...kind, data };
 }
 
 /** The columns side by side, categories one-hot; NaN stays, or becomes the mean of each column of the result. */
 function encode(columns: Column[], keep: boolean): NDArray<Float32Array> {
-  const widths = columns.map(({ values }) => values?.length ?? 1);
+  const widths = columns.map(({ means }) => means.length);
   const width = widths.reduce((a, b) => a + b, 0);
   const n = columns[0]!.data.length;
-  if (n * width * 4 > MOST) {
+  if (n * width * 4 > MOST_BYTES) {
     const widest = widths.indexOf(Math.max(...widths));
     throw new DownhillError(
       "memory",
-      `csv: expected x of at most ${MOST} bytes, got ${n * width * 4} for [${n}, ${width}]; ` +
+      `csv: expected x of at most ${MOST_BYTES} bytes, got ${n * width * 4} for [${n}, ${width}]; ` +
         `column ${show(columns[widest]!.name)} has ${widths[widest]} different values`,
     );
   }
   const x = new Float32Array(n * width);
   let at = 0;
-  for (const [c, { data, values }] of columns.entries()) {
-    const means = new Float64Array(widths[c]!);
-    let present = 0;
-    for (const value of data) {
-      if (Number.isNaN(value)) continue;
-      present++;
-      if (values) means[value]!++;
-      else means[0]! += value;
-    }
-    if (keep) means.fill(Number.NaN);
-    else for (let k = 0; k < means.length; k++) means[k]! /= present;
+  for (const { data, values, means } of columns) {
+    const absent = keep ? means.map(() => Number.NaN) : means;
     for (let row = 0; row < n; row++) {
       const value = data[row]!;
       const to = row * width + at;
-      if (Number.isNaN(value)) x.set(means, to);
+      if (Number.isNaN(value)) x.set(absent, to);
       else if (values) x[to + value] = 1;
       else x[to] = value;
     }
@@ -359,7 +353,7 @@ export async function csvAlike(
   { columns, classes, target }: Encoding,
   options: { labelled: boolean; header: boolean; delimiter: string; missing: ArrayLike<number> | undefined },
 ): Promise<{ x: NDArray<Float32Array>; y: NDArray<Int32Array> | NDArray<Float32Array> | undefined }> {
-  const table = await readTable(source, options.header, options.delimiter, '"');
+  const table = await readTable(source, options.header, { delimiter: options.delimiter, quote: '"' });
   const n = table.rows.length;
   const origins = columns.map((name) => findOrigin(table, columns, name));
   const known = new Map<number, string[]>();
@@ -391,12 +385,6 @@ export async function csvAlike(
   const unknown = labels.indexOf(-1);
   if (unknown >= 0) throw damaged(table, unknown, c, `one of ${show(classes)}`, show(table.rows[unknown]![c]));
   return { x, y: { data: labels, shape: [n] } };
-}
-
-function numberIn(table: Table, row: number, column: number): number {
-  const cell = table.rows[row]![column]!;
-  if (!NUMBER.test(cell)) throw damaged(table, row, column, "a number", show(cell));
-  return Number(cell);
 }
 
 /** `name` or `name=category`; of several columns that fit, the longest name that is not a column of numbers. */

@@ -4,63 +4,19 @@
 import { argumentError, DownhillError, show } from "../errors";
 import type { NumberArray } from "../ndarray";
 import { check, count, natural } from "../options";
-import { philoxWords } from "../runtime/philox";
 import { readArray, takeRows } from "./arrays";
+import { type FilesOptions, type FilesSource, imageFiles, type LaterExamples } from "./imageFiles";
+import { Order, type Step } from "./order";
 import type { Arrays, Batch, BatchSource } from "./sources";
 
 /** What `map` is given and gives: one example, or after `batch` one batch. */
 export interface Item {
+  /** What the model is given: of an example without the batch's axis. */
   x: unknown;
+  /** What it is to predict. */
   y: unknown;
+  /** How much the example counts, ≥ 0. */
   sampleWeight?: unknown;
-}
-
-/** A step of an order: it keeps, repeats or moves elements. */
-type Step = { kind: "shuffle" | "bootstrap"; seed: number } | { kind: "range"; from: number; to: number };
-
-/** Which elements are read, in which order. */
-class Order {
-  constructor(
-    /** Elements to choose from. */
-    readonly base: number,
-    readonly steps: readonly Step[] = [],
-  ) {}
-
-  get size(): number {
-    let size = this.base;
-    for (const step of this.steps) if (step.kind === "range") size = step.to - step.from;
-    return size;
-  }
-
-  with(step: Step): Order {
-    return new Order(this.base, [...this.steps, step]);
-  }
-
-  /** Element numbers. What steps choose is the same in each epoch; shuffles after the last choice are drawn anew. */
-  indices(epoch: number): Uint32Array {
-    let indices = Uint32Array.from({ length: this.base }, (_, i) => i);
-    const chosen = this.steps.findLastIndex(({ kind }) => kind !== "shuffle");
-    this.steps.forEach((step, at) => {
-      if (step.kind === "range") indices = indices.subarray(step.from, step.to);
-      else {
-        const draw = numbers(step.seed, at, at > chosen ? epoch : 0, indices.length);
-        if (step.kind === "bootstrap") indices = indices.map((_, i) => indices[draw(i, indices.length)]!);
-        // Fisher and Yates, from the end
-        else
-          for (let i = indices.length - 1; i > 0; i--) {
-            const j = draw(i, i + 1);
-            [indices[i], indices[j]] = [indices[j]!, indices[i]!];
-          }
-      }
-    });
-    return indices;
-  }
-}
-
-/** Philox integers: the i-th in [0, n). */
-function numbers(seed: number, at: number, epoch: number, length: number): (i: number, n: number) => number {
-  const words = philoxWords(length, at, epoch, seed, seed / 2 ** 32);
-  return (i, n) => Math.floor((words[i]! / 2 ** 32) * n);
 }
 
 /** Arrays with one row an example, in whatever record or list they are given. */
@@ -116,9 +72,11 @@ function readItem(who: string, item: unknown): [Key, unknown][] {
   return KEYS.filter((key) => (item as Item)[key] !== undefined).map((key) => [key, (item as Item)[key]]);
 }
 
-/** The examples behind a dataset. */
+/** The examples behind a dataset, in memory. */
 interface Examples {
   rows: number;
+  /** Of a table: the names of the classes. */
+  classes: readonly string[] | undefined;
   arrays: readonly (readonly [Key, Tree<Rows>])[];
 }
 
@@ -148,7 +106,7 @@ function readExamples(given: unknown): Examples {
         "shape",
         `dataset: expected a multiple of ${rows || "n > 0"} numbers, got ${data.length}${shape ? "" : " in a flat array"}`,
       );
-  return { rows, arrays };
+  return { rows, classes: (given as { classes?: string[] }).classes, arrays };
 }
 
 /** Some examples as arrays. */
@@ -243,7 +201,7 @@ interface Batching {
 
 /** Examples and what is to be done with them. Made by `dataset`; every method gives a new one. */
 export class Dataset {
-  readonly #examples: Examples;
+  readonly #examples: Examples | LaterExamples;
   /** Of examples. */
   readonly #order: Order;
   readonly #maps: readonly ((example: Item) => Item)[];
@@ -251,7 +209,7 @@ export class Dataset {
 
   /** @internal */
   constructor(
-    examples: Examples,
+    examples: Examples | LaterExamples,
     order: Order,
     maps: readonly ((example: Item) => Item)[],
     batching: Batching | undefined,
@@ -265,6 +223,11 @@ export class Dataset {
   /** Examples, or after `batch` batches. */
   get size(): number {
     return (this.#batching?.order ?? this.#order).size;
+  }
+
+  /** The names of the classes, of which labels are indices: of files, and of a table that `csv` read. */
+  get classes(): readonly string[] | undefined {
+    return this.#examples.classes;
   }
 
   #step(step: Step): Dataset {
@@ -328,26 +291,54 @@ export class Dataset {
       : new Dataset(this.#examples, this.#order, [...this.#maps, f], undefined);
   }
 
-  #read(indices: Uint32Array): Batch {
-    if (this.#maps.length === 0) return take(this.#examples, indices);
-    return stack(
-      Array.from(indices, (index) => this.#maps.reduce((item, f) => f(item), exampleAt(this.#examples, index))),
-    );
+  /**
+   * All examples in memory, for what takes arrays only, such as `validationData`. Of files they are read now.
+   *
+   * @example await model.fit(train.batch(64), { validationData: await test.toArrays() });
+   * @throws DownhillError `state` after `batch`
+   */
+  async toArrays(): Promise<Batch> {
+    let all: Batch | undefined;
+    for await (const batch of (this.batch(this.size).arrays() as BatchSource).batches(0)) all = batch;
+    return all!;
   }
 
-  *#batches(epoch: number): Generator<Batch> {
-    const { size, order, maps } = this.#batching!;
+  #read(examples: Examples, indices: Uint32Array): Batch {
+    if (this.#maps.length === 0) return take(examples, indices);
+    return stack(Array.from(indices, (index) => this.#maps.reduce((item, f) => f(item), exampleAt(examples, index))));
+  }
+
+  /** Which examples each batch has. */
+  *#parts(epoch: number): Generator<Uint32Array> {
+    const { size, order } = this.#batching!;
     const indices = this.#order.indices(epoch);
-    for (const i of order.indices(epoch)) {
-      const batch = this.#read(indices.subarray(i * size, (i + 1) * size));
-      yield maps.reduce<Batch>((item, f) => readBatch(f(item)), batch);
+    for (const i of order.indices(epoch)) yield indices.subarray(i * size, (i + 1) * size);
+  }
+
+  #finish(batch: Batch): Batch {
+    return this.#batching!.maps.reduce<Batch>((item, f) => readBatch(f(item)), batch);
+  }
+
+  *#batches(examples: Examples, epoch: number): Generator<Batch> {
+    for (const part of this.#parts(epoch)) yield this.#finish(this.#read(examples, part));
+  }
+
+  async *#batchesLater(examples: LaterExamples, epoch: number): AsyncGenerator<Batch> {
+    for await (const batch of examples.read(this.#parts(epoch))) {
+      const read = this.#maps.length && readExamples(batch);
+      yield this.#finish(read ? this.#read(read, new Order(read.rows).indices(0)) : batch);
     }
   }
 
-  /** All examples as arrays, or batches as they come: what `fit` and `evaluate` read. */
+  /** All examples as arrays, or batches as they come: what `fit` and `evaluate` read. Of files they always come in batches. */
   arrays(): Batch | BatchSource {
-    if (this.#batching) return { batches: (epoch) => this.#batches(epoch) };
-    return this.#read(this.#order.indices(0));
+    const examples = this.#examples;
+    if ("read" in examples) {
+      if (!this.#batching) return this.batch(examples.size).arrays();
+      return { batches: (epoch) => this.#batchesLater(examples, epoch) };
+    }
+    if (this.#batching) return { batches: (epoch) => this.#batches(examples, epoch) };
+    return this.#read(examples, this.#order.indices(0));
   }
 }
 
@@ -355,16 +346,42 @@ function readBatch(given: unknown): Batch {
   return Object.fromEntries(readItem("dataset: map", given)) as unknown as Batch;
 }
 
-/**
- * Examples to be shuffled, batched, mapped, split: each method gives a new dataset, nothing is copied before it is read.
- * `fit` and `evaluate` take it in the place of { x, y }.
- *
- * @param data x and y with one row an example, and perhaps sampleWeight; for several inputs or outputs lists or records
- * @example const [train, test] = dataset({ x, y }).shuffle(1).split(0.8);
- * await model.fit(train.batch(32), { epochs: 10 });
- * @throws DownhillError `argument`, `shape`
- */
-export function dataset(data: { x: Arrays; y: Arrays; sampleWeight?: Arrays }): Dataset {
-  const examples = readExamples(data);
-  return new Dataset(examples, new Order(examples.rows), [], undefined);
+const from = (examples: Examples | LaterExamples) => new Dataset(examples, new Order(examples.rows), [], undefined);
+
+/** `dataset` itself, and where datasets come from beside arrays. */
+export interface DatasetFactory {
+  /**
+   * Examples to be shuffled, batched, mapped, split: each method gives a new dataset, nothing is copied before it is read.
+   * `fit` and `evaluate` take it in the place of { x, y }.
+   *
+   * @param data x and y with one row an example, and perhaps sampleWeight; for several inputs or outputs lists or records
+   * @example const [train, test] = dataset({ x, y }).shuffle(1).split(0.8);
+   * await model.fit(train.batch(32), { epochs: 10 });
+   * @throws DownhillError `argument`, `shape`
+   */
+  (data: { x: Arrays; y: Arrays; sampleWeight?: Arrays }): Dataset;
+
+  /**
+   * The images in a folder that has a folder a class: x are bytes, [n, height, width, channels], 0 … 255 (the layer
+   * `rescaling({ scale: 1 / 255 })` brings them to [0, 1]), y the number of the class, [n]. Classes are the folders' names,
+   * sorted: `.classes`; images are sorted by path, in deeper folders too. They are decoded as batches want them, a few at a
+   * time, and never all in memory: `fit` and `evaluate` read it in batches, in the dataset's own order, so say `.shuffle()`.
+   * Images are turned as their EXIF says and stretched to `size`; of animations the first frame is taken.
+   *
+   * In Node a folder's path, decoded by the package `sharp` (`npm install sharp`): JPEG, PNG, WebP, GIF, AVIF, TIFF. In a page
+   * the files of an `<input type="file" webkitdirectory>`, decoded by the browser; the scaled pixels differ a little.
+   *
+   * @example const images = dataset.fromFiles("flowers", { size: [64, 64] });
+   * const [train, test] = images.shuffle(1).split(0.9);
+   * await model.fit(train.shuffle().batch(64), { epochs: 10 });
+   * @throws DownhillError `argument`; `data` where there is no folder or no image, and, when it is read, where one cannot be
+   * decoded; `state` where `sharp` is missing
+   */
+  fromFiles(source: FilesSource, options: FilesOptions): Dataset;
 }
+
+/** Datasets: of arrays by `dataset({ x, y })`, of folders of images by `dataset.fromFiles(folder, { size })`. */
+export const dataset: DatasetFactory = /* @__PURE__ */ Object.assign(
+  (data: { x: Arrays; y: Arrays; sampleWeight?: Arrays }) => from(readExamples(data)),
+  { fromFiles: (source: FilesSource, options: FilesOptions) => from(imageFiles(source, options)) },
+);

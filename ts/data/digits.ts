@@ -18,7 +18,9 @@ export interface LabelledImages<T> {
 
 /** A data set with its split. */
 export interface TrainTest<T> {
+  /** To train on. */
   train: LabelledImages<T>;
+  /** To judge by. */
   test: LabelledImages<T>;
 }
 

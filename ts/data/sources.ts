@@ -9,13 +9,17 @@ export type Arrays = ArrayLike | readonly ArrayLike[] | Readonly<Record<string, 
 
 /** One batch of an iterable; or a whole set of examples. */
 export interface Batch {
+  /** Inputs: an array, or for several inputs a list or record of them. */
   x: unknown;
+  /** Targets, in the same way. */
   y: unknown;
+  /** How much each example counts, ≥ 0; for several outputs perhaps a record. Default 1. */
   sampleWeight?: unknown;
 }
 
 /** Batches as they come. */
 export interface BatchSource {
+  /** Those of an epoch, counted from 0. */
   batches(epoch: number): Iterable<Batch> | AsyncIterable<Batch>;
   /** No more will be read. */
   close?(): unknown;

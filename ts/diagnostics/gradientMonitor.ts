@@ -30,12 +30,20 @@ export interface LayerRecords {
   dead?: number[];
 }
 
+/** What is recorded of a layer, and what it comes to. */
+export interface LayerReport extends LayerRecords {
+  /** The share of the records in which its gradient's norm is below the option `vanishing`. */
+  vanishing: number;
+  /** The share of the records in which its gradient's norm is above the option `exploding`. */
+  exploding: number;
+}
+
 /** What `gradientReport` gives. */
 export interface GradientReport {
   /** The updates that were recorded, from 0. */
   steps: number[];
-  /** By name; `vanishing` and `exploding` are shares of the records. */
-  layers: Record<string, LayerRecords & { vanishing: number; exploding: number }>;
+  /** By name. */
+  layers: Record<string, LayerReport>;
 }
 
 /** What the callback knows: plain data, which files keep. */

@@ -25,7 +25,8 @@ import { nextStream, withStreams } from "../runtime/runtime";
 import { type Examples, someExamples } from "../training/batch";
 import { type Callback, callbackField } from "../training/callbacks";
 import { readBatch, signalField } from "../training/evaluate";
-import type { FitOptions, History } from "../training/fit";
+import type { FitOptions } from "../training/fit";
+import type { History, HistoryJSON } from "../training/history";
 import type { Logs } from "../training/logs";
 import { join, Model, type Prediction } from "../training/model";
 import { pace } from "../training/step";
@@ -59,12 +60,43 @@ export interface BaggingFitOptions extends Omit<FitOptions, "callbacks"> {
 }
 
 /** What an ensemble's `fit` resolves to. */
-export interface BaggingHistory {
-  /** By model, in order; `undefined` where it failed. */
-  members: (History | undefined)[];
-  /** The models that failed, and with what. */
-  failed: { member: number; error: unknown }[];
+export class BaggingHistory {
+  /** @internal */
+  constructor(
+    /** By model, in order; `undefined` where it failed. */
+    readonly members: (History | undefined)[],
+    /** The models that failed, and with what. */
+    readonly failed: {
+      /** Its number, from 0. */
+      member: number;
+      /** What its training rejected with. */
+      error: unknown;
+    }[],
+  ) {}
+
+  /** A copy as plain data, which `JSON.stringify` writes: histories as theirs, `null` for one that is missing; errors as their text. */
+  toJSON(): BaggingHistoryJSON {
+    return {
+      members: this.members.map((history) => history?.toJSON() ?? null),
+      failed: this.failed.map(({ member, error }) => ({ member, error: textOf(error) })),
+    };
+  }
 }
+
+/** An ensemble's history as plain data. */
+export interface BaggingHistoryJSON {
+  /** By model, in order; `historyFromJSON` makes histories of them again. */
+  members: (HistoryJSON | null)[];
+  /** The models that failed, and the texts of the errors. */
+  failed: {
+    /** Its number, from 0. */
+    member: number;
+    /** The error's text. */
+    error: string;
+  }[];
+}
+
+const textOf = (error: unknown): string => String((error as Error)?.message ?? error);
 
 /** What `oobScore` goes by: of each output, the votes of models for rows that they were not trained on, and the targets. */
 interface OutOfBag {
@@ -204,7 +236,7 @@ export class Bagging<P extends Prediction = NDArray> {
       if (failed.length)
         console.warn(
           `downhill: of the ensemble's ${models.length} models ${failed.length} failed: ` +
-            failed.map(({ member, error }) => `${member} (${(error as Error)?.message ?? error})`).join(", "),
+            failed.map(({ member, error }) => `${member} (${textOf(error)})`).join(", "),
         );
       const votes = ballots.map(({ size }) => new Votes(kept, size));
       results.forEach((result, member) => {
@@ -220,7 +252,10 @@ export class Bagging<P extends Prediction = NDArray> {
       };
       this.#free();
       this.#fitted = fitted;
-      return { members: results.map((r) => ("error" in r ? undefined : r.trained.history)), failed };
+      return new BaggingHistory(
+        results.map((r) => ("error" in r ? undefined : r.trained.history)),
+        failed,
+      );
     } finally {
       this.#stop = undefined;
       signal?.removeEventListener("abort", abort);
@@ -366,6 +401,7 @@ export class Bagging<P extends Prediction = NDArray> {
     this.#free();
   }
 
+  /** `dispose()`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

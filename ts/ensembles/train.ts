@@ -9,7 +9,7 @@
 import type { Batch } from "../data/sources";
 import { DownhillError } from "../errors";
 import type { NDArray } from "../ndarray";
-import type { History } from "../training/fit";
+import { History } from "../training/history";
 import type { Model } from "../training/model";
 import { encodeModel, restoreModel } from "../training/modelFile";
 import { WorkerClient } from "../worker/client";
@@ -110,7 +110,7 @@ async function trainThere(client: WorkerClient, job: Job, signal: AbortSignal): 
   const data = job.data();
   const { state } = model;
   const before = state.learningRate;
-  const history = await client.call("fit", [data, job.options()], {
+  const { params, epochs } = (await client.call("fit", [data, job.options()], {
     signal,
     callbacks,
     model,
@@ -121,12 +121,12 @@ async function trainThere(client: WorkerClient, job: Job, signal: AbortSignal): 
       state.stopTraining = false;
       state.learningRate = before;
     },
-  });
+  })) as History;
   const inputs = job.inputs();
   const prediction =
     inputs && (await client.call("method", ["predict", inputs], { signal, transfer: buffersIn(inputs) }));
   restoreModel(model as Model<never>, (await client.call("saveModel", [], { signal })) as Uint8Array);
-  return { history: history as History, prediction };
+  return { history: new History(params, epochs), prediction };
 }
 
 async function trainHere(job: Job, signal: AbortSignal): Promise<Trained> {

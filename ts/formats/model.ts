@@ -1,6 +1,5 @@
 // Model files for users. This module alone names every type, so that whatever a file holds can be built.
 
-import { readFile, writeFileAtomic } from "#platform";
 import { fgsm, pgd } from "../adversarial/attacks";
 import { randomCrop, randomFlip, randomRotate, randomShear, randomTranslate, randomZoom } from "../augment/geometric";
 import { cutmix, mixup } from "../augment/mix";
@@ -14,6 +13,7 @@ import { swa } from "../callbacks/swa";
 import { tensorBoard } from "../callbacks/tensorBoard";
 import { terminateOnNaN } from "../callbacks/terminateOnNaN";
 import { maxNorm, minMaxNorm, nonNeg, unitNorm } from "../constraints/constraints";
+import { checkTarget, type LoadSource, readSource, type SaveTarget, saveBytes } from "../data/files";
 import { gradientMonitor } from "../diagnostics/gradientMonitor";
 import { argumentError, DownhillError } from "../errors";
 import {
@@ -125,7 +125,13 @@ export function enrollAll(): void {
 }
 
 /** Where `saveModel` puts the bytes: a path, a function, or an object with `save`. */
-export type SaveTarget = string | ((bytes: Uint8Array) => unknown) | { save(bytes: Uint8Array): unknown };
+export type SaveTarget =
+  | string
+  | ((bytes: Uint8Array) => unknown)
+  | {
+      /** Is given the bytes, and awaited. */
+      save(bytes: Uint8Array): unknown;
+    };
 
 /** Where `loadModel` finds them: a path (in a page an address), a URL, bytes, a File or Blob, or an object with `load`. */
 export type LoadSource =
@@ -133,8 +139,14 @@ export type LoadSource =
   | URL
   | Uint8Array
   | ArrayBuffer
-  | { arrayBuffer(): Promise<ArrayBuffer> }
-  | { load(): Uint8Array | Promise<Uint8Array> };
+  | {
+      /** As a Blob's. */
+      arrayBuffer(): Promise<ArrayBuffer>;
+    }
+  | {
+      /** Gives the bytes. */
+      load(): Uint8Array | Promise<Uint8Array>;
+    };
 
 /**
  * The model as one .safetensors file: weights, and in the metadata the architecture, what it was compiled with, the
@@ -148,14 +160,8 @@ export type LoadSource =
  */
 export async function saveModel(model: Model, target?: SaveTarget): Promise<Uint8Array> {
   if (!(model instanceof Model)) throw argumentError("saveModel", "a model", model);
-  const object = typeof target === "object" && target !== null && typeof target.save === "function";
-  if (target !== undefined && typeof target !== "string" && typeof target !== "function" && !object)
-    throw argumentError("saveModel", "target as a path, a function or an object with save(bytes)", target);
-  const bytes = encodeModel(model);
-  if (typeof target === "string") await writeFileAtomic(target, bytes);
-  else if (typeof target === "function") await target(bytes);
-  else await target?.save(bytes);
-  return bytes;
+  checkTarget("saveModel", target);
+  return saveBytes(encodeModel(model), target);
 }
 
 /** Options of `loadModel`. */
@@ -186,7 +192,7 @@ export async function loadModel(source: LoadSource, options?: LoadOptions): Prom
         "what defineLayer, defineLoss or defineMetric returned, not called",
         factory,
       );
-  const bytes = await readSource(source);
+  const bytes = await readSource("loadModel", source);
   enrollAll();
   for (const factory of custom) enroll(factory);
   try {
@@ -197,20 +203,4 @@ export async function loadModel(source: LoadSource, options?: LoadOptions): Prom
     const how = cause.message.startsWith("unknown ") ? "; what is your own goes into loadModel's option custom" : "";
     throw new DownhillError(cause.code, where + cause.message + how, { cause });
   }
-}
-
-async function readSource(source: unknown): Promise<Uint8Array> {
-  if (typeof source === "string" || source instanceof URL) return readFile(source);
-  if (source instanceof Uint8Array) return source;
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  if (typeof source === "object" && source !== null) {
-    if ("arrayBuffer" in source && typeof source.arrayBuffer === "function")
-      return new Uint8Array(await source.arrayBuffer());
-    if ("load" in source && typeof source.load === "function") {
-      const bytes: unknown = await source.load();
-      if (bytes instanceof Uint8Array) return bytes;
-      throw argumentError("loadModel", "load() to give a Uint8Array", bytes);
-    }
-  }
-  throw argumentError("loadModel", "a path, a URL, bytes, a Blob or an object with load()", source);
 }

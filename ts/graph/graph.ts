@@ -4,6 +4,7 @@
 import type { Base } from "../../assembly/isa";
 import type { TapeWriter } from "./tape";
 
+/** How many there are along each axis. */
 export type Shape = readonly number[];
 
 /** The spans of a tape. What outlives a step is written in `update` alone. */

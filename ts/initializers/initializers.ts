@@ -77,7 +77,9 @@ export const orthogonal: (options?: { gain?: number }) => Built = /* @__PURE__ *
   fill: ({ gain }) => ({ opcode: extended(ExtensionOp.orthogonal), a: gain, b: 0 }),
 });
 
+/** @inline */
 type Mode = "fanIn" | "fanOut" | "fanAvg";
+/** @inline */
 type Distribution = "truncatedNormal" | "untruncatedNormal" | "uniform";
 
 /** Standard deviation of a standard normal cut at ±2. */

@@ -10,7 +10,9 @@ export interface BatchNormOptions extends LayerOptions {
   epsilon?: number;
   /** The old value's weight in the moving statistics, in [0, 1]. Default 0.9. */
   momentum?: number;
+  /** A penalty on γ, such as `l2(1e-4)`. Default none. */
   gammaRegularizer?: Built;
+  /** A penalty on β. Default none. */
   betaRegularizer?: Built;
 }
 

@@ -17,9 +17,13 @@ export interface KernelOptions extends LayerOptions {
   kernelInitializer?: Built;
   /** Default `zeros()`. */
   biasInitializer?: Built;
+  /** A penalty on the kernel, such as `l2(1e-4)`. Default none. */
   kernelRegularizer?: Built;
+  /** A penalty on the bias. Default none. */
   biasRegularizer?: Built;
+  /** What the kernel is brought back to after each step, such as `maxNorm()`. Default none. */
   kernelConstraint?: Built;
+  /** The same of the bias. Default none. */
   biasConstraint?: Built;
 }
 

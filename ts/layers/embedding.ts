@@ -13,7 +13,9 @@ import { checkRank, type Layer, type LayerOptions, layerFactory, type ParameterS
 export interface EmbeddingOptions extends LayerOptions {
   /** Default `randomUniform()`: ±0.05. */
   embeddingsInitializer?: Built;
+  /** A penalty on the table, such as `l2(1e-4)`. Default none. */
   embeddingsRegularizer?: Built;
+  /** What the table is brought back to after each step, such as `unitNorm({ axis: 1 })`. Default none. */
   embeddingsConstraint?: Built;
 }
 

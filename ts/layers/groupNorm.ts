@@ -12,7 +12,9 @@ import { checkRank, type Layer, type LayerOptions, layerFactory, type ParameterS
 export interface GroupNormOptions extends LayerOptions {
   /** Added to the variance, inside the root. Default 1e-5. */
   epsilon?: number;
+  /** A penalty on γ, such as `l2(1e-4)`. Default none. */
   gammaRegularizer?: Built;
+  /** A penalty on β. Default none. */
   betaRegularizer?: Built;
 }
 

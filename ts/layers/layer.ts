@@ -47,7 +47,9 @@ export interface LayerDefinition<C = any> extends Definition {
 
 /** A value of a model under construction: its shape, without the batch, and the call it comes from. */
 export class Symbolic {
+  /** @internal */
   constructor(
+    /** Its sizes, without the batch. */
     readonly shape: Shape,
     /** @internal */ readonly call: Call | undefined,
     /** @internal */ readonly inputName: string | undefined,
@@ -66,6 +68,7 @@ export interface Call {
 /** What a layer factory returns: a function from symbolic tensors to a symbolic tensor. */
 export interface Layer {
   (input: Symbolic | readonly Symbolic[]): Symbolic;
+  /** What the factory was given, defaults filled in: `{ type, ...options }`. */
   readonly config: Built;
 }
 

@@ -21,7 +21,9 @@ import {
 export interface RecurrentOptions extends Omit<KernelOptions, "activation"> {
   /** Default `orthogonal()`. */
   recurrentInitializer?: Built;
+  /** A penalty on the recurrent kernel, such as `l2(1e-4)`. Default none. */
   recurrentRegularizer?: Built;
+  /** What the recurrent kernel is brought back to after each step, such as `maxNorm()`. Default none. */
   recurrentConstraint?: Built;
   /** The states of all steps, not the last one alone. Default false. */
   returnSequences?: boolean;
@@ -106,7 +108,7 @@ function recurrentLayer<Options>(
  * A simple recurrent net (Elman 1990): hₜ = activation(xₜ·W + hₜ₋₁·R + b), h₀ = 0.
  *
  * x: [n, T, in] → [n, units], or with `returnSequences` [n, T, units]. Parameters: `kernel` W [in, units], `recurrentKernel`
- * R [units, units], `bias` [units]: PyTorch's `weight_ih` and `weight_hh`, transposed, and the sum of its two biases.
+ * R [units, units], `bias` [units] (of PyTorch `weight_ih` and `weight_hh`, transposed, and the sum of the two biases).
  *
  * @param units the size of the state, ≥ 1
  * @param options `activation`: `"tanh"` (default), `"relu"`, `"sigmoid"` or `"linear"`

@@ -5,6 +5,7 @@ import { shapeError, wrong } from "../errors";
 import type { Shape, Tensor } from "../graph/graph";
 import type { Operand, Products, TapeWriter } from "../graph/tape";
 
+/** Of height and width. */
 export type Pair = readonly [height: number, width: number];
 
 /** How a kernel moves over an image. `same` and `valid` are layers' words for `pads`. */

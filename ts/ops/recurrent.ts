@@ -17,7 +17,10 @@ import { gemmWorkspaceBytes } from "./gemmWorkspace";
 import { pieces, slabs } from "./pieces";
 import { multiplyAdds, streaming, transcendental } from "./work";
 
-/** What `simpleRnn` has for tanh. */
+/**
+ * What `simpleRnn` has for tanh.
+ * @inline
+ */
 export type StateActivation = "tanh" | "relu" | "sigmoid" | "linear";
 
 export interface RecurrentAttributes {

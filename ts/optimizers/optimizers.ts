@@ -78,6 +78,7 @@ export function optimizerPlan(config: Built, ema?: number): OptimizerPlan {
   return plan;
 }
 
+/** Options of `sgd`. */
 export interface SgdOptions extends OptimizerOptions {
   /** In [0, 1). Default 0. */
   momentum?: number;
@@ -113,6 +114,7 @@ export const sgd: (options?: SgdOptions) => Built = /* @__PURE__ */ optimizer<Sg
   },
 );
 
+/** Options of `adagrad`. */
 export interface AdagradOptions extends OptimizerOptions {
   /** Default 1e-10. */
   epsilon?: number;
@@ -133,6 +135,7 @@ export const adagrad: (options?: AdagradOptions) => Built = /* @__PURE__ */ opti
   }),
 );
 
+/** Options of `rmsprop`. */
 export interface RmspropOptions extends OptimizerOptions {
   /** How much of the old mean square stays, in [0, 1]. Default 0.99. */
   rho?: number;
@@ -171,6 +174,7 @@ export const rmsprop: (options?: RmspropOptions) => Built = /* @__PURE__ */ opti
   }),
 );
 
+/** Options of `adam` and `adamw`. */
 export interface AdamOptions extends OptimizerOptions {
   /** In [0, 1). Default 0.9. */
   beta1?: number;
@@ -225,6 +229,7 @@ export const adamw: (options?: AdamOptions) => Built = /* @__PURE__ */ optimizer
   /* @__PURE__ */ adamPlan(true),
 );
 
+/** Options of `adadelta`. */
 export interface AdadeltaOptions extends OptimizerOptions {
   /** How much of the old means stays, in [0, 1]. Default 0.9. */
   rho?: number;
@@ -248,8 +253,10 @@ export const adadelta: (options?: AdadeltaOptions) => Built = /* @__PURE__ */ op
   }),
 );
 
+/** Options of `radam`: Adam's without `amsgrad`. */
 export type RadamOptions = Omit<AdamOptions, "amsgrad">;
 
+/** Options of `nadam`. */
 export interface NadamOptions extends RadamOptions {
   /** How fast the momentum rises to β₁, ≥ 0. Default 0.004. */
   momentumDecay?: number;
@@ -292,6 +299,7 @@ export const radam: (options?: RadamOptions) => Built = /* @__PURE__ */ optimize
   (config) => momentPlan(extended(ExtensionOp.radamStep), config),
 );
 
+/** Options of `lion`. */
 export interface LionOptions extends OptimizerOptions {
   /** The old momentum's weight in the update, in [0, 1). Default 0.9. */
   beta1?: number;

@@ -13,9 +13,13 @@ import { Team } from "./team";
 
 /** What the platform offers. */
 export interface Features {
+  /** 128-bit vectors, which everything needs. */
   simd: boolean;
+  /** What `fastMath` needs. */
   relaxedSimd: boolean;
+  /** Shared memory between workers; in a page only where it is cross-origin isolated. */
   threads: boolean;
+  /** Whether the page is so; in Node true. */
   crossOriginIsolated: boolean;
 }
 
@@ -69,6 +73,7 @@ export class Runtime {
   constructor(
     /** @internal */ readonly core: Core,
     /** @internal */ readonly heap: Memory,
+    /** Whether relaxed SIMD is in force. */
     readonly fastMath = false,
   ) {
     this.#extended = !!core.extensionCount;
@@ -79,8 +84,15 @@ export class Runtime {
     return 1;
   }
 
-  /** Bytes in use, taken from the host, and allowed. */
-  memory(): { used: number; reserved: number; max: number } {
+  /** The linear memory, in bytes. */
+  memory(): {
+    /** What models and their buffers hold. */
+    used: number;
+    /** What is taken from the host; it never shrinks. */
+    reserved: number;
+    /** What it may grow to: `maxMemory`. */
+    max: number;
+  } {
     const { used, reserved, max } = this.heap;
     return { used, reserved, max };
   }
@@ -121,6 +133,7 @@ export class Runtime {
     if (current === this) current = undefined;
   }
 
+  /** `dispose()`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }

@@ -32,7 +32,17 @@ export const linearDecay: (options: { initial: number; final: number; steps: num
     },
   });
 
-type Decay = { initial: number; decayRate: number; decaySteps: number; staircase?: boolean };
+/** Options of `exponentialDecay` and `inverseTimeDecay`. */
+export interface DecayOptions {
+  /** The rate at first, ≥ 0. */
+  initial: number;
+  /** What is multiplied by, or how fast it falls, in `decaySteps` updates; ≥ 0. */
+  decayRate: number;
+  /** Updates. */
+  decaySteps: number;
+  /** Falls at every `decaySteps`-th update alone. Default false. */
+  staircase?: boolean;
+}
 
 const decayOptions = () => ({
   initial: rate(),
@@ -40,18 +50,18 @@ const decayOptions = () => ({
   decaySteps: count(),
   staircase: or(boolean(), false),
 });
-const decayPart = ({ decaySteps, staircase }: Decay, k: number) =>
+const decayPart = ({ decaySteps, staircase }: DecayOptions, k: number) =>
   staircase ? Math.floor(k / decaySteps) : k / decaySteps;
 
 /** initial · decayRate^(k/decaySteps); `staircase` takes the whole part of the exponent. */
-export const exponentialDecay: (options: Decay) => Built = /* @__PURE__ */ schedule({
+export const exponentialDecay: (options: DecayOptions) => Built = /* @__PURE__ */ schedule({
   type: "exponentialDecay",
   options: decayOptions,
   rate: (config, k) => config.initial * scalars().pow64(config.decayRate, decayPart(config, k)),
 });
 
 /** initial / (1 + decayRate · k/decaySteps); `staircase` takes the whole part of k/decaySteps. */
-export const inverseTimeDecay: (options: Decay) => Built = /* @__PURE__ */ schedule({
+export const inverseTimeDecay: (options: DecayOptions) => Built = /* @__PURE__ */ schedule({
   type: "inverseTimeDecay",
   options: decayOptions,
   rate: (config, k) => config.initial / (1 + config.decayRate * decayPart(config, k)),

@@ -9,11 +9,17 @@ import type { Model } from "./model";
 
 /** Methods that `fit` calls; each may be async and is awaited. Epochs and steps count from 0. */
 export interface Callback {
+  /** Before the first epoch; the logs are empty. */
   onTrainBegin?(logs: Partial<Logs>, model: Model): unknown;
+  /** After the last epoch, with its logs; not where `fit` rejects. */
   onTrainEnd?(logs: Partial<Logs>, model: Model): unknown;
+  /** Before an epoch; the logs are empty. */
   onEpochBegin?(epoch: number, logs: Partial<Logs>, model: Model): unknown;
+  /** After an epoch and its validation. What is written into the logs, callbacks that come later and the history have. */
   onEpochEnd?(epoch: number, logs: Logs, model: Model): unknown;
+  /** Before an update, counted from 0 in each epoch; the logs are empty. */
   onBatchBegin?(step: number, logs: Partial<Logs>, model: Model): unknown;
+  /** After an update, with the logs of its batch or batches. */
   onBatchEnd?(step: number, logs: Logs, model: Model): unknown;
 }
 

@@ -32,7 +32,9 @@ export type PerOutput<T> = T | readonly T[] | Readonly<Record<string, T>>;
 
 /** Options of `compile`. */
 export interface CompileOptions {
+  /** Such as `adam()`. */
   optimizer: Built;
+  /** Such as `softmaxCrossEntropy()`; of several outputs a list or record of them. The objective is their weighted sum and the penalties. */
   loss: PerOutput<Built>;
   /** Factors of the outputs' losses, ≥ 0; default 1. */
   lossWeights?: PerOutput<number>;
@@ -55,8 +57,13 @@ export interface CompileOptions {
    * frozen ones too; penalties, and all but training, are at w. Default 0.
    */
   weightNoise?: number;
-  /** Train on (1 − weight)·J(x) + weight·J(x̃), x̃ made by an attack such as `fgsm`. weight: in [0, 1], default 0.5. */
-  adversarial?: { attack: Built; weight?: number };
+  /** Train on (1 − weight)·J(x) + weight·J(x̃), x̃ made by an attack such as `fgsm`. */
+  adversarial?: {
+    /** `fgsm(…)` or `pgd(…)`. */
+    attack: Built;
+    /** Of J(x̃), in [0, 1]. Default 0.5. */
+    weight?: number;
+  };
   /** Such as `tied(…)`. */
   penalties?: readonly Built[];
 }
@@ -70,6 +77,7 @@ export interface TermDefinition extends Definition {
   bind(given: Record<string, unknown>, compiled: Compiled, state: ModelState): Term;
 }
 
+/** What `metrics` takes: `"accuracy"`, or what a metric's factory made. */
 export type Metric = "accuracy" | Built;
 
 export const anything = /* @__PURE__ */ field<unknown>("given", (v) => v !== undefined);

@@ -32,7 +32,8 @@ import {
   resumeCallbacks,
 } from "./callbacks";
 import { evaluation, readBatch, signalField } from "./evaluate";
-import { Accumulator, batchLogs, type Logs, logNames, validationName } from "./logs";
+import { History } from "./history";
+import { Accumulator, batchLogs, logNames, validationName } from "./logs";
 import type { Model } from "./model";
 import { BARE } from "./program";
 import type { ModelState } from "./state";
@@ -40,12 +41,6 @@ import { beginUpdate, numericError, outcome, pace, programFor } from "./step";
 
 /** Rows in a slice of batch gradient descent. */
 const FULL_SLICE = 1024;
-
-/** What `fit` resolves to. */
-export interface History {
-  /** The logs of each epoch, in order. */
-  epochs: Logs[];
-}
 
 /** Options of `fit`. */
 export interface FitOptions {
@@ -70,7 +65,9 @@ export interface FitOptions {
   accumulate?: number;
   /** Updates an epoch; default: all examples once. */
   stepsPerEpoch?: number;
+  /** What is called as training goes: `earlyStopping(…)`, or objects of your own. */
   callbacks?: readonly (Built | Callback)[];
+  /** Ends training: `fit` rejects with its reason, weights at the last finished step. */
   signal?: AbortSignal;
   /** The first epoch's number: epochs `initialEpoch` … `epochs` − 1 are trained. Default 0. */
   initialEpoch?: number;
@@ -138,12 +135,15 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   /** Infinity: as many as come. */
   const steps = Math.min(Math.ceil(rows / (batchSize * group)), stepsPerEpoch ?? Infinity);
   const names = logNames(compiled);
-  const plan: FitPlan = {
+  const params = {
     epochs,
     initialEpoch,
     steps: steps < Infinity ? steps : undefined,
     batchSize: examples && Math.min(batchSize * group, rows),
     examples: examples && Math.min(steps * batchSize * group, rows),
+  };
+  const plan: FitPlan = {
+    ...params,
     monitors: [...names, ...(validation ? names.map(validationName) : [])],
     options: read,
     together:
@@ -165,7 +165,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     signal?.throwIfAborted();
   };
   const watched = callbacks.some((c) => c.onBatchBegin || c.onBatchEnd);
-  const history: History = { epochs: [] };
+  const history = new History(params);
   /** Batches of the update that comes next. */
   let parts: Part[];
   let step: number;

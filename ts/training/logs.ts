@@ -4,7 +4,14 @@ import { type Lane, REPORT_HEAD } from "./lane";
 import type { Compiled, ModelState } from "./state";
 
 /** Named figures: `loss`, `dataLoss`, `penalty`, metrics, and after an epoch the same of the validation data (`valLoss`, …). */
-export type Logs = { loss: number; dataLoss: number; penalty: number } & Record<string, number>;
+export type Logs = {
+  /** `dataLoss` + `penalty`. */
+  loss: number;
+  /** The losses, times their weights. */
+  dataLoss: number;
+  /** Of weights and activities. */
+  penalty: number;
+} & Record<string, number>;
 
 /** `figure(i)`: of the report's i-th entry, losses first, then activity penalties, then metrics; `sums`, which begin at `from`, are all of it. */
 function logsOf(

@@ -21,7 +21,8 @@ import {
   writeSegments,
 } from "./compile";
 import { addressOf, evaluate, predict } from "./evaluate";
-import { type FitOptions, fit, type History } from "./fit";
+import { type FitOptions, fit } from "./fit";
+import type { History } from "./history";
 import { batchLogs, type Logs } from "./logs";
 import { type Profile, profile } from "./profile";
 import { BARE } from "./program";
@@ -42,6 +43,16 @@ import { copyWeights, putWeights } from "./weights";
 
 /** What a model predicts: an array, or for several outputs a list or record of them. */
 export type Prediction = NDArray | NDArray[] | Record<string, NDArray>;
+
+/** What `gradients` returns. */
+export interface Gradients {
+  /** The objective, penalties included. */
+  loss: number;
+  /** By `layer/parameter`, each of its parameter's shape. */
+  parameters: Record<string, NDArray>;
+  /** Of the inputs, in the form in which the model takes them. */
+  inputs: Prediction;
+}
 
 const finalizers = /* @__PURE__ */ new FinalizationRegistry<ModelState>((state) => state.dispose());
 
@@ -77,15 +88,21 @@ export class Model<P extends Prediction = Prediction> {
     return this;
   }
 
+  /** As it was given, else `"sequential"` or `"functional"`. */
   get name(): string {
     return this.state.name;
   }
 
+  /** In the order in which they were first called; a layer that is called twice is one. */
   get layers(): readonly ModelLayer[] {
     return this.state.structure.layers;
   }
 
-  /** @throws DownhillError `argument` where no layer has that name */
+  /**
+   * The layer of that name.
+   *
+   * @throws DownhillError `argument` where no layer has that name
+   */
   getLayer(name: string): ModelLayer {
     const layer = this.layers.find((l) => l.name === name);
     if (!layer) throw argumentError("getLayer", `one of ${this.layers.map((l) => l.name).join(", ")}`, name);
@@ -98,6 +115,7 @@ export class Model<P extends Prediction = Prediction> {
     return learningRate(this.state);
   }
 
+  /** Of the next update on; a schedule ends. */
   set learningRate(rate: number) {
     check("model", "learningRate", nonNegative(), rate);
     this.state.need("learningRate");
@@ -114,6 +132,7 @@ export class Model<P extends Prediction = Prediction> {
     return this.state.stopTraining;
   }
 
+  /** `true` ends `fit` after this update; a new `fit` begins with `false`. */
   set stopTraining(stop: boolean) {
     this.state.stopTraining = stop;
   }
@@ -134,7 +153,7 @@ export class Model<P extends Prediction = Prediction> {
   /**
    * Trains for `epochs` − `initialEpoch` epochs, in slices between which the event loop runs.
    *
-   * @returns a promise of the epochs' logs; it rejects with `signal`'s reason when aborted, with `numeric` where a loss is
+   * @returns a promise of the epochs' logs and what the fit was asked for; it rejects with `signal`'s reason when aborted, with `numeric` where a loss is
    * not finite, and the weights are then those of the last finished step
    */
   async fit(
@@ -201,11 +220,7 @@ export class Model<P extends Prediction = Prediction> {
    * The gradients of the whole objective (data loss, penalties, activity penalties) on one batch; changes nothing.
    * `training` (default true): with batch statistics and random masks.
    */
-  gradients(
-    x: Arrays,
-    y: Arrays,
-    options?: { training?: boolean },
-  ): { loss: number; parameters: Record<string, NDArray>; inputs: Prediction } {
+  gradients(x: Arrays, y: Arrays, options?: { training?: boolean }): Gradients {
     const { state } = this;
     const { training } = readOptions("gradients", options, { training: or(boolean(), true) });
     const examples = this.#readBatch("gradients", x, y, undefined);
@@ -306,6 +321,7 @@ export class Model<P extends Prediction = Prediction> {
     this.#state?.dispose();
   }
 
+  /** `dispose()`, for `using`. */
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -336,14 +352,40 @@ function readRecord(
 
 /** A model's architecture as plain data. */
 export interface ModelConfig {
+  /** The model's. */
   name: string;
-  inputs: { name: string; shape: Shape }[];
+  /** In order. */
+  inputs: {
+    /** Its name. */
+    name: string;
+    /** Of one example. */
+    shape: Shape;
+  }[];
+  /** Whether inputs are given as one, a list or a record. */
   inputForm: Form;
+  /** The same of outputs. */
   outputForm: Form;
-  layers: { name: string; config: Built }[];
-  /** Which layer is called on which values; values are numbered, inputs first. */
-  calls: { layer: number; inputs: number[] }[];
-  outputs: { name: string; value: number }[];
+  /** In the order in which they were first called. */
+  layers: {
+    /** Its name. */
+    name: string;
+    /** What its factory was given. */
+    config: Built;
+  }[];
+  /** Which layer is called on which values; values are numbered, inputs first, then the calls' outputs. */
+  calls: {
+    /** Its number. */
+    layer: number;
+    /** Numbers of values. */
+    inputs: number[];
+  }[];
+  /** In order. */
+  outputs: {
+    /** Its name. */
+    name: string;
+    /** The number of its value. */
+    value: number;
+  }[];
 }
 
 function configOf({ name, structure }: ModelState): ModelConfig {
@@ -368,7 +410,9 @@ function configOf({ name, structure }: ModelState): ModelConfig {
 
 /** Options of `sequential` and `functional`. */
 export interface ModelOptions {
+  /** Default `"sequential"` or `"functional"`. */
   name?: string;
+  /** What `init` resolved to. Default: the runtime of the last `init`, else one of a single thread. */
   runtime?: Runtime;
 }
 

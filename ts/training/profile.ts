@@ -41,10 +41,13 @@ const STAGGER = 1088;
 export interface ProfiledInstruction {
   /** The layer or loss that it belongs to; "" for what belongs to none, such as the optimizer's step. */
   layer: string;
+  /** The kernel, such as `gemm`. */
   op: string;
+  /** When in the step: the batch is put together, forward, backward, the weights are updated. */
   span: "gather" | "forward" | "backward" | "update";
-  /** Shapes of what it writes and reads. */
+  /** Shapes of what it writes. */
   outputs: Shape[];
+  /** Shapes of what it reads. */
   inputs: Shape[];
   /** Whether the team runs it. */
   team: boolean;
@@ -62,6 +65,7 @@ export interface ProfiledInstruction {
 
 /** What the machine reached in the same run. */
 export interface ProfiledLimit {
+  /** One, or the team. */
   threads: number;
   /** Read and written by a pass, half and half; 0: a matrix product. */
   bytes: number;
@@ -73,15 +77,28 @@ export interface ProfiledLimit {
 
 /** What `model.profile` returns: plain data. Times are in milliseconds, medians of samples. */
 export interface Profile {
+  /** Of the model's runtime. */
   threads: number;
+  /** Whether relaxed SIMD was in force. */
   fastMath: boolean;
+  /** Rows of x. */
   batchSize: number;
-  /** `trainOnBatch` as a whole; the core's part of it; and its instructions' sum, each timed alone. */
-  step: { ms: number; run: number; instructions: number };
+  /** The step as a whole, in milliseconds. */
+  step: {
+    /** `trainOnBatch`. */
+    ms: number;
+    /** The core's part of it. */
+    run: number;
+    /** The sum of its instructions, each timed alone. */
+    instructions: number;
+  };
+  /** In the order in which they run. */
   instructions: ProfiledInstruction[];
-  /** Sums by layer and by span. */
+  /** Sums of `ms` by layer; "" is what belongs to none. */
   layers: Record<string, number>;
+  /** Sums of `ms` by span. */
   spans: Record<string, number>;
+  /** What instructions are held against. */
   limits: ProfiledLimit[];
 }
 

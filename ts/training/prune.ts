@@ -25,7 +25,15 @@ export interface Pruned {
   /** The share of the weights that are pruned now, of those that were looked at. */
   sparsity: number;
   /** By layer, how many of how many. */
-  layers: Record<string, { pruned: number; total: number }>;
+  layers: Record<
+    string,
+    {
+      /** Weights that are 0 and stay so. */
+      pruned: number;
+      /** Weights of its kernels. */
+      total: number;
+    }
+  >;
 }
 
 /**

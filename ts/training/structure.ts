@@ -15,12 +15,16 @@ import {
   type Symbolic,
 } from "../layers/layer";
 import { isRecord } from "../options";
+import type { Built } from "../registry";
 import { roundUp } from "../runtime/memory";
 
 /** Parameters begin on cache lines. */
 const ALIGN_FLOATS = 16;
 
-/** How inputs or outputs are given: one, a list, or by name. */
+/**
+ * How inputs or outputs are given: one, a list, or by name.
+ * @inline
+ */
 export type Form = "one" | "list" | "record";
 
 /** An input or output of a model. */
@@ -33,12 +37,13 @@ export interface Port {
 export class ModelLayer {
   /** Whether training changes its parameters; counts from the next step. */
   trainable: boolean;
-  readonly calls: Call[] = [];
+  /** @internal */ readonly calls: Call[] = [];
   /** @internal */ readonly entries: Entry[] = [];
   /** @internal */ readonly definition: LayerDefinition;
 
   /** @internal */
   constructor(
+    /** Unique in the model. */
     readonly name: string,
     /** @internal */ readonly layer: Layer,
   ) {
@@ -52,7 +57,7 @@ export class ModelLayer {
   }
 
   /** What the factory was given, defaults filled in. */
-  get config() {
+  get config(): Built {
     return this.layer.config;
   }
 }
@@ -92,6 +97,7 @@ export interface NamedPorts {
   values: Symbolic[];
 }
 
+/** Symbolic inputs or outputs: one, a list, or by name. */
 export type Ports = Symbolic | readonly Symbolic[] | Readonly<Record<string, Symbolic>>;
 
 /**

@@ -4,6 +4,7 @@ import type { NDArray } from "../ndarray";
 import type { ModelState } from "./state";
 import type { Entry } from "./structure";
 
+/** Arrays by `layer/parameter`. */
 export type Weights = Record<string, NDArray>;
 
 /** Where an entry lies among the weights in force, or in a copy of the parameters, and the statistics behind them, at `base`. */

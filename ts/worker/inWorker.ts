@@ -7,7 +7,8 @@ import { check, count, either, isObject, isRecord, listOf, oneOf, optional, read
 import { detectFeatures, noThreads } from "../runtime/runtime";
 import { callbackField } from "../training/callbacks";
 import { signalField } from "../training/evaluate";
-import type { FitOptions, History } from "../training/fit";
+import type { FitOptions } from "../training/fit";
+import { History } from "../training/history";
 import type { Logs } from "../training/logs";
 import { Model, type ModelConfig, type Prediction } from "../training/model";
 import { encodeModel } from "../training/modelFile";
@@ -67,13 +68,15 @@ export class RemoteModel<P extends Prediction = Prediction> {
   }
 
   /**
-   * Callbacks of factories run in the worker, but those that show progress; your own run here, and are given this object
+   * Trains, as a model's `fit`. Callbacks of factories run in the worker, but those that show progress; your own run here, and are given this object
    * as the model. Training waits for them. Datasets and iterables stay here too: batches go over one by one.
    */
   async fit(data: Parameters<Model["fit"]>[0], options?: FitOptions): Promise<History> {
-    return (await this.#long("fit", data, options)) as History;
+    const { params, epochs } = (await this.#long("fit", data, options)) as History;
+    return new History(params, epochs);
   }
 
+  /** Means of loss and metrics over all examples. Datasets and iterables stay here: batches go over one by one. */
   async evaluate(
     data: Parameters<Model["evaluate"]>[0],
     options?: { batchSize?: number; signal?: AbortSignal },
@@ -107,16 +110,27 @@ export class RemoteModel<P extends Prediction = Prediction> {
     );
   }
 
+  /** As a model's `predict`: the outputs for x. */
   predict: (...args: Parameters<Model["predict"]>) => Promise<P> = (...args) => this.#method("predict", args);
+  /** As a model's: one update on one batch; its logs. */
   trainOnBatch: Remote<"trainOnBatch"> = (...args) => this.#method("trainOnBatch", args);
+  /** As a model's: the logs of one batch; changes nothing. */
   testOnBatch: Remote<"testOnBatch"> = (...args) => this.#method("testOnBatch", args);
+  /** As a model's: the gradients of the whole objective on one batch; changes nothing. */
   gradients: Remote<"gradients"> = (...args) => this.#method("gradients", args);
+  /** As a model's: where the time of a training step goes, in the worker. A second or more, in which it answers nothing else. */
   profile: Remote<"profile"> = (...args) => this.#method("profile", args);
+  /** As a model's: one update with the given gradients. */
   applyGradients: Remote<"applyGradients"> = (...args) => this.#method("applyGradients", args);
+  /** As a model's: copies of all parameters and moving statistics, by `layer/parameter`. */
   getWeights: Remote<"getWeights"> = (...args) => this.#method("getWeights", args);
+  /** As a model's: sets all parameters and moving statistics; all or nothing. */
   setWeights: Remote<"setWeights"> = (...args) => this.#method("setWeights", args);
+  /** As a model's: sets optimizer, losses and metrics; training begins anew. */
   compile: Remote<"compile"> = (...args) => this.#method("compile", args);
+  /** As a model's: the number of parameters, moving statistics included. */
   countParams: Remote<"countParams"> = (...args) => this.#method("countParams", args);
+  /** As a model's: a table of the layers. */
   summary: Remote<"summary"> = (...args) => this.#method("summary", args);
 
   /** The model as the bytes of a file, as `saveModel` gives them; `loadModel` makes a model here of them. */
@@ -129,14 +143,17 @@ export class RemoteModel<P extends Prediction = Prediction> {
     return (await this.#client.call("weightsHash", [])) as string;
   }
 
+  /** The model's name. */
   get name(): Promise<string> {
     return this.#get("name");
   }
 
+  /** Epochs done. */
   get epoch(): Promise<number> {
     return this.#get("epoch");
   }
 
+  /** The architecture as plain data. */
   get config(): Promise<ModelConfig> {
     return this.#get("config");
   }
@@ -146,7 +163,17 @@ export class RemoteModel<P extends Prediction = Prediction> {
     return this.#get("metadata");
   }
 
-  get layers(): Promise<readonly { name: string; type: string; trainable: boolean }[]> {
+  /** What can be said of the layers, in order. */
+  get layers(): Promise<
+    readonly {
+      /** Unique in the model. */
+      name: string;
+      /** The factory's name. */
+      type: string;
+      /** Whether training changes its parameters; `setTrainable` sets it. */
+      trainable: boolean;
+    }[]
+  > {
     return this.#client.call("layers", []) as never;
   }
 
@@ -155,18 +182,22 @@ export class RemoteModel<P extends Prediction = Prediction> {
     await this.#client.call("trainable", [layer, trainable]);
   }
 
+  /** The learning rate of the next update. */
   get learningRate(): Promise<number> {
     return this.#get("learningRate");
   }
 
+  /** Told at once, of the next update on; a schedule ends. */
   set learningRate(rate: number) {
     this.#client.tell("set", "learningRate", rate);
   }
 
+  /** Whether `fit` ends after this update. */
   get stopTraining(): Promise<boolean> {
     return this.#get("stopTraining");
   }
 
+  /** Told at once: `true` ends `fit` after this update. */
   set stopTraining(stop: boolean) {
     this.#client.tell("set", "stopTraining", stop);
   }
@@ -176,6 +207,7 @@ export class RemoteModel<P extends Prediction = Prediction> {
     this.#client.terminate();
   }
 
+  /** Ends the worker, for `using`. */
   [Symbol.dispose](): void {
     this.#client.terminate();
   }

@@ -44,7 +44,7 @@ export const l2Penalty: Experiment = {
   },
 };
 
-const curveOf = ({ epochs }: History, arm: string): Point[] =>
+const curveOf = ({ epochs }: Pick<History, "epochs">, arm: string): Point[] =>
   epochs.flatMap((logs, epoch) => [
     { x: epoch + 1, y: logs.dataLoss, arm: `${arm}, training` },
     { x: epoch + 1, y: logs["valDataLoss"]!, arm: `${arm}, validation` },

@@ -9,7 +9,7 @@ import { METHODS, type Method, type MethodName, SECTIONS } from "./methods";
 import { ARMS, type DemoName } from "./protocol";
 
 /** Where the methods' pages are in the site. */
-const PAGES = "../docs/";
+const PAGES = "../reference/docs/";
 
 const sections = Object.entries(SECTIONS) as [keyof typeof SECTIONS, MethodName[]][];
 

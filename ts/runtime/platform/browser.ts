@@ -2,7 +2,8 @@
 
 import { DownhillError } from "../../errors";
 import { unpack } from "../unpack";
-import { fetchBytes } from "./fetch";
+import { blobSource, fetchBlob, fetchBytes } from "./fetch";
+import type { AtomicFile, ByteSource, ImageRequest } from "./files";
 import type { WorkerHandle } from "./worker";
 
 /** The bytes of #core/strict.js, which is packed here. */
@@ -54,11 +55,28 @@ export const terminal = {
 /** The bytes behind an address. */
 export const readFile = (url: string | URL): Promise<Uint8Array> => fetchBytes(url);
 
+/** What is behind an address, to be read in parts. */
+export const openFile = async (url: string | URL): Promise<ByteSource> => blobSource(String(url), await fetchBlob(url));
+
+/** An image's pixels, of `channels` bytes, scaled to `width` × `height`. */
+export async function decodeImage(request: ImageRequest): Promise<Uint8Array> {
+  const { decode } = await import("./canvas"); // only who has images needs it
+  return decode(request);
+}
+
 const needsNode = (what: string, path: string) =>
   new DownhillError("data", `cannot ${what} ${JSON.stringify(path)}: that needs Node, a page has no files`);
 
 export async function listFolder(path: string): Promise<string[]> {
   throw needsNode("read the folder", path);
+}
+
+export function listTree(path: string): string[] {
+  throw needsNode("read the folder", path);
+}
+
+export async function createAtomic(path: string): Promise<AtomicFile> {
+  throw needsNode("write", path);
 }
 
 export async function writeFileAtomic(path: string, _bytes: Uint8Array): Promise<void> {

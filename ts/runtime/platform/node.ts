@@ -1,11 +1,12 @@
 // What Node has: files and worker threads.
 
-import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
-import { open, readFile as read, readdir, rename, rm, stat } from "node:fs/promises";
+import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { type FileHandle, open, readFile as read, readdir, rename, rm, stat } from "node:fs/promises";
 import { availableParallelism, hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { DownhillError } from "../../errors";
-import { fetchBytes } from "./fetch";
+import { blobSource, fetchBlob, fetchBytes } from "./fetch";
+import type { AtomicFile, ByteSource, ImageRequest } from "./files";
 import type { WorkerHandle } from "./worker";
 
 /** The bytes of #core/strict.js, which is base64 here: at once, where what a page downloads, in fewer bytes, takes 20 ms. */
@@ -63,6 +64,72 @@ export async function readFile(path: string | URL): Promise<Uint8Array> {
   }
 }
 
+/** A file, or what is behind a URL, to be read in parts. */
+export async function openFile(path: string | URL): Promise<ByteSource> {
+  if (path instanceof URL && path.protocol !== "file:") return blobSource(String(path), await fetchBlob(path));
+  let file: FileHandle;
+  try {
+    file = await open(path);
+  } catch (cause) {
+    throw failure("read", path, cause);
+  }
+  const tell = (cause: unknown) => failure("read", path, cause);
+  try {
+    return {
+      name: String(path),
+      size: (await file.stat()).size,
+      read: (at, length) => readAll(file, at, length).catch((cause) => Promise.reject(tell(cause))),
+      close: () => file.close(),
+    };
+  } catch (cause) {
+    await file.close();
+    throw tell(cause);
+  }
+}
+
+/** Up to `length` bytes from `at` on: fewer where the file ends. */
+async function readAll(file: FileHandle, at: number, length: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await file.read(bytes, filled, length - filled, at + filled);
+    if (!bytesRead) break;
+    filled += bytesRead;
+  }
+  return bytes.subarray(0, filled);
+}
+
+/** Paths of what is in a folder and its folders, from there on, with "/" between names. */
+export function listTree(path: string): string[] {
+  try {
+    return readdirSync(path, { recursive: true, encoding: "utf8" }).map((name) => name.replaceAll("\\", "/"));
+  } catch (cause) {
+    throw failure("read the folder", path, cause);
+  }
+}
+
+/** An image's pixels, of `channels` bytes, scaled to `width` × `height`: by sharp, which is loaded for the first one. */
+export async function decodeImage({ source, width, height, channels }: ImageRequest): Promise<Uint8Array> {
+  let sharp: typeof import("sharp")["default"];
+  try {
+    sharp = (await import("sharp")).default;
+  } catch (cause) {
+    const what = "dataset.fromFiles decodes images with the package sharp: npm install sharp";
+    throw new DownhillError("state", what, { cause });
+  }
+  const input = typeof source === "string" ? source : new Uint8Array(await source.arrayBuffer());
+  const image = sharp(input, { limitInputPixels: MOST_PIXELS })
+    .autoOrient()
+    .resize(width, height, { fit: "fill" })
+    .toColourspace("srgb");
+  const opaque = channels === 4 ? image.ensureAlpha() : image.flatten({ background: "#000" });
+  const { buffer, byteOffset, length } = await opaque.raw({ depth: "uchar" }).toBuffer();
+  return new Uint8Array(buffer, byteOffset, length);
+}
+
+/** Of an image that is decoded. */
+const MOST_PIXELS = 100_000_000;
+
 /** Names of what is in a folder. */
 export async function listFolder(path: string): Promise<string[]> {
   try {
@@ -104,22 +171,56 @@ export { hostname };
 let writes = 0;
 
 /**
- * Writes a file so that `path` holds either all of its old content or all of the new, whenever the process or the
- * machine dies: a temporary file beside it, synced, takes its name; then the folder is synced. A failure leaves `path`
- * as it was and no temporary file; one that a killed process left is swept by a later write to the same path.
+ * Begins a file that takes the name `path` when it is whole, so that `path` holds either all of its old content or all of the
+ * new, whenever the process or the machine dies: a temporary file beside it, synced, takes its name; then the folder is
+ * synced. A failure leaves `path` as it was and no temporary file; one that a killed process left is swept by a later write
+ * to the same path.
  */
-export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
+export async function createAtomic(path: string): Promise<AtomicFile> {
   const temporary = `${path}.${process.pid}-${writes++}.tmp`;
-  try {
-    await sync(temporary, "w", bytes);
-    await rename(temporary, path);
-    // Windows cannot open a folder; there the rename is as durable as it gets.
-    if (process.platform !== "win32") await sync(dirname(path), "r");
-  } catch (cause) {
+  let file: FileHandle | undefined;
+  const discard = async () => {
+    await file?.close().catch(() => {});
+    file = undefined;
     await rm(temporary, { force: true }).catch(() => {});
-    throw failure("write", path, cause);
-  }
-  await sweep(path).catch(() => {}); // the write is done, whatever comes of that
+  };
+  const attempt = async <T>(work: () => Promise<T>) => {
+    try {
+      return await work();
+    } catch (cause) {
+      await discard();
+      throw failure("write", path, cause);
+    }
+  };
+  await attempt(async () => {
+    file = await open(temporary, "w+");
+  });
+  return {
+    write: (bytes, at) =>
+      attempt(async () => {
+        if (at === undefined) await file!.writeFile(bytes);
+        else await file!.write(bytes, 0, bytes.length, at);
+      }),
+    read: (at, length) => attempt(() => readAll(file!, at, length)),
+    async commit() {
+      await attempt(async () => {
+        await file!.sync();
+        await file!.close();
+        await rename(temporary, path);
+        // Windows cannot open a folder; there the rename is as durable as it gets.
+        if (process.platform !== "win32") await syncFolder(dirname(path));
+      });
+      await sweep(path).catch(() => {}); // the write is done, whatever comes of that
+    },
+    discard,
+  };
+}
+
+/** Writes a file, all or nothing: see `createAtomic`. */
+export async function writeFileAtomic(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await createAtomic(path);
+  await file.write(bytes);
+  await file.commit();
 }
 
 /** Nobody writes for so long, in milliseconds: a process that looks dead may be alive on another machine or in another container. */
@@ -146,12 +247,11 @@ function isAlive(pid: number): boolean {
   }
 }
 
-async function sync(path: string, flags: string, bytes?: Uint8Array) {
-  const file = await open(path, flags);
+async function syncFolder(path: string) {
+  const folder = await open(path, "r");
   try {
-    if (bytes) await file.writeFile(bytes);
-    await file.sync();
+    await folder.sync();
   } finally {
-    await file.close();
+    await folder.close();
   }
 }

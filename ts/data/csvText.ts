@@ -1,0 +1,247 @@
+// CSV (RFC 4180) as a table of texts.
+
+import { readFile } from "#platform";
+import { argumentError, DownhillError, show } from "../errors";
+import type { ByteSource } from "../runtime/platform/files";
+
+const MISSING = new Set(["", "na", "nan", "null", "?"]);
+export const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+/** Bytes that are sure to fit one string. */
+const LONGEST = 2 ** 29 - 25;
+
+/** What csv-parse's error codes mean: `expected …, got …`. */
+const QUOTING: Record<string, string> = {
+  CSV_QUOTE_NOT_CLOSED: "a closing quote, got the end of the text",
+  CSV_INVALID_CLOSING_QUOTE:
+    "a delimiter or a line break after the closing quote, got other text (a quote inside is doubled)",
+  INVALID_OPENING_QUOTE:
+    "a quote at the beginning of the value only, got one inside (enclose the value, and double it)",
+};
+
+/** How values are told apart. */
+export interface Dialect {
+  delimiter: string;
+  quote: string;
+}
+
+export interface Table {
+  /** Who complains: `csv`, or with the file's path. */
+  who: string;
+  names: string[];
+  rows: string[][];
+  /** The line on which each row begins, from 1. */
+  lines: number[];
+}
+
+/** An error in a row, or with `damagedLine` in a line, from 1. */
+export const damaged = (table: Table, row: number, column: number, expected: string, got: string) =>
+  damagedLine(table, table.lines[row]!, column, expected, got);
+
+export function damagedLine({ who, names }: Table, line: number, column: number, expected: string, got: string) {
+  const name = names[column] === undefined ? "" : ` (${show(names[column])})`;
+  return new DownhillError(
+    "format",
+    `${who}: line ${line}, column ${column + 1}${name}: expected ${expected}, got ${got}`,
+  );
+}
+
+/** The whole table of a text, or of the file that it names. */
+export async function readTable(source: string, header: boolean, dialect: Dialect): Promise<Table> {
+  const isPath = !isText(source);
+  const who = isPath ? `csv: ${source}` : "csv";
+  const content = isPath ? decodeText(who, await readFile(source)) : source.replace(/^\ufeff/, "");
+  const table: Table = { who, names: [], rows: [], lines: [] };
+  addRecords(table, await parseRecords(who, content.replace(/\r\n?/g, "\n"), dialect, 1), header, 1);
+  checkTable(table);
+  return table;
+}
+
+/** A text without a line break is a path. */
+export const isText = (source: string) => /[\r\n]/.test(source);
+
+/** Throws where it has no rows, or one column. */
+export function checkTable(table: Table): void {
+  if (!table.rows.length) throw new DownhillError("shape", `${table.who}: expected at least one row, got none`);
+  if (table.names.length < 2)
+    throw damaged(table, 0, 1, "a second column (target and features)", "the end of the line");
+}
+
+/** Adds records, which begin on `line`, as rows; the first one as names. Returns the line behind. */
+export function addRecords(table: Table, records: string[][], header: boolean, line: number): number {
+  for (const record of records) {
+    const begin = line++;
+    for (const cell of record) for (let at = cell.indexOf("\n"); at >= 0; at = cell.indexOf("\n", at + 1)) line++;
+    if (record.length === 1 && record[0] === "") continue; // a blank line
+    const width = table.names.length;
+    table.lines.push(begin);
+    if (!width) {
+      table.names.push(...(header ? record : record.map((_, c) => String(c + 1))));
+      if (header) {
+        checkNames(table);
+        table.lines.pop();
+        continue;
+      }
+    } else if (record.length !== width)
+      throw damaged(
+        table,
+        table.rows.length,
+        Math.min(record.length, width),
+        `${width} values in the line`,
+        `${record.length}`,
+      );
+    table.rows.push(record);
+  }
+  return line;
+}
+
+function decodeText(who: string, bytes: Uint8Array): string {
+  if (bytes.length > LONGEST)
+    throw new DownhillError("memory", `${who}: expected at most ${LONGEST} bytes, got ${bytes.length}`);
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new DownhillError("format", `${who}: expected text in UTF-8, got other bytes`, { cause });
+  }
+}
+
+/** Characters that a record of a file that is read in parts may have. */
+const LONGEST_RECORD = 2 ** 26;
+
+/**
+ * A table in parts of whole rows, of about `chunk` bytes of the file: as `readTable` reads it, its names in the first part
+ * and in all others.
+ */
+export async function* readTables(
+  who: string,
+  source: ByteSource,
+  header: boolean,
+  dialect: Dialect,
+  chunk = 1 << 18,
+): AsyncGenerator<Table> {
+  const decoder = new TextDecoder("utf-8", { fatal: true }); // it takes a byte order mark away
+  const names: string[] = [];
+  let rest = "";
+  let line = 1;
+  for (let at = 0; ; ) {
+    const bytes = await source.read(at, chunk);
+    at += bytes.length;
+    const last = bytes.length < chunk;
+    try {
+      rest += decoder.decode(bytes, { stream: !last });
+    } catch (cause) {
+      throw new DownhillError("format", `${who}: expected text in UTF-8, got other bytes`, { cause });
+    }
+    const held = !last && rest.endsWith("\r") ? "\r" : ""; // "\n" may follow
+    const text = rest.slice(0, rest.length - held.length).replace(/\r\n?/g, "\n");
+    const end = last ? text.length : endOfRecords(text, dialect.quote);
+    rest = text.slice(end) + held;
+    if (rest.length > LONGEST_RECORD)
+      throw new DownhillError("memory", `${who}: line ${line}: expected a row of at most ${LONGEST_RECORD} characters`);
+    if (end) {
+      const table: Table = { who, names, rows: [], lines: [] };
+      line = addRecords(table, await parseRecords(who, text.slice(0, end), dialect, line), header, line);
+      yield table;
+    }
+    if (last) return;
+  }
+}
+
+/** Where the last line ends that is whole: a line break within quotes ends none. */
+function endOfRecords(text: string, quote: string): number {
+  let end = 0;
+  let quoted = false;
+  for (let from = 0; ; quoted = !quoted) {
+    const at = text.indexOf(quote, from);
+    const to = at < 0 ? text.length : at;
+    const last = quoted || to === 0 ? -1 : text.lastIndexOf("\n", to - 1);
+    if (last >= from) end = last + 1;
+    if (at < 0) return end;
+    from = at + 1;
+  }
+}
+
+/** The records of a text that begins on `line`. */
+export async function parseRecords(
+  who: string,
+  content: string,
+  { delimiter, quote }: Dialect,
+  line: number,
+): Promise<string[][]> {
+  // Loaded when it is needed: it is larger than all the rest. This build has no need of Node's Buffer, and given bytes
+  // it does not go through its own, slow one.
+  const { parse } = await import("csv-parse/browser/esm/sync");
+  try {
+    return parse(new TextEncoder().encode(content), {
+      delimiter,
+      quote,
+      escape: quote,
+      record_delimiter: "\n",
+      relax_column_count: true,
+      trim: true,
+    });
+  } catch (cause) {
+    const { code, lines, column, message } = cause as { code: string; lines: number; column: number; message: string };
+    const within = code === "CSV_QUOTE_NOT_CLOSED" ? openingLine(content, quote) : lines;
+    throw new DownhillError(
+      "format",
+      `${who}: line ${line - 1 + within}, column ${column + 1}: expected ${QUOTING[code] ?? message}`,
+      {
+        cause,
+      },
+    );
+  }
+}
+
+/** The line of a quote that is not closed: the last of an odd run, for behind it all are doubled. */
+function openingLine(content: string, quote: string): number {
+  let first = content.length;
+  let last: number;
+  do {
+    last = content.lastIndexOf(quote, first - 1);
+    first = last;
+    while (first > 0 && content[first - 1] === quote) first--;
+  } while (last > 0 && (last - first) % 2 === 1);
+  return content.slice(0, last).split("\n").length;
+}
+
+function checkNames(table: Table) {
+  const { names } = table;
+  for (const [c, name] of names.entries()) {
+    if (name === "") throw damaged(table, 0, c, "a name in the header", '""');
+    const first = names.indexOf(name);
+    if (first < c) throw damaged(table, 0, c, "names that differ", `that of column ${first + 1} again`);
+  }
+}
+
+export function findColumn({ who, names }: Table, option: string, column: string | number): number {
+  const index = typeof column === "number" ? column - 1 : names.indexOf(column);
+  if (names[index] === undefined) throw argumentError(who, `${option} to be a column, one of ${show(names)}`, column);
+  return index;
+}
+
+export const isMissing = (cell: string) => cell.length < 5 && MISSING.has(cell.trim().toLowerCase());
+
+/** Throws at missing values, or leaves their rows out, as `missing` says. */
+export function handleMissing(table: Table, missing: "error" | "drop" | "mean" | "keep", target: number) {
+  const { rows, lines } = table;
+  if (missing === "drop") {
+    const whole = rows.map((cells) => !cells.some(isMissing));
+    table.rows = rows.filter((_, row) => whole[row]);
+    table.lines = lines.filter((_, row) => whole[row]);
+    return;
+  }
+  for (const [row, cells] of rows.entries()) {
+    const column = missing === "error" ? cells.findIndex(isMissing) : isMissing(cells[target]!) ? target : -1;
+    if (column < 0) continue;
+    const hint = column === target ? '"drop" leaves the row out' : '"drop" leaves the row out, "mean" fills it in';
+    const what = column === target ? "a target" : "a value";
+    throw damaged(table, row, column, what, `${show(cells[column])} (missing: ${hint})`);
+  }
+}
+
+/** The number in a cell. */
+export function numberIn(table: Table, row: number, column: number): number {
+  const cell = table.rows[row]![column]!;
+  if (!NUMBER.test(cell)) throw damaged(table, row, column, "a number", show(cell));
+  return Number(cell);
+}
