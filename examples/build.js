@@ -125,10 +125,12 @@ export async function buildSite(site = `${root}build/site`, { quick = false, ref
     const { buildReference } = await import("./reference/build.js");
     for (const complaint of await buildReference(`${site}/reference`)) console.warn(complaint);
   }
+  const all = readdirSync(site, { recursive: true }).filter((name) => name.includes("."));
+  const later = all.filter((name) => /^((reference\/)?(docs|assets)|benchmark)\//.test(name) && !files.includes(name));
   const hash = createHash("sha256");
-  for (const name of readdirSync(site, { recursive: true }).filter((name) => name.includes(".")))
-    hash.update(name).update(readFileSync(`${site}/${name}`));
-  const facts = `const VERSION = "${hash.digest("hex").slice(0, 16)}", FILES = ${JSON.stringify(files)};\n`;
+  for (const name of all) hash.update(name).update(readFileSync(`${site}/${name}`));
+  const lists = `FILES = ${JSON.stringify(files)}, LATER = ${JSON.stringify(later)}`;
+  const facts = `const VERSION = "${hash.digest("hex").slice(0, 16)}", ${lists};\n`;
   const { code } = await transform(facts + readFileSync(`${root}examples/service.js`, "utf8"), MINIFIED);
   writeFileSync(`${site}/service.js`, code);
 }

@@ -2,7 +2,7 @@
 //
 //   node examples/serve.js [port] [--quick]     8080, or the next that is free; quick: built in a second, larger, and without the reference
 //
-// Pages are cross-origin isolated, as threads need it; with ?isolated=0 they are not.
+// Pages are cross-origin isolated, as threads need it; with ?isolated=0 they are not, nor those that their links lead to.
 
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -22,10 +22,15 @@ const ISOLATED = { "cross-origin-opener-policy": "same-origin", "cross-origin-em
 
 /** Serves a folder on 127.0.0.1. Port 0 is any. */
 export async function serve(folder, port = 0) {
-  const server = createServer(async ({ url }, response) => {
+  const server = createServer(async ({ url, headers: { referer = "" } }, response) => {
     const [path, query] = url.split(/\?(.*)/s);
-    const isolated = new URLSearchParams(query).get("isolated") !== "0";
+    const asked = new URLSearchParams(query);
+    const isolated = asked.get("isolated") !== "0";
     try {
+      if (/(\/|\.html)$/.test(path) && !asked.has("isolated") && /[?&]isolated=0(&|$)/.test(referer)) {
+        response.writeHead(302, { location: `${normalize(path)}?${query ? `${query}&` : ""}isolated=0` }).end();
+        return;
+      }
       const file = normalize(decodeURIComponent(path.endsWith("/") ? `${path}index.html` : path));
       if (!file.startsWith("/")) throw new Error("not of this folder");
       const body = await readFile(folder + file);

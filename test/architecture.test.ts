@@ -52,17 +52,21 @@ const LEVELS: string[][] = [
   ["custom"],
   ["training"],
   ["adversarial", "callbacks", "diagnostics"],
+  ["onnx"],
   ["formats/model", "formats/onnx/exportOnnx"], // loadModel: it alone knows every type; what reads models
+  ["formats/weights"],
+  ["formats/model", "formats/tfjs"], // loadModel: it alone knows every type; what reads models
   ["worker"],
   ["ensembles"],
   ["index", "cli"],
   ["landscapes"],
 ];
 
-/** The entry of LEVELS that a file belongs to: its own, or its folder's. */
+/** The entry of LEVELS that a file belongs to: its own, or that of a folder that it is in, the innermost. */
 function partOf(file: string): string {
-  const name = file.replace(/^ts\/|\.ts$/g, "");
-  return LEVELS.some((level) => level.includes(name)) ? name : name.split("/")[0]!;
+  let name = file.replace(/^ts\/|\.ts$/g, "");
+  while (name.includes("/") && !LEVELS.some((level) => level.includes(name))) name = dirname(name);
+  return name;
 }
 const levelOf = (file: string) => LEVELS.findIndex((level) => level.includes(partOf(file)));
 

@@ -37,7 +37,9 @@ export function show(value: unknown): string {
   const type = (value as { type?: unknown }).type;
   if (typeof type === "string") return `${type}()`;
   const name = value.constructor?.name;
-  return name && name !== "Object" ? `a ${name}` : `an object with keys ${show(Object.keys(value))}`;
+  return typeof name === "string" && name !== "Object"
+    ? `a ${name}`
+    : `an object with keys ${show(Object.keys(value))}`;
 }
 
 /** `who: expected …, got …`. */

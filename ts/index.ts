@@ -39,11 +39,11 @@ export {
   type OptionOf,
   type OptionsOf,
 } from "./custom/define";
-export type { Operand, Ops, Value } from "./custom/primitives";
-export { csv } from "./data/csv";
+export type { AxisOptions, Operand, Ops, Value } from "./custom/primitives";
+export { type ClassificationTable, type CsvOptions, type CsvTask, csv, type RegressionTable } from "./data/csv";
 export { type CsvRowsOptions, csvRows, type TableBatch } from "./data/csvRows";
 export { type Dataset, type DatasetFactory, dataset, type Item } from "./data/dataset";
-export { digits } from "./data/digits";
+export { digits, type LabelledImages, type TrainTest } from "./data/digits";
 export type { LoadSource, SaveTarget } from "./data/files";
 export { type IdxRowsOptions, type ImageBatch, idx, idxRows } from "./data/idx";
 export type { FilesOptions, FilesSource } from "./data/imageFiles";
@@ -61,11 +61,6 @@ export {
 export type { Rows } from "./data/rows";
 export { type SaveCsvOptions, saveCsv, type TableBatches, type TableRows } from "./data/saveCsv";
 export { type IdxData, saveIdx } from "./data/saveIdx";
-export type { AxisOptions, Operand, Ops, Value } from "./custom/primitives";
-export { type ClassificationTable, type CsvOptions, type CsvTask, csv, type RegressionTable } from "./data/csv";
-export { type Dataset, dataset, type Item } from "./data/dataset";
-export { digits, type LabelledImages, type TrainTest } from "./data/digits";
-export { idx } from "./data/idx";
 export type { Arrays, Batch, BatchSource } from "./data/sources";
 export {
   type GradientMonitorOptions,
@@ -85,7 +80,17 @@ export {
 export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, loadModel, saveModel } from "./formats/model";
 export { type ExportOnnxOptions, exportOnnx, type OnnxInputType } from "./formats/onnx/exportOnnx";
-export { type LoadOptions, type LoadSource, loadModel, type SaveTarget, saveModel } from "./formats/model";
+export { importTfjs } from "./formats/tfjs/importTfjs";
+export type { Shards } from "./formats/tfjs/shards";
+export type { Layout } from "./formats/weights/links";
+export {
+  type LoadedWeights,
+  type LoadWeightsOptions,
+  loadWeights,
+  type Rename,
+  type SaveWeightsOptions,
+  saveWeights,
+} from "./formats/weights/weights";
 export type { Shape } from "./graph/graph";
 export {
   constant,
@@ -157,6 +162,7 @@ export { type Average, type AverageOptions, auc, f1, precision, recall, topKAccu
 export { accuracy } from "./metrics/metrics";
 export { meanAbsoluteError, rSquared } from "./metrics/regression";
 export type { ArrayLike, NDArray, NestedArray, NumberArray } from "./ndarray";
+export { type ImportOnnxOptions, importOnnx } from "./onnx/import";
 export type { Algorithm, Pair } from "./ops/geometry";
 export {
   type AdadeltaOptions,

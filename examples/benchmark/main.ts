@@ -229,7 +229,11 @@ document.body.append(
   element(
     "header",
     { class: "bar" },
-    element("p", { class: "brand" }, icon("M3 6c6 0 7 13 11 13 3 0 4-4 7-4"), element("span", {}, "downhill")),
+    element(
+      "p",
+      { class: "brand" },
+      element("a", { href: "../index.html" }, icon("M3 6c6 0 7 13 11 13 3 0 4-4 7-4"), element("span", {}, "downhill")),
+    ),
     element(
       "nav",
       { "aria-label": () => words().pages },

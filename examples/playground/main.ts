@@ -118,22 +118,6 @@ for (const name of NAMES) {
     tabs[name].root.setAttribute(attribute, value);
 }
 
-document.body.append(
-  element("a", { class: "skip", href: "#content", onclick: skip }, () => words().skip),
-  element(
-    "header",
-    { class: "bar" },
-    element("h1", {}, icon("M3 6c6 0 7 13 11 13 3 0 4-4 7-4"), element("span", {}, "downhill")),
-    element(
-      "div",
-      { role: "tablist", "aria-label": () => words().views, onkeydown: onKey },
-      ...NAMES.map((name) => heads[name]),
-    ),
-    preferences(changed),
-  ),
-  element("main", { id: "content", tabindex: -1 }, ...NAMES.map((name) => tabs[name].root)),
-);
-
 function changed(): void {
   document.title = words().title;
   for (const listener of listeners) listener();
@@ -145,6 +129,33 @@ function skip(event: Event): void {
   document.getElementById("content")!.focus();
 }
 
-addEventListener("hashchange", follow);
-follow();
+// in a turn of its own: made and shown in one, the page would be held up for longer than 50 ms
+setTimeout(() => {
+  document.body.append(
+    element("a", { class: "skip", href: "#content", onclick: skip }, () => words().skip),
+    element(
+      "header",
+      { class: "bar" },
+      element(
+        "h1",
+        {},
+        element(
+          "a",
+          { href: "../index.html" },
+          icon("M3 6c6 0 7 13 11 13 3 0 4-4 7-4"),
+          element("span", {}, "downhill"),
+        ),
+      ),
+      element(
+        "div",
+        { role: "tablist", "aria-label": () => words().views, onkeydown: onKey },
+        ...NAMES.map((name) => heads[name]),
+      ),
+      preferences(changed),
+    ),
+    element("main", { id: "content", tabindex: -1 }, ...NAMES.map((name) => tabs[name].root)),
+  );
+  addEventListener("hashchange", follow);
+  follow();
+});
 keepOffline();

@@ -338,11 +338,13 @@ const ELSEWHERE: Record<string, string> = {
   ...Object.fromEntries(["csvRows", "idxRows", "npyRows", "npzRows"].map((name) => [name, "data"])),
   ...Object.fromEntries(["saveCsv", "saveIdx", "saveNpy", "saveNpz"].map((name) => [name, "only write"])),
   ...Object.fromEntries(
-    ["loadModel", "saveModel", "exportOnnx", "weightsHash", "DownhillError", "Symbolic"].map((name) => [
+    ["loadModel", "saveModel", "exportOnnx", "importOnnx", "weightsHash", "DownhillError", "Symbolic"].map((name) => [
       name,
       "no numbers",
     ]),
   ),
+  ...Object.fromEntries(["loadWeights", "saveWeights"].map((name) => [name, "no numbers but the file's"])),
+  importTfjs: "test/formats/tfjs.test.ts",
   ...Object.fromEntries(
     ["csvLogger", "modelCheckpoint", "progressBar", "tensorBoard"].map((name) => [name, "only write"]),
   ),

@@ -128,6 +128,16 @@ for (const browser of BROWSERS)
       await until(page, 'document.querySelector(".bars .best b")?.textContent === "1"');
       await keys(page, ".pad", "Delete");
       await until(page, '!document.querySelector(".bars .best")');
+      // a stroke ends where the pen is lifted: an L has nothing between its ends
+      const right = Array<string>(8).fill("ArrowRight");
+      await keys(page, ".pad", ...up, ...up, " ", ...down, ...right, " ");
+      const inked = (x: number, y: number) =>
+        page.evaluate<boolean>(`(() => {
+          const pad = document.querySelector(".pad");
+          const at = [${x}, ${y}].map((share) => Math.round(share * pad.width));
+          return pad.getContext("2d").getImageData(...at, 1, 1).data[3] > 0;
+        })()`);
+      expect([await inked(0.5, 0.5), await inked(0.5 + 4 / 24, 0.5)]).toEqual([true, false]);
     });
 
     test("what could not be loaded is told", async () => {

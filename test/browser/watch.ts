@@ -17,6 +17,22 @@ export const WATCH = `<script>
   };
 </script>`;
 
+/** Begins with the page: `turns.longest` is the longest time between two of a message's turns, in ms. */
+export const RULER = `<script>
+  globalThis.turns = { longest: 0 };
+  {
+    const { port1, port2 } = new MessageChannel();
+    let last = performance.now();
+    port1.onmessage = () => {
+      const now = performance.now();
+      turns.longest = Math.max(turns.longest, now - last);
+      last = now;
+      port2.postMessage(0);
+    };
+    port2.postMessage(0);
+  }
+</script>`;
+
 /** An expression: the rules that axe, loaded, finds broken seriously, and where. */
 export const AXE = `axe.run().then(({ violations }) =>
   violations

@@ -26,10 +26,10 @@ afterAll(async () => {
 });
 
 /** Without a client's tidying up of the path. */
-const ask = (path: string) =>
+const ask = (path: string, referer?: string) =>
   new Promise<{ status: number; headers: IncomingHttpHeaders; body: string }>((resolve, reject) => {
     const { hostname, port } = new URL(site.url);
-    get({ hostname, port, path }, async (response) => {
+    get({ hostname, port, path, headers: { ...(referer && { referer }) } }, async (response) => {
       resolve({ status: response.statusCode!, headers: response.headers, body: await text(response) });
     }).on("error", reject);
   });
@@ -42,6 +42,17 @@ test("pages, isolated unless they are asked for without; a folder's name leads t
   expect(plain.body).toBe("page");
   expect(plain.headers).not.toHaveProperty("cross-origin-opener-policy");
   expect(await ask("/page?isolated=0")).toMatchObject({ status: 301, headers: { location: "/page/?isolated=0" } });
+});
+
+test("what a page without isolation leads to is without it too", async () => {
+  const from = `${site.url}?isolated=0`;
+  expect(await ask("/page/", from)).toMatchObject({ status: 302, headers: { location: "/page/?isolated=0" } });
+  expect(await ask("/page/index.html?a=1", from)).toMatchObject({
+    status: 302,
+    headers: { location: "/page/index.html?a=1&isolated=0" },
+  });
+  expect(await ask("/page/?isolated=1", from)).toMatchObject({ status: 200 });
+  expect(await ask("/page/", site.url)).toMatchObject({ status: 200 });
 });
 
 test.each(["/..%2fsecret.txt", "/../secret.txt", "/page/..%2f..%2fsecret.txt", "/%", "//", "/none.html", "/%00"])(

@@ -7,7 +7,13 @@ import { blobSource } from "../runtime/platform/fetch";
 import type { AtomicFile, ByteSource } from "../runtime/platform/files";
 
 /** Where a file's bytes go: a path, a function, or an object with `save`. */
-export type SaveTarget = string | ((bytes: Uint8Array) => unknown) | { save(bytes: Uint8Array): unknown };
+export type SaveTarget =
+  | string
+  | ((bytes: Uint8Array) => unknown)
+  | {
+      /** Is given the bytes, and awaited. */
+      save(bytes: Uint8Array): unknown;
+    };
 
 /** Where they come from: a path (in a page an address), a URL, bytes, a File or Blob, or an object with `load`. */
 export type LoadSource =
@@ -15,8 +21,14 @@ export type LoadSource =
   | URL
   | Uint8Array
   | ArrayBuffer
-  | { arrayBuffer(): Promise<ArrayBuffer> }
-  | { load(): Uint8Array | Promise<Uint8Array> };
+  | {
+      /** As a Blob's. */
+      arrayBuffer(): Promise<ArrayBuffer>;
+    }
+  | {
+      /** Gives the bytes. */
+      load(): Uint8Array | Promise<Uint8Array>;
+    };
 
 /** Bytes that one array may take: the default of `maxMemory`. */
 export const MOST_BYTES = 2 ** 30;

@@ -72,6 +72,7 @@ import {
 import { auc, f1, precision, recall, topKAccuracy } from "../metrics/classification";
 import { accuracy } from "../metrics/metrics";
 import { absoluteErrorMetric, meanAbsoluteError, rSquared } from "../metrics/regression";
+import { logSoftmax, paddedPool2d, slice } from "../onnx/ownLayers";
 import { adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd } from "../optimizers/optimizers";
 import { type Field, optional, or, readOptions } from "../options";
 import { enroll, isFactory } from "../registry";
@@ -111,6 +112,7 @@ export function enrollAll(): void {
     [absoluteErrorMetric, accuracy, auc, f1, precision, rSquared, recall, topKAccuracy],
     [bidirectional, gru, lstm, simpleRnn],
     [embedding, multiHeadAttention, positionEmbedding],
+    [logSoftmax, paddedPool2d, slice], // of models from ONNX files
     [adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd],
     [l1, l1l2, l2, tied],
     [maxNorm, minMaxNorm, nonNeg, unitNorm],
@@ -123,30 +125,6 @@ export function enrollAll(): void {
   ];
   for (const type of types.flat()) enroll(type);
 }
-
-/** Where `saveModel` puts the bytes: a path, a function, or an object with `save`. */
-export type SaveTarget =
-  | string
-  | ((bytes: Uint8Array) => unknown)
-  | {
-      /** Is given the bytes, and awaited. */
-      save(bytes: Uint8Array): unknown;
-    };
-
-/** Where `loadModel` finds them: a path (in a page an address), a URL, bytes, a File or Blob, or an object with `load`. */
-export type LoadSource =
-  | string
-  | URL
-  | Uint8Array
-  | ArrayBuffer
-  | {
-      /** As a Blob's. */
-      arrayBuffer(): Promise<ArrayBuffer>;
-    }
-  | {
-      /** Gives the bytes. */
-      load(): Uint8Array | Promise<Uint8Array>;
-    };
 
 /**
  * The model as one .safetensors file: weights, and in the metadata the architecture, what it was compiled with, the

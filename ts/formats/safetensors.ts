@@ -26,6 +26,7 @@ const MAX_RANK = 32;
 
 const METADATA = "__metadata__";
 const DTYPES = { F32: Float32Array, I32: Int32Array, U8: Uint8Array };
+const WIDTHS = { F32: 4, I32: 4, U8: 1 };
 type Data = Float32Array | Int32Array | Uint8Array;
 
 /** The bytes of a file. Equal content gives equal bytes: names are sorted, by UTF-16 code units. */
@@ -69,6 +70,30 @@ export function encodeSafetensors(tensors: Record<string, NDArray>, metadata: Re
  * name.
  */
 export function decodeSafetensors(bytes: Uint8Array): Safetensors<Data> {
+  const { entries, metadata } = openSafetensors(bytes, WIDTHS);
+  const tensors: Record<string, NDArray<Data>> = Object.create(null);
+  for (const { name, dtype, shape, count, bytes } of entries) {
+    const data = new DTYPES[dtype as keyof typeof DTYPES](count);
+    new Uint8Array(data.buffer).set(bytes);
+    tensors[name] = { data, shape };
+  }
+  return { tensors, metadata };
+}
+
+/** A tensor of a file: `count` numbers, and the file's own bytes of them. */
+export interface StoredTensor {
+  name: string;
+  dtype: string;
+  shape: number[];
+  count: number;
+  bytes: Uint8Array;
+}
+
+/** The tensors of a file, in the order of their bytes, and its metadata; nothing is copied. `widths`: bytes of each dtype that it may have. */
+export function openSafetensors(
+  bytes: Uint8Array,
+  widths: Readonly<Record<string, number>>,
+): { entries: StoredTensor[]; metadata: Record<string, string> } {
   if (bytes.length < 8) throw damaged("at least 8 bytes", bytes.length);
   const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
   const size = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
@@ -78,14 +103,13 @@ export function decodeSafetensors(bytes: Uint8Array): Safetensors<Data> {
   const body = bytes.subarray(8 + size);
 
   const metadata: Record<string, string> = Object.create(null);
-  const tensors: Record<string, NDArray<Data>> = Object.create(null);
   const infos: { name: string; info: Info }[] = [];
   let members = 0;
   for (const [name, value] of Object.entries(header)) {
     const who = name === METADATA ? METADATA : `tensor ${show(name)}`;
     if (!isObject(value)) throw damaged(`${who} to be an object`, value);
     members += 1 + Object.keys(value).length;
-    if (name !== METADATA) infos.push({ name, info: readInfo(who, value) });
+    if (name !== METADATA) infos.push({ name, info: readInfo(who, value, widths) });
     else
       for (const [key, text] of Object.entries(value)) {
         if (typeof text !== "string") throw damaged(`${who} ${show(key)} to be a string`, text);
@@ -102,12 +126,10 @@ export function decodeSafetensors(bytes: Uint8Array): Safetensors<Data> {
     at = info.end;
   }
   if (at !== body.length) throw damaged(`${at} bytes of tensors`, body.length);
-  for (const { name, info } of infos) {
-    const data = new DTYPES[info.dtype](info.count);
-    new Uint8Array(data.buffer).set(body.subarray(info.begin, info.end));
-    tensors[name] = { data, shape: info.shape };
-  }
-  return { tensors, metadata };
+  const entries = infos.map(({ name, info: { dtype, shape, count, begin, end } }) => {
+    return { name, dtype, shape, count, bytes: body.subarray(begin, end) };
+  });
+  return { entries, metadata };
 }
 
 const damaged = (expected: string, got: unknown, cause?: unknown) =>
@@ -120,28 +142,28 @@ const isCounts = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((v) => Number.isSafeInteger(v) && v >= 0);
 
 interface Info {
-  dtype: keyof typeof DTYPES;
+  dtype: string;
   shape: number[];
   count: number;
   begin: number;
   end: number;
 }
 
-function readInfo(who: string, value: Record<string, unknown>): Info {
+function readInfo(who: string, value: Record<string, unknown>, widths: Readonly<Record<string, number>>): Info {
   const { dtype, shape, data_offsets: offsets, ...rest } = value;
   const [other] = Object.keys(rest);
   if (other !== undefined) throw damaged(`${who} to have dtype, shape and data_offsets`, other);
-  if (typeof dtype !== "string" || !Object.hasOwn(DTYPES, dtype))
-    throw damaged(`${who} to be of dtype ${Object.keys(DTYPES).join(", ")}`, dtype);
+  if (typeof dtype !== "string" || !Object.hasOwn(widths, dtype))
+    throw damaged(`${who} to be of dtype ${Object.keys(widths).join(", ")}`, dtype);
   if (!isCounts(shape) || shape.length > MAX_RANK)
     throw damaged(`${who} to have a shape of at most ${MAX_RANK} integers ≥ 0`, shape);
   if (!isCounts(offsets) || offsets.length !== 2) throw damaged(`${who} to have two data_offsets`, offsets);
   const [begin, end] = offsets as [number, number];
   const count = shape.reduce((a, b) => a * b, 1); // beyond 2^53 inexact, but then no file's size
-  const width = DTYPES[dtype as Info["dtype"]].BYTES_PER_ELEMENT;
+  const width = widths[dtype]!;
   if (count * width !== end - begin)
     throw damaged(`${who}, ${dtype} of shape ${show(shape)}, to have ${count * width} bytes`, offsets);
-  return { dtype: dtype as Info["dtype"], shape, count, begin, end };
+  return { dtype, shape, count, begin, end };
 }
 
 /** Parses the JSON once its nesting and size are known to be bounded. Its colons count its names, repeated ones too. */

@@ -10,6 +10,8 @@ import { ARMS, type DemoName } from "./protocol";
 
 /** Where the methods' pages are in the site. */
 const PAGES = "../reference/docs/";
+/** Articles that are made in a turn of the page. */
+const AT_ONCE = 4;
 
 const sections = Object.entries(SECTIONS) as [keyof typeof SECTIONS, MethodName[]][];
 
@@ -129,28 +131,43 @@ export function chapterTab(shell: Shell): Tab {
       ),
     ),
   );
+  const methods = element(
+    "div",
+    { class: "methods" },
+    element("p", { class: "muted" }, () => words().intro),
+  );
   const root = element(
     "div",
     { class: "chapter" },
     element("nav", { class: "card", "aria-label": () => words().contents }, list),
-    element(
-      "div",
-      { class: "methods" },
-      element("p", { class: "muted" }, () => words().intro),
-      ...sections.map(([section, names]) =>
-        element(
-          "section",
-          { "aria-labelledby": `section-${section}` },
-          element("h2", { id: `section-${section}` }, () => words().sections[section]),
-          ...names.map(article),
-        ),
-      ),
-    ),
+    methods,
   );
+
+  /** The articles, a few in a turn: to make and lay out all of them takes longer than the page may be held up. */
+  async function fill(): Promise<void> {
+    for (const [section, names] of sections) {
+      const part = element(
+        "section",
+        { "aria-labelledby": `section-${section}` },
+        element("h2", { id: `section-${section}` }, () => words().sections[section]),
+      );
+      methods.append(part);
+      for (let i = 0; i < names.length; i += AT_ONCE) {
+        await new Promise((resolve) => setTimeout(resolve));
+        part.append(...names.slice(i, i + AT_ONCE).map(article));
+        part.getBoundingClientRect(); // lays them out now
+      }
+    }
+  }
+  const filled = fill();
+  let asked: URLSearchParams | undefined;
 
   return {
     root,
-    show(parameters) {
+    async show(parameters) {
+      asked = parameters;
+      await filled;
+      if (asked !== parameters) return;
       const name = parameters.get("m") as MethodName;
       const found = Object.hasOwn(articles, name) ? articles[name] : undefined;
       if (!found) return;
@@ -158,6 +175,8 @@ export function chapterTab(shell: Shell): Tab {
       found.root.focus({ preventScroll: true });
       if (parameters.get("run") === "1") found.demo?.();
     },
-    hide() {},
+    hide() {
+      asked = undefined;
+    },
   };
 }

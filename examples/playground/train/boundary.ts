@@ -37,9 +37,10 @@ export function boundary(options: BoundaryOptions): Boundary {
   let colours: Rgb[] = [];
   let ink = "";
   let paper = "";
+  let width = 0; // asked of the canvas, the page would be laid out each time
 
   const side = () => canvas.width;
-  const scale = () => side() / (canvas.clientWidth || 1);
+  const scale = () => side() / width;
   const across = (x: number) => ((x + EXTENT) / (2 * EXTENT)) * side();
   const down = (y: number) => ((EXTENT - y) / (2 * EXTENT)) * side();
 
@@ -59,6 +60,7 @@ export function boundary(options: BoundaryOptions): Boundary {
 
   /** The points with the scales, on a canvas of their own: they change seldom. */
   function drawDots(): void {
+    if (!width) return;
     const size = side();
     dots.width = dots.height = size;
     const to = dots.getContext("2d")!;
@@ -109,6 +111,7 @@ export function boundary(options: BoundaryOptions): Boundary {
   }
 
   function draw(): void {
+    if (!width) return;
     const size = side();
     context.fillStyle = paper;
     context.fillRect(0, 0, size, size);
@@ -164,7 +167,7 @@ export function boundary(options: BoundaryOptions): Boundary {
     options.onLeave();
     draw();
   });
-  canvas.addEventListener("click", (event) => options.onClick(...place(event), (2 * EXTENT * 8) / canvas.clientWidth));
+  canvas.addEventListener("click", (event) => options.onClick(...place(event), (2 * EXTENT * 8) / width));
   canvas.addEventListener("keydown", (event) => {
     const stride = event.shiftKey ? 0.5 : 0.1;
     const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key] ?? [];
@@ -178,9 +181,13 @@ export function boundary(options: BoundaryOptions): Boundary {
     } else options.onKey(event);
   });
 
-  new ResizeObserver(() => {
-    const size = Math.round(canvas.clientWidth * devicePixelRatio);
-    if (!size || size === canvas.width) return;
+  new ResizeObserver(([entry]) => {
+    const wide = entry!.contentRect.width;
+    const size = Math.round(wide * devicePixelRatio);
+    if (!size) return; // out of sight
+    const same = width && size === side();
+    width = wide;
+    if (same) return;
     canvas.width = canvas.height = size;
     drawDots();
     draw();

@@ -71,10 +71,10 @@ export function digitPad(words: Words, onDraw: (pixels: Float32Array | null) => 
   function trace(to: CanvasRenderingContext2D, scaleX: number, scaleY: number, x0: number, y0: number): void {
     to.lineCap = to.lineJoin = "round";
     for (const stroke of strokes) {
-      to.beginPath();
-      for (const [x, y] of stroke) to.lineTo((x - x0) * scaleX, (y - y0) * scaleY);
       const [x, y] = stroke[0]!;
-      to.lineTo((x - x0) * scaleX + 0.01, (y - y0) * scaleY); // a touch is a dot
+      to.beginPath();
+      to.moveTo((x - x0) * scaleX + 0.01, (y - y0) * scaleY); // a touch is a dot
+      for (const [x, y] of stroke) to.lineTo((x - x0) * scaleX, (y - y0) * scaleY);
       to.stroke();
     }
   }

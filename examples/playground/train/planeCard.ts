@@ -74,14 +74,9 @@ export function planeCard(words: Words, change: (points: Settings["points"]) => 
     element("div", { class: "buttons" }, undo, clear),
     element("p", { class: "help" }, () => words().pointsHelp),
   );
-  const legend = element(
-    "p",
-    { class: "legend" },
-    element("i", { class: "dot" }),
-    () => words().training,
-    element("i", { class: "dot hollow" }),
-    () => words().validation,
-  );
+  const validation = element("span", {}, element("i", { class: "dot hollow" }), () => words().validation);
+  const training = element("span", {}, element("i", { class: "dot" }), () => words().training);
+  const legend = element("p", { class: "legend" }, training, validation);
   const root = card(
     () => words().plane,
     {},
@@ -110,7 +105,11 @@ export function planeCard(words: Words, change: (points: Settings["points"]) => 
       const text = isOwn() ? words().pointsLabel(points().length) : words().planeLabel(words().data[data], examples);
       plane.setLabel(text, isOwn());
     },
-    setData: (data) => plane.setData(data ?? (isOwn() ? ownData() : undefined)),
+    setData(data) {
+      const shown = data ?? (isOwn() ? ownData() : undefined);
+      if (shown) validation.hidden = !shown.validation.labels.length;
+      plane.setData(shown);
+    },
     paint: plane.paint,
     restyle: plane.restyle,
   };
