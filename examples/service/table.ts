@@ -1,0 +1,195 @@
+// Tables: from CSV text, JSON rows or a file in the data folder to what a model is trained on.
+
+import { readFile, realpath, stat } from "node:fs/promises";
+import { join, sep } from "node:path";
+import { csv, DownhillError } from "downhill";
+import { philox4x32 } from "downhill/random";
+import type { Config } from "./config";
+import { badRequest, ServiceError, show, tooLarge, unprocessable } from "./errors";
+import { type JsonBody, readJson } from "./json";
+
+/** A column of what is predicted from: numbers, or one of `values`. */
+export interface Column {
+  name: string;
+  values?: string[];
+}
+
+/** What is known of a table once it has been read. */
+export interface Facts {
+  target: string;
+  columns: Column[];
+  /** In classification. */
+  classes?: string[];
+  /** Numbers a row, a category counting as one each. */
+  width: number;
+  /** Rows trained on, and rows held out for validation, the last ones. */
+  rows: { training: number; validation: number };
+  /** Of the columns and (in regression) of the target, over the rows trained on. */
+  moments: { mean: number[]; variance: number[]; target?: { mean: number; variance: number } };
+}
+
+/** A table as it is trained on: rows in the order of the seed. */
+export interface Table {
+  facts: Facts;
+  /** [rows, width] */
+  x: Float32Array;
+  /** [rows] of classes, or [rows, 1] of numbers. */
+  y: Int32Array | Float32Array;
+}
+
+export type Source = { text: string; json?: boolean } | { bytes: Uint8Array } | { file: string };
+
+export interface TableOptions {
+  target: string;
+  task?: "classification" | "regression";
+  missing: "error" | "drop";
+  validationSplit: number;
+  seed: number;
+}
+
+/** Reads tables, in a thread of its own. */
+export class Tables {
+  constructor(private readonly config: Config) {}
+
+  /** A JSON body without its table, and the table as a text to `read`. */
+  async json(bytes: Uint8Array): Promise<JsonBody> {
+    return readJson(bytes, this.config.maxRows, this.config.maxColumns);
+  }
+
+  async read(source: Source, options: TableOptions): Promise<Table> {
+    try {
+      const { x, y, columns, classes } = await csv(await this.#text(source), {
+        target: options.target,
+        missing: options.missing,
+        ...(options.task && { task: options.task }),
+      });
+      return this.#prepare(x, y.data, columns, classes, options);
+    } catch (error) {
+      if (!(error instanceof DownhillError)) throw error;
+      const message = error.message.replace(/^csv: /, "").replace(', "mean" fills it in', ""); // csv could do that
+      const json = "json" in source && source.json;
+      throw unprocessable(json ? message.replace(/^line (\d+)/, (_, line) => `rows[${line - 2}]`) : message);
+    }
+  }
+
+  async #text(source: Source): Promise<string> {
+    const bytes = "file" in source ? await this.#file(source.file) : "bytes" in source ? source.bytes : undefined;
+    const text = bytes ? decode(bytes) : (source as { text: string }).text;
+    const header = /^\ufeff?\s*([^\r\n]*)/.exec(text)![1]!;
+    // categories are told from numbers by it: "color=red"
+    if (header.includes("=")) throw unprocessable(`expected names of columns without "=", got ${show(header)}`);
+    if (header.split('"').length % 2 === 0)
+      throw unprocessable(`expected names of columns without line breaks, got ${show(header)}`);
+    return `${text}\n`; // with a line break it is no path
+  }
+
+  /** A file of the data folder's; links out of it are not followed. */
+  async #file(name: string): Promise<Uint8Array> {
+    const expected = "file: expected the path of a .csv file in the data folder";
+    const parts = name.split(/[\\/]/);
+    const inside = !/^[\\/]|^[a-z]:|\0/i.test(name) && !parts.includes("..");
+    if (!inside || !name.endsWith(".csv")) throw badRequest(`${expected}, got ${show(name)}`);
+    const missing = new ServiceError(404, "not_found", `${expected}, got ${show(name)}, which is not there`);
+    try {
+      const folder = await realpath(this.config.data);
+      const path = await realpath(join(folder, ...parts));
+      if (!path.startsWith(folder + sep) || !path.endsWith(".csv")) throw badRequest(`${expected}, got ${show(name)}`);
+      const { size } = await stat(path).then((found) => (found.isFile() ? found : Promise.reject(missing)));
+      if (size > this.config.maxFile)
+        throw tooLarge(`file: expected at most ${this.config.maxFile} bytes, got ${size}`);
+      return await readFile(path);
+    } catch (error) {
+      throw error instanceof ServiceError ? error : missing;
+    }
+  }
+
+  #prepare(
+    { data, shape }: { data: Float32Array; shape: readonly number[] },
+    labels: Int32Array | Float32Array,
+    names: string[],
+    classes: string[] | undefined,
+    { target, validationSplit, seed }: TableOptions,
+  ): Table {
+    const [rows, width] = shape as [number, number];
+    const { maxRows, maxColumns, maxTable, maxClasses } = this.config;
+    if (rows > maxRows) throw unprocessable(`expected at most ${maxRows} rows, got ${rows}`);
+    if (width > maxColumns)
+      throw unprocessable(`expected at most ${maxColumns} columns, a category counting as one each, got ${width}`);
+    if (data.byteLength > maxTable)
+      throw unprocessable(
+        `expected a table of at most ${maxTable} bytes, got ${data.byteLength} for [${rows}, ${width}]`,
+      );
+    if (classes && classes.length > maxClasses)
+      throw unprocessable(`target: expected at most ${maxClasses} classes, got ${classes.length}`);
+    if (classes && classes.length < 2) throw unprocessable(`target: expected at least 2 classes, got ${show(classes)}`);
+    const odd = [...(classes ?? []), ...names].find((name) => name === "__proto__");
+    if (odd) throw unprocessable(`expected another name than ${show(odd)}`);
+    const validation = Math.floor(rows * validationSplit);
+    const training = rows - validation;
+    if (validationSplit > 0 && (validation === 0 || training === 0))
+      throw unprocessable(`validationSplit: expected rows on both sides, got ${validationSplit} of ${rows} rows`);
+    const x = new Float32Array(data.length);
+    const y = labels.slice();
+    order(rows, seed).forEach((from, to) => {
+      x.set(data.subarray(from * width, (from + 1) * width), to * width);
+      y[to] = labels[from]!;
+    });
+    const moments: Facts["moments"] = columnMoments(x, training, width);
+    if (!classes) {
+      const { mean, variance } = columnMoments(y, training, 1);
+      moments.target = { mean: mean[0]!, variance: variance[0]! };
+    }
+    const facts = { target, columns: columnsOf(names), width, rows: { training, validation }, moments };
+    return { facts: classes ? { ...facts, classes } : facts, x, y };
+  }
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw unprocessable("expected text in UTF-8, got other bytes");
+  }
+}
+
+/** `a, color=blue, color=red` → a, color with two values. */
+function columnsOf(names: string[]): Column[] {
+  const columns: Column[] = [];
+  for (const whole of names) {
+    const at = whole.indexOf("=");
+    const name = at < 0 ? whole : whole.slice(0, at);
+    const value = whole.slice(at + 1);
+    const last = columns.at(-1);
+    if (at < 0) columns.push({ name });
+    else if (last?.name === name) last.values!.push(value);
+    else columns.push({ name, values: [value] });
+  }
+  return columns;
+}
+
+/** A permutation of 0 … n − 1 (Fisher and Yates), the same for each seed everywhere. */
+function order(n: number, seed: number): Uint32Array {
+  const places = Uint32Array.from({ length: n }, (_, i) => i);
+  const key = [seed % 2 ** 32, Math.floor(seed / 2 ** 32)];
+  let words = new Uint32Array(4);
+  for (let i = n - 1; i > 0; i--) {
+    const at = n - 1 - i;
+    if (at % 4 === 0) words = philox4x32([at / 4, 0, 0, 0], key) as Uint32Array<ArrayBuffer>;
+    const j = Math.floor((words[at % 4]! / 2 ** 32) * (i + 1));
+    [places[i], places[j]] = [places[j]!, places[i]!];
+  }
+  return places;
+}
+
+/** Mean and variance of the columns of the first rows. */
+function columnMoments(
+  x: Float32Array | Int32Array,
+  rows: number,
+  width: number,
+): { mean: number[]; variance: number[] } {
+  const mean = new Array<number>(width).fill(0);
+  const variance = new Array<number>(width).fill(0);
+  for (let at = 0; at < rows * width; at++) mean[at % width]! += x[at]! / rows;
+  for (let at = 0; at < rows * width; at++) variance[at % width]! += (x[at]! - mean[at % width]!) ** 2 / rows;
+  return { mean, variance };
+}
