@@ -1,9 +1,10 @@
-// Functions of dist/downhill.js that sleep: what few programs call, and large, stands there as text, which an engine takes in at the
-// price of a string; the first call compiles it. They are called synchronously, so no import() could bring them. For Node alone: pages
+// Functions of dist/downhill.js that sleep: what few programs call, and large, stands there as deflated text, which an engine takes in at
+// the price of a string; the first call compiles it. They are called synchronously, so no import() could bring them. For Node alone: pages
 // have bundlers, which leave out what is not named.
 //
 // A sleeping file's imports of files that are awake stay requires of these, which the library answers with its own modules.
 
+import { deflateRawSync } from "node:zlib";
 import { build } from "esbuild";
 
 const root = new URL("./", import.meta.url).pathname;
@@ -14,7 +15,25 @@ const SLEEPING = {
   "ts/formats/onnx/messages.ts": ["writeModel"],
   "ts/formats/tfjs/importTfjs.ts": ["importTfjs"],
   "ts/formats/weights/weights.ts": ["loadWeights", "saveWeights"],
+  "ts/adversarial/attack.ts": ["attack"],
+  "ts/augment/augmentBatch.ts": ["augmentBatch"],
+  "ts/custom/define.ts": ["defineLayer", "defineLoss", "defineMetric"],
+  "ts/data/csv.ts": ["csv"],
+  "ts/data/csvRows.ts": ["csvRows"],
+  "ts/data/idx.ts": ["idx", "idxRows"],
+  "ts/data/npy.ts": ["npy", "npyRows", "saveNpy"],
+  "ts/data/npz.ts": ["npz", "npzRows", "saveNpz"],
+  "ts/data/saveCsv.ts": ["saveCsv"],
+  "ts/data/saveIdx.ts": ["saveIdx"],
+  "ts/diagnostics/hessian.ts": ["conditionNumber", "hessianSpectrum", "isSaddle"],
+  "ts/ensembles/bagging.ts": ["bagging"],
+  "ts/training/explain.ts": ["explain"],
+  "ts/training/jointly.ts": ["jointly"],
+  "ts/training/profileText.ts": ["profileText"],
 };
+
+/** What `inflate` of ts/runtime/platform/node.ts reads. */
+export const deflated = (data) => deflateRawSync(data, { level: 9 }).toString("base64");
 
 const named = Object.entries(SLEEPING);
 /** A file of the sources that a relative import means. */
@@ -37,13 +56,13 @@ export async function asleep(options) {
   const empty = names.map((name) => `export const ${name} = 0;`).join("\n");
   const given = { ...options, absWorkingDir: root, write: false };
   const { metafile } = await build({ ...given, metafile: true, plugins: [stubs(empty), ...options.plugins] });
-  const awake = new Set(Object.keys(metafile.inputs));
+  const awake = new Set([...Object.keys(metafile.inputs), "ts/data/packages.ts"]); // which can import()
   const used = new Set();
   const shared = {
     name: "shared",
     setup({ onResolve }) {
-      onResolve({ filter: /^\./ }, ({ path, resolveDir }) => {
-        const file = fileOf(path, resolveDir);
+      onResolve({ filter: /^\.|^#platform$/ }, ({ path, resolveDir }) => {
+        const file = path === "#platform" ? "ts/runtime/platform/node.ts" : fileOf(path, resolveDir);
         if (!awake.has(file) || file in SLEEPING) return;
         used.add(file);
         return { path: file, external: true };
@@ -51,7 +70,9 @@ export async function asleep(options) {
     },
   };
   const contents = named.map(([file, exported]) => `export { ${exported} } from "./${file}";`).join("\n");
-  const { outputFiles } = await build({
+  const {
+    outputFiles: [{ text }],
+  } = await build({
     ...given,
     stdin: { contents, resolveDir: root },
     entryPoints: undefined,
@@ -61,6 +82,7 @@ export async function asleep(options) {
     minify: true,
     plugins: [shared, ...options.plugins],
   });
+  if (/\bimport\(/.test(text)) throw new Error("what sleeps cannot import(): let a file do it that is awake");
   // each module's exports by name: a namespace would bring a helper, which lazy chunks would share, and so a module more
   const entryPoints = [...used];
   const apart = await build({
@@ -84,15 +106,16 @@ export async function asleep(options) {
     ({ exports, entryPoint, i }) => `"${entryPoint}": { ${exports.map((name) => `${name}: ${name}_${i}`)} }`,
   );
   return stubs(`
-    import { compileFunction } from "node:vm";
+    import { builtin, inflate } from "./ts/runtime/platform/node";
     ${imports.join("\n")}
-    const SOURCE = ${JSON.stringify(outputFiles[0].text)};
+    const SOURCE = "${deflated(text)}";
     let awake;
     function wake() {
       if (awake) return awake;
       const module = { exports: {} };
       const modules = { ${table} };
-      compileFunction(SOURCE, ["module", "require"], { filename: "downhill/asleep.js" })(module, (file) => modules[file]);
+      const source = inflate(SOURCE).toString();
+      builtin("node:vm").compileFunction(source, ["module", "require"], { filename: "downhill/asleep.js" })(module, (file) => modules[file]);
       return (awake = module.exports);
     }
     ${names.map((name) => `export function ${name}(...given) { return wake().${name}(...given); }`).join("\n")}

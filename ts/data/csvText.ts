@@ -3,6 +3,7 @@
 import { readFile } from "#platform";
 import { argumentError, DownhillError, show } from "../errors";
 import type { ByteSource } from "../runtime/platform/files";
+import { loadCsvParse } from "./packages";
 
 const MISSING = new Set(["", "na", "nan", "null", "?"]);
 export const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
@@ -167,9 +168,7 @@ export async function parseRecords(
   { delimiter, quote }: Dialect,
   line: number,
 ): Promise<string[][]> {
-  // Loaded when it is needed: it is larger than all the rest. This build has no need of Node's Buffer, and given bytes
-  // it does not go through its own, slow one.
-  const { parse } = await import("csv-parse/browser/esm/sync");
+  const { parse } = await loadCsvParse();
   try {
     return parse(new TextEncoder().encode(content), {
       delimiter,

@@ -20,12 +20,8 @@ import {
 } from "./files";
 import { elementsOf, encodeNpy, NpyWriter } from "./npy";
 import { checkSize, damaged, decodeElements, NPY_START, type NpyArray, readHeader, readStart } from "./npyFormat";
+import { loadZip } from "./packages";
 import { batchesOf, type Columns, Rows, sameRows } from "./rows";
-
-type Zip = typeof import("@zip.js/zip.js");
-
-/** Loaded when it is needed; the build without codecs of its own, which leaves these to the platform. */
-const loadZip = () => import("@zip.js/zip.js/lib/zip-core-custom.js") as Promise<Zip>;
 
 /** On this thread, by the platform's own streams. */
 const HERE = { useWebWorkers: false, useCompressionStream: true };

@@ -2,6 +2,7 @@
 
 import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { type FileHandle, open, readFile as read, readdir, rename, rm, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { availableParallelism, hostname } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { DownhillError } from "../../errors";
@@ -9,8 +10,15 @@ import { blobSource, fetchBlob, fetchBytes } from "./fetch";
 import type { AtomicFile, ByteSource, ImageRequest } from "./files";
 import type { WorkerHandle } from "./worker";
 
-/** The bytes of #core/strict.js, which is base64 here: at once, where what a page downloads, in fewer bytes, takes 20 ms. */
-export const decodeStrict = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.from(text, "base64"));
+/** A module of Node's, at once, for whom it is worth waiting: importing this library does not. */
+export const builtin = (name: string) => createRequire("/")(name);
+
+/** What deflate made of bytes, in base64. */
+export const inflate = (text: string): Buffer =>
+  (builtin("node:zlib") as typeof import("node:zlib")).inflateRawSync(Buffer.from(text, "base64"));
+
+/** The bytes of #core/strict.js, which is deflated here: that takes 2 ms, where what a page downloads, in fewer bytes, takes 20. */
+export const decodeStrict = (text: string): Uint8Array<ArrayBuffer> => new Uint8Array(inflate(text));
 
 /** The calling thread may sleep in Atomics.wait. */
 export const mayBlock = true;
