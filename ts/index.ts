@@ -45,7 +45,7 @@ export { type CsvRowsOptions, csvRows, type TableBatch } from "./data/csvRows";
 export { type Dataset, type DatasetFactory, dataset, type Item } from "./data/dataset";
 export { digits, type LabelledImages, type TrainTest } from "./data/digits";
 export type { LoadSource, SaveTarget } from "./data/files";
-export { type IdxRowsOptions, type ImageBatch, idx, idxRows } from "./data/idx";
+export { type IdxRows, type IdxRowsOptions, type ImageBatch, idx, idxRows } from "./data/idx";
 export type { FilesOptions, FilesSource } from "./data/imageFiles";
 export { type ArrayBatches, type NpyRowsOptions, npy, npyRows, saveNpy } from "./data/npy";
 export type { NpyArray } from "./data/npyFormat";
@@ -60,7 +60,7 @@ export {
 } from "./data/npz";
 export type { Rows } from "./data/rows";
 export { type SaveCsvOptions, saveCsv, type TableBatches, type TableRows } from "./data/saveCsv";
-export { type IdxData, saveIdx } from "./data/saveIdx";
+export { type IdxData, type IdxParts, saveIdx } from "./data/saveIdx";
 export type { Arrays, Batch, BatchSource } from "./data/sources";
 export {
   type GradientMonitorOptions,

@@ -16,6 +16,7 @@ export interface CsvRowsOptions extends CsvOptions {
 
 /** A batch of a table. */
 export interface TableBatch {
+  /** The columns as `csv` encodes them, [n, columns]. */
   x: NDArray<Float32Array>;
   /** Indices into `classes`, [n]; of numbers [n, 1]. */
   y: NDArray<Int32Array> | NDArray<Float32Array>;

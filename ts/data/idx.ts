@@ -52,8 +52,18 @@ export interface IdxRowsOptions {
 
 /** A batch of images and their labels. */
 export interface ImageBatch {
+  /** [n, rows, cols, 1] */
   x: NDArray<Uint8Array>;
+  /** Labels, [n]. */
   y: NDArray<Int32Array>;
+}
+
+/** The two parts of a folder. */
+export interface IdxRows {
+  /** What is trained on. */
+  train: Rows<ImageBatch>;
+  /** What is tested on. */
+  test: Rows<ImageBatch>;
 }
 
 /**
@@ -64,10 +74,7 @@ export interface ImageBatch {
  * await model.fit(train.shuffle(8192), { epochs: 5 });
  * @throws DownhillError as `idx`
  */
-export async function idxRows(
-  folder: string,
-  options?: IdxRowsOptions,
-): Promise<{ train: Rows<ImageBatch>; test: Rows<ImageBatch> }> {
+export async function idxRows(folder: string, options?: IdxRowsOptions): Promise<IdxRows> {
   check("idxRows", "folder", text(), folder);
   const { rows } = readOptions("idxRows", options, { rows: or(count(), 1024) });
   const names = await listFolder(folder);

@@ -269,7 +269,10 @@ export interface SaveNpzOptions {
 export type RecordBatches =
   | Iterable<Record<string, ArrayLike>>
   | AsyncIterable<Record<string, ArrayLike>>
-  | { arrays(): unknown };
+  | {
+      /** As a dataset's. */
+      arrays(): unknown;
+    };
 
 /**
  * Writes arrays as an archive such as `numpy.load` reads. Saving twice gives the same bytes.

@@ -88,6 +88,7 @@ export class Rows<T = Batch> implements AsyncIterable<T> {
       yield this.#shape(columns) as T;
   }
 
+  /** The batches of one epoch, read as they are asked for. */
   [Symbol.asyncIterator](): AsyncGenerator<T> {
     return this.#read(0);
   }

@@ -24,10 +24,23 @@ export interface SaveCsvOptions {
 }
 
 /** x, [n, columns] or [n], and perhaps y, [n] or [n, outputs]; or x alone. */
-export type TableRows = ArrayLike | { x: ArrayLike; y?: ArrayLike };
+export type TableRows =
+  | ArrayLike
+  | {
+      /** [n, columns] or [n] */
+      x: ArrayLike;
+      /** [n] or [n, outputs] */
+      y?: ArrayLike;
+    };
 
 /** Rows as they come: `Rows`, a dataset of batches, a generator. */
-export type TableBatches = Iterable<TableRows> | AsyncIterable<TableRows> | { arrays(): unknown };
+export type TableBatches =
+  | Iterable<TableRows>
+  | AsyncIterable<TableRows>
+  | {
+      /** As a dataset's. */
+      arrays(): unknown;
+    };
 
 /**
  * Writes a table such as `csv` reads: the columns of x, then those of y. Float32 numbers have as many digits, 6 to 9, as it

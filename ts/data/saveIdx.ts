@@ -8,7 +8,22 @@ import { memoryFile, writeFiles } from "./files";
 import { type Batch, isBatchSource, readFitData } from "./sources";
 
 /** Images and labels: arrays, a dataset, or batches as they come. */
-export type IdxData = Batch | { arrays(): unknown } | Iterable<Batch> | AsyncIterable<Batch>;
+export type IdxData =
+  | Batch
+  | {
+      /** As a dataset's. */
+      arrays(): unknown;
+    }
+  | Iterable<Batch>
+  | AsyncIterable<Batch>;
+
+/** The two parts of such a folder. */
+export interface IdxParts {
+  /** What is trained on. */
+  train: IdxData;
+  /** What is tested on. */
+  test: IdxData;
+}
 
 type Sink = Pick<AtomicFile, "write">;
 
@@ -25,12 +40,11 @@ const PARTS = { train: "train", test: "t10k" };
  * @example await saveIdx({ train: { x, y }, test: { x: xTest, y: yTest } }, "data/mine");
  * @throws DownhillError `argument`, `shape`, `data`
  */
-export function saveIdx(data: { train: IdxData; test: IdxData }): Promise<Record<string, Uint8Array>>;
-export function saveIdx(data: { train: IdxData; test: IdxData }, folder: string): Promise<undefined>;
-export async function saveIdx(
-  data: { train: IdxData; test: IdxData },
-  folder?: string,
-): Promise<Record<string, Uint8Array> | undefined> {
+export function saveIdx<F extends string | undefined = undefined>(
+  data: IdxParts,
+  folder?: F,
+): Promise<F extends string ? undefined : Record<string, Uint8Array>>;
+export async function saveIdx(data: IdxParts, folder?: string): Promise<Record<string, Uint8Array> | undefined> {
   if (folder !== undefined) check("saveIdx", "folder", text(), folder);
   if (!isRecord(data) || Object.keys(data).sort().join() !== "test,train")
     throw argumentError("saveIdx", "{ train, test }", data);

@@ -9,8 +9,11 @@ import { isRecord } from "../../options";
 import { floatsOfHalves } from "../halves";
 
 /** The bytes that a manifest speaks of: all of them, a list in the manifest's order, or by path. */
-export type Shards = Bytes | readonly Bytes[] | Readonly<Record<string, Bytes>>;
-type Bytes = Uint8Array | ArrayBuffer;
+export type Shards =
+  | Uint8Array
+  | ArrayBuffer
+  | readonly (Uint8Array | ArrayBuffer)[]
+  | Readonly<Record<string, Uint8Array | ArrayBuffer>>;
 
 /** A weight in its shards. */
 export interface StoredWeight {
