@@ -95,6 +95,9 @@ const resolve = (platform, apart) => ({
   },
 });
 
+/** The one file of @bufbuild/protobuf/wire that is used. Its index has one besides at which Rollup warns. */
+const PROTOBUF = "./node_modules/@bufbuild/protobuf/dist/esm/wire/binary-encoding.js";
+
 const API = { path: "./downhill.js", external: true };
 
 const LICENSE = "/*! downhill, Apache-2.0 */";
@@ -154,6 +157,7 @@ async function buildBundles() {
     legalComments: "none",
     banner: { js: LICENSE },
     logLevel: "warning",
+    alias: { "@bufbuild/protobuf/wire": PROTOBUF },
   };
   const external = ["commander", "csv-parse", "csv-parse/*", "@zip.js/zip.js", "@zip.js/zip.js/*", "sharp", "node:*"];
   const workers = { worker: await workerSource("browser"), workerNode: await workerSource("node") };
@@ -169,12 +173,12 @@ async function buildBundles() {
   const names = { keep_fnames: true, keep_classnames: true };
   const lines = { reduce_funcs: false, sequences: false };
   await compress("dist", { ...lines, ...names }, names, { beautify: true, indent_level: 0 });
-  // files of their own: the core stands first then in a bundle, and bundlers that name by frequency do not count the data
-  const apart = { "core/core": "build/core/core.js", digits: "ts/data/digits.data.ts" };
+  // files of their own: the core stands first then in a bundle, bundlers that name by frequency do not count the data, and who reads no
+  // ONNX has none of protobuf's enums
+  const apart = { "core/core": "build/core/core.js", digits: "ts/data/digits.data.ts", protobuf: PROTOBUF };
   await build({
     ...common,
-    // who bundles gets of what is imported when a module loads what it uses; within our file enums of it would stay
-    external: [...external, "@bufbuild/*"],
+    external,
     entryPoints: { ...library, ...apart },
     outdir: "dist/bundler",
     plugins: [resolve("browser", ["core"])],
