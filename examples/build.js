@@ -1,5 +1,5 @@
 // npm run build:site: the pages, bundled, as a static site in build/site. All URLs in it are relative: it works
-// from any folder of any host. With --no-reference it is without the reference: links to its pages lead nowhere.
+// from any folder of any host.
 //
 //   index.html, icon.svg       the front page
 //   playground/, benchmark/    index.html, style.css, main.js, worker.js, and chunks that the library loads on demand
@@ -135,5 +135,4 @@ export async function buildSite(site = `${root}build/site`, { quick = false, ref
   writeFileSync(`${site}/service.js`, code);
 }
 
-if (process.argv[1] === new URL(import.meta.url).pathname)
-  await buildSite(undefined, { reference: !process.argv.includes("--no-reference") });
+if (process.argv[1] === new URL(import.meta.url).pathname) await buildSite();
