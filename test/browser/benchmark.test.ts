@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Results } from "../../bench/results";
 // @ts-expect-error: a script of the build
 import { buildSite } from "../../examples/build.js";
-import { BROWSERS, missing, type Page, type Running, SHARES_MEMORY, skips, start } from "./browsers";
+import { BROWSERS, missing, type Page, running, SHARES_MEMORY, skips } from "./browsers";
 import { type Site, serve } from "./server";
 import { AXE, complaints, WATCH } from "./watch";
 
@@ -31,11 +31,7 @@ afterAll(async () => {
 
 for (const browser of BROWSERS)
   describe.skipIf(skips(browser.name, missing(browser).join(" and ")))(browser.name, () => {
-    let running: Running;
-    beforeAll(async () => {
-      running = await start(browser);
-    }, 200_000);
-    afterAll(() => running?.close());
+    const { open: openPage } = running(browser);
 
     /** Waits until the status is of that pattern, and gives it. */
     const until = (page: Page, status: RegExp) =>
@@ -47,7 +43,7 @@ for (const browser of BROWSERS)
         };
         look();
       })`);
-    const open = (site: Site, query: string) => running.open(`${site.url}benchmark/index.html?${query}`);
+    const open = (site: Site, query: string) => openPage(`${site.url}benchmark/index.html?${query}`);
 
     test("an isolated page: a small run ends with its rows as JSON, on two threads where there are any", async () => {
       const query = "run=short&rounds=2&filter=gemm+64x64x64&filter=conv&filter=step+2-16-16-1&filter=step+cnn";

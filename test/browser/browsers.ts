@@ -1,6 +1,7 @@
 // The browsers that tests run in. One more is one more entry of BROWSERS: where it lies, and how a page of it is opened.
 
 import { existsSync } from "node:fs";
+import { afterAll, beforeAll } from "vitest";
 import { type Browser, EVALUATE, type Running, START } from "./browser";
 import { webkit } from "./webkit";
 
@@ -104,4 +105,14 @@ export async function start(browser: Browser): Promise<Running> {
       console.warn(`${browser.name} did not start (attempt ${attempt}): ${String(error).slice(0, 300)}`);
     }
   }
+}
+
+/** A browser that runs during the tests of the `describe` in which this is called. */
+export function running(browser: Browser): Pick<Running, "open"> {
+  let started: Running;
+  beforeAll(async () => {
+    started = await start(browser);
+  }, 200_000);
+  afterAll(() => started?.close());
+  return { open: (url) => started.open(url) };
 }

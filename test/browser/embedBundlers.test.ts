@@ -8,7 +8,7 @@ import { build as esbuild } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import * as sources from "../../ts/index";
 import { type Project, packedProject } from "../support/packed";
-import { BROWSERS, missing, type Running, SHARES_MEMORY, skips, start } from "./browsers";
+import { BROWSERS, missing, running, SHARES_MEMORY, skips, start } from "./browsers";
 import { type EmbedOptions, type EmbedResult, embeddedRun } from "./embed";
 import { type Site, serve } from "./server";
 
@@ -151,12 +151,12 @@ test.skipIf(noChromium)("Vite gives workerUrl a URL, for a page behind a strict 
   await build({ root, base: "./", configFile: false, logLevel: "error" });
   const headers = { "content-security-policy": "script-src 'self' 'wasm-unsafe-eval'" };
   const site = await serve({}, false, { folders: { "/": pathToFileURL(`${root}/dist/`) }, headers });
-  const running = await start(BROWSERS[0]!);
+  const chromium = await start(BROWSERS[0]!);
   try {
-    const page = await running.open(`${site.url}index.html`);
+    const page = await chromium.open(`${site.url}index.html`);
     expect(await page.evaluate("globalThis.run()")).toBe(3);
   } finally {
-    await running.close();
+    await chromium.close();
     await site.close();
   }
 });
@@ -164,10 +164,10 @@ test.skipIf(noChromium)("Vite gives workerUrl a URL, for a page behind a strict 
 test.skipIf(noChromium)("Vite's own server", async () => {
   const { createServer } = await import("vite");
   const server = await createServer({ root: project.folder, configFile: false, logLevel: "warn", server: { port: 0 } });
-  const running = await start(BROWSERS[0]!);
+  const chromium = await start(BROWSERS[0]!);
   try {
     await server.listen();
-    const page = await running.open(server.resolvedUrls!.local[0]!);
+    const page = await chromium.open(server.resolvedUrls!.local[0]!);
     // the first time it prepares the package, then the page is loaded again
     let got: unknown;
     for (let left = 20; left > 0 && !got; left--) {
@@ -176,21 +176,17 @@ test.skipIf(noChromium)("Vite's own server", async () => {
     }
     expect(got).toMatchObject({ hash: expected, warnings: [] });
   } finally {
-    await running.close();
+    await chromium.close();
     await server.close();
   }
 });
 
 for (const browser of BROWSERS)
   describe.skipIf(skips(browser.name, missing(browser).join(" and ")))(browser.name, () => {
-    let running: Running;
-    beforeAll(async () => {
-      running = await start(browser);
-    }, 200_000);
-    afterAll(() => running?.close());
+    const { open: openPage } = running(browser);
 
     test.each(Object.keys(BUNDLERS))("what %s built trains to Node's bits", async (name) => {
-      const page = await running.open(`${isolated.url}${name}/index.html`);
+      const page = await openPage(`${isolated.url}${name}/index.html`);
       const run = (options: EmbedOptions) => page.evaluate<EmbedResult>(`globalThis.run(${JSON.stringify(options)})`);
       const shared = await page.evaluate<boolean>(SHARES_MEMORY);
       const warnings = shared ? [] : ["downhill: going on without threads (no shared memory)"];
@@ -206,7 +202,7 @@ for (const browser of BROWSERS)
         warnings: [],
         hash: expect.not.stringContaining(expected),
       });
-      const other = await running.open(`${plain.url}${name}/index.html`);
+      const other = await openPage(`${plain.url}${name}/index.html`);
       expect(await other.evaluate("globalThis.run({ worker: {} })")).toMatchObject({ hash: expected, warnings: [] });
     });
   });

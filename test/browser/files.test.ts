@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { saveNpy } from "../../ts/index";
-import { BROWSERS, missing, type Running, skips, start } from "./browsers";
+import { BROWSERS, missing, running, skips } from "./browsers";
 import { type Site, serve } from "./server";
 
 let site: Site;
@@ -65,14 +65,10 @@ const IMAGES = (files: Record<string, string>) =>
 
 for (const browser of BROWSERS)
   describe.skipIf(skips(browser.name, missing(browser).join(" and ")))(browser.name, () => {
-    let running: Running;
-    beforeAll(async () => {
-      running = await start(browser);
-    }, 200_000);
-    afterAll(() => running?.close());
+    const { open: openPage } = running(browser);
 
     test("arrays, archives and tables: addresses, Blobs, bytes", async () => {
-      const page = await running.open(`${site.url}index.html`);
+      const page = await openPage(`${site.url}index.html`);
       expect(JSON.parse(await page.evaluate<string>(ARRAYS))).toEqual({
         x: { data: [1, 2, 3, 4, 5, 6], shape: [3, 2] },
         rows: [
@@ -99,7 +95,7 @@ for (const browser of BROWSERS)
         "pets/a/2.png": await png({ r: 10, g: 20, b: 30, alpha: 0 }),
         "pets/a/3.png": btoa("no image"),
       };
-      const page = await running.open(`${site.url}index.html`);
+      const page = await openPage(`${site.url}index.html`);
       const found = JSON.parse(await page.evaluate<string>(IMAGES(files)));
       const same = (color: number[]) => [...color, ...color, ...color, ...color];
       expect(found.batch).toEqual({

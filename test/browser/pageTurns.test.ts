@@ -7,7 +7,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BROWSERS, missing, type Running, skips, start } from "./browsers";
+import { BROWSERS, missing, running, skips } from "./browsers";
 import { type Site, serve } from "./server";
 import { SITE, siteFolder } from "./site";
 import { RULER, until } from "./watch";
@@ -68,17 +68,13 @@ const OTHERS: Case[] = [
 
 for (const browser of BROWSERS)
   describe.skipIf(skips(browser.name, missing(browser).join(" and ")))(browser.name, () => {
-    let running: Running;
-    beforeAll(async () => {
-      running = await start(browser);
-    }, 200_000);
-    afterAll(() => running?.close());
+    const { open: openPage } = running(browser);
 
     // what WebKitGTK does for a page's first picture, whatever is in it, takes 100 to 200 ms: there the ruler begins behind that
     const fromLoad = browser.name !== "WebKit";
 
     async function longestOf({ page: path, run, begin, end }: Case): Promise<number> {
-      const page = await running.open(site.url + path + (fromLoad ? run : ""));
+      const page = await openPage(site.url + path + (fromLoad ? run : ""));
       if (!fromLoad) {
         await until(page, `document.querySelector("button")`);
         await new Promise((resolve) => setTimeout(resolve, 1000));
@@ -103,7 +99,7 @@ for (const browser of BROWSERS)
     );
 
     test("what a page itself does for 60 ms is seen", async () => {
-      const page = await running.open(`${site.url}playground/index.html#chapter`);
+      const page = await openPage(`${site.url}playground/index.html#chapter`);
       await until(page, `document.querySelectorAll("article").length > 30`);
       await page.evaluate(
         "void (turns.longest = 0, setTimeout(() => { for (const end = performance.now() + 60; performance.now() < end; ); }))",

@@ -8,7 +8,7 @@ import { defaults, type Settings, toParameters } from "../../examples/playground
 // @ts-expect-error: a script
 import { serve as serveSite } from "../../examples/serve.js";
 import { outcomeOf } from "../examples/playground/support";
-import { BROWSERS, missing, type Page, type Running, skips, start } from "./browsers";
+import { BROWSERS, missing, type Page, running, skips } from "./browsers";
 import { type Site, serve } from "./server";
 import { SITE, siteFolder } from "./site";
 import { complaints, until, WATCH } from "./watch";
@@ -74,18 +74,14 @@ const spirals: Settings = { ...defaults("spirals"), epochs: 40, dropout: 0.1, ba
 
 for (const browser of BROWSERS)
   describe.skipIf(skips(browser.name, missing(browser).join(" and ")))(browser.name, () => {
-    let running: Running;
-    beforeAll(async () => {
-      running = await start(browser);
-    }, 200_000);
-    afterAll(() => running?.close());
+    const { open: openPage } = running(browser);
 
     const pages: Page[] = [];
     afterEach(async () => {
       for (const page of pages.splice(0)) await page.close();
     });
     const open = async (site: Site, hash: string, path = "a/b/playground/index.html") => {
-      const page = await running.open(`${site.url}${path}#${hash}`);
+      const page = await openPage(`${site.url}${path}#${hash}`);
       pages.push(page);
       await ready(page);
       return page;

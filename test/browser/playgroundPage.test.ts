@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 // @ts-expect-error: a script of the build
 import { buildSite } from "../../examples/build.js";
 import { defaults, fromParameters, pointAt, toParameters } from "../../examples/playground/train/settings";
-import { BROWSERS, missing, type Page, type Running, skips, start } from "./browsers";
+import { BROWSERS, missing, type Page, running, skips } from "./browsers";
 import { type Site, serve } from "./server";
 import { AXE, complaints, until, WATCH } from "./watch";
 
@@ -50,14 +50,10 @@ const STATES = [
 
 for (const browser of BROWSERS)
   describe.skipIf(skips(browser.name, missing(browser).join(" and ")))(browser.name, () => {
-    let running: Running;
-    beforeAll(async () => {
-      running = await start(browser);
-    }, 200_000);
-    afterAll(() => running?.close());
+    const { open: openPage } = running(browser);
 
     const open = async (hash: string, { url } = site) => {
-      const page = await running.open(`${url}playground/index.html#${hash}`);
+      const page = await openPage(`${url}playground/index.html#${hash}`);
       await until(page, `document.getElementById("content")`); // WebKit may be here before its script
       return page;
     };

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { isInCore } from "../../examples/playground/train/extension";
 import type { Settings } from "../../examples/playground/train/settings";
 import { changes, layers, outcomeOf, short } from "../examples/playground/support";
-import { BROWSERS, missing, type Running, skips, start } from "./browsers";
+import { BROWSERS, missing, running, skips } from "./browsers";
 import { type Site, serve } from "./server";
 import { SITE } from "./site";
 
@@ -51,14 +51,10 @@ afterAll(async () => {
 
 for (const browser of BROWSERS)
   describe.skipIf(skips(browser.name, missing(browser).join(" and ")))(browser.name, () => {
-    let running: Running;
-    beforeAll(async () => {
-      running = await start(browser);
-    }, 200_000);
-    afterAll(() => running?.close());
+    const { open: openPage } = running(browser);
 
     test("every setting trains, to Node's weights", { timeout: 200_000 }, async () => {
-      const page = await running.open(`${site.url}playground/test.html`);
+      const page = await openPage(`${site.url}playground/test.html`);
       // those that need the core only come first: the extension is not there yet
       const sorted = [true, false].flatMap((inCore) => cases.filter(([, settings]) => isInCore(settings) === inCore));
       const found = new Map<string, unknown>();

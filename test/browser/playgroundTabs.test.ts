@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { run } from "../../examples/playground/chapter/demos";
 import { mapOf, race } from "../../examples/playground/descend/race";
 import { fromParameters, LANDSCAPES, RACERS, SCHEDULES } from "../../examples/playground/descend/settings";
-import { BROWSERS, missing, type Page, type Running, skips, start } from "./browsers";
+import { BROWSERS, missing, type Page, running, skips } from "./browsers";
 import { type Site, serve } from "./server";
 import { SITE, siteFolder } from "./site";
 import { AXE, complaints, until, WATCH } from "./watch";
@@ -39,11 +39,7 @@ const hashOf = (arrays: readonly Float32Array[]): Promise<string> => new Functio
 
 for (const browser of BROWSERS)
   describe.skipIf(skips(browser.name, missing(browser).join(" and ")))(browser.name, () => {
-    let running: Running;
-    beforeAll(async () => {
-      running = await start(browser);
-    }, 200_000);
-    afterAll(() => running?.close());
+    const { open: openPage } = running(browser);
 
     const pages: Page[] = [];
     // behind another window a page draws nothing in WebKit
@@ -51,7 +47,7 @@ for (const browser of BROWSERS)
       for (const page of pages.splice(0)) await page.close();
     });
     const open = async (hash: string) => {
-      const page = await running.open(`${site.url}playground/index.html#${hash}`);
+      const page = await openPage(`${site.url}playground/index.html#${hash}`);
       pages.push(page);
       return page;
     };

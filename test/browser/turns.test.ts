@@ -6,7 +6,7 @@
 
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { BROWSERS, missing, type Page, type Running, skips, start } from "./browsers";
+import { BROWSERS, missing, type Page, running, skips } from "./browsers";
 import type { PageApi } from "./page";
 import { processorTime } from "./processorTime";
 import { type Site, serve } from "./server";
@@ -34,11 +34,7 @@ afterAll(() => site?.close());
 
 for (const browser of BROWSERS)
   describe.skipIf(skips(browser.name, missing(browser).join(" and ")))(browser.name, () => {
-    let running: Running;
-    beforeAll(async () => {
-      running = await start(browser);
-    }, 200_000);
-    afterAll(() => running?.close());
+    const { open: openPage } = running(browser);
 
     const call = <K extends keyof PageApi>(page: Page, name: K, ...args: Parameters<PageApi[K]>) =>
       page.evaluate<Awaited<ReturnType<PageApi[K]>>>(`globalThis.page.${name}(...${JSON.stringify(args)})`);
@@ -48,7 +44,7 @@ for (const browser of BROWSERS)
       ["the page with a second thread", "page", 2],
       ["a worker", "worker", 1],
     ] as const)("training in %s: no turn takes 50 ms", async (what, where, threads) => {
-      const page = await running.open(site.url);
+      const page = await openPage(site.url);
       const longest: number[] = [];
       do {
         const trial = await call(page, "turns", where, threads);
@@ -60,12 +56,12 @@ for (const browser of BROWSERS)
     });
 
     test("what the page itself does for 60 ms is seen", async () => {
-      const { longest } = await call(await running.open(site.url), "turns", "page", 1, 60);
+      const { longest } = await call(await openPage(site.url), "turns", "page", 1, 60);
       expect(longest).toBeGreaterThanOrEqual(BOUND);
     });
 
     test.each([1, 2])("terminate() ends a worker of %i thread(s) at once", async (threads) => {
-      const page = await running.open(site.url);
+      const page = await openPage(site.url);
       await call(page, "endless", threads);
       const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
       const seconds = async () => {
