@@ -55,7 +55,7 @@ const LEVELS: string[][] = [
   ["onnx"],
   ["formats/model", "formats/onnx/exportOnnx"], // loadModel: it alone knows every type; what reads models
   ["formats/weights"],
-  ["formats/model", "formats/tfjs"], // loadModel: it alone knows every type; what reads models
+  ["formats/tfjs"],
   ["worker"],
   ["ensembles"],
   ["index", "cli"],

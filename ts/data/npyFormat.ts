@@ -7,6 +7,8 @@
 
 import { DownhillError, show } from "../errors";
 import type { NDArray, NumberArray } from "../ndarray";
+import { floatsOfHalves } from "./halves";
+import { permute } from "./permute";
 
 /** What is read of a file: float64 stays, other floats are float32; uint8 and bool are bytes; integers are int32. */
 export type NpyArray = Float32Array | Float64Array | Int32Array | Uint8Array;
@@ -170,7 +172,6 @@ const VIEWS = {
   u2: Uint16Array,
   u4: Uint32Array,
   u8: BigUint64Array,
-  f2: Uint16Array,
 };
 
 /** Elements as arrays that the caller owns. Throws `data` at the first integer that int32 cannot hold. */
@@ -180,9 +181,9 @@ export function decodeElements(who: string, bytes: Uint8Array, { kind, width, li
   const copy = bytes.slice();
   if (!littleEndian) swapBytes(copy, width);
   const type = VIEWS[`${kind}${width}` as keyof typeof VIEWS];
+  if (kind === "f" && width === 2) return floatsOfHalves(copy);
   const view = new type(copy.buffer, 0, copy.length / width);
   if (view instanceof Float32Array || view instanceof Float64Array || view instanceof Int32Array) return view;
-  if (kind === "f") return Float32Array.from(view as Uint16Array, halfToFloat);
   const numbers = new Int32Array(view.length);
   for (let i = 0; i < view.length; i++) {
     const value = view[i]!;
@@ -200,39 +201,11 @@ export function swapBytes(bytes: Uint8Array, width: number): void {
     for (let i = begin, j = begin + width - 1; i < j; i++, j--) [bytes[i], bytes[j]] = [bytes[j]!, bytes[i]!];
 }
 
-const SMALLEST = 1 / 2 ** 24;
-
-/** IEEE 754's binary16. */
-function halfToFloat(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 0) return sign * fraction * SMALLEST;
-  if (exponent === 31) return fraction ? Number.NaN : sign * Infinity;
-  return sign * (1024 + fraction) * SMALLEST * (1 << (exponent - 1));
-}
-
 /** Elements of which the first axis varies fastest, in the order in which the last does. */
 export function toRowMajor<T extends NpyArray>(data: T, shape: readonly number[]): T {
   if (shape.filter((size) => size > 1).length < 2) return data;
-  const out = data.slice() as T;
-  const steps: number[] = [];
-  shape.reduce((step, size) => {
-    steps.push(step);
-    return step * size;
-  }, 1);
-  const index = new Uint32Array(shape.length);
-  let from = 0;
-  for (let to = 0; to < out.length; to++) {
-    out[to] = data[from]!;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      from += steps[axis]!;
-      if (++index[axis]! < shape[axis]!) break;
-      from -= steps[axis]! * shape[axis]!;
-      index[axis] = 0;
-    }
-  }
-  return out;
+  const axes = shape.map((_, axis) => shape.length - 1 - axis);
+  return permute(data.slice() as T, data, [...shape].reverse(), axes);
 }
 
 /** The types that are written, by their arrays: `<f4`. */

@@ -1,5 +1,7 @@
 // Constants of an ONNX graph: initializers, and what is computed of shapes and other constants.
 
+import { floatsOfBrains, floatsOfHalves } from "../data/halves";
+import { permute } from "../data/permute";
 import { DownhillError, show } from "../errors";
 import { DataType, type TensorProto } from "../formats/onnx/messages";
 
@@ -42,8 +44,8 @@ type List = "floatData" | "int32Data" | "int64Data" | "doubleData";
 const layouts = (): Record<number, Layout> => ({
   [DataType.float]: [4, (b) => new Float32Array(b), "floatData", false],
   [DataType.double]: [8, (b) => new Float64Array(b), "doubleData", false],
-  [DataType.float16]: [2, (b) => halves(new Uint16Array(b)), "int32Data", false],
-  [DataType.bfloat16]: [2, (b) => brain(new Uint16Array(b)), "int32Data", false],
+  [DataType.float16]: [2, (b) => floatsOfHalves(new Uint8Array(b)), "int32Data", false],
+  [DataType.bfloat16]: [2, (b) => floatsOfBrains(new Uint8Array(b)), "int32Data", false],
   [DataType.int8]: [1, (b) => new Int8Array(b), "int32Data", true],
   [DataType.uint8]: [1, (b) => new Uint8Array(b), "int32Data", true],
   [DataType.int16]: [2, (b) => new Int16Array(b), "int32Data", true],
@@ -52,24 +54,6 @@ const layouts = (): Record<number, Layout> => ({
   [DataType.bool]: [1, (b) => new Uint8Array(b), "int32Data", true],
   [DataType.int64]: [8, (b) => Float64Array.from(new BigInt64Array(b), Number), "int64Data", true],
 });
-
-/** The numbers of float16s' bits: but for the smallest ones the same bits in wider fields. */
-function halves(bits: Uint16Array): Float32Array {
-  const wide = Uint32Array.from(bits, (b) => {
-    const exponent = (b >> 10) & 31;
-    return ((b & 0x8000) << 16) | ((exponent === 31 ? 255 : exponent + 112) << 23) | ((b & 1023) << 13);
-  });
-  const numbers = new Float32Array(wide.buffer);
-  bits.forEach((b, i) => {
-    if (!(b & 0x7c00)) numbers[i] = (b & 0x8000 ? -1 : 1) * (b & 1023) * SMALLEST;
-  });
-  return numbers;
-}
-
-/** 2⁻²⁴, the smallest float16. */
-const SMALLEST = 1 / 16777216;
-
-const brain = (bits: Uint16Array): Float32Array => new Float32Array(Uint32Array.from(bits, (b) => b << 16).buffer);
 
 /** Whether numbers of that type of data are taken. */
 export const isNumeric = (type: number | undefined): boolean => type !== undefined && type in layouts();
@@ -131,27 +115,9 @@ export function derived(
 }
 
 /** Row-major numbers of that shape with their axes in another order: axis k of the result is axis axes[k]. */
-export function transposed(
-  numbers: ArrayLike<number>,
+export const transposed = (
+  x: ArrayLike<number>,
   shape: readonly number[],
   axes: readonly number[],
-): Float32Array | Float64Array {
-  const rank = shape.length;
-  const y = numbers instanceof Float32Array ? new Float32Array(numbers.length) : new Float64Array(numbers.length);
-  const strides = new Array<number>(rank).fill(1);
-  for (let axis = rank - 2; axis >= 0; axis--) strides[axis] = strides[axis + 1]! * shape[axis + 1]!;
-  const steps = axes.map((axis) => strides[axis]!);
-  const sizes = axes.map((axis) => shape[axis]!);
-  const at = new Array<number>(rank).fill(0);
-  let from = 0;
-  for (let i = 0; i < y.length; i++) {
-    y[i] = numbers[from]!;
-    for (let axis = rank - 1; axis >= 0; axis--) {
-      from += steps[axis]!;
-      if (++at[axis]! < sizes[axis]!) break;
-      from -= steps[axis]! * sizes[axis]!;
-      at[axis] = 0;
-    }
-  }
-  return y;
-}
+): Float32Array | Float64Array =>
+  permute(x instanceof Float32Array ? new Float32Array(x.length) : new Float64Array(x.length), x, shape, axes);

@@ -85,7 +85,7 @@ function attributeOf(name: string, value: OnnxAttribute): NodeProto["attribute"]
   return { ...none, ints: [...(value as readonly number[])], type: KINDS.ints };
 }
 
-/** Numbers with their axes in another order. */
+/** Numbers with their axes in another order: data/permute, which a lazy chunk may not share with a page's entry. */
 function permuted(data: Float32Array, dims: Shape, axes: readonly number[]): Float32Array {
   const strides = dims.map((_, axis) => product(dims.slice(axis + 1)));
   const y = new Float32Array(data.length);
@@ -363,7 +363,7 @@ export class Exporter {
     return this.#turned({ ...constant, dims: [...Array.from({ length: missing }, () => 1), ...dims] }, toFirst(rank));
   }
 
-  /** Numbers with their axes in another order. */
+  /** Numbers with their axes in another order: data/permute, which a lazy chunk may not share with a page's entry. */
   #turned({ data, dims, ...constant }: Constant, axes: readonly number[]): string {
     const turned = { ...constant, data: permuted(data, dims, axes), dims: axes.map((axis) => dims[axis]!) };
     return this.weights(turned, `${dims} by ${axes}`);

@@ -4,9 +4,9 @@
 //
 // A group's shards, one behind the other, are its weights, one behind the other; a shard may end within a number. Little-endian.
 
+import { floatsOfHalves } from "../../data/halves";
 import { argumentError, DownhillError, show, wrong } from "../../errors";
 import { isRecord } from "../../options";
-import { floatsOfHalves } from "../halves";
 
 /** The bytes that a manifest speaks of: all of them, a list in the manifest's order, or by path. */
 export type Shards =

@@ -1,5 +1,6 @@
 // Which tensors of a file are which parameters of a layer, in the names and layouts of PyTorch and of Keras.
 
+import { permute } from "../../data/permute";
 import { argumentError } from "../../errors";
 import { type Shape, sizeOf } from "../../graph/graph";
 import type { Symbolic } from "../../layers/layer";
@@ -54,28 +55,12 @@ const moved = (name: string, key: string, view: Shape, axes: readonly number[], 
   ],
 });
 
+/** Axis k of the result is axis axes[k] of x. */
+const transposed = (x: Float32Array, shape: Shape, axes: readonly number[]): Float32Array =>
+  permute(new Float32Array(x.length), x, shape, axes);
+
 /** The matrix [out, in] that is our [in, out]. */
 const matrix = (name: string, key: string, ours: Shape): Link => moved(name, key, [ours[1]!, ours[0]!], [1, 0]);
-
-/** Axis k of the result is axis axes[k] of x. */
-function transposed(x: Float32Array, shape: Shape, axes: readonly number[]): Float32Array {
-  const strides = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
-  const sizes = axes.map((axis) => shape[axis]!);
-  const steps = axes.map((axis) => strides[axis]!);
-  const y = new Float32Array(x.length);
-  const place = sizes.map(() => 0);
-  let at = 0;
-  for (let i = 0; i < y.length; i++) {
-    y[i] = x[at]!;
-    for (let axis = sizes.length - 1; axis >= 0; axis--) {
-      at += steps[axis]!;
-      if (++place[axis]! < sizes[axis]!) break;
-      at -= steps[axis]! * sizes[axis]!;
-      place[axis] = 0;
-    }
-  }
-  return y;
-}
 
 type Shapes = ReadonlyMap<string, Shape>;
 

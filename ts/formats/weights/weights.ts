@@ -1,12 +1,12 @@
 // Weights alone, in and out of files that other tools write and read.
 
 import { checkTarget, type LoadSource, readSource, type SaveTarget, saveBytes } from "../../data/files";
+import { floatsOfBrains, floatsOfHalves } from "../../data/halves";
 import { argumentError, show, wrong } from "../../errors";
 import type { Shape } from "../../graph/graph";
 import type { NDArray } from "../../ndarray";
 import { boolean, type Field, isRecord, oneOf, optional, or, readOptions } from "../../options";
 import { Model } from "../../training/model";
-import { floatsOfBrains, floatsOfHalves } from "../halves";
 import { encodeSafetensors, openSafetensors, type StoredTensor } from "../safetensors";
 import { fits, type Layout, type Link, linksOf, type Part, spread } from "./links";
 import { behind, listed, match, type Wanted } from "./match";
