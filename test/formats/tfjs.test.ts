@@ -211,6 +211,26 @@ describe("Keras 3", () => {
     expect([...of("3.0.0")]).toEqual([0, 1 / 3, 5 / 6, 1].map((v) => expect.closeTo(v, 6)));
   });
 
+  test("relu6, and a ReLU with a largest value, by its name, however large", () => {
+    const x = { data: Float32Array.of(-1, 1e-3, 7, 2e6), shape: [1, 4] };
+    const of = (...layers: [string, object][]) => {
+      const model = d.importTfjs(sequentialOf(layers)[0], new Uint8Array());
+      return [model.layers.at(-1)!.name, [...(model.predict(x) as d.NDArray).data]];
+    };
+    const activityRegularizer = { class_name: "L1L2", config: { l1: 0.1, l2: 0 } };
+    expect(of(["Activation", { activation: "relu6" }])[1]).toEqual([0, Math.fround(1e-3), 6, 6]);
+    expect(of(["ReLU", { max_value: 1e6, activity_regularizer: activityRegularizer }])).toEqual([
+      "l0",
+      [0, Math.fround(1e-3), 7, 1e6],
+    ]);
+    for (const [config, text] of [
+      [{ max_value: -1 }, /l0 \(ReLU\): max_value -1/],
+      [{ max_value: 6, negative_slope: 0.1 }, /max_value 6 with negative_slope 0.1/],
+      [{ max_value: "6" }, /l0 \(ReLU\): high must be a finite number, got the string "6"/],
+    ] as const)
+      thrown("format", () => d.importTfjs(sequentialOf([["ReLU", config]])[0], new Uint8Array()), text);
+  });
+
   test("a GRU with reset_after, which TF.js has not: by its formula, in float64", () => {
     const [T, inputs, units] = [5, 3, 4];
     const config = { units, activation: "tanh", recurrent_activation: "sigmoid", use_bias: true, reset_after: true };

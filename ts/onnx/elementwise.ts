@@ -10,7 +10,7 @@ import { rescaling, reshape } from "../layers/shape";
 import { type Constant, scalarOf } from "./constants";
 import type { Node } from "./graph";
 import { inOrder, isWide, type Lowering, NotCovered, type Value } from "./lowering";
-import { logSoftmax } from "./ownLayers";
+import { clip, logSoftmax } from "./ownLayers";
 
 type Operator = (lowering: Lowering, node: Node) => Value;
 
@@ -25,13 +25,13 @@ const unary =
 export const affine = (x: Symbolic, scale: number, offset: number): Symbolic =>
   scale === 1 && offset === 0 ? x : rescaling({ scale, offset })(x);
 
-/** min(max(x, low), high), of ReLUs: low + relu(x − low), and of that high − relu(high − …). */
+/** min(max(x, low), high) */
 function clipped(x: Symbolic, low: number, high: number): Symbolic {
-  const above = low === -Infinity ? x : affine(relu()(affine(x, 1, -low)), 1, low);
-  return high === Infinity ? above : affine(relu()(affine(above, -1, high)), -1, high);
+  if (high === Infinity) return low === -Infinity ? x : low === 0 ? relu()(x) : clip({ low })(x);
+  return clip(low === -Infinity ? { high } : { low, high })(x);
 }
 
-const clip: Operator = (lowering, node) => {
+const clipOperator: Operator = (lowering, node) => {
   const x = lowering.value(node, 0, true);
   const bound = (i: number, name: string, open: number) => {
     const given = lowering.opset < 11 ? node.float(name, open) : (scalarOf(lowering.constant(node, i)) ?? open);
@@ -331,7 +331,7 @@ export const elementwise = (): Record<string, Operator> => ({
   Softplus: unary(() => softplus()),
   Softmax: overAxis(() => softmax()),
   LogSoftmax: overAxis(() => logSoftmax()),
-  Clip: clip,
+  Clip: clipOperator,
   HardSigmoid(lowering, node) {
     const x = lowering.value(node, 0, true);
     const y = hardSigmoid(x.at, node.float("alpha", 0.2), node.float("beta", 0.5));
