@@ -113,16 +113,24 @@ describe("what is given", () => {
     thrown(
       "argument",
       () => d.importTfjs(any(3), shards),
-      "importTfjs: expected model.json as an object, text or bytes, got 3",
+      "importTfjs: modelJson: expected the content of model.json as an object, text or bytes, got 3",
     );
-    thrown("argument", () => d.importTfjs(json, any(undefined)), /shards as bytes, a list of bytes or a record/);
+    thrown("argument", () => any(d.importTfjs)(), /^importTfjs: modelJson: expected .*, got undefined$/);
+    thrown("argument", () => d.importTfjs(Promise.resolve(json), shards), /^importTfjs: modelJson: expected/);
+    thrown("format", () => d.importTfjs("model.json", shards), /the content of model.json, in JSON, got .*model\.json/);
+    thrown(
+      "argument",
+      () => any(d.importTfjs)(json),
+      'importTfjs: shards: expected bytes, a list of bytes or a record of them by path ("group1-shard1of3.bin", ' +
+        '"group1-shard2of3.bin", "group1-shard3of3.bin"), got undefined',
+    );
     thrown(
       "argument",
       () => d.importTfjs(json, shards.slice(1)),
-      "importTfjs: expected 3 shards, as the manifest has paths, got 2",
+      "importTfjs: shards: expected 3, as the manifest has paths, got 2",
     );
-    thrown("argument", () => d.importTfjs(json, any([...shards.slice(1), [1, 2]])), /shards as bytes/);
-    thrown("argument", () => d.importTfjs(json, { w: shards[0]! }), /a shard "group1-shard1of3.bin", got undefined/);
+    thrown("argument", () => d.importTfjs(json, any([...shards.slice(1), [1, 2]])), /shards: expected bytes/);
+    thrown("argument", () => d.importTfjs(json, { w: shards[0]! }), /bytes of "group1-shard1of3.bin", got undefined/);
     thrown("argument", () => d.importTfjs(json, shards, any({ nmae: "x" })), /did you mean name/);
   });
 });
