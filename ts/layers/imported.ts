@@ -38,8 +38,8 @@ export const paddedPool2d: (poolSize: Size, options: PaddedPoolOptions) => Layer
   call([x], { config: { poolSize, strides, pads, average } }, who) {
     checkImages(who, x!.shape.slice(1));
     const window = pairOf(poolSize);
-    const below = pads.every((pad, i) => pad < window[i >> 1]!);
-    checkRank(who, x!.shape.slice(1), "[n, h, w, c], padded by less than its windows", below);
+    const below = pads.every((pad, i) => pad < window[i >> 1]!) && window.every((d) => d < 2 ** 24);
+    checkRank(who, x!.shape.slice(1), "[n, h, w, c], padded by less than its windows, which are below 2^24", below);
     const windows = { poolSize: window, strides: pairOf(strides), pads };
     return average ? averagePool2d([x!], windows) : maxPooled(x!, windows);
   },

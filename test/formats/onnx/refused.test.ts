@@ -140,6 +140,19 @@ test.each<[string, FileSpec, RegExp]>([
     { nodes: [node("Max", ["x", "c"], "y")], inputs: { x: ["n", 1] }, constants: { c: floats([3], [1, 1, 1]) } },
     /a constant of shape \[3\] and an input of shape \[n, 1\]/,
   ],
+  ...["strides", "dilations", "pads", "kernel_shape"].map((name): [string, FileSpec, RegExp] => [
+    `${name} beyond what is counted`,
+    {
+      nodes: [
+        node("AveragePool", ["x"], "y", {
+          kernel_shape: [2, 2],
+          [name]: new Array(name === "pads" ? 4 : 2).fill(2 ** 32 + 1),
+        }),
+      ],
+      inputs: image,
+    },
+    new RegExp(`${name} (is|are) \\[4294967297, 4294967297`),
+  ]),
   [
     "training statistics",
     {
