@@ -6,6 +6,7 @@ import { concatenate } from "../layers/merge";
 import { bidirectional, gru, lstm, simpleRnn } from "../layers/recurrent";
 import { reshape } from "../layers/shape";
 import type { Constant } from "./constants";
+import { isZero } from "./folding";
 import type { Node } from "./graph";
 import { type Lowering, NotCovered, type Parameters, type Value } from "./lowering";
 
@@ -70,7 +71,8 @@ function cellOf(lowering: Lowering, node: Node, inputs: number): Cell {
       throw new NotCovered(`weights of shape [${constant?.shape.join(", ")}], not [${shape.join(", ")}]`);
   if (node.inputs[4]) throw new NotCovered("sequence_lens");
   if (node.inputs[7]) throw new NotCovered("peepholes");
-  for (const i of [5, 6]) if (!isZero(lowering.constant(node, i))) throw new NotCovered("a first state that is not 0");
+  for (const i of [5, 6])
+    if (!isZeroState(lowering.constant(node, i))) throw new NotCovered("a first state that is not 0");
   const parameters = Array.from({ length: directions }, (_, d): Parameters => {
     /** Half `h` of the biases, of W or of R. */
     const half = (h: number) => {
@@ -91,12 +93,7 @@ function cellOf(lowering: Lowering, node: Node, inputs: number): Cell {
   return { units, directions, activation: activation as keyof typeof NAMES, useBias: !!b, parameters };
 }
 
-function isZero(constant: Constant | undefined): boolean {
-  if (!constant || constant.zeros) return true;
-  const numbers = constant.read();
-  for (let i = 0; i < numbers.length; i++) if (numbers[i] !== 0) return false;
-  return true;
-}
+const isZeroState = (state: Constant | undefined) => !state || state.zeros || isZero(state.read());
 
 /** One direction's layer. */
 function layerOf(
