@@ -115,7 +115,9 @@ async function readAll(file: FileHandle, at: number, length: number): Promise<Ui
 /** Paths of what is in a folder and its folders, from there on, with "/" between names. */
 export function listTree(path: string): string[] {
   try {
-    return fs().readdirSync(path, { recursive: true, encoding: "utf8" }).map((name) => name.replaceAll("\\", "/"));
+    return fs()
+      .readdirSync(path, { recursive: true, encoding: "utf8" })
+      .map((name) => name.replaceAll("\\", "/"));
   } catch (cause) {
     throw failure("read the folder", path, cause);
   }
@@ -195,7 +197,9 @@ export async function createAtomic(path: string): Promise<AtomicFile> {
   const discard = async () => {
     await file?.close().catch(() => {});
     file = undefined;
-    await files().rm(temporary, { force: true }).catch(() => {});
+    await files()
+      .rm(temporary, { force: true })
+      .catch(() => {});
   };
   const attempt = async <T>(work: () => Promise<T>) => {
     try {
@@ -248,7 +252,10 @@ async function sweep(path: string): Promise<void> {
     if (!pid || isAlive(Number(pid))) continue;
     const file = paths().join(folder, name);
     const stale = async () => Date.now() - (await files().stat(file)).mtimeMs > STALE;
-    if (await stale().catch(() => false)) await files().rm(file).catch(() => {}); // another may be sweeping too
+    if (await stale().catch(() => false))
+      await files()
+        .rm(file)
+        .catch(() => {}); // another may be sweeping too
   }
 }
 
