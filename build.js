@@ -208,5 +208,11 @@ async function buildBundles() {
   }
 }
 
-if (process.argv[2] !== "dist") buildCores();
-if (process.argv[2] !== "core") await buildBundles();
+if (process.argv[2] !== "dist") {
+  console.error("compiling the cores");
+  buildCores();
+}
+if (process.argv[2] !== "core") {
+  console.error("bundling");
+  await buildBundles();
+}
