@@ -113,16 +113,24 @@ describe("what is given", () => {
     thrown(
       "argument",
       () => d.importTfjs(any(3), shards),
-      "importTfjs: expected model.json as an object, text or bytes, got 3",
+      "importTfjs: modelJson: expected the content of model.json as an object, text or bytes, got 3",
     );
-    thrown("argument", () => d.importTfjs(json, any(undefined)), /shards as bytes, a list of bytes or a record/);
+    thrown("argument", () => any(d.importTfjs)(), /^importTfjs: modelJson: expected .*, got undefined$/);
+    thrown("argument", () => d.importTfjs(Promise.resolve(json), shards), /^importTfjs: modelJson: expected/);
+    thrown("format", () => d.importTfjs("model.json", shards), /the content of model.json, in JSON, got .*model\.json/);
+    thrown(
+      "argument",
+      () => any(d.importTfjs)(json),
+      'importTfjs: shards: expected bytes, a list of bytes or a record of them by path ("group1-shard1of3.bin", ' +
+        '"group1-shard2of3.bin", "group1-shard3of3.bin"), got undefined',
+    );
     thrown(
       "argument",
       () => d.importTfjs(json, shards.slice(1)),
-      "importTfjs: expected 3 shards, as the manifest has paths, got 2",
+      "importTfjs: shards: expected 3, as the manifest has paths, got 2",
     );
-    thrown("argument", () => d.importTfjs(json, any([...shards.slice(1), [1, 2]])), /shards as bytes/);
-    thrown("argument", () => d.importTfjs(json, { w: shards[0]! }), /a shard "group1-shard1of3.bin", got undefined/);
+    thrown("argument", () => d.importTfjs(json, any([...shards.slice(1), [1, 2]])), /shards: expected bytes/);
+    thrown("argument", () => d.importTfjs(json, { w: shards[0]! }), /bytes of "group1-shard1of3.bin", got undefined/);
     thrown("argument", () => d.importTfjs(json, shards, any({ nmae: "x" })), /did you mean name/);
   });
 });
@@ -209,6 +217,26 @@ describe("Keras 3", () => {
     };
     expect([...of("2.15.0")]).toEqual([0, 0.3, 0.9, 1].map((v) => expect.closeTo(v, 6)));
     expect([...of("3.0.0")]).toEqual([0, 1 / 3, 5 / 6, 1].map((v) => expect.closeTo(v, 6)));
+  });
+
+  test("relu6, and a ReLU with a largest value, by its name, however large", () => {
+    const x = { data: Float32Array.of(-1, 1e-3, 7, 2e6), shape: [1, 4] };
+    const of = (...layers: [string, object][]) => {
+      const model = d.importTfjs(sequentialOf(layers)[0], new Uint8Array());
+      return [model.layers.at(-1)!.name, [...(model.predict(x) as d.NDArray).data]];
+    };
+    const activityRegularizer = { class_name: "L1L2", config: { l1: 0.1, l2: 0 } };
+    expect(of(["Activation", { activation: "relu6" }])[1]).toEqual([0, Math.fround(1e-3), 6, 6]);
+    expect(of(["ReLU", { max_value: 1e6, activity_regularizer: activityRegularizer }])).toEqual([
+      "l0",
+      [0, Math.fround(1e-3), 7, 1e6],
+    ]);
+    for (const [config, text] of [
+      [{ max_value: -1 }, /l0 \(ReLU\): max_value -1/],
+      [{ max_value: 6, negative_slope: 0.1 }, /max_value 6 with negative_slope 0.1/],
+      [{ max_value: "6" }, /l0 \(ReLU\): high must be a finite number, got the string "6"/],
+    ] as const)
+      thrown("format", () => d.importTfjs(sequentialOf([["ReLU", config]])[0], new Uint8Array()), text);
   });
 
   test("a GRU with reset_after, which TF.js has not: by its formula, in float64", () => {

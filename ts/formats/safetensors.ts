@@ -168,7 +168,8 @@ function readInfo(who: string, value: Record<string, unknown>, widths: Readonly<
 
 /** Parses the JSON once its nesting and size are known to be bounded. Its colons count its names, repeated ones too. */
 function parseHeader(bytes: Uint8Array) {
-  if (bytes[0] !== 0x7b) throw damaged('a header that begins with "{"', bytes.length ? `byte ${bytes[0]}` : "none");
+  if (!bytes.length) throw damaged("a header of at least 2 bytes", 0);
+  if (bytes[0] !== 0x7b) throw damaged('a header that begins with "{"', `byte ${bytes[0]}`);
   const { depth, marks, colons } = measureJson(bytes);
   if (depth > MAX_DEPTH) throw damaged(`a header nested at most ${MAX_DEPTH} deep`, depth);
   if (marks + colons > MAX_MARKS) throw damaged(`a header of at most ${MAX_MARKS} values`, marks + colons);

@@ -231,7 +231,7 @@ function wholeOf(parts: readonly Symbolic[], axis: number): Symbolic | undefined
   const source = parts[0]!.call?.inputs[0];
   for (const { call, shape } of parts) {
     const begin = call?.layer.config["begin"] as readonly number[] | undefined;
-    if (call?.layer.config.type !== "slice" || call.inputs[0] !== source) return undefined;
+    if (call?.layer.config.type !== "importedSlice" || call.inputs[0] !== source) return undefined;
     if (begin!.some((at, k) => at !== (k === axis ? from : 0))) return undefined;
     from += shape[axis]!;
   }

@@ -94,6 +94,29 @@ test.each<[string, FileSpec, RegExp]>([
     { nodes: [node("Transpose", ["x"], "y", { perm: [1, 0, 2, 3] })], inputs: image },
     /output "y" \(the batch is axis 1\)/,
   ],
+  ...["Add", "Mul", "Max", "Min", "Pow", "Sub", "Div"].map((op): [string, FileSpec, RegExp] => [
+    `${op} with a number of more axes`,
+    {
+      nodes: [node(op, ["x", "c"], "y")],
+      inputs: { x: ["n", 4] },
+      constants: { c: floats([1, 1, 1], [2]) },
+    },
+    /a constant of shape \[1, 1, 1\] makes its axes more/,
+  ]),
+  [
+    "a bias of more axes",
+    {
+      nodes: [node("MatMul", ["x", "w"], "h"), node("Add", ["h", "b"], "y")],
+      inputs: { x: ["n", 4] },
+      constants: { w: floats([4, 3]), b: floats([1, 1, 3]) },
+    },
+    /a constant of shape \[1, 1, 3\] makes its axes more/,
+  ],
+  [
+    "a bound that is wider than what it bounds",
+    { nodes: [node("Max", ["x", "c"], "y")], inputs: { x: ["n", 1] }, constants: { c: floats([3], [1, 1, 1]) } },
+    /a constant of shape \[3\] and an input of shape \[n, 1\]/,
+  ],
   [
     "training statistics",
     {

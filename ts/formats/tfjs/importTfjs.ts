@@ -83,15 +83,16 @@ function jsonFrom(given: unknown): unknown {
   if (typeof given === "string") bytes = new TextEncoder().encode(given);
   else if (given instanceof Uint8Array) bytes = given;
   else if (given instanceof ArrayBuffer) bytes = new Uint8Array(given);
-  else if (isRecord(given) && !ArrayBuffer.isView(given)) bytes = new TextEncoder().encode(textOf(given));
-  else throw argumentError("importTfjs", "model.json as an object, text or bytes", given);
+  else if (isRecord(given) && !ArrayBuffer.isView(given) && !(given instanceof Promise))
+    bytes = new TextEncoder().encode(textOf(given));
+  else throw argumentError("importTfjs: modelJson", "the content of model.json as an object, text or bytes", given);
   const { depth, marks, colons } = measureJson(bytes);
   if (depth > MAX_DEPTH) throw damaged(`a model.json nested at most ${MAX_DEPTH} deep`, depth);
   if (marks + colons > MAX_MARKS) throw damaged(`a model.json of at most ${MAX_MARKS} values`, marks + colons);
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw damaged("a model.json in JSON", (cause as Error).message, cause);
+    throw damaged("the content of model.json, in JSON", (cause as Error).message, cause);
   }
 }
 

@@ -17,8 +17,9 @@ import { prelu } from "../../layers/prelu";
 import { bidirectional, gru, lstm, simpleRnn } from "../../layers/recurrent";
 import { upSampling2d, zeroPadding2d } from "../../layers/resizing";
 import { flatten, permute, rescaling, reshape } from "../../layers/shape";
+import { clip } from "../../onnx/ownLayers";
 import { isRecord } from "../../options";
-import { clippedRelu, own, Reader } from "./reader";
+import { own, Reader } from "./reader";
 
 /** A layer of the file. */
 export interface Plan {
@@ -193,9 +194,9 @@ const layers = (): Readonly<Record<string, Translate>> => ({
     o.only("threshold", undefined, 0);
     const options = o.common();
     if (most === undefined) return [negativeSlope === 0 ? relu(options) : leakyRelu({ ...options, negativeSlope })];
-    if (negativeSlope !== 0 || typeof most !== "number" || options.activityRegularizer)
-      o.problem(`max_value ${show(most)} with negative_slope or activity_regularizer`);
-    return clippedRelu(most);
+    if (negativeSlope !== 0 || most < 0)
+      o.problem(`max_value ${show(most)} with negative_slope ${show(negativeSlope)}`);
+    return [clip({ ...options, low: 0, high: most })];
   }),
   LeakyReLU: always((o) => {
     const slopes = [o.raw("alpha"), o.raw("negative_slope")];
