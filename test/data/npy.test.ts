@@ -73,6 +73,20 @@ describe("npy", () => {
     await expect(npy(5 as never)).rejects.toMatchObject({ code: "argument" });
   });
 
+  test("reads Node's Buffers, amid others' bytes, as arrays that the caller owns", async () => {
+    for (const name of ["<f4", "|u1", ">f8", "<i2"]) {
+      const pool = Buffer.concat([Buffer.alloc(8), fileOf(name)]);
+      const file = pool.subarray(8);
+      const load = () => file;
+      const arrays = [await npy(file), await npy({ load }), ...(await collect(await npyRows({ load })))];
+      pool.fill(0);
+      for (const array of arrays) {
+        expect(plain(array)).toEqual(valuesOf(name));
+        expect(array.data).not.toBeInstanceOf(Buffer);
+      }
+    }
+  });
+
   const good = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }";
   test("takes dicts as Python writes them", async () => {
     for (const text of [

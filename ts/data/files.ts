@@ -33,17 +33,20 @@ export type LoadSource =
 /** Bytes that one array may take: the default of `maxMemory`. */
 export const MOST_BYTES = 2 ** 30;
 
+/** No Buffer of Node's, whose slice() is a view. */
+const plain = ({ buffer, byteOffset, length }: Uint8Array) => new Uint8Array(buffer, byteOffset, length);
+
 /** All bytes of a source. */
 export async function readSource(who: string, source: unknown): Promise<Uint8Array> {
   if (typeof source === "string" || source instanceof URL) return readFile(source);
-  if (source instanceof Uint8Array) return source;
+  if (source instanceof Uint8Array) return plain(source);
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (isObject(source)) {
     if ("arrayBuffer" in source && typeof source.arrayBuffer === "function")
       return new Uint8Array(await source.arrayBuffer());
     if ("load" in source && typeof source.load === "function") {
       const bytes: unknown = await source.load();
-      if (bytes instanceof Uint8Array) return bytes;
+      if (bytes instanceof Uint8Array) return plain(bytes);
       throw argumentError(who, "load() to give a Uint8Array", bytes);
     }
   }
