@@ -147,6 +147,8 @@ test("what is no history", () => {
     { params: {} },
     { params: [], epochs: [] },
     { params: {}, epochs: [5] },
+    { params: { epochs: "3" }, epochs: [] },
+    { params: { steps: null }, epochs: [] },
   ])
     thrown("format", () => historyFromJSON(bad), /^historyFromJSON: expected what a history's toJSON\(\) gave, got /);
   thrown("format", () => historyFromJSON("{"), /^historyFromJSON: expected JSON, got /);

@@ -70,7 +70,8 @@ const NUMBERS = ["NaN", "Infinity", "-Infinity"];
 export function historyFromJSON(json: unknown): History {
   const given = typeof json === "string" ? parseJson("historyFromJSON", json, 16) : json;
   const { params, epochs } = isRecord(given) ? given : {};
-  if (!isRecord(params) || !Array.isArray(epochs) || !epochs.every(isRecord))
+  const counts = isRecord(params) && Object.values(params).every((v) => v === undefined || Number.isFinite(v));
+  if (!counts || !Array.isArray(epochs) || !epochs.every(isRecord))
     throw wrong("format", "historyFromJSON", "what a history's toJSON() gave", show(given));
   const number = (v: unknown) => (NUMBERS.includes(v as string) ? Number(v) : v);
   const logs = (epoch: object) => Object.fromEntries(Object.entries(epoch).map(([name, v]) => [name, number(v)]));
