@@ -98,6 +98,14 @@ test("what was acknowledged is there after SIGKILL, at once", async () => {
   await host.end("SIGTERM");
 });
 
+test("JSON that is too deep to go from thread to thread is answered", async () => {
+  const host = await start();
+  const body = `{"target":"kind","optimizer":${"[".repeat(1e5)}${"]".repeat(1e5)}}`;
+  const headers = { "content-type": "application/json" };
+  expect((await fetch(`${host.url}/models`, { method: "POST", headers, body })).status).toBe(422);
+  await host.end("SIGTERM");
+});
+
 test("a folder has one owner, and a dead one's is taken over", async () => {
   const host = await start();
   await expect(startHost(place)).rejects.toThrow(`data belongs to the process ${host.pid}, which runs`);
