@@ -5,7 +5,7 @@ import multipart from "@fastify/multipart";
 import swagger from "@fastify/swagger";
 import fastify, { type FastifyError, type FastifyInstance, type FastifySchemaValidationError } from "fastify";
 import type { Config } from "./config";
-import { show } from "./errors";
+import { ServiceError, show } from "./errors";
 
 /** A server without routes; `stopping` tells whether the service is being stopped. */
 export async function createApp(config: Config, stopping: () => boolean): Promise<FastifyInstance> {
@@ -46,7 +46,7 @@ export async function createApp(config: Config, stopping: () => boolean): Promis
       message = `expected a body of application/json${reply.request.routeOptions.url === "/models" ? " or multipart/form-data" : ""}, got ${show(headers["content-type"])}`;
     if (statusCode >= 500) {
       if (stopping()) [statusCode, code, message] = [503, "stopping", "the service is being stopped"];
-      else {
+      else if (!(error instanceof ServiceError)) {
         console.error(error.stack);
         message = "something went wrong in the service";
       }

@@ -41,3 +41,6 @@ export const notFound = (id: string) =>
 export const wrongState = (message: string) => new ServiceError(409, "wrong_state", message);
 
 export const busy = (message: string) => new ServiceError(429, "busy", message);
+
+export const noStorage = (why: string) =>
+  new ServiceError(507, "no_storage", `expected room in the data folder to write, got an error (${why})`);
