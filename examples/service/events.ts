@@ -63,6 +63,7 @@ export class EventStreams {
       "content-type": "text/event-stream",
       "cache-control": "no-store",
       "x-accel-buffering": "no",
+      "x-content-type-options": "nosniff",
     });
     response.write("retry: 1000\n\n");
     const stream: Stream = { id, response, last: after, state: undefined, early: [] };
