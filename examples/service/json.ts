@@ -12,9 +12,24 @@ export interface JsonBody {
 
 /** Throws where the bytes are no JSON, or rows in it are none. */
 export function readJson(bytes: Uint8Array, maxRows: number, maxColumns: number): JsonBody {
-  const body = parse(bytes);
-  if (typeof body !== "object" || body === null) return { body };
-  if (Array.isArray(body)) return { body: [] };
+  const given = parse(bytes);
+  if (typeof given !== "object" || given === null) return { body: given };
+  if (Array.isArray(given)) return { body: [] };
+  const read = readTable(given, maxRows, maxColumns);
+  // what goes to another thread must not be deeper than an engine copies
+  if (isDeeper(read.body, MOST_DEEP)) throw unprocessable(`expected JSON at most ${MOST_DEEP} deep, got a deeper one`);
+  return read;
+}
+
+/** How deep JSON may be nested; what the schema takes is less. */
+const MOST_DEEP = 16;
+
+const isDeeper = (value: unknown, most: number): boolean =>
+  typeof value === "object" &&
+  value !== null &&
+  (most === 0 || Object.values(value).some((v) => isDeeper(v, most - 1)));
+
+function readTable(body: object, maxRows: number, maxColumns: number): JsonBody {
   const { rows, columns, csv } = body as Record<string, unknown>;
   if (typeof csv === "string") return { body: { ...body, csv: "" }, text: csv };
   if (!Array.isArray(rows) || !rows.length || !isNames(columns)) return { body }; // the schema has something to say

@@ -229,6 +229,10 @@ test("what is no JSON, and what is not taken", async () => {
   const post = (type: string, payload: string) =>
     ask("POST", "/models", undefined, { headers: { "content-type": type }, payload });
   expect(await post("application/json", "{")).toMatchObject({ status: 400 });
+  for (const deep of ["[".repeat(2000) + "]".repeat(2000), `${'{"a":'.repeat(2000)}1${"}".repeat(2000)}`])
+    expect(await post("application/json", `{"target":"kind","optimizer":${deep}}`)).toMatchObject(
+      refused(422, "unprocessable", "expected JSON at most 16 deep, got a deeper one"),
+    );
   expect(await post("text/csv", "a,b")).toMatchObject(
     refused(
       415,
