@@ -3,6 +3,7 @@
 import { elu, gelu, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh } from "../layers/activation";
 import { batchNorm } from "../layers/batchNorm";
 import { positionEmbedding } from "../layers/embedding";
+import { clip, logSoftmax } from "../layers/imported";
 import type { Layer, Symbolic } from "../layers/layer";
 import { add, average, maximum, multiply, subtract } from "../layers/merge";
 import { prelu } from "../layers/prelu";
@@ -10,7 +11,6 @@ import { rescaling, reshape } from "../layers/shape";
 import { type Constant, scalarOf } from "./constants";
 import type { Node } from "./graph";
 import { inOrder, isWide, type Lowering, NotCovered, type Value } from "./lowering";
-import { clip, logSoftmax } from "./ownLayers";
 
 type Operator = (lowering: Lowering, node: Node) => Value;
 

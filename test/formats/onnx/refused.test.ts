@@ -53,6 +53,29 @@ test("all that is not covered is named, with its nodes and reasons, and nothing 
   runtime.dispose();
 });
 
+test("thousands of nodes that are not covered are an error that can be read", () => {
+  const many = (op: (i: number) => string) =>
+    onnxFile({
+      nodes: [
+        ...Array.from({ length: 3000 }, (_, i) => node(op(i), ["x"], `h${i}`)),
+        node(
+          "Sum",
+          Array.from({ length: 3000 }, (_, i) => `h${i}`),
+          "y",
+        ),
+      ],
+      inputs: { x: ["n", 4] },
+    });
+  refused(
+    many(() => "Erf"),
+    /not cover: Erf "Erf h0", .*"Erf h19" and 2980 more$/,
+  );
+  refused(
+    many((i) => `Own${i}`),
+    /Own199 "Own199 h199" and 2800 more$/,
+  );
+});
+
 const image = { x: ["n", 3, 6, 7] };
 test.each<[string, FileSpec, RegExp]>([
   [

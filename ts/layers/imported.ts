@@ -1,9 +1,6 @@
 // Layers that models of other tools need beside those that users name. Files of models hold them by their types, which begin with
 // "imported": `slice` and `clip` are names that users give to layers of their own.
 
-import { checkImages } from "../layers/convolution";
-import { checkRank, type Layer, type LayerOptions, layerFactory } from "../layers/layer";
-import { pairOf, type Size, size } from "../layers/window";
 import { clip as clipOp, exp, log, subtract } from "../ops/arithmetic";
 import { reshape } from "../ops/elementwise";
 import { largest } from "../ops/largest";
@@ -11,6 +8,9 @@ import { slice as sliceOp, stopGradient } from "../ops/layout";
 import { averagePool2d, maxPooled } from "../ops/pooling";
 import { broadcastTo, sum } from "../ops/reductions";
 import { boolean, count, type Field, field, finite, natural, optional, or } from "../options";
+import { checkImages } from "./convolution";
+import { checkRank, type Layer, type LayerOptions, layerFactory } from "./layer";
+import { pairOf, type Size, size } from "./window";
 
 type Pads = readonly [top: number, bottom: number, left: number, right: number];
 
