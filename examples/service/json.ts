@@ -55,8 +55,9 @@ export function rowsToText(
   maxColumns: number,
 ): string {
   const names = columns ?? namesOf(rowIn(rows, 0));
-  if (names.length > maxColumns)
-    throw unprocessable(`rows: expected at most ${maxColumns} columns, got ${names.length}`);
+  // one is the target
+  if (names.length > maxColumns + 1)
+    throw unprocessable(`rows: expected at most ${maxColumns} columns, got ${names.length - 1}`);
   const known = new Set(names);
   const lines = rows.map((_, i) => {
     const row = rowIn(rows, i);
