@@ -53,7 +53,7 @@ export class Tables {
 
   /** A JSON body without its table, and the table as a text to `read`. */
   async json(bytes: Uint8Array): Promise<JsonBody> {
-    return readJson(bytes, this.config.maxRows, this.config.maxColumns);
+    return readJson(bytes, this.config);
   }
 
   async read(source: Source, { task, ...options }: TableOptions): Promise<Table> {

@@ -67,6 +67,11 @@ test.each<[string, object, RegExp]>([
   ],
   ["columns of a line", { csv: `a,kind\n1,x\n${"2,".repeat(9000)}y\n` }, /^expected at most 6 columns, .* got 9000$/],
   ["columns in JSON", { rows: [[1, 2, 3, 4, 5, 6, 7, "x"]], target: "8" }, /^rows: expected at most 6 columns, got 7$/],
+  [
+    "numbers in JSON",
+    { rows: [{ a: 1, b: 2, c: 3, d: 4, e: 5, kind: "x" }, ...new Array(80).fill({})], missing: "drop" },
+    /^rows: expected a table of at most 1500 bytes, got at least 1620$/,
+  ],
   ["blank lines", { csv: `a,kind\r\n1,x\r\n2,y${"\r\n".repeat(102)}` }, /^expected at most 100 blank lines, got 101$/],
   ["numbers", { csv: toCsv(flowers(99)) }, /^expected a table of at most 1500 bytes, got 1584 for \[99, 4\]$/],
   [
