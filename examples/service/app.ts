@@ -44,6 +44,7 @@ export async function createApp(config: Config, stopping: () => boolean): Promis
   app.removeContentTypeParser("text/plain"); // JSON only
   app.addHook("onRequest", (request, reply, done) => {
     reply.header("x-content-type-options", "nosniff");
+    if (stopping()) reply.header("connection", "close");
     // a page of another site can send some requests without asking, though it does not see what is answered
     const foreign = request.headers["sec-fetch-site"] === "cross-site" && request.method !== "GET";
     done(foreign ? crossSite(request.headers.origin) : undefined);
