@@ -166,6 +166,7 @@ export function importOnnx(bytes: Uint8Array | ArrayBuffer, options?: ImportOnnx
   });
   lowerAll(lowering, graph);
   const outputs = outputsOf(lowering, graph, images);
+  if (lowering.problems.length) findAttention(lowering, graph);
   refuse(lowering);
   const modelOptions = {
     name: read.name ?? portName(file.graph?.name, "onnx"),
@@ -266,6 +267,18 @@ function outputsOf(lowering: Lowering, graph: OnnxGraph, images: boolean): Port[
       return [];
     }
   });
+}
+
+/** Adds products of two computed values to the problems: what is before them may not be covered, and then nobody came to them. */
+function findAttention({ problems, constants }: Lowering, { inputs, nodes }: OnnxGraph): void {
+  const computed = new Set(inputs.map(({ name }) => name));
+  const told = new Set(problems.map(({ node }) => node));
+  for (const { op, name, inputs, outputs } of nodes) {
+    if (op === "Shape" || op === "Size" || !inputs.some((input) => computed.has(input))) continue;
+    for (const output of outputs) if (output && !constants.has(output)) computed.add(output);
+    if (op === "MatMul" && inputs.every((input) => computed.has(input)) && !told.has(name))
+      problems.push({ op, node: name, why: "of two computed values, as in attention" });
+  }
 }
 
 /** Throws where there is what is not covered: all of it, by operators and reasons. */

@@ -53,6 +53,20 @@ test("all that is not covered is named, with its nodes and reasons, and nothing 
   runtime.dispose();
 });
 
+test("attention is named, also behind what is not covered", () => {
+  const bytes = onnxFile({
+    nodes: [
+      node("Erf", ["x"], "q"),
+      node("MatMul", ["x", "w"], "k"),
+      node("MatMul", ["q", "k"], "scores"),
+      node("MatMul", ["scores", "w"], "y"),
+    ],
+    inputs: { x: ["n", 4, 4] },
+    constants: { w: floats([4, 4]) },
+  });
+  refused(bytes, /cover: Erf "Erf q"; MatMul "MatMul scores" \(of two computed values, as in attention\)$/);
+});
+
 test("thousands of nodes that are not covered are an error that can be read", () => {
   const many = (op: (i: number) => string) =>
     onnxFile({
