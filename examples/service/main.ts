@@ -14,12 +14,12 @@ const LATE = 400;
 const NICER = 10;
 
 async function main(): Promise<void> {
-  const config = readConfig();
   const fail = (error: Error) => {
     console.error(`downhill service: ${error.message}`);
     process.exit(1); // what is on the disk is whole
   };
   try {
+    const config = readConfig();
     const { app, stop } = await openService(config, new URL(import.meta.url), fail);
     const end = () => {
       setTimeout(() => process.exit(0), config.stop + LATE).unref();

@@ -147,6 +147,11 @@ test("the time of a training", async () => {
   );
 });
 
+test("a time that no timer holds", async () => {
+  const { trained } = await open({ MAX_SECONDS: 3_000_000 });
+  expect(await trained({ ...OPTIONS, rows })).toMatchObject({ options: { maxSeconds: 3_000_000 } });
+});
+
 test("requests to train that are read at once", async () => {
   const { app } = await open({ MAX_UPLOADS: 1 });
   await app.listen({ host: "127.0.0.1", port: 0 });
