@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type CsvOptions, csv } from "../../ts/data/csv";
+import { csvRows } from "../../ts/data/csvRows";
 
 let root: string;
 beforeAll(async () => {
@@ -278,6 +279,31 @@ test("a file's errors name it; what is not UTF-8 is format", async () => {
     code: "format",
     message: expect.stringMatching(/bad.csv: expected text in UTF-8/),
   });
+});
+
+test("maxColumns bounds x, with the target left out; csvRows has it too", async () => {
+  const text = "id,a,y\nu,1,p\nv,2,q\nw,3,r\nx,4,s\n";
+  expect((await csv(text, { target: "y", maxColumns: 5 })).x.shape).toEqual([4, 5]);
+  const message = `expected x of at most 4 columns (maxColumns), got 5; column "id" has 4 different values`;
+  for (const read of [csv, csvRows]) {
+    const reading = read(text, { target: "y", maxColumns: 4 });
+    await expect(reading).rejects.toMatchObject({ code: "memory", message: `${read.name}: ${message}` });
+    for (const maxColumns of [0, 1.5, -1, "4" as unknown as number])
+      await expect(read(text, { target: "y", maxColumns })).rejects.toMatchObject({ code: "argument" });
+  }
+});
+
+test("a string that was taken for a path: the error says so, and how content is given", async () => {
+  for (const text of ["", "a,y", "a,y ".repeat(10_000), root])
+    for (const read of [csv, csvRows]) {
+      const error = await read(text, { target: "y" }).catch((error) => error);
+      expect(error).toMatchObject({ name: "DownhillError", code: "data" });
+      expect(error.message).toMatch(/^csv(Rows)?: cannot read ".*taken for a path, as it has no line break/);
+      expect(error.message.length).toBeLessThan(500);
+    }
+  const error = await csvRows(new URL("file:///no/such.csv"), { target: "y" }).catch((error) => error);
+  expect(error.message).toMatch(/^csvRows: cannot read "file:\/\/\/no\/such.csv": ENOENT/);
+  expect(error.message).not.toContain("taken for");
 });
 
 test("categories that would take more than 1 GiB are refused before they are laid out", async () => {

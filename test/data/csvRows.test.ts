@@ -173,7 +173,7 @@ describe("saveCsv", () => {
     const rand = random(5);
     const words = Uint32Array.from({ length: 3000 }, () => rand(2 ** 32));
     const data = new Float32Array(words.buffer).map((v) => (Number.isFinite(v) ? v : Number.NaN));
-    data.set([0.1, 1 / 3, 1e-45, 3.4028235e38, -0.5, 16777217, 123456.7, 0.3]);
+    data.set([0.1, 1 / 3, 1e-45, 3.4028235e38, -0.5, 16777217, 123456.7, 0.3, -0]);
     const text = await textOf({ data, shape: [3000, 1] }, { header: false });
     const lines = text.trimEnd().split("\n");
     expect(lines.slice(0, 3)).toEqual(["0.1", "0.33333334", "1.4013e-45"]);

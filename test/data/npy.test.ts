@@ -69,8 +69,27 @@ describe("npy", () => {
       expect(plain(await npy(source as string))).toEqual(valuesOf("version 1"));
     await writeFile(path, file.subarray(0, -1));
     await expect(npy(path)).rejects.toThrow(`npy: ${path}: expected 320 bytes for shape [2, 3, 4], got 319`);
-    await expect(npy(join(root, "none.npy"))).rejects.toMatchObject({ code: "data" });
+    for (const read of [npy, npyRows, npz, npzRows]) {
+      const none = read(join(root, "none"));
+      await expect(none).rejects.toMatchObject({ code: "data" });
+      await expect(none).rejects.toThrow(`${read.name}: cannot read ${JSON.stringify(join(root, "none"))}: ENOENT`);
+      await expect(read(root)).rejects.toThrow(`${read.name}: cannot read ${JSON.stringify(root)}: EISDIR`);
+    }
     await expect(npy(5 as never)).rejects.toMatchObject({ code: "argument" });
+  });
+
+  test("reads Node's Buffers, amid others' bytes, as arrays that the caller owns", async () => {
+    for (const name of ["<f4", "|u1", ">f8", "<i2"]) {
+      const pool = Buffer.concat([Buffer.alloc(8), fileOf(name)]);
+      const file = pool.subarray(8);
+      const load = () => file;
+      const arrays = [await npy(file), await npy({ load }), ...(await collect(await npyRows({ load })))];
+      pool.fill(0);
+      for (const array of arrays) {
+        expect(plain(array)).toEqual(valuesOf(name));
+        expect(array.data).not.toBeInstanceOf(Buffer);
+      }
+    }
   });
 
   const good = "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }";
@@ -305,7 +324,17 @@ describe("npz", () => {
   test("what is no archive, or holds no arrays, is format", async () => {
     for (const bytes of [new Uint8Array(0), new Uint8Array(100), fileOf("<f4"), archive("stored").subarray(0, -30)])
       await expect(npz(bytes)).rejects.toMatchObject({ code: "format" });
-    await expect(npz(join(root, "none.npz"))).rejects.toMatchObject({ code: "data" });
+    const path = join(root, "g.npz");
+    await writeFile(path, new Uint8Array(100));
+    await expect(npz(path)).rejects.toThrow(
+      `npz: ${path}: expected a zip archive of arrays, which begins with PK, got 100`,
+    );
+    await expect(npz(fileOf("<f4"))).rejects.toThrow("got an npy file, which npy reads");
+    await expect(npy(archive("stored"))).rejects.toThrow("got a zip archive, which npz reads");
+    await writeFile(path, archive("stored").subarray(0, -30));
+    await expect(npzRows(path)).rejects.toThrow(
+      `npzRows: ${path}: expected a zip archive that is whole, got a damaged one`,
+    );
   });
 
   test("npzRows: by rows, side by side, under other names", async () => {

@@ -3,7 +3,9 @@
 import { expect, test } from "vitest";
 import {
   adam,
+  dataset,
   dense,
+  earlyStopping,
   inWorker,
   npyRows,
   npzRows,
@@ -63,4 +65,70 @@ test("an archive of { x, y } is taken as it is; what map throws comes back uncha
     throw own;
   });
   await expect(a.fit(broken)).rejects.toBe(own);
+});
+
+test("validated on as they come: the same figures, the same weights; monitored, and read again in each epoch", async () => {
+  const [a, b] = [net(), net()];
+  const options = { epochs: 4, batchSize: 16, callbacks: [earlyStopping({ monitor: "valLoss", patience: 9 })] };
+  const came = await a.fit({ x, y }, { ...options, validationData: await rowsOf(256) });
+  const held = await b.fit({ x, y }, { ...options, validationData: { x, y } });
+  expect(came).toEqual(held);
+  expect(await weightsHash(a)).toBe(await weightsHash(b));
+  expect(came.epochs.map((logs) => logs.valLoss)).toHaveLength(4);
+  const parts = [dataset({ x, y }).batch(9), [{ x, y }], await rowsOf(9)];
+  for (const validationData of parts) {
+    const { epochs } = await net().fit(await rowsOf(16), { epochs: 2, validationData });
+    const last = (await net().fit(await rowsOf(16), { epochs: 2, validationData: { x, y } })).epochs[1]!;
+    expect(epochs[1]!.valLoss).toBeCloseTo(last.valLoss!, 6);
+    expect(epochs[1]!.valAccuracy).toBeCloseTo(last.valAccuracy!, 6);
+  }
+});
+
+test("what cannot be validated on, and when that is told", async () => {
+  const model = net();
+  const hash = await weightsHash(model);
+  function* once() {
+    yield { x, y };
+  }
+  const refused = (code: string, message: RegExp) => ({ code, message: expect.stringMatching(message) });
+  const again = /^fit: expected validationData that begin anew in each epoch, got /;
+  await expect(model.fit({ x, y }, { epochs: 2, validationData: once() })).rejects.toMatchObject(
+    refused("argument", again),
+  );
+  const retrain = [earlyStopping({ retrain: "sameSteps" })];
+  const rows = await rowsOf(16);
+  await expect(
+    model.fit({ x, y }, { validationData: rows, validationSplit: 0.2, callbacks: retrain }),
+  ).rejects.toMatchObject(refused("argument", /retrain with arrays/));
+  expect(await weightsHash(model)).toBe(hash);
+  expect((await model.fit({ x, y }, { validationData: once() })).epochs[0]!.valLoss).toBeGreaterThan(0);
+
+  const wide = [{ x: [[1, 2]], y: [0] }];
+  await expect(model.fit({ x, y }, { validationData: wide })).rejects.toMatchObject(
+    refused("shape", /^fit: validationData/),
+  );
+  await expect(model.fit({ x, y }, { validationData: [{ x }] })).rejects.toMatchObject(
+    refused("argument", /^fit: validationData: a batch: /),
+  );
+  const own = new Error("own");
+  const broken = rows.map(() => {
+    throw own;
+  });
+  await expect(model.fit({ x, y }, { validationData: broken })).rejects.toBe(own);
+  const abort = new AbortController();
+  const aborting = rows.map((batch) => {
+    abort.abort(own);
+    return batch;
+  });
+  await expect(model.fit({ x, y }, { validationData: aborting, signal: abort.signal })).rejects.toBe(own);
+  await model.fit({ x, y }, { validationData: rows }); // it is free again
+
+  const remote = await inWorker(net());
+  await expect(remote.fit({ x, y }, { validationData: rows })).rejects.toMatchObject(
+    refused(
+      "argument",
+      /^fit: expected validationData as arrays, such as await data.toArrays\(\), of a model in a worker/,
+    ),
+  );
+  await remote.terminate();
 });

@@ -15,6 +15,9 @@ test("crc32c has the vectors of RFC 3720 and of its catalogue", () => {
   expect(crc32c(new Uint8Array(32).fill(255))).toBe(0x62a8ab43);
   expect(crc32c(Uint8Array.from({ length: 32 }, (_, i) => i))).toBe(0x46dd794e);
   expect(crc32c(Uint8Array.from({ length: 32 }, (_, i) => 31 - i))).toBe(0x113fdb5c);
+  const read =
+    "01c00000 00000000 00000000 00000000 14000000 00000400 00000014 00000018 28000000 00000000 02000000 00000000";
+  expect(crc32c(hex(read))).toBe(0xd9963a56);
 });
 
 test("a record is length, checksum, data, checksum", () => {

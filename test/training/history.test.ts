@@ -31,7 +31,7 @@ test("what was asked for, and the logs of each epoch; JSON gives both back", asy
   expect(json).toEqual({ params: history.params, epochs: history.epochs });
   expect(JSON.parse(JSON.stringify(history))).toEqual(json);
   const again = through(history);
-  expect(again).toEqual(history);
+  expect([again, again.params]).toEqual([history, history.params]);
   expect(again.toJSON()).toEqual(json);
   const { params, epochs } = await model.fit(data, { initialEpoch: 3, epochs: 5 });
   expect([params.initialEpoch, params.epochs, epochs.length]).toEqual([3, 5, 2]);
@@ -48,12 +48,20 @@ test("what is not known of batches that come is left out", async () => {
   expect(through(history)).toEqual(history);
 });
 
+test("batches as they come leave what arrays do: equal histories, whatever is known beforehand", async () => {
+  const given = await compiledNet().fit(data, { batchSize: 96, shuffle: false });
+  const came = await compiledNet().fit([data]);
+  expect(came).toEqual(given);
+  expect(came.params).not.toEqual(given.params);
+  expect(Object.keys(came)).toEqual(["epochs"]);
+});
+
 test("it is a copy, and plain data for threads and files", async () => {
   const history = await compiledNet().fit(data);
   const json = history.toJSON();
   json.epochs[0]!["loss"] = 5;
   expect(history.epochs[0]!.loss).not.toBe(5);
-  expect(structuredClone(history)).toEqual({ params: history.params, epochs: history.epochs });
+  expect(structuredClone(history.toJSON())).toEqual({ params: history.params, epochs: history.epochs });
 });
 
 test("numbers that are not finite are written as text, and read as numbers", async () => {
@@ -100,7 +108,7 @@ test("of a model in a worker it is the same", async () => {
   const remote = await inWorker(model);
   try {
     const [there, here] = [await remote.fit(data, { epochs: 2 }), await model.fit(data, { epochs: 2 })];
-    expect(there).toEqual(here);
+    expect([there, there.params]).toEqual([here, here.params]);
     expect(JSON.stringify(there)).toBe(JSON.stringify(here));
     expect(through(there)).toEqual(here);
   } finally {
@@ -139,6 +147,8 @@ test("what is no history", () => {
     { params: {} },
     { params: [], epochs: [] },
     { params: {}, epochs: [5] },
+    { params: { epochs: "3" }, epochs: [] },
+    { params: { steps: null }, epochs: [] },
   ])
     thrown("format", () => historyFromJSON(bad), /^historyFromJSON: expected what a history's toJSON\(\) gave, got /);
   thrown("format", () => historyFromJSON("{"), /^historyFromJSON: expected JSON, got /);

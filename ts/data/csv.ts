@@ -51,6 +51,8 @@ export interface CsvOptions {
   missing?: "error" | "drop" | "mean" | "keep";
   /** Columns that are categories though their values are numbers, or are mixed. */
   categorical?: string[];
+  /** Columns that `x` may have, a category being one each: more are refused before `x` is laid out. Default: what 1 GiB holds. */
+  maxColumns?: number;
 }
 
 /** A table with classes to learn: `y` holds indices into `classes`. */
@@ -85,6 +87,7 @@ export const csvSchema = () => ({
   quote: or(separator("one character, no line break", /^[^\r\n]$/), '"'),
   missing: or(oneOf("error", "drop", "mean", "keep"), "error"),
   categorical: or(listOf(text()), () => []),
+  maxColumns: or(count(), Infinity),
 });
 
 function separator(expected: string, pattern: RegExp): Field<string> {
@@ -105,8 +108,8 @@ function separator(expected: string, pattern: RegExp): Field<string> {
  * ```
  *
  * Rejects with `format`, naming line and column from 1, where the content is not as expected; `data` where the file
- * cannot be read; `shape` where no row is left; `argument` for an unknown target; `memory` where `x` would take more
- * than 1 GiB.
+ * cannot be read; `shape` where no row is left; `argument` for an unknown target; `memory` where `x` would have
+ * more than `maxColumns` columns, or take more than 1 GiB.
  */
 export function csv(source: string, options: CsvOptions & { task: "classification" }): Promise<ClassificationTable>;
 export function csv(source: string, options: CsvOptions & { task: "regression" }): Promise<RegressionTable>;
@@ -232,9 +235,12 @@ export interface CsvPlan {
   encode(kinds: Kinds, table: Table): { x: NDArray<Float32Array>; y: NDArray<Int32Array> | NDArray<Float32Array> };
 }
 
-type CsvChoices = Pick<Read<ReturnType<typeof csvSchema>>, "target" | "task" | "missing" | "categorical">;
+type CsvChoices = Pick<
+  Read<ReturnType<typeof csvSchema>>,
+  "target" | "task" | "missing" | "categorical" | "maxColumns"
+>;
 
-export function planOf(table: Table, { target: wanted, task, missing, categorical }: CsvChoices): CsvPlan {
+export function planOf(table: Table, { target: wanted, task, missing, categorical, maxColumns }: CsvChoices): CsvPlan {
   const target = findColumn(table, "target", wanted);
   const forced = new Set(categorical.map((name) => findColumn(table, "categorical", name)));
   if (task === "classification") forced.add(target);
@@ -256,6 +262,12 @@ export function planOf(table: Table, { target: wanted, task, missing, categorica
       const { other } = facts[target]!;
       if (task === "regression" && other)
         throw damagedLine(table, other.line, target, "a number, for regression", show(other.cell));
+      const width = widthOf(x);
+      if (width > maxColumns)
+        throw new DownhillError(
+          "memory",
+          `${table.who}: expected x of at most ${maxColumns} columns (maxColumns), got ${width}; ${widestOf(x)}`,
+        );
       return { x, y };
     },
     encode({ x, y }, part) {
@@ -272,6 +284,15 @@ export function planOf(table: Table, { target: wanted, task, missing, categorica
       };
     },
   };
+}
+
+/** Of x. */
+const widthOf = (kinds: readonly Kind[]): number => kinds.reduce((sum, { means }) => sum + means.length, 0);
+
+/** Which column of the file makes x as wide as it is. */
+function widestOf(kinds: readonly Kind[]): string {
+  const { name, means } = kinds.reduce((widest, kind) => (kind.means.length > widest.means.length ? kind : widest));
+  return `column ${show(name)} has ${means.length} different values`;
 }
 
 /** Names of the columns of x, and of the classes. */
@@ -302,17 +323,13 @@ function columnOf(table: Table, kind: Kind): Column {
 
 /** The columns side by side, categories one-hot; NaN stays, or becomes the mean of each column of the result. */
 function encode(columns: Column[], keep: boolean): NDArray<Float32Array> {
-  const widths = columns.map(({ means }) => means.length);
-  const width = widths.reduce((a, b) => a + b, 0);
+  const width = widthOf(columns);
   const n = columns[0]!.data.length;
-  if (n * width * 4 > MOST_BYTES) {
-    const widest = widths.indexOf(Math.max(...widths));
+  if (n * width * 4 > MOST_BYTES)
     throw new DownhillError(
       "memory",
-      `csv: expected x of at most ${MOST_BYTES} bytes, got ${n * width * 4} for [${n}, ${width}]; ` +
-        `column ${show(columns[widest]!.name)} has ${widths[widest]} different values`,
+      `csv: expected x of at most ${MOST_BYTES} bytes, got ${n * width * 4} for [${n}, ${width}]; ${widestOf(columns)}`,
     );
-  }
   const x = new Float32Array(n * width);
   let at = 0;
   for (const { data, values, means } of columns) {

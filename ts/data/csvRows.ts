@@ -4,7 +4,7 @@ import { DownhillError, show } from "../errors";
 import type { NDArray } from "../ndarray";
 import { count, or } from "../options";
 import { type CsvOptions, checkRows, csvSchema, namesOf, planOf, readCsvOptions } from "./csv";
-import { checkTable, handleMissing, isText, readTables } from "./csvText";
+import { checkTable, handleMissing, isText, pathOrText, readTables } from "./csvText";
 import { type LoadSource, MOST_BYTES, nameSource, openSource, withSource } from "./files";
 import { type Columns, inBatches, Rows } from "./rows";
 
@@ -37,7 +37,7 @@ export async function csvRows(source: LoadSource, given: CsvRowsOptions): Promis
   const options = readCsvOptions("csvRows", given, { ...csvSchema(), rows: or(count(), 1024) });
   const { header, missing, rows } = options;
   const bytes = typeof source === "string" && isText(source) ? new TextEncoder().encode(source) : source;
-  const { plan, kinds, size } = await withSource("csvRows", bytes, async (opened) => {
+  const learning = withSource("csvRows", bytes, async (opened) => {
     const who = nameSource("csvRows", opened);
     let plan: ReturnType<typeof planOf> | undefined;
     let size = 0;
@@ -55,6 +55,7 @@ export async function csvRows(source: LoadSource, given: CsvRowsOptions): Promis
     checkRows(who, size);
     return { plan, kinds: plan.kinds(), size };
   });
+  const { plan, kinds, size } = await pathOrText("csvRows", bytes, learning);
   const names = namesOf(kinds);
   const batch = Math.min(rows, size) * names.columns.length * 4;
   if (batch > MOST_BYTES)

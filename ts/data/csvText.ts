@@ -1,8 +1,8 @@
 // CSV (RFC 4180) as a table of texts.
 
-import { readFile } from "#platform";
 import { argumentError, DownhillError, show } from "../errors";
 import type { ByteSource } from "../runtime/platform/files";
+import { readSource } from "./files";
 import { loadCsvParse } from "./packages";
 
 const MISSING = new Set(["", "na", "nan", "null", "?"]);
@@ -50,7 +50,9 @@ export function damagedLine({ who, names }: Table, line: number, column: number,
 export async function readTable(source: string, header: boolean, dialect: Dialect): Promise<Table> {
   const isPath = !isText(source);
   const who = isPath ? `csv: ${source}` : "csv";
-  const content = isPath ? decodeText(who, await readFile(source)) : source.replace(/^\ufeff/, "");
+  const content = isPath
+    ? decodeText(who, await pathOrText("csv", source, readSource("csv", source)))
+    : source.replace(/^\ufeff/, "");
   const table: Table = { who, names: [], rows: [], lines: [] };
   addRecords(table, await parseRecords(who, content.replace(/\r\n?/g, "\n"), dialect, 1), header, 1);
   checkTable(table);
@@ -59,6 +61,15 @@ export async function readTable(source: string, header: boolean, dialect: Dialec
 
 /** A text without a line break is a path. */
 export const isText = (source: string) => /[\r\n]/.test(source);
+
+/** The reading of a source, which says where it fails what a string was taken for: it may be content, of one line. */
+export const pathOrText = <T>(who: string, source: unknown, reading: Promise<T>): Promise<T> =>
+  reading.catch((error) => {
+    if (typeof source !== "string" || error.code !== "data") throw error;
+    const message = source.length > 200 ? `${who}: cannot read ${show(source)}` : error.message;
+    const taken = "taken for a path, as it has no line break; content has one, such as behind the names of its columns";
+    throw new DownhillError("data", `${message} (${taken})`, { cause: error.cause });
+  });
 
 /** Throws where it has no rows, or one column. */
 export function checkTable(table: Table): void {

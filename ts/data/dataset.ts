@@ -292,9 +292,9 @@ export class Dataset {
   }
 
   /**
-   * All examples in memory, for what takes arrays only, such as `validationData`. Of files they are read now.
+   * All examples in memory, for what takes arrays only, such as `predict`. Of files they are read now.
    *
-   * @example await model.fit(train.batch(64), { validationData: await test.toArrays() });
+   * @example const { x, y } = await test.toArrays();
    * @throws DownhillError `state` after `batch`
    */
   async toArrays(): Promise<Batch> {

@@ -33,17 +33,24 @@ export type LoadSource =
 /** Bytes that one array may take: the default of `maxMemory`. */
 export const MOST_BYTES = 2 ** 30;
 
+/** No Buffer of Node's, whose slice() is a view. */
+const plain = ({ buffer, byteOffset, length }: Uint8Array) => new Uint8Array(buffer, byteOffset, length);
+
+/** The same work, whose failure says for whom a file could not be read: `npy: cannot read "x.npy": …`. */
+export const readFor = <T>(who: string, work: Promise<T>): Promise<T> =>
+  work.catch(({ code, message, cause }) => Promise.reject(new DownhillError(code, `${who}: ${message}`, { cause })));
+
 /** All bytes of a source. */
 export async function readSource(who: string, source: unknown): Promise<Uint8Array> {
-  if (typeof source === "string" || source instanceof URL) return readFile(source);
-  if (source instanceof Uint8Array) return source;
+  if (typeof source === "string" || source instanceof URL) return readFor(who, readFile(source));
+  if (source instanceof Uint8Array) return plain(source);
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (isObject(source)) {
     if ("arrayBuffer" in source && typeof source.arrayBuffer === "function")
       return new Uint8Array(await source.arrayBuffer());
     if ("load" in source && typeof source.load === "function") {
       const bytes: unknown = await source.load();
-      if (bytes instanceof Uint8Array) return bytes;
+      if (bytes instanceof Uint8Array) return plain(bytes);
       throw argumentError(who, "load() to give a Uint8Array", bytes);
     }
   }
@@ -52,7 +59,10 @@ export async function readSource(who: string, source: unknown): Promise<Uint8Arr
 
 /** A source to be read in parts. Of what has no parts it holds all bytes. */
 export async function openSource(who: string, source: unknown): Promise<ByteSource> {
-  if (typeof source === "string" || source instanceof URL) return openFile(source);
+  if (typeof source === "string" || source instanceof URL) {
+    const opened = await readFor(who, openFile(source));
+    return { ...opened, read: (at, length) => readFor(who, opened.read(at, length)) };
+  }
   if (source instanceof Blob) return blobSource((source as File).name ?? "", source);
   const bytes = await readSource(who, source);
   return {

@@ -2,12 +2,12 @@
 //
 //   0, 0, type (0x08 = uint8), rank; then rank sizes, uint32 big-endian; then the elements, row-major
 
-import { listFolder, openFile, readFile } from "#platform";
+import { listFolder } from "#platform";
 import { DownhillError, show } from "../errors";
 import type { NDArray } from "../ndarray";
 import { check, count, or, readOptions, text } from "../options";
 import type { LabelledImages, TrainTest } from "./digits";
-import { MOST_BYTES, streamSource, Taker } from "./files";
+import { MOST_BYTES, openSource, readFor, readSource, streamSource, Taker } from "./files";
 import { type Columns, Rows } from "./rows";
 
 /** Elements that a file may have: more do not fit one array everywhere. */
@@ -27,7 +27,7 @@ const MOST = 2 ** 31 - 1;
  */
 export async function idx(folder: string): Promise<TrainTest<Uint8Array>> {
   check("idx", "folder", text(), folder);
-  const names = await listFolder(folder);
+  const names = await readFor("idx", listFolder(folder));
   const train = await readPart(folder, names, "train");
   const test = await readPart(folder, names, "t10k");
   checkSizes(folder, train.x.shape, test.x.shape);
@@ -77,7 +77,7 @@ export interface IdxRows {
 export async function idxRows(folder: string, options?: IdxRowsOptions): Promise<IdxRows> {
   check("idxRows", "folder", text(), folder);
   const { rows } = readOptions("idxRows", options, { rows: or(count(), 1024) });
-  const names = await listFolder(folder);
+  const names = await readFor("idx", listFolder(folder));
   const part = async (stem: string) => {
     const [images, labels] = [
       findFile(folder, names, `${stem}-images`, 3),
@@ -112,7 +112,7 @@ export async function idxRows(folder: string, options?: IdxRowsOptions): Promise
 
 /** A file whose elements are taken off it. */
 async function openIdx(path: string, rank: number) {
-  const source = await openFile(path);
+  const source = await openSource("idx", path);
   const packed = path.endsWith(".gz");
   const stream: ReadableStream<Uint8Array> = packed
     ? streamSource(source).pipeThrough(new DecompressionStream("gzip"))
@@ -185,7 +185,7 @@ function findFile(folder: string, names: string[], stem: string, rank: number): 
 
 async function readIdx(folder: string, names: string[], stem: string, rank: number) {
   const path = findFile(folder, names, stem, rank);
-  const bytes = await readFile(path);
+  const bytes = await readSource("idx", path);
   return { path, ...(await parse(path, rank, path.endsWith(".gz") ? inflate(path, bytes) : [bytes])) };
 }
 

@@ -59,7 +59,11 @@ export interface NpyHeader {
 /** Where the header ends; `first`: NPY_START bytes or, of a shorter file, all. */
 export function readStart(who: string, first: Uint8Array): number {
   if (first.length < 10 || MAGIC.some((byte, i) => first[i] !== byte))
-    throw damaged(who, "an npy file, which begins with \\x93NUMPY", `${first.length} other bytes`);
+    throw damaged(
+      who,
+      "an npy file, which begins with \\x93NUMPY",
+      first[0] === 0x50 && first[1] === 0x4b ? "a zip archive, which npz reads" : "other bytes",
+    );
   const [major, minor] = [first[6]!, first[7]!];
   if (major < 1 || major > 3 || minor !== 0) throw damaged(who, "version 1.0, 2.0 or 3.0", `${major}.${minor}`);
   const view = new DataView(first.buffer, first.byteOffset, first.length);

@@ -79,8 +79,17 @@ interface Member {
   entry: FileEntry;
 }
 
+/** Throws where there is no archive; NumPy goes by the same two bytes. */
+async function checkStart(who: string, source: ByteSource): Promise<void> {
+  const start = await source.read(0, 2);
+  if (start[0] === 0x50 && start[1] === 0x4b) return;
+  const got = start[0] === 0x93 && start[1] === 0x4e ? "an npy file, which npy reads" : `${source.size} other bytes`;
+  throw damaged(who, "a zip archive of arrays, which begins with PK", got);
+}
+
 /** The arrays in an archive. Nothing is unpacked yet. */
 async function readMembers(who: string, source: ByteSource): Promise<Member[]> {
+  await checkStart(who, source);
   const zip = await loadZip();
   class Source extends zip.Reader<ByteSource> {
     override async init() {
@@ -115,11 +124,14 @@ async function readMembers(who: string, source: ByteSource): Promise<Member[]> {
   return members;
 }
 
+const broken = (who: string, cause: unknown) =>
+  damaged(who, "a zip archive that is whole", `a damaged one: ${(cause as Error | undefined)?.message}`, cause);
+
 /** What zip.js throws at a file's content becomes a `format` error. */
 function unzipping(who: string) {
   const tell = (error: unknown): never => {
     if (error instanceof DownhillError) throw error;
-    throw damaged(who, WHOLE, (error as Error)?.message ?? String(error), error);
+    throw broken(who, error);
   };
   return <T>(work: () => T): T => {
     try {
@@ -142,8 +154,7 @@ async function openMember(who: string, entry: FileEntry) {
       failure = error;
       return writable.abort(error).catch(() => {});
     });
-  const tell = (cause: unknown) =>
-    cause instanceof DownhillError ? cause : damaged(who, WHOLE, (failure as Error)?.message ?? String(cause), cause);
+  const tell = (cause: unknown) => (cause instanceof DownhillError ? cause : broken(who, failure ?? cause));
   const taker = new Taker(readable, tell);
   const take = async (size: number) => {
     const bytes = await taker.take(size);
@@ -175,8 +186,6 @@ async function openMember(who: string, entry: FileEntry) {
     throw error;
   }
 }
-
-const WHOLE = "a zip archive that is whole";
 
 /** Options of `npzRows`. */
 export interface NpzRowsOptions<K extends string = string> {

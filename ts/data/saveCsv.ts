@@ -113,6 +113,7 @@ function linesOf({ columns, target, classes, header, delimiter, lineBreak }: For
   const number = (value: number, data: NumberArray) => {
     if (value === Infinity || value === -Infinity)
       throw new DownhillError("data", `saveCsv: expected finite numbers or NaN, got ${value} in row ${row}`);
+    if (Object.is(value, -0)) return "-0"; // String says "0"
     return data instanceof Float32Array ? shortest(value) : String(value);
   };
   const label = (value: number) => {

@@ -2,7 +2,7 @@
 
 import { State } from "../../assembly/isa";
 import { newFloats } from "../data/arrays";
-import { type Batch, isBatchSource, readFitData } from "../data/sources";
+import { type Batch, type BatchSource, isBatchSource, readFitData } from "../data/sources";
 import { DownhillError, wrong } from "../errors";
 import { sizeOf } from "../graph/graph";
 import type { NDArray } from "../ndarray";
@@ -37,17 +37,28 @@ export async function evaluate(state: ModelState, data: unknown, options: unknow
     const examples = readBatch("evaluate", state, source);
     return evaluation(state, batchSize, signal)(examples);
   }
+  return evaluateBatches("evaluate", state, source, batchSize, signal);
+}
+
+/** Means over the examples of all batches. */
+export async function evaluateBatches(
+  who: string,
+  state: ModelState,
+  source: BatchSource,
+  batchSize: number,
+  signal: AbortSignal | undefined,
+): Promise<Logs> {
   const add = evaluation(state, batchSize, signal);
   let logs: Logs | undefined;
   try {
     for await (const batch of source.batches(0)) {
       signal?.throwIfAborted();
-      logs = await add(readBatch("evaluate", state, batch));
+      logs = await add(readBatch(who, state, batch));
     }
   } finally {
     await source.close?.();
   }
-  if (!logs) throw wrong("data", "evaluate", "at least one batch", "none");
+  if (!logs) throw wrong("data", who, "at least one batch", "none");
   return logs;
 }
 

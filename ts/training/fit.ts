@@ -31,7 +31,7 @@ import {
   makeCallbacks,
   resumeCallbacks,
 } from "./callbacks";
-import { evaluation, readBatch, signalField } from "./evaluate";
+import { evaluateBatches, evaluation, readBatch, signalField } from "./evaluate";
 import { History } from "./history";
 import { Accumulator, batchLogs, logNames, validationName } from "./logs";
 import type { Model } from "./model";
@@ -50,7 +50,7 @@ export interface FitOptions {
   batchSize?: number | "full";
   /** A new order each epoch. Default true. */
   shuffle?: boolean;
-  /** Examples that are only evaluated, after each epoch. */
+  /** Examples that are only evaluated, after each epoch: all that `evaluate` takes, if it begins anew each time. */
   validationData?: unknown;
   /** The share of the examples, taken from the end before shuffling, that are only evaluated. In [0, 1). */
   validationSplit?: number;
@@ -118,10 +118,15 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
     if (kept < all.rows) validation = someExamples(classWeight ? readBatch("fit", state, source) : all, kept, all.rows);
     needLabels(all.targets.findIndex((_, output) => !countLabels(all, output, 0, kept)));
   }
+  let validationStream: BatchSource | undefined;
   if (read.validationData !== undefined) {
     const given = readFitData("fit: validationData", read.validationData);
-    if (isBatchSource(given)) throw argumentError("fit", "validationData as arrays", read.validationData);
-    validation = readBatch("fit: validationData", state, given);
+    validation = undefined;
+    if (isBatchSource(given)) {
+      if ("next" in (read.validationData as object) && epochs - initialEpoch > 1)
+        throw argumentError("fit", "validationData that begin anew in each epoch", read.validationData);
+      validationStream = given;
+    } else validation = readBatch("fit: validationData", state, given);
   }
   if (validation) validation = ownExamples(state, validation);
 
@@ -144,7 +149,7 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
   };
   const plan: FitPlan = {
     ...params,
-    monitors: [...names, ...(validation ? names.map(validationName) : [])],
+    monitors: [...names, ...(validation || validationStream ? names.map(validationName) : [])],
     options: read,
     together:
       examples && validation && (() => [ownExamples(state, readBatch("fit", state, source as Batch)), validation!]),
@@ -186,10 +191,10 @@ export async function fit(model: Model, state: ModelState, data: unknown, option
       const logs = accumulator.logs();
       if (steps === Infinity && !state.stopTraining) needLabels(accumulator.unlabelled());
       if (diverged) logs.loss = logs.dataLoss = Number.NaN;
-      if (validation) {
-        const found = await evaluation(state, 256, signal)(validation);
-        for (const [name, value] of Object.entries(found)) logs[validationName(name)] = value;
-      }
+      const found = validationStream
+        ? await evaluateBatches("fit: validationData", state, validationStream, 256, signal)
+        : validation && (await evaluation(state, 256, signal)(validation));
+      for (const name in found) logs[validationName(name)] = found[name]!;
       state.epoch = epoch + 1;
       history.epochs.push(logs);
       await each("onEpochEnd", epoch, logs, model);

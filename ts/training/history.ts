@@ -32,13 +32,21 @@ export interface HistoryJSON {
 
 /** What `fit` resolves to. */
 export class History {
+  readonly #params: FitParams;
+
   /** @internal */
   constructor(
-    /** What the fit was asked for. */
-    readonly params: FitParams,
+    params: FitParams,
     /** The logs of each epoch, in order; the first one's number is `params.initialEpoch`. */
     readonly epochs: Logs[] = [],
-  ) {}
+  ) {
+    this.#params = params;
+  }
+
+  /** What the fit was asked for. Histories that differ in it alone are equal: of arrays, and of the same batches as they come. */
+  get params(): FitParams {
+    return this.#params;
+  }
 
   /**
    * A copy as plain data, which `JSON.stringify(history)` writes: numbers that are not finite as `"NaN"`, `"Infinity"` and `"-Infinity"`.
@@ -46,7 +54,7 @@ export class History {
    */
   toJSON(): HistoryJSON {
     const number = (_: string, v: unknown) => (typeof v === "number" && !Number.isFinite(v) ? `${v}` : v);
-    return JSON.parse(JSON.stringify({ ...this }, number));
+    return JSON.parse(JSON.stringify({ params: this.#params, epochs: this.epochs }, number));
   }
 }
 
@@ -62,7 +70,8 @@ const NUMBERS = ["NaN", "Infinity", "-Infinity"];
 export function historyFromJSON(json: unknown): History {
   const given = typeof json === "string" ? parseJson("historyFromJSON", json, 16) : json;
   const { params, epochs } = isRecord(given) ? given : {};
-  if (!isRecord(params) || !Array.isArray(epochs) || !epochs.every(isRecord))
+  const counts = isRecord(params) && Object.values(params).every((v) => v === undefined || Number.isFinite(v));
+  if (!counts || !Array.isArray(epochs) || !epochs.every(isRecord))
     throw wrong("format", "historyFromJSON", "what a history's toJSON() gave", show(given));
   const number = (v: unknown) => (NUMBERS.includes(v as string) ? Number(v) : v);
   const logs = (epoch: object) => Object.fromEntries(Object.entries(epoch).map(([name, v]) => [name, number(v)]));

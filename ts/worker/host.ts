@@ -7,6 +7,7 @@ import { boolean, listOf, natural, text } from "../options";
 import { enroll, factory } from "../registry";
 import { type Runtime, runtimeOn } from "../runtime/runtime";
 import type { CallbackDefinition } from "../training/callbacks";
+import type { History } from "../training/history";
 import type { Model } from "../training/model";
 import { decodeModel, encodeModel } from "../training/modelFile";
 import { weightsHash } from "../training/weightsHash";
@@ -126,7 +127,10 @@ const methods: Record<string, (call: number, ...args: never[]) => unknown> = {
     loaded = undefined;
     loaded = decodeModel(bytes, runtime);
   },
-  fit: (call, data, options) => long(call, "fit", data, options),
+  async fit(call, data, options) {
+    const { params, epochs } = (await long(call, "fit", data, options)) as History;
+    return { params, epochs };
+  },
   evaluate: (call, data, options) => long(call, "evaluate", data, options),
   get: (_, name: keyof Model) => model()[name],
   set(_, name: "learningRate" | "stopTraining", value: never) {

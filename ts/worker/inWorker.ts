@@ -94,7 +94,11 @@ export class RemoteModel<P extends Prediction = Prediction> {
     const validation =
       validationData === undefined ? undefined : readFitData(`${method}: validationData`, validationData);
     if (validation && isBatchSource(validation))
-      throw argumentError(method, "validationData as arrays", validationData);
+      throw argumentError(
+        method,
+        "validationData as arrays, such as await data.toArrays(), of a model in a worker",
+        validationData,
+      );
     const stream = isBatchSource(source) ? source : undefined;
     const call: CallOptions = {
       signal,
