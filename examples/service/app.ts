@@ -68,6 +68,7 @@ export async function createApp(config: Config, stopping: () => boolean): Promis
         message = "something went wrong in the service";
       }
     }
+    if (statusCode === 413) code = "too_large";
     if (statusCode === 429) reply.header("retry-after", "10");
     return reply.code(statusCode).send({ statusCode, code: codeOf(code), message });
   });

@@ -34,13 +34,13 @@ const refused = (status: number, code: string, message: RegExp | string) => ({
 test("the size of a body and of a file", async () => {
   const text = "x".repeat(30_000);
   expect(await ask("POST", "/models", { ...OPTIONS, csv: text })).toMatchObject(
-    refused(413, "ctp_body_too_large", "expected a body of at most 20000 bytes, got a larger one"),
+    refused(413, "too_large", "expected a body of at most 20000 bytes, got a larger one"),
   );
   const { id } = await trained({ ...OPTIONS, rows });
   expect((await ask("POST", `/models/${id}/predict`, { row: [text, 1, "red"] })).status).toBe(413);
   const upload = form({ options: JSON.stringify(OPTIONS), file: { filename: "f.csv", content: text } });
   expect(await ask("POST", "/models", undefined, upload)).toMatchObject(
-    refused(413, "req_file_too_large", "expected a file of at most 10000 bytes, got a larger one"),
+    refused(413, "too_large", "expected a file of at most 10000 bytes, got a larger one"),
   );
   writeFileSync(join(service.folder, "large.csv"), text);
   expect(await ask("POST", "/models", { ...OPTIONS, file: "large.csv" })).toMatchObject(
