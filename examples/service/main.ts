@@ -9,7 +9,7 @@ import { serve, tell } from "./threads";
 import { Trainings } from "./trainings";
 
 /** How much longer than it waits for epochs a stop may take, in milliseconds: what is on the disk then is a checkpoint. */
-const LATE = 400;
+const LATE = 250;
 /** How much nicer than the thread that predicts the others are, and the workers that they start. */
 const NICER = 10;
 
