@@ -34,13 +34,13 @@ const refused = (status: number, code: string, message: RegExp | string) => ({
 test("the size of a body and of a file", async () => {
   const text = "x".repeat(30_000);
   expect(await ask("POST", "/models", { ...OPTIONS, csv: text })).toMatchObject(
-    refused(413, "ctp_body_too_large", "expected a body of at most 20000 bytes, got a larger one"),
+    refused(413, "too_large", "expected a body of at most 20000 bytes, got a larger one"),
   );
   const { id } = await trained({ ...OPTIONS, rows });
   expect((await ask("POST", `/models/${id}/predict`, { row: [text, 1, "red"] })).status).toBe(413);
   const upload = form({ options: JSON.stringify(OPTIONS), file: { filename: "f.csv", content: text } });
   expect(await ask("POST", "/models", undefined, upload)).toMatchObject(
-    refused(413, "req_file_too_large", "expected a file of at most 10000 bytes, got a larger one"),
+    refused(413, "too_large", "expected a file of at most 10000 bytes, got a larger one"),
   );
   writeFileSync(join(service.folder, "large.csv"), text);
   expect(await ask("POST", "/models", { ...OPTIONS, file: "large.csv" })).toMatchObject(
@@ -145,6 +145,11 @@ test("the time of a training", async () => {
       /^expected a model that is trained, got one that is failed \(expected a training of at most/,
     ),
   );
+});
+
+test("a time that no timer holds", async () => {
+  const { trained } = await open({ MAX_SECONDS: 3_000_000 });
+  expect(await trained({ ...OPTIONS, rows })).toMatchObject({ options: { maxSeconds: 3_000_000 } });
 });
 
 test("requests to train that are read at once", async () => {
