@@ -115,6 +115,13 @@ test("whatever values a table holds, quoted as RFC 4180 says, they come back", a
   expect([...y.data].map((k) => classes![k])).toEqual(cells);
 });
 
+test("a long cell of digits that is no number takes no time that grows with its square", async () => {
+  const begin = performance.now();
+  const { columns } = await csv(`a,b\n1,${"1".repeat(200_000)}x\n2,y\n`, { target: "a" });
+  expect(columns.map(({ length }) => length)).toEqual([200_003, 3]);
+  expect(performance.now() - begin).toBeLessThan(5_000);
+});
+
 test("categories that look like numbers, or are mixed, are named in `categorical`, and stay as written", async () => {
   const { columns, x } = await csv("zip,code,y\n01234,7,1\n1234,A,2\n01234,7,3", {
     target: "y",

@@ -6,7 +6,7 @@ import { readSource } from "./files";
 import { loadCsvParse } from "./packages";
 
 const MISSING = new Set(["", "na", "nan", "null", "?"]);
-export const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+export const NUMBER = /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i; // one way to read each text: many digits and an x take no time
 /** Bytes that are sure to fit one string. */
 const LONGEST = 2 ** 29 - 25;
 
