@@ -135,15 +135,40 @@ export const acceptUploads = (scope: FastifyInstance, { maxFile, maxJson }: Conf
 /** FST_ERR_CTP_EMPTY_JSON_BODY → ctp_empty_json_body */
 const codeOf = (code: string) => code.replace(/^FST_(ERR_)?/, "").toLowerCase();
 
+/** A JSON Schema's types in words. */
+const TYPES: Record<string, string | string[]> = {
+  number: "a number",
+  integer: "a whole number",
+  string: "text",
+  boolean: ["true", "false"],
+  array: "a list",
+  object: "an object",
+  null: "null",
+};
+
+/** With what `verbose` adds. */
+interface Verbose extends FastifySchemaValidationError {
+  data?: unknown;
+  parentSchema?: { type?: string | string[]; properties?: object; description?: string };
+}
+
 /** Where, what was expected, what came. */
-function messageOf(error: FastifySchemaValidationError, context = "body"): string {
-  const { instancePath, keyword, params, message } = error;
+function messageOf(error: Verbose, context = "body"): string {
+  const { instancePath, keyword, params, message, parentSchema = {} } = error;
   const where = context === "body" ? [] : [context];
-  const path = [...where, ...instancePath.split("/").slice(1)].join(".") || "body";
+  const path = [...where, ...instancePath.split("/").slice(1)].join(".").replaceAll(/\.(\d+)/g, "[$1]") || "body";
   const got =
     "data" in error && keyword !== "required" && keyword !== "additionalProperties" ? `, got ${show(error.data)}` : "";
-  if (keyword === "additionalProperties") return `${path}: unknown option ${show(params["additionalProperty"])}`;
+  if (keyword === "additionalProperties") {
+    const known = Object.keys(parentSchema.properties ?? {}).join(", ");
+    return `${path}: unknown option ${show(params["additionalProperty"])}; expected ${known}`;
+  }
   if (keyword === "required") return `${path}: expected ${show(params["missingProperty"])}, got none`;
   if (keyword === "enum") return `${path}: expected one of ${show(params["allowedValues"])}${got}`;
+  if (keyword === "type") {
+    const types = [parentSchema.type ?? []].flat().flatMap((type) => TYPES[type] ?? type);
+    return `${path}: expected ${types.join(", ").replace(/, ([^,]*)$/, " or $1")}${got}`;
+  }
+  if (keyword === "pattern") return `${path}: expected ${parentSchema.description}${got}`;
   return `${path}: ${message?.replace(/^must /, "expected to ").replace("expected to NOT", "expected not to")}${got}`;
 }

@@ -44,7 +44,7 @@ export class Batcher {
     facts: Facts,
     readonly options: BatcherOptions,
   ) {
-    this.#encoder = new RowEncoder(facts.columns, facts.width);
+    this.#encoder = new RowEncoder(facts.columns, facts.width, facts.fills && facts.moments.mean);
     this.#x = new Float32Array(options.rows * facts.width);
   }
 

@@ -9,6 +9,8 @@ import type { Cell, Row } from "./rows";
 export interface JsonBody {
   body: unknown;
   text?: string;
+  /** The table was of rows that are lists, without names of columns. */
+  unnamed?: boolean;
 }
 
 type Limits = Pick<Config, "maxRows" | "maxColumns" | "maxTable">;
@@ -38,14 +40,18 @@ function readTable(body: object, limits: Limits): JsonBody {
   if (typeof csv === "string") return { body: { ...body, csv: "" }, text: csv };
   if (!Array.isArray(rows) || !rows.length || !isNames(columns)) return { body }; // the schema has something to say
   if (rows.length > maxRows) throw unprocessable(`rows: expected at most ${maxRows} rows, got ${rows.length}`);
-  return { body: { ...body, rows: [[0]] }, text: rowsToText(rows, columns, limits) };
+  const text = rowsToText(rows, columns, limits);
+  return { body: { ...body, rows: [[0]] }, text, unnamed: !columns && Array.isArray(rows[0]) };
 }
 
-function parse(bytes: Uint8Array): unknown {
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** The value of a JSON text. Throws where it is none, and says where it breaks. */
+export function parse(text: Uint8Array | string, where = ""): unknown {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return JSON.parse(typeof text === "string" ? text : decoder.decode(text));
   } catch (error) {
-    throw badRequest(`expected JSON (${(error as Error).message})`);
+    throw badRequest(`${where}expected JSON (${(error as Error).message})`);
   }
 }
 
@@ -71,13 +77,13 @@ function rowsToText(
     if (Array.isArray(row)) {
       if (row.length !== names.length)
         throw unprocessable(`rows[${i}]: expected ${names.length} values, got ${row.length}`);
-      return row.map((value, j) => cellText(value, `rows[${i}][${j}]`)).join();
+      return row.map((value, j) => cellText(trimmed(value), `rows[${i}][${j}]`)).join();
     }
     const extra = Object.keys(row).find((name) => !known.has(name));
     if (extra !== undefined) throw unprocessable(`rows[${i}]: expected the columns ${show(names)}, got ${show(extra)}`);
     return names
       .map((name) =>
-        cellText(Object.hasOwn(row, name) ? (row as Record<string, Cell>)[name] : null, `rows[${i}].${name}`),
+        cellText(Object.hasOwn(row, name) ? trimmed((row as Record<string, Cell>)[name]) : null, `rows[${i}].${name}`),
       )
       .join();
   });
@@ -92,6 +98,9 @@ function rowIn(rows: readonly unknown[], i: number): Row {
 }
 
 const namesOf = (row: Row): string[] => (Array.isArray(row) ? row.map((_, i) => `${i + 1}`) : Object.keys(row));
+
+/** Space round a value is none of it, as in a CSV file. */
+const trimmed = (value: unknown) => (typeof value === "string" ? value.trim() : value);
 
 function cellText(value: unknown, where: string): string {
   if (typeof value === "number" || typeof value === "boolean") return `${value}`;

@@ -104,6 +104,7 @@ export async function finalFile(spec: Spec, facts: Facts, weights: Record<string
     const names = facts.columns.flatMap(({ name, values }) => values?.map((value) => `${name}=${value}`) ?? [name]);
     model.metadata["columns"] = JSON.stringify(names);
     if (facts.classes) model.metadata["classes"] = JSON.stringify(facts.classes);
+    if (facts.fills) model.metadata["run"] = JSON.stringify({ missing: "mean" });
     return await saveModel(model as unknown as Model);
   } finally {
     model.dispose();

@@ -4,8 +4,9 @@ import type { ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { acceptUploads, ignoreBodies } from "./app";
 import type { Config } from "./config";
-import { badRequest, busy, unprocessable } from "./errors";
+import { badRequest, busy, show, unprocessable } from "./errors";
 import type { EventStreams } from "./events";
+import { parse } from "./json";
 import type { Metrics } from "./metrics";
 import type { Spec } from "./network";
 import type { Predictor } from "./predictor";
@@ -62,9 +63,10 @@ const sources = new WeakMap<FastifyRequest, Source>();
 /** Reads a request to train: sets its body, and its source where the request has the table itself. */
 async function readBody(request: FastifyRequest, tables: Calls<Tables>): Promise<void> {
   if (request.body instanceof Uint8Array) {
-    const { body, text } = await tables.json(request.body);
+    const { body, text, unnamed } = await tables.json(request.body);
     request.body = body;
-    if (text !== undefined) sources.set(request, { text, json: Object.hasOwn(body as object, "rows") });
+    if (text !== undefined)
+      sources.set(request, { text, json: Object.hasOwn(body as object, "rows"), ...(unnamed && { unnamed }) });
   }
   if (!request.isMultipart()) return;
   try {
@@ -84,19 +86,11 @@ async function partsOf(request: FastifyRequest): Promise<Record<string, unknown>
       const bytes = await part.toBuffer();
       if (fieldname === "file") sources.set(request, { bytes });
       body[fieldname] = part.filename;
-    } else body[fieldname] = fieldname === "options" ? parse(part.value) : part.value;
+    } else body[fieldname] = fieldname === "options" ? parse(part.value as string, "options: ") : part.value;
   }
   if (body["file"] !== undefined && !sources.has(request))
     throw unprocessable("file: expected a file with a name, got a field");
   return body;
-}
-
-function parse(text: unknown): unknown {
-  try {
-    return JSON.parse(text as string);
-  } catch (error) {
-    throw badRequest(`options: expected JSON (${(error as Error).message})`);
-  }
 }
 
 /** Where the table of a request comes from, and its options. */
@@ -108,6 +102,8 @@ function readGiven(request: FastifyRequest): { source: Source; spec: Spec } {
   if (given.length !== 1)
     throw unprocessable(`expected one of rows, csv and file, got ${given.join(" and ") || "none"}`);
   if (columns && !rows) throw unprocessable("columns: expected with rows only");
+  if (rows && spec.delimiter !== ",")
+    throw unprocessable(`delimiter: expected with csv and file only, got ${show(spec.delimiter)} with rows`);
   return { source: source ?? { file: file! }, spec };
 }
 
@@ -196,16 +192,21 @@ export function addRoutes(app: FastifyInstance, parts: Parts): void {
     await streams.follow(id, after, reply.raw);
   });
 
-  app.post<ById & { Body: { row?: Row; rows?: Row[] } }>(
-    "/models/:id/predict",
-    { schema: schemas.predict },
-    async ({ params, body: { row, rows } }) => {
-      if ((row === undefined) === (rows === undefined))
-        throw unprocessable(`expected row or rows, got ${row ? "both" : "none"}`);
-      if (rows) return { predictions: await predictor.predict(params.id, rows, nameMany) };
-      return { prediction: (await predictor.predict(params.id, [row!], nameOne))[0] };
-    },
-  );
+  app.register(async (scope) => {
+    scope.addContentTypeParser("application/json", { parseAs: "buffer" }, async (_: unknown, body: Buffer) =>
+      parse(body),
+    );
+    scope.post<ById & { Body: { row?: Row; rows?: Row[] } }>(
+      "/models/:id/predict",
+      { schema: schemas.predict },
+      async ({ params, body: { row, rows } }) => {
+        if ((row === undefined) === (rows === undefined))
+          throw unprocessable(`expected row or rows, got ${row ? "both" : "none"}`);
+        if (rows) return { predictions: await predictor.predict(params.id, rows, nameMany) };
+        return { prediction: (await predictor.predict(params.id, [row!], nameOne))[0] };
+      },
+    );
+  });
 
   app.get<ById>("/models/:id/file", { schema: schemas.file }, async ({ params }, reply) => {
     const bytes = await trainings.file(params.id);

@@ -3,7 +3,7 @@
 import { show, unprocessable } from "./errors";
 import type { Column } from "./table";
 
-export type Cell = number | string | boolean;
+export type Cell = number | string | boolean | null;
 /** Values in the order of the columns, or by their names. */
 export type Row = readonly Cell[] | Readonly<Record<string, Cell>>;
 
@@ -17,6 +17,8 @@ export class RowEncoder {
     readonly columns: readonly Column[],
     /** Numbers a row. */
     readonly width: number,
+    /** What stands in for missing values, a row of numbers; without it they are refused. */
+    readonly means?: readonly number[],
   ) {
     let at = 0;
     this.#places = columns.map(({ name, values }) => {
@@ -43,8 +45,9 @@ export class RowEncoder {
       if (!this.#names.has(name))
         throw unprocessable(`${where}: expected the columns ${show([...this.#names])}, got ${show(name)}`);
     this.#places.forEach(({ name }, c) => {
-      if (!Object.hasOwn(record, name)) throw unprocessable(`${where}: expected a value for ${show(name)}, got none`);
-      this.#put(c, record[name]!, x, to, where);
+      const has = Object.hasOwn(record, name);
+      if (!has && !this.means) throw unprocessable(`${where}: expected a value for ${show(name)}, got none`);
+      this.#put(c, has ? record[name]! : null, x, to, where);
     });
   }
 
@@ -63,15 +66,43 @@ export class RowEncoder {
   #put(c: number, value: Cell, x: Float32Array, to: number, where: string): void {
     const { name, at, values } = this.#places[c]!;
     const who = () => `${where}, column ${show(name)}`;
-    if (!values) {
-      if (typeof value !== "number" || !Number.isFinite(Math.fround(value)))
+    if (isMissing(value)) {
+      const { means } = this;
+      if (!means)
+        throw unprocessable(
+          `${who()}: expected a value, got ${show(value)} (missing: a model trained with missing "mean" fills it in)`,
+        );
+      for (let i = 0; i < (values?.size ?? 1); i++) x[to + at + i] = means[at + i]!;
+    } else if (!values) {
+      const number = numberOf(value);
+      if (number === undefined || !Number.isFinite(Math.fround(number)))
         throw unprocessable(`${who()}: expected a number that is finite in float32, got ${show(value)}`);
-      x[to + at] = value;
-      return;
+      x[to + at] = number;
+    } else {
+      const place = values.get(`${value}`) ?? values.get(`${value}`.trim()) ?? placeOfNumber(value, values);
+      if (place === undefined)
+        throw unprocessable(`${who()}: expected one of ${show([...values.keys()])}, got ${show(value)}`);
+      x[to + at + place] = 1;
     }
-    const place = values.get(`${value}`.trim());
-    if (place === undefined)
-      throw unprocessable(`${who()}: expected one of ${show([...values.keys()])}, got ${show(value)}`);
-    x[to + at + place] = 1;
   }
+}
+
+// Cells mean what they mean in a table that is trained on (downhill's csv).
+
+const MISSING = new Set(["", "na", "nan", "null", "?"]);
+const isMissing = (value: Cell): value is string | null =>
+  value === null || (typeof value === "string" && MISSING.has(value.trim().toLowerCase()));
+
+/** Text that is a number is one. */
+function numberOf(value: Cell): number | undefined {
+  if (typeof value === "number") return value;
+  const isNumber = typeof value === "string" && /^[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?$/i.test(value.trim());
+  return isNumber ? Number(value) : undefined;
+}
+
+/** A number is the category that has its value, where there is one: 1234 is "01234". */
+function placeOfNumber(value: Cell, values: ReadonlyMap<string, number>): number | undefined {
+  if (typeof value !== "number") return;
+  const found = [...values].filter(([category]) => numberOf(category) === value);
+  return found.length === 1 ? found[0]![1] : undefined;
 }

@@ -6,18 +6,18 @@ import { STATES } from "./store";
 
 const string = (description: string, maxLength = 1000) => ({ type: "string", minLength: 1, maxLength, description });
 
-const CELL = { type: ["number", "string", "boolean"] };
+const CELL = { type: ["number", "string", "boolean", "null"] };
 
 /** One row: values in the order of the columns, or by their names. */
-const ROW = (cell: object, maxColumns: number) => ({
+const ROW = (maxColumns: number, description: string) => ({
   type: ["array", "object"],
-  items: cell,
+  items: CELL,
   minItems: 1,
   maxItems: maxColumns,
   minProperties: 1,
   maxProperties: maxColumns,
-  additionalProperties: cell,
-  description: "values in the order of the columns, or by their names",
+  additionalProperties: CELL,
+  description: `values in the order of the columns, or by their names; ${description}`,
 });
 
 const ERROR = {
@@ -101,9 +101,24 @@ export function schemasOf(config: Config) {
     },
     missing: {
       type: "string",
-      enum: ["error", "drop"],
+      enum: ["error", "drop", "mean"],
       default: "error",
-      description: "where a value is empty, NA, NaN, null or ?: refuse the table, or leave the row out",
+      description:
+        "where a value is empty, NA, NaN, null or ?: refuse the table, leave the row out, or fill in the column's mean over the rows " +
+        "trained on (of a category the share of each value), in predictions too",
+    },
+    categorical: {
+      type: "array",
+      maxItems: maxColumns,
+      items: string("a column"),
+      default: [],
+      description: "columns that are categories though their values are numbers, or some of them",
+    },
+    delimiter: {
+      type: "string",
+      pattern: "^[\\t!#-<>-~]$",
+      default: ",",
+      description: 'one ASCII character that separates values of CSV, none of " = and space',
     },
     hiddenLayers: {
       type: "array",
@@ -179,6 +194,7 @@ export function schemasOf(config: Config) {
     },
     required: [...Object.keys(SUMMARY), "task", "columns", "rows", "parameters", "seconds", "options"],
   };
+  const row = ROW(maxColumns, "text that is a number is one, and null is missing");
   const params = { type: "object", properties: { id: { type: "string", description: "of a model" } } };
   return {
     create: {
@@ -198,7 +214,7 @@ export function schemasOf(config: Config) {
                   type: "array",
                   minItems: 1,
                   maxItems: maxRows,
-                  items: ROW({ type: [...CELL.type, "null"] }, maxColumns + 1), // with the target
+                  items: ROW(maxColumns + 1, "null where one is missing"), // with the target
                 },
                 columns: {
                   type: "array",
@@ -249,7 +265,12 @@ export function schemasOf(config: Config) {
       querystring: {
         type: "object",
         properties: {
-          limit: { type: "string", pattern: "^([1-9]\\d{0,2}|1000)$", default: "100", description: "1 to 1000" },
+          limit: {
+            type: "string",
+            pattern: "^([1-9]\\d{0,2}|1000)$",
+            default: "100",
+            description: "a whole number from 1 to 1000",
+          },
           after: { type: "string", maxLength: 100, description: "the id of the last model of the page before" },
         },
         additionalProperties: false,
@@ -313,8 +334,8 @@ export function schemasOf(config: Config) {
       body: {
         type: "object",
         properties: {
-          row: ROW(CELL, maxColumns),
-          rows: { type: "array", minItems: 1, maxItems: maxPredictRows, items: ROW(CELL, maxColumns) },
+          row,
+          rows: { type: "array", minItems: 1, maxItems: maxPredictRows, items: row },
         },
         additionalProperties: false,
       },

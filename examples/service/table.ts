@@ -24,6 +24,8 @@ export interface Facts {
   width: number;
   /** Rows trained on, and rows held out for validation, the last ones. */
   rows: { training: number; validation: number };
+  /** A missing value is the mean of its column, and of a category the share of each value: `moments.mean`. */
+  fills?: true;
   /** Of the columns and (in regression) of the target, over the rows trained on. */
   moments: { mean: number[]; variance: number[]; target?: { mean: number; variance: number } };
 }
@@ -37,12 +39,16 @@ export interface Table {
   y: Int32Array | Float32Array;
 }
 
-export type Source = { text: string; json?: boolean } | { bytes: Uint8Array } | { file: string };
+/** `json`: the text was made of JSON rows; `unnamed`: these were lists, and nothing named their columns. */
+export type Source = { text: string; json?: boolean; unnamed?: boolean } | { bytes: Uint8Array } | { file: string };
 
 export interface TableOptions {
   target: string;
   task?: "classification" | "regression";
-  missing: "error" | "drop";
+  missing: "error" | "drop" | "mean";
+  /** Columns that are categories though their values are numbers. */
+  categorical: string[];
+  delimiter: string;
   validationSplit: number;
   seed: number;
 }
@@ -57,22 +63,23 @@ export class Tables {
   }
 
   async read(source: Source, { task, ...options }: TableOptions): Promise<Table> {
+    const { json, unnamed } = { json: false, unnamed: false, ...source };
     try {
       const bytes = await this.#bytes(source);
-      checkHeader(checkSize(bytes, this.config));
-      // some rows at a time: what a table takes in memory is the text and the numbers
-      const { target, missing } = options;
-      const rows = await csvRows(bytes, { target, missing, rows: ROWS, ...(task && { task }) });
+      const { target, missing, categorical } = options;
+      const delimiter = json ? "," : options.delimiter;
+      checkHeader(checkSize(bytes, delimiter, this.config));
+      // some rows at a time: what a table takes in memory is the text and the numbers. Which rows are trained on is not known yet, so
+      // what is missing stays so
+      const reading = { target, categorical, delimiter, missing: missing === "mean" ? ("keep" as const) : missing };
+      const rows = await csvRows(bytes, { ...reading, rows: ROWS, ...(task && { task }) });
       return await this.#prepare(rows, options);
     } catch (error) {
       if (!(error instanceof DownhillError)) throw error;
-      // without what csvRows could do and the service does not
-      const message = error.message
-        .replace(/^csvRows: /, "")
-        .replace(', "mean" fills it in', "")
-        .replace(/ \(categories that may be numbers: .*\)$/, "");
-      const json = "json" in source && source.json;
-      throw unprocessable(json ? message.replaceAll(/\bline (\d+)/g, (_, line) => `rows[${line - 2}]`) : message);
+      let message = error.message.replace(/^csvRows: /, "");
+      if (json) message = message.replaceAll(/\bline (\d+)/g, (_, line) => `rows[${line - 2}]`);
+      if (unnamed && error.code === "argument") message += "; the option columns names those of rows that are lists";
+      throw unprocessable(message);
     }
   }
 
@@ -103,7 +110,7 @@ export class Tables {
 
   async #prepare(
     table: Awaited<ReturnType<typeof csvRows>>,
-    { target, validationSplit, seed }: Omit<TableOptions, "task">,
+    { target, missing, validationSplit, seed }: Omit<TableOptions, "task">,
   ): Promise<Table> {
     const { size: rows, columns: names = [], classes } = table;
     const width = names.length;
@@ -131,13 +138,17 @@ export class Tables {
         x.set(batch.x.data.subarray(i * width, (i + 1) * width), to * width);
         y[to] = batch.y.data[i]!;
       }
+    const fills = missing === "mean";
+    if (fills) fillIn(x, training, names);
     const moments: Facts["moments"] = columnMoments(x, training, width);
     if (!classes) {
       const { mean, variance } = columnMoments(y, training, 1);
       moments.target = { mean: mean[0]!, variance: variance[0]! };
     }
-    const facts = { target, columns: columnsOf(names), width, rows: { training, validation }, moments };
-    return { facts: classes ? { ...facts, classes } : facts, x, y };
+    const facts: Facts = { target, columns: columnsOf(names), width, rows: { training, validation }, moments };
+    if (classes) facts.classes = classes;
+    if (fills) facts.fills = true;
+    return { facts, x, y };
   }
 }
 
@@ -147,7 +158,7 @@ const ROWS = 256;
 const tooWide = (most: number, got: number) =>
   unprocessable(`expected at most ${most} columns, a category counting as one each, got ${got}`);
 
-const [LF, CR, SPACE, QUOTE, COMMA] = [0x0a, 0x0d, 0x20, 0x22, 0x2c];
+const [LF, CR, SPACE, QUOTE] = [0x0a, 0x0d, 0x20, 0x22];
 /** Bytes of a row. */
 const LONGEST = 2 ** 22;
 
@@ -155,20 +166,21 @@ const LONGEST = 2 ** 22;
  * Throws where there are more rows, or more values in one, than may be: before they are read, which takes time and memory.
  * Returns the line of names.
  */
-function checkSize(bytes: Uint8Array, { maxRows, maxColumns }: Config): string {
+function checkSize(bytes: Uint8Array, delimiter: string, { maxRows, maxColumns }: Config): string {
+  const separator = delimiter.charCodeAt(0);
   let header: string | undefined;
-  let [rows, blank, commas, from] = [0, 0, 0, 0];
+  let [rows, blank, separators, from] = [0, 0, 0, 0];
   let isBlank = true;
   let isQuoted = false;
   for (let at = 0; at <= bytes.length; at++) {
     const byte = bytes[at];
     if (byte === QUOTE) isQuoted = !isQuoted;
     if (at < bytes.length && (isQuoted || (byte !== LF && byte !== CR))) {
-      if (byte === COMMA && !isQuoted) commas++;
+      if (byte === separator && !isQuoted) separators++;
       isBlank &&= byte! <= SPACE;
       continue;
     }
-    if (commas > maxColumns) throw tooWide(maxColumns, commas); // one more value, and the target
+    if (separators > maxColumns) throw tooWide(maxColumns, separators); // one more value, and the target
     if (byte === LF && bytes[at - 1] === CR) {
       from = at + 1;
       continue;
@@ -177,7 +189,7 @@ function checkSize(bytes: Uint8Array, { maxRows, maxColumns }: Config): string {
     if (isBlank) blank++;
     else if (header === undefined) header = new TextDecoder().decode(bytes.subarray(from, at));
     else rows++;
-    commas = 0;
+    separators = 0;
     from = at + 1;
     isBlank = true;
   }
@@ -222,6 +234,24 @@ function order(n: number, seed: number): Uint32Array {
   const places = new Uint32Array(n);
   for (let at = 0; at < n; at++) places[rows[at]!] = at;
   return places;
+}
+
+/** Puts the mean of a column, over the first rows, where a value is missing (NaN). */
+function fillIn(x: Float32Array, rows: number, names: readonly string[]): void {
+  const width = names.length;
+  const sum = new Array<number>(width).fill(0);
+  const present = new Array<number>(width).fill(0);
+  for (let at = 0; at < rows * width; at++) {
+    if (Number.isNaN(x[at])) continue;
+    sum[at % width]! += x[at]!;
+    present[at % width]!++;
+  }
+  const empty = present.indexOf(0);
+  if (empty >= 0)
+    throw unprocessable(
+      `column ${show(names[empty])}: expected a value in one of the ${rows} rows trained on, got none`,
+    );
+  for (let at = 0; at < x.length; at++) if (Number.isNaN(x[at])) x[at] = sum[at % width]! / present[at % width]!;
 }
 
 /** Mean and variance of the columns of the first rows. */

@@ -264,7 +264,27 @@ describe("files stay in the data folder", () => {
 test("what is no JSON, and what is not taken", async () => {
   const post = (type: string, payload: string) =>
     ask("POST", "/models", undefined, { headers: { "content-type": type }, payload });
-  expect(await post("application/json", "{")).toMatchObject({ status: 400 });
+  const broken: [string, string][] = [
+    ["{", "expected JSON (Expected property name or '}' in JSON at position 1"],
+    ['{"row":[1,,2]}', "expected JSON (Unexpected token ',', "],
+    ['{"row":[1 2]}', "expected JSON (Expected ',' or ']' after array element in JSON at position 10"],
+    ["", "expected JSON (Unexpected end of JSON input"],
+    ["\xff", "expected JSON ("],
+  ];
+  for (const url of ["/models", "/models/x/predict"])
+    for (const [payload, start] of broken) {
+      const options = { headers: { "content-type": "application/json" }, payload: Buffer.from(payload, "latin1") };
+      const { status, body } = await ask("POST", url, undefined, options);
+      expect([status, body.code]).toEqual([400, "bad_request"]);
+      expect(body.message.slice(0, start.length)).toBe(start);
+    }
+  expect(await ask("POST", "/models", undefined, form({ options: "[1" }))).toMatchObject(
+    refused(400, "bad_request", /^options: expected JSON \(.* position 2/),
+  );
+  for (const limit of ["0", "1001", "x", "1.5", ""])
+    expect(await ask("GET", `/models?limit=${limit}`)).toMatchObject(
+      refused(422, "unprocessable", `querystring.limit: expected a whole number from 1 to 1000, got "${limit}"`),
+    );
   for (const deep of ["[".repeat(2000) + "]".repeat(2000), `${'{"a":'.repeat(2000)}1${"}".repeat(2000)}`])
     expect(await post("application/json", `{"target":"kind","optimizer":${deep}}`)).toMatchObject(
       refused(422, "unprocessable", "expected JSON at most 16 deep, got a deeper one"),
@@ -284,10 +304,14 @@ test("what is no JSON, and what is not taken", async () => {
 
 test.each<[object, string]>([
   [{ rows }, 'body: expected "target", got none'],
-  [{ ...OPTIONS, rows, epoch: 3 }, 'body: unknown option "epoch"'],
+  [
+    { ...OPTIONS, rows, epoch: 3 },
+    'body: unknown option "epoch"; expected rows, columns, csv, file, target, name, task,',
+  ],
+  [{ ...OPTIONS, rows, earlyStopping: { restoreBestWeights: 1 } }, "restoreBestWeights: expected true or false, got 1"],
   [{ ...OPTIONS }, "expected one of rows, csv and file, got none"],
   [{ ...OPTIONS, rows: [] }, "rows: expected not to have fewer than 1 items, got []"],
-  [{ ...OPTIONS, rows: {} }, "rows: expected to be array, got an object of nothing"],
+  [{ ...OPTIONS, rows: {} }, "rows: expected a list, got an object of nothing"],
   [{ ...OPTIONS, rows: [1] }, "rows[0]: expected a list of values, or values by name, got 1"],
   [
     {
@@ -300,10 +324,14 @@ test.each<[object, string]>([
     "rows[1][0]: expected a number, a string, true, false or null, got an object",
   ],
   [{ ...OPTIONS, rows: [{ a: "x\ny" }] }, "rows[0].a: expected text without line breaks"],
-  [{ ...OPTIONS, rows, columns: [1, 2] }, "columns.0: expected to be string, got 1"],
+  [{ ...OPTIONS, rows, columns: [1, 2] }, "columns[0]: expected text, got 1"],
   [{ ...OPTIONS, rows: rows.map(Object.values), columns: ["a", "kind"] }, "rows[0]: expected 2 values, got 4"],
+  [
+    { target: "b", rows: rows.map(Object.values) },
+    'target to be a column, one of ["1", "2", "3", "4"], got "b"; the option columns names those of rows that are lists',
+  ],
   [{ ...OPTIONS, rows, csv: "a" }, "expected one of rows, csv and file, got rows and csv"],
-  [{ ...OPTIONS, rows, epochs: "3" }, 'epochs: expected to be integer, got "3"'],
+  [{ ...OPTIONS, rows, epochs: "3" }, 'epochs: expected a whole number, got "3"'],
   [{ ...OPTIONS, rows, activation: "Relu" }, /^activation: expected one of \["relu", .*\], got "Relu"$/ as never],
   [{ ...OPTIONS, rows, optimizer: { type: "adam", momentum: 0.5 } }, 'adam: unknown option "momentum"'],
   [
@@ -319,7 +347,7 @@ test.each<[object, string]>([
         { a: null, kind: "y" },
       ],
     },
-    'rows[1], column 1 ("a"): expected a value, got "" (missing: "drop" leaves the row out)',
+    'rows[1], column 1 ("a"): expected a value, got "" (missing: "drop" leaves the row out, "mean" fills it in)',
   ],
   [
     {
@@ -361,15 +389,27 @@ test.each<[object, string]>([
 test.each<[object, RegExp]>([
   [{}, /^expected row or rows, got none$/],
   [{ row: [1, 2, "red"], rows: [[1, 2, "red"]] }, /^expected row or rows, got both$/],
+  [{ data: [5] }, /^body: unknown option "data"; expected row, rows$/],
+  [{ rows: [[1, null, "red"]] }, /^rows\[0\], column "weight": expected a value, got null \(missing: /],
+  [{ row: 5 }, /^row: expected a list or an object, got 5$/],
+  [
+    {
+      rows: [
+        [1, 2, "red"],
+        [1, [2], "red"],
+      ],
+    },
+    /^rows\[1\]\[1\]: expected a number, text, true, false or null, got \[2\]$/,
+  ],
   [{ row: [1, 2] }, /^row: expected 3 values, got 2$/],
   [
     {
       rows: [
         [1, 2, "red"],
-        [1, "2", "red"],
+        [1, "2x", "red"],
       ],
     },
-    /^rows\[1\], column "weight": expected a number that is finite in float32, got "2"$/,
+    /^rows\[1\], column "weight": expected a number that is finite in float32, got "2x"$/,
   ],
   [{ row: [1, 1e39, "red"] }, /got 1e\+39$/],
   [{ row: [1, 2, "green"] }, /^row, column "color": expected one of \["blue", "red"\], got "green"$/],
