@@ -1,7 +1,7 @@
 // Bundles the load tests, and the service that they start; downhill is the built package, as a user has it.
 
 import { build } from "esbuild";
-import { buildService } from "../../examples/service/build.js";
+import { buildService } from "../../examples/service/build.mjs";
 
 await buildService();
 await build({

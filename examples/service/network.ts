@@ -95,7 +95,12 @@ export function compileModel(
 }
 
 /** The file of a trained model: its weights, without what only training needs. */
-export async function finalFile(spec: Spec, facts: Facts, weights: Record<string, NDArray>): Promise<Uint8Array> {
+export async function finalFile(
+  spec: Spec,
+  facts: Facts,
+  epochs: number,
+  weights: Record<string, NDArray>,
+): Promise<Uint8Array> {
   const model = buildModel(spec, facts);
   try {
     model.setWeights(weights);
@@ -104,6 +109,7 @@ export async function finalFile(spec: Spec, facts: Facts, weights: Record<string
     const names = facts.columns.flatMap(({ name, values }) => values?.map((value) => `${name}=${value}`) ?? [name]);
     model.metadata["columns"] = JSON.stringify(names);
     if (facts.classes) model.metadata["classes"] = JSON.stringify(facts.classes);
+    model.metadata["epochs"] = `${epochs}`;
     if (facts.fills) model.metadata["run"] = JSON.stringify({ missing: "mean" });
     return await saveModel(model as unknown as Model);
   } finally {

@@ -378,7 +378,7 @@ export class Trainings {
       });
       clearTimeout(limit);
       const weights = (await remote.getWeights()) as Record<string, NDArray>;
-      const file = await finalFile(spec, facts, weights);
+      const file = await finalFile(spec, facts, run.epoch, weights);
       const weightsHash = await remote.weightsHash();
       signal.throwIfAborted();
       this.#finish(id, "trained", seconds(), run.epochs, { model: file, weightsHash });

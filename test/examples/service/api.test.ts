@@ -112,6 +112,8 @@ test("the file is the model: downhill loads it, and it predicts the same from ra
   expect(await weightsHash(model as unknown as Model)).toBe(hash);
   expect(JSON.parse(model.metadata["classes"]!)).toEqual(["iris", "rose", "tulip"]);
   expect(JSON.parse(model.metadata["columns"]!)).toEqual(["size", "weight", "color=blue", "color=red"]);
+  expect(model.metadata).toMatchObject({ epochs: "3", target: "kind" });
+  expect(model.metadata).not.toHaveProperty("run");
   const logits = [...model.predict([[2, 0, 0, 1]]).data];
   const sum = logits.reduce((total, v) => total + Math.exp(v), 0);
   const { body } = await ask("POST", `/models/${id}/predict`, { row: flower });
@@ -206,6 +208,17 @@ test("OpenAPI describes every path, options and errors included", async () => {
   const { content } = body.paths["/models"].post.requestBody;
   expect(Object.keys(content)).toEqual(["application/json", "multipart/form-data"]);
   expect(content["application/json"].schema.properties.epochs).toMatchObject({ maximum: 10_000, default: 50 });
+  for (const { properties } of [
+    content["application/json"].schema,
+    content["multipart/form-data"].schema.properties.options,
+  ])
+    expect(properties).toMatchObject({
+      missing: { enum: ["error", "drop", "mean"], default: "error" },
+      categorical: { type: "array", default: [] },
+      delimiter: { type: "string", default: "," },
+    });
+  const predict = body.paths["/models/{id}/predict"].post.requestBody.content["application/json"].schema;
+  expect(predict.properties.row.additionalProperties.type).toEqual(["number", "string", "boolean", "null"]);
   for (const methods of Object.values(body.paths) as Record<string, { summary: string; responses: object }>[])
     for (const { summary, responses } of Object.values(methods)) {
       expect(summary).toBeTruthy();

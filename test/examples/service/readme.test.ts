@@ -4,7 +4,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { settingsTable } from "../../../examples/service/config";
+import { readConfig, settingsTable } from "../../../examples/service/config";
+import { schemasOf } from "../../../examples/service/schemas";
 import { flowers, open, toCsv } from "./support";
 
 const text = readFileSync("examples/service/README.md", "utf8");
@@ -15,7 +16,7 @@ test("the table of settings is that of the code", () => {
 });
 
 test("every file is named", () => {
-  const named = new Set([...text.matchAll(/`(\w+\.(?:ts|js))`/g)].map(([, name]) => name));
+  const named = new Set([...text.matchAll(/`(\w+\.(?:ts|mjs))`/g)].map(([, name]) => name));
   expect(named).toEqual(
     new Set(
       [
@@ -36,9 +37,21 @@ test("every file is named", () => {
         ...["rows", "schemas", "service", "store", "table", "threads", "trainings"],
       ]
         .map((name) => `${name}.ts`)
-        .concat("build.js"),
+        .concat("build.mjs"),
     ),
   );
+});
+
+test("every option of a training is named", () => {
+  const [, named] = /^- \*\*Options\*\*: (.*?)\. The same table/ms.exec(text)!;
+  const words = new Set(named!.match(/\b[a-z]\w+/gi));
+  const {
+    rows: _,
+    csv: __,
+    file: ___,
+    ...options
+  } = schemasOf(readConfig({})).create.body.content["application/json"].schema.properties;
+  for (const option of Object.keys(options)) expect(words).toContain(option);
 });
 
 /** A line of curl as a request: -F, -H, -d, -X, and what changes nothing here. */
@@ -75,7 +88,7 @@ test("the lines of curl work, in their order", async () => {
   const csv = toCsv(flowers());
   writeFileSync(join(folder, "flowers.csv"), csv);
   const lines = [...text.matchAll(/^curl .*/gm)].map(([line]) => line);
-  expect(lines).toHaveLength(13);
+  expect(lines).toHaveLength(14);
   const statuses: number[] = [];
   let id = "";
   for (const line of lines) {
@@ -87,7 +100,7 @@ test("the lines of curl work, in their order", async () => {
     else id ||= ((await response.json()) as { id: string }).id;
   }
   // the model has been trained by the time that it is to be cancelled
-  expect(statuses).toEqual([202, 202, 202, 200, 200, 200, 200, 200, 200, 200, 200, 409, 204]);
+  expect(statuses).toEqual([202, 202, 202, 200, 200, 200, 200, 200, 200, 200, 200, 200, 409, 204]);
   for (const { id } of (await ask("GET", "/models")).body.models)
     expect(await until(id)).toMatchObject({ state: "trained" });
 });

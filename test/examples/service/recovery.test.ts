@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ask, type Host, type ModelView, makePlace, type Place, startHost, until } from "../../../bench/service/host";
 // @ts-expect-error: a script of the build
-import { buildService } from "../../../examples/service/build.js";
+import { buildService } from "../../../examples/service/build.mjs";
 import { ownFolder } from "../../../examples/service/folder";
 import { flowers } from "./support";
 

@@ -1,7 +1,9 @@
 // Bundles the service into one file, which runs by itself wherever Node does: the library's cores and workers, SQLite's
 // WebAssembly and all packages are in it.
 //
-//   node build.js [file]      default: build/service/service.js of where it is called
+// A module by its name, whatever the package.json says of the folder that it is copied to.
+//
+//   node build.mjs [file]     default: build/service/service.js of where it is called
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
