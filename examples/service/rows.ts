@@ -9,8 +9,13 @@ export type Row = readonly Cell[] | Readonly<Record<string, Cell>>;
 
 export class RowEncoder {
   readonly #names: Set<string>;
-  /** Of each column: where its numbers begin, and the place of each category. */
-  readonly #places: { name: string; at: number; values: Map<string, number> | undefined }[];
+  /** Of each column: where its numbers begin, and the place of each category, by what it is and by its value. */
+  readonly #places: {
+    name: string;
+    at: number;
+    values: Map<string, number> | undefined;
+    numbers: Map<Cell, number | undefined>;
+  }[];
   readonly #numeric: boolean;
 
   constructor(
@@ -22,7 +27,12 @@ export class RowEncoder {
   ) {
     let at = 0;
     this.#places = columns.map(({ name, values }) => {
-      const place = { name, at, values: values && new Map(values.map((value, i) => [value, i])) };
+      const place = {
+        name,
+        at,
+        values: values && new Map(values.map((value, i) => [value, i])),
+        numbers: placesOfNumbers(values ?? []),
+      };
       at += values?.length ?? 1;
       return place;
     });
@@ -64,7 +74,7 @@ export class RowEncoder {
   }
 
   #put(c: number, value: Cell, x: Float32Array, to: number, where: string): void {
-    const { name, at, values } = this.#places[c]!;
+    const { name, at, values, numbers } = this.#places[c]!;
     const who = () => `${where}, column ${show(name)}`;
     if (isMissing(value)) {
       const { means } = this;
@@ -79,7 +89,7 @@ export class RowEncoder {
         throw unprocessable(`${who()}: expected a number that is finite in float32, got ${show(value)}`);
       x[to + at] = number;
     } else {
-      const place = values.get(`${value}`) ?? values.get(`${value}`.trim()) ?? placeOfNumber(value, values);
+      const place = values.get(`${value}`) ?? values.get(`${value}`.trim()) ?? numbers.get(value);
       if (place === undefined)
         throw unprocessable(`${who()}: expected one of ${show([...values.keys()])}, got ${show(value)}`);
       x[to + at + place] = 1;
@@ -100,9 +110,12 @@ function numberOf(value: Cell): number | undefined {
   return isNumber ? Number(value) : undefined;
 }
 
-/** A number is the category that has its value, where there is one: 1234 is "01234". */
-function placeOfNumber(value: Cell, values: ReadonlyMap<string, number>): number | undefined {
-  if (typeof value !== "number") return;
-  const found = [...values].filter(([category]) => numberOf(category) === value);
-  return found.length === 1 ? found[0]![1] : undefined;
+/** A number is the category that has its value, where that is one only: 1234 is "01234". */
+function placesOfNumbers(values: readonly string[]): Map<Cell, number | undefined> {
+  const places = new Map<Cell, number | undefined>();
+  values.forEach((value, i) => {
+    const number = numberOf(value);
+    if (number !== undefined) places.set(number, places.has(number) ? undefined : i);
+  });
+  return places;
 }
