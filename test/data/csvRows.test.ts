@@ -232,3 +232,11 @@ describe("saveCsv", () => {
     await expect(saveCsv([{ x }, { x: [[1]] }], join(root, "c.csv"))).rejects.toMatchObject({ code: "shape" });
   });
 });
+
+test("what is written to take long to read does not", async () => {
+  const quotes = `a,y\n${'"'.repeat(2_000_001)},2\n`;
+  await expect(csvRows(quotes, { target: "y" })).rejects.toThrow("line 2, column 1: expected a closing quote");
+  const names = Array.from({ length: 50_000 }, (_, i) => `c${i}`);
+  const wide = `${names.join()}\n${"1,".repeat(49_999)}2\n`;
+  expect((await csvRows(wide, { target: "c0" })).columns).toHaveLength(49_999);
+}, 10_000);

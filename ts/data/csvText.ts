@@ -132,43 +132,38 @@ export async function* readTables(
 ): AsyncGenerator<Table> {
   const decoder = new TextDecoder("utf-8", { fatal: true }); // it takes a byte order mark away
   const names: string[] = [];
-  let rest = "";
+  let rest = ""; // of a record that has not ended
+  let quoted = false; // in the end of it
+  let held = ""; // "\r", which "\n" may follow
   let line = 1;
   for (let at = 0; ; ) {
     const bytes = await source.read(at, chunk);
     at += bytes.length;
     const last = bytes.length < chunk;
+    let text = held;
     try {
-      rest += decoder.decode(bytes, { stream: !last });
+      text += decoder.decode(bytes, { stream: !last });
     } catch (cause) {
       throw new DownhillError("format", `${who}: expected text in UTF-8, got other bytes`, { cause });
     }
-    const held = !last && rest.endsWith("\r") ? "\r" : ""; // "\n" may follow
-    const text = rest.slice(0, rest.length - held.length).replace(/\r\n?/g, "\n");
-    const end = last ? text.length : endOfRecords(text, dialect.quote);
-    rest = text.slice(end) + held;
+    held = !last && text.endsWith("\r") ? "\r" : "";
+    text = text.slice(0, text.length - held.length).replace(/\r\n?/g, "\n");
+    let end = 0; // a line break within quotes ends no record
+    for (let i = 0; i < text.length; i++) {
+      if (text[i] === dialect.quote) quoted = !quoted;
+      else if (text[i] === "\n" && !quoted) end = i + 1;
+    }
+    if (last) end = text.length;
+    const whole = end || last ? rest + text.slice(0, end) : "";
+    rest = (whole ? "" : rest) + text.slice(end);
     if (rest.length > LONGEST_RECORD)
       throw new DownhillError("memory", `${who}: line ${line}: expected a row of at most ${LONGEST_RECORD} characters`);
-    if (end) {
+    if (whole) {
       const table: Table = { who, names, rows: [], lines: [] };
-      line = addRecords(table, await parseRecords(who, text.slice(0, end), dialect, line), header, line);
+      line = addRecords(table, await parseRecords(who, whole, dialect, line), header, line);
       yield table;
     }
     if (last) return;
-  }
-}
-
-/** Where the last line ends that is whole: a line break within quotes ends none. */
-function endOfRecords(text: string, quote: string): number {
-  let end = 0;
-  let quoted = false;
-  for (let from = 0; ; quoted = !quoted) {
-    const at = text.indexOf(quote, from);
-    const to = at < 0 ? text.length : at;
-    const last = quoted || to === 0 ? -1 : text.lastIndexOf("\n", to - 1);
-    if (last >= from) end = last + 1;
-    if (at < 0) return end;
-    from = at + 1;
   }
 }
 
@@ -215,11 +210,12 @@ function openingLine(content: string, quote: string): number {
 }
 
 function checkNames(table: Table) {
-  const { names } = table;
-  for (const [c, name] of names.entries()) {
+  const columns = new Map<string, number>();
+  for (const [c, name] of table.names.entries()) {
     if (name === "") throw damaged(table, 0, c, "a name in the header", '""');
-    const first = names.indexOf(name);
-    if (first < c) throw damaged(table, 0, c, "names that differ", `that of column ${first + 1} again`);
+    const first = columns.get(name);
+    if (first !== undefined) throw damaged(table, 0, c, "names that differ", `that of column ${first + 1} again`);
+    columns.set(name, c);
   }
 }
 
