@@ -239,4 +239,9 @@ test("what is written to take long to read does not", async () => {
   const names = Array.from({ length: 50_000 }, (_, i) => `c${i}`);
   const wide = `${names.join()}\n${"1,".repeat(49_999)}2\n`;
   expect((await csvRows(wide, { target: "c0" })).columns).toHaveLength(49_999);
+  const digits = `a,y\n${"1".repeat(1_000_000)}x,2\n`;
+  expect((await csv(digits, { target: "y" })).columns).toHaveLength(1);
+  const blank = `a,y\n${"\n \n".repeat(300_000)}1,2\n3`;
+  for (const read of [csv, csvRows])
+    await expect(read(blank, { target: "y" })).rejects.toThrow(`${read.name}: line 600003, column 2 ("y"): expected 2`);
 }, 10_000);
