@@ -245,3 +245,12 @@ test("what is written to take long to read does not", async () => {
   for (const read of [csv, csvRows])
     await expect(read(blank, { target: "y" })).rejects.toThrow(`${read.name}: line 600003, column 2 ("y"): expected 2`);
 }, 10_000);
+
+test("of many categories no more than a batch is laid out", async () => {
+  const text = `id,y\n${Array.from({ length: 20_000 }, (_, i) => `k${i},${i}`).join("\n")}`; // 1.6 GB in all
+  const rows = await csvRows(text, { target: "y", rows: 64 });
+  for await (const { x } of rows) {
+    expect(x.shape).toEqual([64, 20_000]);
+    break;
+  }
+});
