@@ -35,6 +35,9 @@ const SLEEPING = {
 /** What `inflate` of ts/runtime/platform/node.ts reads. */
 export const deflated = (data) => deflateRawSync(data, { level: 9 }).toString("base64");
 
+/** Of which a bundle has the numbers it reads, unless somebody asks for the enums themselves: 64 KB. */
+const ENUMS = "assembly/isa.ts";
+
 const named = Object.entries(SLEEPING);
 /** A file of the sources that a relative import means. */
 const fileOf = (path, resolveDir) => new URL(`${path}.ts`, `file://${resolveDir}/`).pathname.slice(root.length);
@@ -63,7 +66,7 @@ export async function asleep(options) {
     setup({ onResolve }) {
       onResolve({ filter: /^\.|^#platform$/ }, ({ path, resolveDir }) => {
         const file = path === "#platform" ? "ts/runtime/platform/node.ts" : fileOf(path, resolveDir);
-        if (!awake.has(file) || file in SLEEPING) return;
+        if (!awake.has(file) || file in SLEEPING || file === ENUMS) return;
         used.add(file);
         return { path: file, external: true };
       });

@@ -107,12 +107,15 @@ async function compress(folder, options, mangle, format) {
   for (const name of readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".js"))) {
     const file = `${folder}/${name}`;
     // esbuild puts its own chunks before what is external; the core is to stand first in a bundle (ts/index.ts)
-    const source = readFileSync(file, "utf8").replace(/^(.*)(import \w+ from "\.\/core\/core\.js";\n)/s, "$2$1");
+    let source = readFileSync(file, "utf8").replace(/^(.*)(import \w+ from "\.\/core\/core\.js";\n)/s, "$2$1");
+    // errors name the class of what they got; esbuild gives a class that names itself another name within
+    for (const [, name] of source.matchAll(/ class (_\w+)/g)) source = source.replaceAll(name, name.slice(1));
+    const classes = [...source.matchAll(/(\w+) = class\b/g)].map(([, name]) => name);
     const { code } = await minify(source, {
       module: true,
       ecma: 2022,
       compress: { passes: 3, pure_funcs: ["TextDecoder"], ...options }, // the loader makes one
-      mangle,
+      mangle: mangle && { ...(mangle !== true && mangle), reserved: classes },
       // one character past Latin-1 makes two bytes of every character that an engine holds of a file
       format: { preserve_annotations: true, ascii_only: true, ...format },
     });
@@ -208,5 +211,11 @@ async function buildBundles() {
   }
 }
 
-if (process.argv[2] !== "dist") buildCores();
-if (process.argv[2] !== "core") await buildBundles();
+if (process.argv[2] !== "dist") {
+  console.error("compiling the cores");
+  buildCores();
+}
+if (process.argv[2] !== "core") {
+  console.error("bundling");
+  await buildBundles();
+}

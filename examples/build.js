@@ -4,7 +4,7 @@
 //   index.html, icon.svg       the front page
 //   playground/, benchmark/    index.html, style.css, main.js, worker.js, and chunks that the library loads on demand
 //   reference/                 the public names, and the repository's pages: reference/build.js
-//   service.js                 keeps the site for when there is no net
+//   offline.js                 keeps the site for when there is no net
 //
 // A page's script is main.ts; its worker's is what PAGES names, and lies beside it: new URL("./worker.js", import.meta.url). What `later`
 // names is a bundle of its own, which the others import when they want it: `await import("./digits.js")`.
@@ -131,8 +131,8 @@ export async function buildSite(site = `${root}build/site`, { quick = false, ref
   for (const name of all) hash.update(name).update(readFileSync(`${site}/${name}`));
   const lists = `FILES = ${JSON.stringify(files)}, LATER = ${JSON.stringify(later)}`;
   const facts = `const VERSION = "${hash.digest("hex").slice(0, 16)}", ${lists};\n`;
-  const { code } = await transform(facts + readFileSync(`${root}examples/service.js`, "utf8"), MINIFIED);
-  writeFileSync(`${site}/service.js`, code);
+  const { code } = await transform(facts + readFileSync(`${root}examples/offlineWorker.js`, "utf8"), MINIFIED);
+  writeFileSync(`${site}/offline.js`, code);
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) await buildSite();

@@ -61,7 +61,9 @@ export async function serve(folder, port = 0) {
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
-  await buildSite(undefined, { quick: process.argv.includes("--quick") });
+  const quick = process.argv.includes("--quick");
+  console.error(quick ? "building the site" : "building the site, and its reference, which takes half a minute");
+  await buildSite(undefined, { quick });
   const { url } = await serve(
     new URL("../build/site", import.meta.url).pathname,
     Number.parseInt(process.argv[2], 10) || 8080,

@@ -142,8 +142,14 @@ const KINDS: Record<string, Maker> = {
     const deep = 10 ** (2 + Math.floor(random() * 3));
     const text = "[".repeat(deep) + "]".repeat(deep);
     return json(
-      `/models/${id}/predict`,
-      pick(random, [text, `{"row":${text}}`, `{"rows":[${text}]}`, '{"a":'.repeat(deep) + 1 + "}".repeat(deep)]),
+      pick(random, ["/models", `/models/${id}/predict`]),
+      pick(random, [
+        text,
+        `{"row":${text}}`,
+        `{"rows":[${text}]}`,
+        `{"target":"y","optimizer":${text}}`,
+        '{"a":'.repeat(deep) + 1 + "}".repeat(deep),
+      ]),
     );
   },
   "a wrong content type": (random, id) => {

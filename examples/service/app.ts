@@ -3,9 +3,14 @@
 import type { Socket } from "node:net";
 import multipart from "@fastify/multipart";
 import swagger from "@fastify/swagger";
-import fastify, { type FastifyError, type FastifyInstance, type FastifySchemaValidationError } from "fastify";
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifySchemaValidationError,
+} from "fastify";
 import type { Config } from "./config";
-import { show } from "./errors";
+import { crossSite, ServiceError, show } from "./errors";
 
 /** A server without routes; `stopping` tells whether the service is being stopped. */
 export async function createApp(config: Config, stopping: () => boolean): Promise<FastifyInstance> {
@@ -15,6 +20,11 @@ export async function createApp(config: Config, stopping: () => boolean): Promis
     requestTimeout: timeout,
     http: { headersTimeout: timeout, connectionsCheckingInterval: Math.min(1000, timeout / 2) },
     exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 2 ** 14 }, // an id that is too long is none, as any other
+    frameworkErrors: (_, { url }, reply) => {
+      const message = `expected a path that can be decoded, got ${show(url)}`;
+      void (reply as FastifyReply).code(400).send({ statusCode: 400, code: "bad_url", message });
+    },
     clientErrorHandler({ code }, socket) {
       const [status, text] =
         code === "ERR_HTTP_REQUEST_TIMEOUT"
@@ -32,6 +42,13 @@ export async function createApp(config: Config, stopping: () => boolean): Promis
     },
   });
   app.removeContentTypeParser("text/plain"); // JSON only
+  app.addHook("onRequest", (request, reply, done) => {
+    reply.header("x-content-type-options", "nosniff");
+    if (stopping()) reply.header("connection", "close");
+    // a page of another site can send some requests without asking, though it does not see what is answered
+    const foreign = request.headers["sec-fetch-site"] === "cross-site" && request.method !== "GET";
+    done(foreign ? crossSite(request.headers.origin) : undefined);
+  });
   app.setErrorHandler((error: FastifyError, { headers }, reply) => {
     const { validation, validationContext } = error;
     let { statusCode = 500, code = "error", message } = error;
@@ -46,7 +63,7 @@ export async function createApp(config: Config, stopping: () => boolean): Promis
       message = `expected a body of application/json${reply.request.routeOptions.url === "/models" ? " or multipart/form-data" : ""}, got ${show(headers["content-type"])}`;
     if (statusCode >= 500) {
       if (stopping()) [statusCode, code, message] = [503, "stopping", "the service is being stopped"];
-      else {
+      else if (!(error instanceof ServiceError)) {
         console.error(error.stack);
         message = "something went wrong in the service";
       }
@@ -96,6 +113,12 @@ export function watchConnections({ server }: FastifyInstance): () => boolean {
     }
     return false;
   };
+}
+
+/** Bodies that nobody reads, of whatever type. */
+export function ignoreBodies(scope: FastifyInstance): void {
+  scope.removeAllContentTypeParsers();
+  scope.addContentTypeParser("*", { parseAs: "buffer" }, async () => undefined);
 }
 
 /** Uploads, where they are wanted. */

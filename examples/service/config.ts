@@ -17,6 +17,11 @@ const SETTINGS = {
   maxClasses: ["MAX_CLASSES", 1_000, "classes of a target"],
   maxParameters: ["MAX_PARAMETERS", 1_000_000, "size of a model, in parameters"],
   maxEpochs: ["MAX_EPOCHS", 10_000, "epochs of a training"],
+  maxCrashes: [
+    "MAX_CRASHES",
+    10,
+    "ends of the process, other than by a stop, that a training may meet between two checkpoints",
+  ],
   maxSeconds: ["MAX_SECONDS", 3_600, "time of a training, in seconds"],
   maxPredictRows: ["MAX_PREDICT_ROWS", 1_000, "rows of a request to predict"],
   maxStreams: ["MAX_STREAMS", 100, "clients that follow trainings at once"],

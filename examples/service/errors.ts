@@ -35,9 +35,19 @@ export const tooLarge = (message: string) => new ServiceError(413, "too_large", 
 
 export const badRequest = (message: string) => new ServiceError(400, "bad_request", message);
 
+export const crossSite = (origin: unknown) =>
+  new ServiceError(
+    403,
+    "cross_site",
+    `expected a request that no page of another site sends, got one of ${show(origin)}`,
+  );
+
 export const notFound = (id: string) =>
   new ServiceError(404, "not_found", `expected the id of a model, got ${show(id)}`);
 
 export const wrongState = (message: string) => new ServiceError(409, "wrong_state", message);
 
 export const busy = (message: string) => new ServiceError(429, "busy", message);
+
+export const noStorage = (why: string) =>
+  new ServiceError(507, "no_storage", `expected room in the data folder to write, got an error (${why})`);

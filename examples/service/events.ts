@@ -2,7 +2,7 @@
 //
 //   state  { state }           queued, training
 //   epoch  { epoch, logs }     its id is the epoch, counted from 1
-//   end    the model           the last one
+//   end    the model           the last one; { id, state: "deleted" } where it is no more
 //
 // The epochs' logs are in the database, and a training that is resumed gets the same ones: a client that comes back with
 // Last-Event-ID misses none, whatever has happened to the service.
@@ -25,7 +25,7 @@ interface Stream {
   /** The last epoch that was sent. */
   last: number;
   state: State | undefined;
-  /** What came before the epochs that the database has were sent. */
+  /** What came while the epochs that the database has are sent. */
   early: Event[] | undefined;
 }
 
@@ -62,7 +62,9 @@ export class EventStreams {
     response.writeHead(200, {
       "content-type": "text/event-stream",
       "cache-control": "no-store",
+      connection: "close",
       "x-accel-buffering": "no",
+      "x-content-type-options": "nosniff",
     });
     response.write("retry: 1000\n\n");
     const stream: Stream = { id, response, last: after, state: undefined, early: [] };
@@ -71,6 +73,7 @@ export class EventStreams {
     response.on("error", () => response.destroy());
     try {
       const { epochs, state } = await this.trainings.epochs(id, after);
+      stream.early = []; // what came before that is in it
       if (!isOver(state)) this.#state(stream, state);
       for (const { epoch, logs } of epochs) {
         this.#epoch(stream, epoch, logs);

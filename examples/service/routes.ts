@@ -2,7 +2,7 @@
 
 import type { ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { acceptUploads } from "./app";
+import { acceptUploads, ignoreBodies } from "./app";
 import type { Config } from "./config";
 import { badRequest, busy, unprocessable } from "./errors";
 import type { EventStreams } from "./events";
@@ -170,14 +170,17 @@ export function addRoutes(app: FastifyInstance, parts: Parts): void {
 
   app.get<ById>("/models/:id", { schema: schemas.get }, async ({ params }) => viewOf(await trainings.get(params.id)));
 
-  app.post<ById>("/models/:id/cancel", { schema: schemas.cancel }, async ({ params }) =>
-    viewOf(await trainings.cancel(params.id)),
-  );
+  app.register(async (scope) => {
+    ignoreBodies(scope);
+    scope.post<ById>("/models/:id/cancel", { schema: schemas.cancel }, async ({ params }) =>
+      viewOf(await trainings.cancel(params.id)),
+    );
 
-  app.delete<ById>("/models/:id", { schema: schemas.remove }, async ({ params }, reply) => {
-    await trainings.remove(params.id);
-    predictor.drop(params.id);
-    return reply.code(204).send();
+    scope.delete<ById>("/models/:id", { schema: schemas.remove }, async ({ params }, reply) => {
+      await trainings.remove(params.id);
+      predictor.drop(params.id);
+      return reply.code(204).send();
+    });
   });
 
   app.get<ById>("/models/:id/events", { schema: schemas.events }, async ({ params, headers }, reply) => {

@@ -24,10 +24,26 @@ const ERROR = {
   type: "object",
   properties: {
     statusCode: { type: "integer" },
-    code: { type: "string" },
+    code: { type: "string", description: "what it is, for programs" },
     message: { type: "string", description: "what was expected and what came" },
   },
+  required: ["statusCode", "code", "message"],
 };
+
+/** What errors say, by status. */
+const WHY = {
+  400: "The request cannot be read",
+  403: "A browser asks on behalf of another site",
+  404: "There is no such model, or no such file",
+  408: "The request did not arrive in time",
+  409: "The model is in another state, or there are as many as may be",
+  413: "The body or the file is too large",
+  415: "The body is of another type",
+  422: "The request was read, and asks for what cannot be",
+  429: "Busy: too much waits, or is read, or is followed",
+  503: "The service is being stopped",
+  507: "The disk takes no more",
+} as const;
 
 const LOGS = { type: "object", additionalProperties: { type: ["number", "null"] } };
 
@@ -50,14 +66,31 @@ const PREDICTION = {
   },
 };
 
-/** Responses: one that is right, and errors. */
-const answers = (status: number, schema: object, ...errors: number[]) => ({
-  [status]: schema,
-  ...Object.fromEntries(errors.map((error) => [error, ERROR])),
+/** Responses: the right one, and errors; `default` stands for what may come to any request. */
+const answers = (right: Record<number, object>, ...errors: (keyof typeof WHY)[]) => ({
+  ...right,
+  ...Object.fromEntries(
+    errors.map((status) => [
+      status,
+      {
+        description: WHY[status],
+        ...(status === 429 && { headers: { "Retry-After": { type: "integer", description: "seconds" } } }),
+        ...ERROR,
+      },
+    ]),
+  ),
+  default: { description: "Any other error", ...ERROR },
+});
+
+/** An answer that is no JSON. */
+const text = (type: string, description: string) => ({
+  description,
+  content: { [type]: { schema: { type: "string" } } },
 });
 
 export function schemasOf(config: Config) {
-  const { maxEpochs, maxSeconds, maxRows, maxColumns, maxPredictRows } = config;
+  const { maxEpochs, maxSeconds, maxRows, maxColumns, maxPredictRows, maxJson, maxFile, maxClasses, maxTable } = config;
+  const { maxParameters, maxQueue, maxUploads, maxModels, maxStreams } = config;
   const options = {
     target: string("the column to be predicted"),
     name: string("a name for people", 200),
@@ -125,13 +158,14 @@ export function schemasOf(config: Config) {
     type: "object",
     properties: {
       ...SUMMARY,
-      task: { type: "string" },
+      task: { type: "string", enum: ["classification", "regression"] },
       columns: {
         type: "array",
         description: "what rows to predict have: numbers, or one of values",
         items: {
           type: "object",
           properties: { name: { type: "string" }, values: { type: "array", items: { type: "string" } } },
+          required: ["name"],
         },
       },
       classes: { type: "array", items: { type: "string" } },
@@ -143,14 +177,17 @@ export function schemasOf(config: Config) {
       error: { type: "string", description: "why the training failed" },
       weightsHash: { type: "string", description: "SHA-256 over the weights" },
     },
+    required: [...Object.keys(SUMMARY), "task", "columns", "rows", "parameters", "seconds", "options"],
   };
-  const params = { type: "object", properties: { id: { type: "string" } } };
+  const params = { type: "object", properties: { id: { type: "string", description: "of a model" } } };
   return {
     create: {
       summary: "Train a model",
       description:
         "Of rows, CSV text or a CSV file in the data folder (JSON), or of an uploaded CSV file (multipart). The training is queued; " +
-        "Location says where the model is.",
+        `Location says where the model is. A JSON body has at most ${maxJson} bytes, a CSV file ${maxFile}; a table ${maxRows} rows, ` +
+        `${maxColumns} columns (a category counting as one each), ${maxClasses} classes and ${maxTable} bytes in memory; a model ` +
+        `${maxParameters} parameters. At most ${maxQueue} trainings wait, ${maxUploads} requests are read at once, and ${maxModels} models are kept.`,
       body: {
         content: {
           "application/json": {
@@ -161,12 +198,12 @@ export function schemasOf(config: Config) {
                   type: "array",
                   minItems: 1,
                   maxItems: maxRows,
-                  items: ROW({ type: [...CELL.type, "null"] }, maxColumns),
+                  items: ROW({ type: [...CELL.type, "null"] }, maxColumns + 1), // with the target
                 },
                 columns: {
                   type: "array",
                   minItems: 2,
-                  maxItems: maxColumns,
+                  maxItems: maxColumns + 1,
                   items: string("names for rows that are lists"),
                 },
                 csv: { type: "string", description: "a table with a line of names" },
@@ -196,7 +233,16 @@ export function schemasOf(config: Config) {
           },
         },
       },
-      response: answers(202, model, 400, 404, 408, 409, 413, 415, 422, 429),
+      response: answers(
+        {
+          202: {
+            ...model,
+            description: "The model, whose training is queued",
+            headers: { Location: { type: "string", description: "the path of the model" } },
+          },
+        },
+        ...([400, 403, 404, 408, 409, 413, 415, 422, 429, 503, 507] as const),
+      ),
     },
     list: {
       summary: "Models, in the order in which they were made",
@@ -209,32 +255,60 @@ export function schemasOf(config: Config) {
         additionalProperties: false,
       },
       response: answers(
-        200,
         {
-          type: "object",
-          properties: { models: { type: "array", items: { type: "object", properties: SUMMARY } } },
+          200: {
+            description: "A page of models; behind the last one comes an empty one",
+            type: "object",
+            properties: {
+              models: {
+                type: "array",
+                items: { type: "object", properties: SUMMARY, required: Object.keys(SUMMARY) },
+              },
+            },
+            required: ["models"],
+          },
         },
         404,
         422,
       ),
     },
-    get: { summary: "A model", params, response: answers(200, model, 404) },
-    cancel: { summary: "Cancel a training", params, response: answers(200, model, 404, 409) },
+    get: { summary: "A model", params, response: answers({ 200: { ...model, description: "The model" } }, 404) },
+    cancel: {
+      summary: "Cancel a training",
+      description: "A body is not read.",
+      params,
+      response: answers({ 200: { ...model, description: "The model, cancelled" } }, 403, 404, 409, 413, 507),
+    },
     remove: {
       summary: "Delete a model, or cancel its training and delete it",
       params,
-      response: answers(204, { type: "null" }, 404),
+      response: answers({ 204: { type: "null", description: "It is no more" } }, 403, 404, 413, 507),
     },
     events: {
       summary: "Follow a training by server-sent events",
       description:
-        "`epoch` with { epoch, logs }, its id being the epoch; `state` with { state }; at last `end` with the model. With the header " +
-        "Last-Event-ID only later epochs are sent; a training that has ended long since answers that with 204.",
+        '`epoch` with { epoch, logs }, its id being the epoch; `state` with { state }; at last `end` with the model, or with { id, state: "deleted" }. ' +
+        `At most ${maxStreams} clients follow.`,
       params,
-      produces: ["text/event-stream"],
+      headers: {
+        type: "object",
+        properties: { "last-event-id": { type: "string", description: "an epoch: only later ones are sent" } },
+      },
+      response: answers(
+        {
+          200: text("text/event-stream", "Events, until the training ends"),
+          204: {
+            type: "null",
+            description: "The training has ended, and the client with Last-Event-ID has had all of it",
+          },
+        },
+        404,
+        429,
+      ),
     },
     predict: {
       summary: "Predict for one row, or for many",
+      description: `Either row or rows. The body has at most ${maxJson} bytes.`,
       params,
       body: {
         type: "object",
@@ -245,30 +319,35 @@ export function schemasOf(config: Config) {
         additionalProperties: false,
       },
       response: answers(
-        200,
         {
-          type: "object",
-          properties: { prediction: PREDICTION, predictions: { type: "array", items: PREDICTION } },
+          200: {
+            description: "A prediction for row, or predictions for rows in their order",
+            type: "object",
+            properties: { prediction: PREDICTION, predictions: { type: "array", items: PREDICTION } },
+          },
         },
-        400,
-        404,
-        408,
-        409,
-        413,
-        415,
-        422,
+        ...([400, 403, 404, 408, 409, 413, 415, 422] as const),
       ),
     },
     file: {
       summary: "The model as a .safetensors file, for downhill's loadModel",
       params,
-      produces: ["application/octet-stream"],
-      response: answers(200, { type: "string", format: "binary" }, 404, 409),
+      response: answers({ 200: text("application/octet-stream", "The file") }, 404, 409),
     },
-    metrics: { summary: "Figures in Prometheus' format", produces: ["text/plain"] },
+    metrics: {
+      summary: "Figures in Prometheus' format",
+      response: answers({ 200: text("text/plain", "Figures, by name and labels") }),
+    },
     health: {
       summary: "Whether the service takes requests",
-      response: answers(200, { type: "object", properties: { status: { type: "string" } } }, 503),
+      response: { 200: health("ok", "It does"), 503: health("stopping", "It is being stopped") },
     },
   };
 }
+
+const health = (status: string, description: string) => ({
+  description,
+  type: "object",
+  properties: { status: { type: "string", enum: [status] } },
+  required: ["status"],
+});

@@ -1,7 +1,8 @@
 // Models and their files in SQLite. What a method has returned from is on the disk (WAL, synchronous = FULL).
 
 import { join } from "node:path";
-import { Database } from "node-sqlite3-wasm";
+import { Database, SQLite3Error } from "node-sqlite3-wasm";
+import { noStorage } from "./errors";
 import { ownFolder } from "./folder";
 import type { Spec } from "./network";
 import type { Facts } from "./table";
@@ -22,6 +23,8 @@ export interface Entry {
   epoch: number;
   /** Seconds of training, as of the last checkpoint. */
   seconds: number;
+  /** How often the process has ended, other than by a stop, while this was trained and before it came to another checkpoint. */
+  crashes: number;
   error: string | null;
   weightsHash: string | null;
 }
@@ -56,7 +59,8 @@ const TABLES = `
     epoch INTEGER NOT NULL DEFAULT 0,
     seconds REAL NOT NULL DEFAULT 0,
     error TEXT,
-    weightsHash TEXT
+    weightsHash TEXT,
+    crashes INTEGER NOT NULL DEFAULT 0
   );
   CREATE INDEX IF NOT EXISTS states ON models(state, number);
   CREATE TABLE IF NOT EXISTS epochs (
@@ -80,16 +84,22 @@ export class Store {
   /** Opens a folder's database; throws where another process has it. */
   constructor(folder: string) {
     this.#release = ownFolder(folder);
+    const file = join(folder, "service.db");
     try {
-      this.#db = new Database(join(folder, "service.db"));
+      this.#db = new Database(file);
       // one process, one connection: the log needs no shared memory
-      this.#db.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA auto_vacuum = INCREMENTAL");
+      this.#db.exec("PRAGMA locking_mode = EXCLUSIVE");
+      // of a new database only: this writes, and a full disk takes nothing
+      if (!this.#db.get("PRAGMA page_count")?.["page_count"]) this.#db.exec("PRAGMA auto_vacuum = INCREMENTAL");
       this.#db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
       this.#db.exec(TABLES);
+      // a database of before there was this column
+      if (!this.#db.all("PRAGMA table_info(models)").some(({ name }) => name === "crashes"))
+        this.#db.exec("ALTER TABLE models ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0");
       this.#db.exec("PRAGMA incremental_vacuum");
     } catch (error) {
       this.#release();
-      throw error;
+      throw new Error(`${file} cannot be opened: ${(error as Error).message}`);
     }
   }
 
@@ -98,19 +108,20 @@ export class Store {
     this.#release();
   }
 
-  #transaction(change: () => void): void {
-    this.#db.exec("BEGIN IMMEDIATE");
+  /** All of a change or nothing. Throws a ServiceError where the disk does not take it. */
+  #change(change: () => void): void {
     try {
+      this.#db.exec("BEGIN IMMEDIATE");
       change();
       this.#db.exec("COMMIT");
     } catch (error) {
       if (this.#db.inTransaction) this.#db.exec("ROLLBACK");
-      throw error;
+      throw error instanceof SQLite3Error ? noStorage(error.message) : error;
     }
   }
 
   create({ id, created, spec, facts, parameters }: Entry, files: { x: Uint8Array; y: Uint8Array }): void {
-    this.#transaction(() => {
+    this.#change(() => {
       this.#db.run(
         "INSERT INTO models (id, state, created, spec, facts, parameters) VALUES (?, 'queued', ?, ?, ?, ?)",
         [id, created, JSON.stringify(spec), JSON.stringify(facts), parameters],
@@ -129,10 +140,12 @@ export class Store {
     ) as unknown as Summary[];
   }
 
-  /** Of the models in a state, in the order in which they were made. */
-  ids(state: State, limit = -1): string[] {
-    const rows = this.#db.all("SELECT id FROM models WHERE state = ? ORDER BY number LIMIT ?", [state, limit]);
-    return rows.map(({ id }) => id as string);
+  /** What is to be trained, in the order in which it was made: what waits, and what was under way. */
+  unfinished(limit: number): Pick<Entry, "id" | "crashes">[] {
+    return this.#db.all(
+      "SELECT id, crashes FROM models WHERE state IN ('queued', 'training') ORDER BY number LIMIT ?",
+      [limit],
+    ) as unknown as Pick<Entry, "id" | "crashes">[];
   }
 
   get(id: string): Entry | undefined {
@@ -148,14 +161,20 @@ export class Store {
   }
 
   setState(id: string, state: State): void {
-    this.#db.run("UPDATE models SET state = ? WHERE id = ?", [state, id]);
+    this.#change(() => this.#db.run("UPDATE models SET state = ? WHERE id = ?", [state, id]));
   }
 
-  /** A training's last finished epoch. */
-  checkpoint(id: string, bytes: Uint8Array, seconds: number, epochs: readonly EpochLogs[]): void {
-    this.#transaction(() => {
+  /** Counts a crash before it happens: `by` is 1 where a training begins, -1 where it does not end by a crash. */
+  countCrash(id: string, by: 1 | -1): void {
+    this.#change(() => this.#db.run("UPDATE models SET crashes = max(0, crashes + ?) WHERE id = ?", [by, id]));
+  }
+
+  /** A training's last finished epoch; `crashes` is 1 where one that happens from here on is to be counted. */
+  checkpoint(id: string, bytes: Uint8Array, seconds: number, epochs: readonly EpochLogs[], crashes: 0 | 1): void {
+    this.#change(() => {
       this.#putEpochs(id, seconds, epochs);
       this.#putFile(id, "checkpoint", bytes);
+      this.#db.run("UPDATE models SET crashes = ? WHERE id = ?", [crashes, id]);
     });
   }
 
@@ -167,7 +186,7 @@ export class Store {
     epochs: readonly EpochLogs[],
     how: { model?: Uint8Array; weightsHash?: string; error?: string },
   ): void {
-    this.#transaction(() => {
+    this.#change(() => {
       this.#putEpochs(id, seconds, epochs);
       this.#db.run("DELETE FROM files WHERE model = ?", [id]);
       if (how.model) this.#putFile(id, "model", how.model);
@@ -181,7 +200,7 @@ export class Store {
   }
 
   remove(id: string): void {
-    this.#db.run("DELETE FROM models WHERE id = ?", [id]);
+    this.#change(() => this.#db.run("DELETE FROM models WHERE id = ?", [id]));
   }
 
   file(id: string, kind: FileKind): Uint8Array | undefined {

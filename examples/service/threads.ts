@@ -83,6 +83,7 @@ export function startThread<T>(
     else reject(Object.assign(new Error(error.message), { stack: error.stack }));
   });
   worker.on("error", end);
+  worker.on("messageerror", end); // an answer that cannot be read: somebody would wait for ever
   worker.on("exit", (code) => end(new Error(`the thread ${workerData.role} ended with code ${code}`)));
   const call = (method: string, args: unknown[]) =>
     new Promise((resolve, reject) => {

@@ -2,6 +2,9 @@
 //
 // A training is checkpointed at epochs' ends. Started again, the service goes on with what was queued or under way, each training
 // from its checkpoint, and gets the bits that it would have got without a break.
+//
+// A training may be what the process dies of. So each start is counted before it trains, and given back where it ends otherwise; who has had too many
+// between two checkpoints has failed. From the second on a training runs alone: another one is not counted for it.
 
 import { randomBytes } from "node:crypto";
 import { DownhillError, earlyStopping, loadModel, type NDArray } from "downhill";
@@ -19,6 +22,10 @@ export type Event = { id: string } & ({ epoch: number; logs: Logs } | { state: S
 const GATHER = 20;
 /** A checkpoint may take this share of the time. */
 const CHECKPOINT_SHARE = 0.1;
+/** After so many milliseconds trainings are tried again that the disk did not take. */
+const RETRY = 5_000;
+/** A timer's longest time, in milliseconds. */
+const LONGEST = 2 ** 31 - 1;
 
 /** Why a training ends before its time. */
 class Ending extends Error {
@@ -39,6 +46,10 @@ interface Run {
   epochs: EpochLogs[];
   epoch: number;
   logs: Logs | undefined;
+  /** It has crashed before, and has come to no checkpoint since. */
+  suspect: boolean;
+  /** It has been counted as a crash that may happen. */
+  counted: boolean;
 }
 
 export class Trainings {
@@ -49,6 +60,7 @@ export class Trainings {
   #stopping = false;
   #events: Event[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
 
   /** Opens the data folder and goes on with what is to be done. `tell` is told of events, in order. */
   constructor(
@@ -56,8 +68,6 @@ export class Trainings {
     private readonly tell: (events: Event[]) => void,
   ) {
     this.#store = new Store(config.data);
-    // what was under way when the last process ended goes first
-    for (const id of this.#store.ids("training")) this.#run(id);
     this.#next();
   }
 
@@ -68,7 +78,7 @@ export class Trainings {
 
   #checkRoom(): void {
     const { maxQueue, maxModels } = this.config;
-    const counts = this.#store.counts();
+    const counts = this.#counts();
     const all = STATES.reduce((sum, state) => sum + counts[state], 0);
     if (this.#stopping) throw new ServiceError(503, "stopping", "the service is being stopped");
     if (counts.queued >= maxQueue && !this.#free)
@@ -115,9 +125,13 @@ export class Trainings {
     return { ...entry, ...(logs && { logs }) };
   }
 
-  /** The logs of the epochs behind `after`, the last checkpoint's and later ones, and the state that the model is in. */
+  /**
+   * The logs of the epochs behind `after`, the last checkpoint's and later ones, and the state that the model is in. What `tell` has been
+   * told by then is older.
+   */
   async epochs(id: string, after: number): Promise<{ epochs: EpochLogs[]; state: State }> {
-    const { state } = this.#need(id);
+    this.#flush();
+    const { state } = this.#current(this.#need(id));
     const later = this.#runs.get(id)?.epochs.filter(({ epoch }) => epoch > after) ?? [];
     return { epochs: [...this.#store.epochs(id, after), ...later], state };
   }
@@ -127,7 +141,9 @@ export class Trainings {
     if (state !== "queued" && state !== "training")
       throw wrongState(`expected a training that is queued or under way, got one that is ${state}`);
     await this.#end(id);
-    return this.get(id);
+    const ended = await this.get(id);
+    if (ended.state === "cancelled") return ended;
+    throw wrongState(`expected a training that is queued or under way, got one that is ${ended.state} by now`);
   }
 
   async remove(id: string): Promise<void> {
@@ -148,7 +164,7 @@ export class Trainings {
 
   /** Figures for metrics. */
   async figures() {
-    return { states: this.#store.counts(), finished: { ...this.#finished }, epochs: this.#epochs };
+    return { states: this.#counts(), finished: { ...this.#finished }, epochs: this.#epochs };
   }
 
   /**
@@ -157,6 +173,8 @@ export class Trainings {
    */
   async stop(): Promise<void> {
     this.#stopping = true;
+    clearTimeout(this.#retry);
+    for (const [id, run] of this.#runs) this.#uncount(id, run);
     const runs = [...this.#runs.values()];
     const late = setTimeout(() => {
       for (const { abort } of runs) abort.abort(new Ending("queued", "late"));
@@ -177,9 +195,17 @@ export class Trainings {
     return entry;
   }
 
-  /** An entry as it is now, which may be ahead of the last checkpoint. */
-  #current<T extends Pick<Entry, "id" | "epoch">>(entry: T): T {
-    return { ...entry, epoch: this.#runs.get(entry.id)?.epoch ?? entry.epoch };
+  /** An entry as it is now: ahead of the last checkpoint, or, where it was under way in a process before, queued. */
+  #current<T extends Pick<Entry, "id" | "epoch" | "state">>(entry: T): T {
+    const run = this.#runs.get(entry.id);
+    const state = entry.state === "training" && !run ? "queued" : entry.state;
+    return { ...entry, state, epoch: run?.epoch ?? entry.epoch };
+  }
+
+  #counts(): Record<State, number> {
+    const counts = this.#store.counts();
+    const waiting = Math.max(0, counts.training - this.#runs.size);
+    return { ...counts, queued: counts.queued + waiting, training: counts.training - waiting };
   }
 
   #emit(event: Event): void {
@@ -196,14 +222,47 @@ export class Trainings {
 
   /** Starts what has waited longest, as long as there is room. */
   #next(): void {
-    if (this.#stopping || !this.#free) return;
-    for (const id of this.#store.ids("queued", this.config.trainings - this.#runs.size)) this.#run(id);
+    try {
+      for (const { id, crashes } of this.#store.unfinished(this.config.trainings)) {
+        if (this.#stopping || !this.#free) return;
+        if (this.#runs.has(id)) continue;
+        if (crashes >= this.config.maxCrashes) {
+          this.#finish(id, "failed", this.#need(id).seconds, [], { error: crashed(crashes) });
+          this.#next();
+          return;
+        }
+        const alone = crashes > 1 || [...this.#runs.values()].some(({ suspect }) => suspect);
+        if (alone && this.#runs.size > 0) return;
+        this.#run(id);
+      }
+    } catch (error) {
+      this.#later(error as Error);
+    }
+  }
+
+  /** The disk does not take what is to be written: trainings go on when it does. */
+  #later(error: Error): void {
+    console.error(`trainings wait: ${error.message}`);
+    if (this.#stopping) return;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.#next(), RETRY);
+  }
+
+  /** What may happen to a training from here on is no crash of its. */
+  #uncount(id: string, run: Run): void {
+    if (!run.counted) return;
+    run.counted = false;
+    try {
+      this.#store.countCrash(id, -1);
+    } catch (error) {
+      console.error(`training ${id}: ${(error as Error).message}`);
+    }
   }
 
   /** Cancels what is queued or under way. */
   async #end(id: string): Promise<void> {
     const run = this.#runs.get(id);
-    if (!run) return this.#finish(id, "cancelled", 0, [], {});
+    if (!run) return this.#finish(id, "cancelled", this.#need(id).seconds, [], {});
     run.abort.abort(new Ending("cancelled", "cancelled"));
     await run.done;
   }
@@ -216,32 +275,39 @@ export class Trainings {
 
   #run(id: string): void {
     const entry = this.#store.get(id)!;
-    const abort = new AbortController();
-    const run: Run = { abort, done: Promise.resolve(), epochs: [], epoch: entry.epoch, logs: undefined };
-    this.#runs.set(id, run);
     if (entry.state !== "training") this.#store.setState(id, "training");
+    const run: Run = {
+      abort: new AbortController(),
+      done: Promise.resolve(),
+      epochs: [],
+      epoch: entry.epoch,
+      logs: undefined,
+      suspect: entry.crashes > 1,
+      counted: false,
+    };
+    this.#runs.set(id, run);
     this.#emit({ id, state: "training" });
     const begin = performance.now();
     const seconds = () => entry.seconds + (performance.now() - begin) / 1000;
+    const { signal } = run.abort;
+    let waits: Error | undefined;
     run.done = this.#train(entry, run, seconds)
       .catch((error: Error) => {
-        const { signal } = abort;
         const why = error instanceof Ending ? error : signal.reason instanceof Ending ? signal.reason : undefined;
         if (why?.state === "queued") return; // the next start goes on
-        this.#finish(
-          id,
-          why?.state ?? "failed",
-          seconds(),
-          run.epochs,
-          why?.state === "cancelled" ? {} : { error: error.message },
-        );
+        if (error instanceof ServiceError) throw error;
+        const how = why?.state === "cancelled" ? {} : { error: error.message };
+        this.#finish(id, why?.state ?? "failed", seconds(), run.epochs, how);
       })
       .catch((error: Error) => {
-        console.error(`training ${id}: ${error.stack}`); // the database failed: the next start goes on
+        waits = error;
+        this.#uncount(id, run);
+        this.#emit({ id, state: "queued" });
       })
       .finally(() => {
         this.#runs.delete(id);
-        this.#next();
+        if (waits) this.#later(waits);
+        else this.#next();
       });
   }
 
@@ -260,16 +326,24 @@ export class Trainings {
     const limit = setTimeout(
       () =>
         run.abort.abort(new Ending("failed", `expected a training of at most ${maxSeconds} seconds, got a longer one`)),
-      left * 1000,
+      Math.min(left * 1000, LONGEST),
     );
     const save = async () => {
       const bytes = await remote.saveModel();
-      store.checkpoint(id, bytes, seconds(), run.epochs);
+      store.checkpoint(id, bytes, seconds(), run.epochs, run.counted ? 1 : 0);
       run.epochs = [];
+      if (!run.suspect) return;
+      run.suspect = false;
+      this.#next();
     };
-    let saved = performance.now();
+    // who has crashed before is checkpointed as soon as there is something
+    let saved = entry.crashes > 0 ? Number.NEGATIVE_INFINITY : performance.now();
     let cost = 0;
     try {
+      if (!this.#stopping) {
+        store.countCrash(id, 1);
+        run.counted = true;
+      }
       await remote.fit(transfer(tableOf(entry, store)), {
         epochs,
         initialEpoch,
@@ -289,7 +363,12 @@ export class Trainings {
               const begin = performance.now();
               const due = Math.max(this.config.checkpoint * 1000, cost / CHECKPOINT_SHARE);
               if (!this.#stopping && begin - saved < due) return;
-              await save();
+              try {
+                await save();
+              } catch (error) {
+                if (!(error instanceof ServiceError)) throw error;
+                console.error(`training ${id}: ${error.message}`); // it goes on, and the next checkpoint may be taken
+              }
               saved = performance.now();
               cost = saved - begin;
               if (this.#stopping) throw new Ending("queued", "stopped");
@@ -300,14 +379,18 @@ export class Trainings {
       clearTimeout(limit);
       const weights = (await remote.getWeights()) as Record<string, NDArray>;
       const file = await finalFile(spec, facts, weights);
+      const weightsHash = await remote.weightsHash();
       signal.throwIfAborted();
-      this.#finish(id, "trained", seconds(), run.epochs, { model: file, weightsHash: await remote.weightsHash() });
+      this.#finish(id, "trained", seconds(), run.epochs, { model: file, weightsHash });
     } finally {
       clearTimeout(limit);
       await remote.terminate();
     }
   }
 }
+
+const crashed = (times: number) =>
+  `expected a training that comes to a checkpoint, got ${times} ends of the service's process before`;
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Int32Array) =>
   new Uint8Array(buffer, byteOffset, byteLength);

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 export const SITE = new URL("../../build/site/", import.meta.url);
-if (!existsSync(new URL("service.js", SITE))) throw new Error("there is no build/site: npm run build:site");
+if (!existsSync(new URL("offline.js", SITE))) throw new Error("there is no build/site: npm run build:site");
 
 /** Its folder as a path. */
 export const siteFolder = (): string => fileURLToPath(SITE);

@@ -217,6 +217,14 @@ test("wrong arguments and unreadable files", async () => {
   const named = { code: "format", message: expect.stringContaining("/text: ") };
   await expect(loadModel(join(folder, "text"))).rejects.toMatchObject(named);
   await expect(loadModel(pathToFileURL(join(folder, "text")))).rejects.toMatchObject(named);
+  const png = Uint8Array.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0]);
+  await expect(loadModel(png)).rejects.toThrow(/expected a safetensors file, whose first 8 bytes/);
+  // what PyTorch writes for batch norm: an integer of 64 bits, of which a model's file has none
+  const json = '{"n.num_batches_tracked":{"dtype":"I64","shape":[],"data_offsets":[0,8]}}';
+  const torch = new Uint8Array([json.length, 0, 0, 0, 0, 0, 0, 0, ...Buffer.from(json), 1, 0, 0, 0, 0, 0, 0, 0]);
+  const alone =
+    /expected a file that saveModel wrote \(format "downhill 1"\), got one without a format; weights alone: loadWeights/;
+  await expect(loadModel(torch)).rejects.toThrow(alone);
   model.dispose();
   await expect(saveModel(model)).rejects.toMatchObject({ code: "state" });
   expect((await stat(folder)).isDirectory()).toBe(true);

@@ -113,16 +113,24 @@ describe("what is given", () => {
     thrown(
       "argument",
       () => d.importTfjs(any(3), shards),
-      "importTfjs: expected model.json as an object, text or bytes, got 3",
+      "importTfjs: modelJson: expected the content of model.json as an object, text or bytes, got 3",
     );
-    thrown("argument", () => d.importTfjs(json, any(undefined)), /shards as bytes, a list of bytes or a record/);
+    thrown("argument", () => any(d.importTfjs)(), /^importTfjs: modelJson: expected .*, got undefined$/);
+    thrown("argument", () => d.importTfjs(Promise.resolve(json), shards), /^importTfjs: modelJson: expected/);
+    thrown("format", () => d.importTfjs("model.json", shards), /the content of model.json, in JSON, got .*model\.json/);
+    thrown(
+      "argument",
+      () => any(d.importTfjs)(json),
+      'importTfjs: shards: expected bytes, a list of bytes or a record of them by path ("group1-shard1of3.bin", ' +
+        '"group1-shard2of3.bin", "group1-shard3of3.bin"), got undefined',
+    );
     thrown(
       "argument",
       () => d.importTfjs(json, shards.slice(1)),
-      "importTfjs: expected 3 shards, as the manifest has paths, got 2",
+      "importTfjs: shards: expected 3, as the manifest has paths, got 2",
     );
-    thrown("argument", () => d.importTfjs(json, any([...shards.slice(1), [1, 2]])), /shards as bytes/);
-    thrown("argument", () => d.importTfjs(json, { w: shards[0]! }), /a shard "group1-shard1of3.bin", got undefined/);
+    thrown("argument", () => d.importTfjs(json, any([...shards.slice(1), [1, 2]])), /shards: expected bytes/);
+    thrown("argument", () => d.importTfjs(json, { w: shards[0]! }), /bytes of "group1-shard1of3.bin", got undefined/);
     thrown("argument", () => d.importTfjs(json, shards, any({ nmae: "x" })), /did you mean name/);
   });
 });
@@ -211,6 +219,26 @@ describe("Keras 3", () => {
     expect([...of("3.0.0")]).toEqual([0, 1 / 3, 5 / 6, 1].map((v) => expect.closeTo(v, 6)));
   });
 
+  test("relu6, and a ReLU with a largest value, by its name, however large", () => {
+    const x = { data: Float32Array.of(-1, 1e-3, 7, 2e6), shape: [1, 4] };
+    const of = (...layers: [string, object][]) => {
+      const model = d.importTfjs(sequentialOf(layers)[0], new Uint8Array());
+      return [model.layers.at(-1)!.name, [...(model.predict(x) as d.NDArray).data]];
+    };
+    const activityRegularizer = { class_name: "L1L2", config: { l1: 0.1, l2: 0 } };
+    expect(of(["Activation", { activation: "relu6" }])[1]).toEqual([0, Math.fround(1e-3), 6, 6]);
+    expect(of(["ReLU", { max_value: 1e6, activity_regularizer: activityRegularizer }])).toEqual([
+      "l0",
+      [0, Math.fround(1e-3), 7, 1e6],
+    ]);
+    for (const [config, text] of [
+      [{ max_value: -1 }, /l0 \(ReLU\): max_value -1/],
+      [{ max_value: 6, negative_slope: 0.1 }, /max_value 6 with negative_slope 0.1/],
+      [{ max_value: "6" }, /l0 \(ReLU\): high must be a finite number, got the string "6"/],
+    ] as const)
+      thrown("format", () => d.importTfjs(sequentialOf([["ReLU", config]])[0], new Uint8Array()), text);
+  });
+
   test("a GRU with reset_after, which TF.js has not: by its formula, in float64", () => {
     const [T, inputs, units] = [5, 3, 4];
     const config = { units, activation: "tanh", recurrent_activation: "sigmoid", use_bias: true, reset_after: true };
@@ -251,7 +279,7 @@ describe("what is not covered", () => {
       ["Dense", { ...dense, activation: "mish", kernel_regularizer: { class_name: "Own", config: {} } }],
       ["Cropping2D", { cropping: 1 }],
       ["LSTM", { units: 2, activation: "tanh", recurrent_activation: "hard_sigmoid", dropout: 0.1, stateful: true }],
-      ["GRU", { units: 2, activation: "tanh", recurrent_activation: "sigmoid", reset_after: false }],
+      ["GRU", { units: 2, activation: "tanh", recurrent_activation: "hard_sigmoid", reset_after: true }],
       ["Conv2D", { filters: 2, kernel_size: [3, 3], data_format: "channels_first", padding: "causal" }],
       ["Dense", { units: -1, new_in_keras_9: 3 }],
       ["Bidirectional", { merge_mode: "sum", layer: { class_name: "ConvLSTM2D", config: {} } }],
@@ -268,8 +296,7 @@ describe("what is not covered", () => {
   l1 (Cropping2D): no layer of downhill's
   l2 (LSTM): stateful true
   l2 (LSTM): dropout 0.1
-  l2 (LSTM): recurrent_activation "hard_sigmoid"
-  l3 (GRU): reset_after false
+  l3 (GRU): recurrent_activation "hard_sigmoid" with reset_after
   l4 (Conv2D): data_format "channels_first"
   l4 (Conv2D): padding must be "valid" or "same", got the string "causal"
   l5 (Dense): units must be a positive integer, got -1

@@ -1,6 +1,7 @@
 // Weights by name in and out of files of other tools. The files are PyTorch's own: test/oracle/torchWeights.py.
 
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { encodeSafetensors, openSafetensors } from "../../ts/formats/safetensors";
 import * as d from "../../ts/index";
@@ -433,8 +434,19 @@ describe("what does not fit changes nothing", () => {
     );
     const nan = file.slice();
     new DataView(nan.buffer).setUint32(nan.length - 4, 0x7fc00000, true);
-    await rejected("data", load(nan), /dense_3\/kernel/);
-    await rejected("format", load(file.subarray(0, 40)), /safetensors/);
+    await rejected("data", load(nan), /^loadWeights: dense_3\/kernel: expected a finite number/);
+    await rejected(
+      "format",
+      load(file.subarray(0, 40)),
+      /^loadWeights: safetensors: expected a safetensors file, .* here at most 32 bytes, got/,
+    );
+    await rejected(
+      "format",
+      load(new Uint8Array(9)),
+      "loadWeights: safetensors: expected a header of at least 2 bytes, got 0",
+    );
+    const path = fileURLToPath(import.meta.url);
+    await rejected("format", d.loadWeights(model, path), new RegExp(`^loadWeights: ${path}: safetensors: expected`));
     await rejected("format", load(fileOf({ ["a".repeat(2000)]: [1] })), /names of at most 1000 characters, got 2000/);
     unchanged();
   });

@@ -184,6 +184,21 @@ test("without a bundler: import", async () => {
   expect(await output(process.execPath, path)).toBe("0110");
 });
 
+test("classes keep their names, which errors tell", async () => {
+  const path = await entry(
+    "names.mjs",
+    `import { dataset, dense, DownhillError, loadModel, sequential } from "downhill";
+    const model = sequential([dense(1, { inputShape: [2] })]);
+    const what = (error) => [error.constructor.name, /got (.*)/.exec(error.message)[1]];
+    const loaded = await loadModel(model).catch(what);
+    try { model.predict(dataset({ x: [[1, 2]], y: [[3]] })); } catch (error) { console.log(JSON.stringify([loaded, what(error)])); }`,
+  );
+  expect(JSON.parse(await output(process.execPath, path))).toEqual([
+    ["DownhillError", "a Model"],
+    ["DownhillError", "a Dataset"],
+  ]);
+});
+
 test("what is built holds no trained model that nobody else holds", async () => {
   const path = await entry(
     "collected.mjs",

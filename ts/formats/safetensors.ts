@@ -67,10 +67,10 @@ export function encodeSafetensors(tensors: Record<string, NDArray>, metadata: Re
 /**
  * What a file holds; the arrays are copies. Tensors may be F32, I32 and U8. Every file that is not exactly of the format
  * is a `format` error, in time and memory that its own size bounds. The records have no prototype: any name is only a
- * name.
+ * name. `accept` throws where a file with such metadata is not the caller's, before the tensors are looked at.
  */
-export function decodeSafetensors(bytes: Uint8Array): Safetensors<Data> {
-  const { entries, metadata } = openSafetensors(bytes, WIDTHS);
+export function decodeSafetensors(bytes: Uint8Array, accept?: Accept): Safetensors<Data> {
+  const { entries, metadata } = openSafetensors(bytes, WIDTHS, accept);
   const tensors: Record<string, NDArray<Data>> = Object.create(null);
   for (const { name, dtype, shape, count, bytes } of entries) {
     const data = new DTYPES[dtype as keyof typeof DTYPES](count);
@@ -89,33 +89,40 @@ export interface StoredTensor {
   bytes: Uint8Array;
 }
 
+type Accept = (metadata: Record<string, string>) => void;
+
 /** The tensors of a file, in the order of their bytes, and its metadata; nothing is copied. `widths`: bytes of each dtype that it may have. */
 export function openSafetensors(
   bytes: Uint8Array,
   widths: Readonly<Record<string, number>>,
+  accept?: Accept,
 ): { entries: StoredTensor[]; metadata: Record<string, string> } {
   if (bytes.length < 8) throw damaged("at least 8 bytes", bytes.length);
   const view = new DataView(bytes.buffer, bytes.byteOffset, 8);
   const size = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
   const most = Math.min(bytes.length - 8, MAX_HEADER);
-  if (size > most) throw damaged(`a header of at most ${most} bytes`, size);
+  if (size > most)
+    throw damaged(`a safetensors file, whose first 8 bytes tell the length of its header, here at most ${most} bytes`, size);
   const { header, colons } = parseHeader(new Uint8Array(bytes.subarray(8, 8 + size)));
   const body = bytes.subarray(8 + size);
 
   const metadata: Record<string, string> = Object.create(null);
-  const infos: { name: string; info: Info }[] = [];
-  let members = 0;
-  for (const [name, value] of Object.entries(header)) {
+  const given = Object.entries(header).map(([name, value]) => {
     const who = name === METADATA ? METADATA : `tensor ${show(name)}`;
     if (!isObject(value)) throw damaged(`${who} to be an object`, value);
-    members += 1 + Object.keys(value).length;
-    if (name !== METADATA) infos.push({ name, info: readInfo(who, value, widths) });
-    else
-      for (const [key, text] of Object.entries(value)) {
-        if (typeof text !== "string") throw damaged(`${who} ${show(key)} to be a string`, text);
-        metadata[key] = text;
-      }
+    return { name, who, value };
+  });
+  for (const [key, text] of given
+    .filter(({ name }) => name === METADATA)
+    .flatMap(({ value }) => Object.entries(value))) {
+    if (typeof text !== "string") throw damaged(`${METADATA} ${show(key)} to be a string`, text);
+    metadata[key] = text;
   }
+  accept?.(metadata);
+  const members = given.reduce((sum, { value }) => sum + 1 + Object.keys(value).length, 0);
+  const infos = given
+    .filter(({ name }) => name !== METADATA)
+    .map(({ name, who, value }) => ({ name, info: readInfo(who, value, widths) }));
   if (members !== colons) throw damaged("every name once", "a name twice");
 
   infos.sort((a, b) => a.info.begin - b.info.begin || a.info.end - b.info.end);
@@ -168,7 +175,8 @@ function readInfo(who: string, value: Record<string, unknown>, widths: Readonly<
 
 /** Parses the JSON once its nesting and size are known to be bounded. Its colons count its names, repeated ones too. */
 function parseHeader(bytes: Uint8Array) {
-  if (bytes[0] !== 0x7b) throw damaged('a header that begins with "{"', bytes.length ? `byte ${bytes[0]}` : "none");
+  if (!bytes.length) throw damaged("a header of at least 2 bytes", 0);
+  if (bytes[0] !== 0x7b) throw damaged('a header that begins with "{"', `byte ${bytes[0]}`);
   const { depth, marks, colons } = measureJson(bytes);
   if (depth > MAX_DEPTH) throw damaged(`a header nested at most ${MAX_DEPTH} deep`, depth);
   if (marks + colons > MAX_MARKS) throw damaged(`a header of at most ${MAX_MARKS} values`, marks + colons);

@@ -3,6 +3,7 @@
 import { elu, gelu, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh } from "../layers/activation";
 import { batchNorm } from "../layers/batchNorm";
 import { positionEmbedding } from "../layers/embedding";
+import { clip, logSoftmax } from "../layers/imported";
 import type { Layer, Symbolic } from "../layers/layer";
 import { add, average, maximum, multiply, subtract } from "../layers/merge";
 import { prelu } from "../layers/prelu";
@@ -10,7 +11,6 @@ import { rescaling, reshape } from "../layers/shape";
 import { type Constant, scalarOf } from "./constants";
 import type { Node } from "./graph";
 import { inOrder, isWide, type Lowering, NotCovered, type Value } from "./lowering";
-import { logSoftmax } from "./ownLayers";
 
 type Operator = (lowering: Lowering, node: Node) => Value;
 
@@ -25,13 +25,13 @@ const unary =
 export const affine = (x: Symbolic, scale: number, offset: number): Symbolic =>
   scale === 1 && offset === 0 ? x : rescaling({ scale, offset })(x);
 
-/** min(max(x, low), high), of ReLUs: low + relu(x − low), and of that high − relu(high − …). */
+/** min(max(x, low), high) */
 function clipped(x: Symbolic, low: number, high: number): Symbolic {
-  const above = low === -Infinity ? x : affine(relu()(affine(x, 1, -low)), 1, low);
-  return high === Infinity ? above : affine(relu()(affine(above, -1, high)), -1, high);
+  if (high === Infinity) return low === -Infinity ? x : low === 0 ? relu()(x) : clip({ low })(x);
+  return clip(low === -Infinity ? { high } : { low, high })(x);
 }
 
-const clip: Operator = (lowering, node) => {
+const clipOperator: Operator = (lowering, node) => {
   const x = lowering.value(node, 0, true);
   const bound = (i: number, name: string, open: number) => {
     const given = lowering.opset < 11 ? node.float(name, open) : (scalarOf(lowering.constant(node, i)) ?? open);
@@ -122,8 +122,7 @@ export function lastAxis(lowering: Lowering, x: Value, axis: number): { at: Symb
 function axesOf(constant: Constant, x: Value): number[] {
   const { shape } = constant;
   const before = x.shape.length - shape.length;
-  if (shape.slice(0, Math.max(0, -before)).some(isWide))
-    throw new NotCovered(`a constant of shape [${shape.join(", ")}] makes its axes more`);
+  if (before < 0) throw new NotCovered(`a constant of shape [${shape.join(", ")}] makes its axes more`);
   const along = inOrder(shape.length).filter((axis) => isWide(shape[axis]));
   const axes = along.map((axis) => axis + before);
   axes.forEach((axis, i) => {
@@ -279,19 +278,21 @@ const extreme =
   (sign: 1 | -1): Operator =>
   (lowering, node) => {
     const values: Value[] = [];
+    const bounds: Constant[] = [];
     let bound: number | undefined;
     node.inputs.forEach((_, i) => {
       if (!isConstant(lowering, node, i)) values.push(lowering.value(node, i, true));
       else {
         const constant = lowering.needConstant(node, i);
         const number = uniform(constant);
-        if (number === undefined || constant.shape.length > 8)
-          throw new NotCovered(`a constant of shape [${constant.shape.join(", ")}]`);
+        if (number === undefined) throw new NotCovered(`a constant of shape [${constant.shape.join(", ")}]`);
+        bounds.push(constant);
         bound = bound === undefined ? number : sign * Math.max(sign * bound, sign * number);
       }
     });
     const signed = values.map((x) => (sign === 1 || values.length === 1 ? x : lowering.like(x, affine(x.at, -1, 0))));
     const most = merged(lowering, signed, maximum);
+    for (const constant of bounds) axesOf(constant, most);
     const y = sign === 1 || values.length === 1 ? most : lowering.like(most, affine(most.at, -1, 0));
     if (bound === undefined) return y;
     const [low, high] = sign === 1 ? [bound, Infinity] : [-Infinity, bound];
@@ -310,7 +311,9 @@ const variadic =
 
 const power: Operator = (lowering, node) => {
   const x = lowering.value(node, 0, true);
-  const exponent = scalarOf(lowering.needConstant(node, 1));
+  const given = lowering.needConstant(node, 1);
+  axesOf(given, x);
+  const exponent = scalarOf(given);
   if (exponent === 1) return x;
   if (exponent !== 2 && exponent !== 3) throw new NotCovered(`its exponent is ${exponent ?? "no number"}`);
   return lowering.like(x, multiply()(new Array<Symbolic>(exponent).fill(x.at)));
@@ -328,7 +331,7 @@ export const elementwise = (): Record<string, Operator> => ({
   Softplus: unary(() => softplus()),
   Softmax: overAxis(() => softmax()),
   LogSoftmax: overAxis(() => logSoftmax()),
-  Clip: clip,
+  Clip: clipOperator,
   HardSigmoid(lowering, node) {
     const x = lowering.value(node, 0, true);
     const y = hardSigmoid(x.at, node.float("alpha", 0.2), node.float("beta", 0.5));

@@ -117,6 +117,9 @@ const operators = (): Record<string, Operator> => ({
 
 /** Nodes that outputs need, at most: random numbers of a model's calls are told apart up to 2^16. */
 const MAX_NODES = 2 ** 13;
+/** Problems that an error lists, and nodes of each. */
+const MOST_PROBLEMS = 200;
+const MOST_NODES = 20;
 /** Inputs and outputs that a model has room for. */
 const MAX_INPUTS = 16;
 const MAX_OUTPUTS = 8;
@@ -275,11 +278,13 @@ function refuse({ problems }: Lowering): void {
     list.push(show(node));
     kinds.set(key, list);
   }
+  const listed = (items: readonly string[], most: number, separator: string) =>
+    items.slice(0, most).join(separator) + (items.length > most ? ` and ${items.length - most} more` : "");
   const texts = [...kinds].map(([key, nodes]) => {
     const [op, why] = key.split("\n");
-    return `${op} ${nodes.join(", ")}${why ? ` (${why})` : ""}`;
+    return `${op} ${listed(nodes, MOST_NODES, ", ")}${why ? ` (${why})` : ""}`;
   });
-  throw new DownhillError("format", `importOnnx: what layers do not cover: ${texts.join("; ")}`);
+  throw new DownhillError("format", `importOnnx: what layers do not cover: ${listed(texts, MOST_PROBLEMS, "; ")}`);
 }
 
 /** Puts the file's numbers into the model's memory. */

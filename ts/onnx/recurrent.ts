@@ -1,5 +1,6 @@
 // ONNX's recurrent nets: X [T, n, in] → Y [T, directions, n, u] and Y_h [directions, n, u].
 
+import { slice } from "../layers/imported";
 import type { Layer, Symbolic } from "../layers/layer";
 import { concatenate } from "../layers/merge";
 import { bidirectional, gru, lstm, simpleRnn } from "../layers/recurrent";
@@ -7,7 +8,6 @@ import { reshape } from "../layers/shape";
 import type { Constant } from "./constants";
 import type { Node } from "./graph";
 import { type Lowering, NotCovered, type Parameters, type Value } from "./lowering";
-import { slice } from "./ownLayers";
 
 /** Where our gates stand in ONNX's order: i o f c for i f g o, z r h for r z n. */
 const ORDER: Readonly<Record<string, readonly number[]>> = { LSTM: [0, 2, 3, 1], GRU: [1, 0, 2], RNN: [0] };

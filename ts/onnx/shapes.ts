@@ -1,6 +1,7 @@
 // ONNX's operators that move numbers and change shapes; most only rename axes.
 
 import { DataType } from "../formats/onnx/messages";
+import { slice } from "../layers/imported";
 import type { Symbolic } from "../layers/layer";
 import { concatenate } from "../layers/merge";
 import { reshape } from "../layers/shape";
@@ -9,7 +10,6 @@ import { affine, shapeText } from "./elementwise";
 import type { Node } from "./graph";
 import { gather as embedded } from "./layers";
 import { inOrder, isWide, type Lowering, NotCovered, type Value } from "./lowering";
-import { slice } from "./ownLayers";
 import { reduced, withoutAxes } from "./windows";
 
 export const identity = (lowering: Lowering, node: Node): Value => lowering.value(node, 0, true);
@@ -231,7 +231,7 @@ function wholeOf(parts: readonly Symbolic[], axis: number): Symbolic | undefined
   const source = parts[0]!.call?.inputs[0];
   for (const { call, shape } of parts) {
     const begin = call?.layer.config["begin"] as readonly number[] | undefined;
-    if (call?.layer.config.type !== "slice" || call.inputs[0] !== source) return undefined;
+    if (call?.layer.config.type !== "importedSlice" || call.inputs[0] !== source) return undefined;
     if (begin!.some((at, k) => at !== (k === axis ? from : 0))) return undefined;
     from += shape[axis]!;
   }

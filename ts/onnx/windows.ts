@@ -1,6 +1,7 @@
 // ONNX's operators whose windows move over images [n, c, h, w] and sequences [n, c, t].
 
 import { conv1d, conv2d, conv2dTranspose, depthwiseConv2d } from "../layers/convolution";
+import { paddedPool2d } from "../layers/imported";
 import type { Layer, Symbolic } from "../layers/layer";
 import { averagePool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d } from "../layers/pooling";
 import { upSampling2d, zeroPadding2d } from "../layers/resizing";
@@ -9,7 +10,6 @@ import { padsOf } from "../layers/window";
 import { type Constant, transposed } from "./constants";
 import type { Node } from "./graph";
 import { channelsLast, inOrder, type Lowering, NotCovered, type Value } from "./lowering";
-import { paddedPool2d } from "./ownLayers";
 
 type Pair = readonly [number, number];
 type Pads = readonly [top: number, bottom: number, left: number, right: number];

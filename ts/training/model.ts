@@ -56,7 +56,11 @@ export interface Gradients {
 
 const finalizers = /* @__PURE__ */ new FinalizationRegistry<ModelState>((state) => state.dispose());
 
-/** A network of layers that trains and predicts. Made by `sequential` or `functional`. */
+/**
+ * A network of layers that trains and predicts. Made by `sequential` or `functional`.
+ *
+ * In TypeScript `P` is what it predicts: `Model<NDArray>` has one output; `Model` alone, which `loadModel` gives, has any.
+ */
 export class Model<P extends Prediction = Prediction> {
   /** @internal Made when the model is first needed. */
   #state: ModelState | undefined;

@@ -131,12 +131,15 @@ function fill(
 }
 
 function readFile(bytes: Uint8Array): Contents {
-  const { tensors, metadata } = decodeSafetensors(bytes);
-  if (metadata["format"] !== FORMAT)
-    throw new DownhillError(
-      "format",
-      `loadModel: expected a file that saveModel wrote (format ${show(FORMAT)}), got ${show(metadata["format"])}`,
-    );
+  const { tensors, metadata } = decodeSafetensors(bytes, ({ format }) => {
+    if (format !== FORMAT)
+      throw new DownhillError(
+        "format",
+        `loadModel: expected a file that saveModel wrote (format ${show(FORMAT)}), got ${
+          format === undefined ? "one without a format; weights alone: loadWeights" : `format ${show(format)}`
+        }`,
+      );
+  });
   const json = (key: string): unknown => {
     if (metadata[key] === undefined) throw new DownhillError("format", `loadModel: expected metadata ${show(key)}`);
     return parseJson(`loadModel: ${key}`, metadata[key], MAX_DEPTH);

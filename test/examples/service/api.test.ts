@@ -111,6 +111,7 @@ test("the file is the model: downhill loads it, and it predicts the same from ra
   expect(model.countParams()).toBe(parameters);
   expect(await weightsHash(model as unknown as Model)).toBe(hash);
   expect(JSON.parse(model.metadata["classes"]!)).toEqual(["iris", "rose", "tulip"]);
+  expect(JSON.parse(model.metadata["columns"]!)).toEqual(["size", "weight", "color=blue", "color=red"]);
   const logits = [...model.predict([[2, 0, 0, 1]]).data];
   const sum = logits.reduce((total, v) => total + Math.exp(v), 0);
   const { body } = await ask("POST", `/models/${id}/predict`, { row: flower });
@@ -205,17 +206,51 @@ test("OpenAPI describes every path, options and errors included", async () => {
   const { content } = body.paths["/models"].post.requestBody;
   expect(Object.keys(content)).toEqual(["application/json", "multipart/form-data"]);
   expect(content["application/json"].schema.properties.epochs).toMatchObject({ maximum: 10_000, default: 50 });
-  expect(Object.keys(body.paths["/models"].post.responses)).toEqual([
-    "202",
-    "400",
-    "404",
-    "408",
-    "409",
-    "413",
-    "415",
-    "422",
-    "429",
-  ]);
+  for (const methods of Object.values(body.paths) as Record<string, { summary: string; responses: object }>[])
+    for (const { summary, responses } of Object.values(methods)) {
+      expect(summary).toBeTruthy();
+      for (const { description } of Object.values(responses)) expect(description).not.toBe("Default Response");
+    }
+  const statuses = (path: string, method: string) => Object.keys(body.paths[path][method].responses).join(" ");
+  const all = "400 403 404 408 409 413 415 422 429 503 507";
+  expect(statuses("/models", "post")).toBe(`202 ${all} default`);
+  expect(statuses("/models/{id}/events", "get")).toBe("200 204 404 429 default");
+  const { description } = body.paths["/models"].post;
+  for (const limit of [8388608, 33554432, 1000000, 134217728]) expect(description).toContain(` ${limit}`);
+});
+
+test("bodies that nobody reads are no errors; pages of other sites, and paths that are none, are refused in the same words", async () => {
+  for (const body of ["", "{", "x"])
+    for (const type of ["application/json", "text/plain"])
+      for (const [method, path] of [
+        ["POST", "/cancel"],
+        ["DELETE", ""],
+      ] as const) {
+        const options = { payload: body, headers: { "content-type": type } };
+        expect(await ask(method, `/models/x${path}`, undefined, options)).toMatchObject({ status: 404 });
+      }
+  const { id } = await trained({ rows: flowers(12), ...OPTIONS, epochs: 1 });
+  const foreign = { headers: { "sec-fetch-site": "cross-site", origin: "http://else.where" } };
+  for (const path of ["", `/${id}/cancel`, `/${id}/predict`])
+    expect(await ask("POST", `/models${path}`, undefined, foreign)).toMatchObject({
+      status: 403,
+      body: {
+        code: "cross_site",
+        message: 'expected a request that no page of another site sends, got one of "http://else.where"',
+      },
+    });
+  expect(await ask("GET", `/models/${id}`, undefined, foreign)).toMatchObject({
+    status: 200,
+    headers: { "x-content-type-options": "nosniff" },
+  });
+  expect((await ask("GET", `/models/${id}`, undefined, foreign)).headers).not.toHaveProperty(
+    "access-control-allow-origin",
+  );
+  expect(await ask("GET", "/models/%zz")).toMatchObject({
+    status: 400,
+    body: { statusCode: 400, code: "bad_url", message: 'expected a path that can be decoded, got "/models/%zz"' },
+  });
+  expect(await ask("GET", `/models/${"x".repeat(2000)}`)).toMatchObject({ status: 404, body: { code: "not_found" } });
 });
 
 test("metrics and health", async () => {

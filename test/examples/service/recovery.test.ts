@@ -98,6 +98,42 @@ test("what was acknowledged is there after SIGKILL, at once", async () => {
   await host.end("SIGTERM");
 });
 
+test("a training that the process dies of again and again has failed in the end; others and stops do not count", async () => {
+  const settings = { MAX_CRASHES: 3, TRAININGS: 2 };
+  let host = await start(settings);
+  // an epoch that never ends in time, and a training that needs no longer than it is given
+  const endless = { ...OPTIONS, rows: flowers(20_000), batchSize: 1, hiddenLayers: [256, 256] };
+  const { id } = await ask<ModelView>(`${host.url}/models`, "POST", endless);
+  const other = await create(host);
+  for (let stop = 0; stop < 4; stop++) {
+    await until(host.url, id, ({ state }) => state === "training");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await host.end("SIGTERM");
+    host = await start(settings);
+  }
+  let kills = 0;
+  for (; (await get(host, id)).state !== "failed"; kills++) {
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await host.end("SIGKILL");
+    host = await start(settings);
+  }
+  expect(kills).toBeGreaterThanOrEqual(3);
+  expect((await get(host, id)).error).toBe(
+    "expected a training that comes to a checkpoint, got 3 ends of the service's process before",
+  );
+  expect(await until(host.url, other.id)).toMatchObject({ state: "trained" });
+  for (const gone of [id, other.id]) await ask(`${host.url}/models/${gone}`, "DELETE");
+  await host.end("SIGTERM");
+}, 120_000);
+
+test("JSON that is too deep to go from thread to thread is answered", async () => {
+  const host = await start();
+  const body = `{"target":"kind","optimizer":${"[".repeat(1e5)}${"]".repeat(1e5)}}`;
+  const headers = { "content-type": "application/json" };
+  expect((await fetch(`${host.url}/models`, { method: "POST", headers, body })).status).toBe(422);
+  await host.end("SIGTERM");
+});
+
 test("a folder has one owner, and a dead one's is taken over", async () => {
   const host = await start();
   await expect(startHost(place)).rejects.toThrow(`data belongs to the process ${host.pid}, which runs`);

@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { InjectOptions } from "fastify";
+import fastify, { type FastifyRequest, type InjectOptions } from "fastify";
 import { afterAll, expect } from "vitest";
 import { readConfig } from "../../../examples/service/config";
 import { openService, type Service } from "../../../examples/service/service";
@@ -46,6 +46,7 @@ export async function open(settings: Record<string, string | number> = {}, folde
   const service = await openService(readConfig({ PORT: "0", DATA: folder, ...env }));
   running.push(service);
   const { app } = service;
+  const check = checkAnswers((await app.inject("/openapi.json")).json());
   const ask: Running["ask"] = async (method, url, body, options) => {
     const { statusCode, headers, payload } = await app.inject({
       method,
@@ -54,7 +55,9 @@ export async function open(settings: Record<string, string | number> = {}, folde
       ...options,
     });
     const json = `${headers["content-type"]}`.startsWith("application/json");
-    return { status: statusCode, headers, text: payload, body: json ? JSON.parse(payload) : undefined };
+    const reply = { status: statusCode, headers, text: payload, body: json ? JSON.parse(payload) : undefined };
+    await check(method, url, reply);
+    return reply;
   };
   const until: Running["until"] = async (id, reached = isOver) => {
     for (;;) {
@@ -73,6 +76,44 @@ export async function open(settings: Record<string, string | number> = {}, folde
     return model;
   };
   return { ...service, folder, ask, until, trained };
+}
+
+/** Something that checks values by a JSON Schema: Fastify's own. */
+async function schemaCompiler(): Promise<FastifyRequest["compileValidationSchema"]> {
+  const app = fastify({ ajv: { customOptions: { coerceTypes: false, removeAdditional: false } } });
+  return new Promise((resolve) => {
+    app.get("/", async (request) => resolve((schema) => request.compileValidationSchema(schema)));
+    void app.inject("/");
+  });
+}
+
+const compiler = schemaCompiler();
+
+/** What checks answers by what OpenAPI says of them: the status, the type, the body and its properties. */
+// biome-ignore lint/suspicious/noExplicitAny: JSON
+function checkAnswers({ paths }: any) {
+  const templates = Object.keys(paths).map((path) => ({
+    path,
+    pattern: new RegExp(`^${path.replaceAll(/\{\w+\}/g, "[^/%]*")}$`),
+  }));
+  return async (method: string, url: string, { status, headers, text, body }: Reply): Promise<void> => {
+    const path = templates.find(({ pattern }) => pattern.test(url.split("?")[0]!))?.path;
+    const responses = path && paths[path][method.toLowerCase()]?.responses;
+    if (!responses) return; // 404
+    const described = responses[status];
+    const who = `${method} ${path}: ${status} ${text.slice(0, 300)}`;
+    expect(described, who).toBeDefined();
+    if (!described.content) return expect(text, who).toBe("");
+    const type = `${headers["content-type"]}`.split(";")[0]!;
+    expect(Object.keys(described.content), who).toContain(type);
+    if (type !== "application/json") return;
+    const { schema } = described.content[type];
+    const validate = (await compiler)(schema);
+    expect(validate(body) ? [] : validate.errors, who).toEqual([]);
+    const unknown = Object.keys(body).filter((name) => !Object.hasOwn(schema.properties, name));
+    expect(unknown, who).toEqual([]);
+    for (const name of Object.keys(described.headers ?? {})) expect(headers[name.toLowerCase()], who).toBeDefined();
+  };
 }
 
 /** Rows of three classes round three places; a category that tells nothing. */

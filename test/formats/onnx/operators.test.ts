@@ -269,6 +269,11 @@ const cases: Record<string, Case> = {
     inputs: { x: ["n", 7] },
     constants: { b: floats([], [0.2]) },
   },
+  // exactly: x − low + low has lost the numbers that are small beside low
+  "Clip to what float16 holds": one("Clip", [7], { a: floats([], [-65504]), b: floats([], [65504]) }),
+  "Clip to one number": one("Clip", [7], { a: floats([], [0.5]), b: floats([], [0.5]) }),
+  "Max with a large number": one("Max", [7], { c: floats([], [-1e9]) }),
+  "Min with a large number": one("Min", [7], { c: floats([], [1e9]) }),
   "Concat channels": {
     nodes: [node("Concat", ["x", "z"], "y", { axis: 1 })],
     inputs: { x: ["n", 3, 4, 5], z: ["n", 2, 4, 5] },

@@ -53,6 +53,29 @@ test("all that is not covered is named, with its nodes and reasons, and nothing 
   runtime.dispose();
 });
 
+test("thousands of nodes that are not covered are an error that can be read", () => {
+  const many = (op: (i: number) => string) =>
+    onnxFile({
+      nodes: [
+        ...Array.from({ length: 3000 }, (_, i) => node(op(i), ["x"], `h${i}`)),
+        node(
+          "Sum",
+          Array.from({ length: 3000 }, (_, i) => `h${i}`),
+          "y",
+        ),
+      ],
+      inputs: { x: ["n", 4] },
+    });
+  refused(
+    many(() => "Erf"),
+    /not cover: Erf "Erf h0", .*"Erf h19" and 2980 more$/,
+  );
+  refused(
+    many((i) => `Own${i}`),
+    /Own199 "Own199 h199" and 2800 more$/,
+  );
+});
+
 const image = { x: ["n", 3, 6, 7] };
 test.each<[string, FileSpec, RegExp]>([
   [
@@ -93,6 +116,29 @@ test.each<[string, FileSpec, RegExp]>([
     "the batch moved",
     { nodes: [node("Transpose", ["x"], "y", { perm: [1, 0, 2, 3] })], inputs: image },
     /output "y" \(the batch is axis 1\)/,
+  ],
+  ...["Add", "Mul", "Max", "Min", "Pow", "Sub", "Div"].map((op): [string, FileSpec, RegExp] => [
+    `${op} with a number of more axes`,
+    {
+      nodes: [node(op, ["x", "c"], "y")],
+      inputs: { x: ["n", 4] },
+      constants: { c: floats([1, 1, 1], [2]) },
+    },
+    /a constant of shape \[1, 1, 1\] makes its axes more/,
+  ]),
+  [
+    "a bias of more axes",
+    {
+      nodes: [node("MatMul", ["x", "w"], "h"), node("Add", ["h", "b"], "y")],
+      inputs: { x: ["n", 4] },
+      constants: { w: floats([4, 3]), b: floats([1, 1, 3]) },
+    },
+    /a constant of shape \[1, 1, 3\] makes its axes more/,
+  ],
+  [
+    "a bound that is wider than what it bounds",
+    { nodes: [node("Max", ["x", "c"], "y")], inputs: { x: ["n", 1] }, constants: { c: floats([3], [1, 1, 1]) } },
+    /a constant of shape \[3\] and an input of shape \[n, 1\]/,
   ],
   [
     "training statistics",

@@ -77,7 +77,7 @@ const schema = () => ({
     field<number>("a whole number in 18 … 26", (v) => Object.keys(IR_VERSIONS).some((known) => +known === v)),
     20,
   ),
-  name: optional(text()),
+  name: optional(field<string>("a non-empty string", (v) => typeof v === "string" && v !== "")),
   inputType: or(
     field<OnnxInputType | Readonly<Record<string, OnnxInputType>>>(
       `${inputType().expected}, or a record of such by the inputs' names`,

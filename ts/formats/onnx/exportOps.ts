@@ -152,10 +152,10 @@ function grouped(to: Exporter, [x, gamma, beta]: Tensor[], y: Tensor, count: num
   to.set(y, to.add("Add", [scaled, to.channels(beta!, rank)]), rank > 2);
 }
 
-/** Throws where of axis 0 something is left out or added. */
+/** Throws where of axis 0, if it counts examples, something is left out or added. */
 function needAllExamples(to: Exporter, node: Node): void {
   const [x, y] = [node.inputs[0]!, node.outputs[0]!].map((t) => to.dims(t)[0]);
-  if (x !== y || node.attributes.begin[0])
+  if ((x! < 0 || y! < 0) && (x !== y || node.attributes.begin[0]))
     throw to.source.refused(`${node.layer}: ${node.op.name}`, "all examples", "a part of the batch");
 }
 

@@ -297,7 +297,7 @@ export function readModel(bytes: Bytes): ModelProto {
     return read(bytes, model, where) as unknown as ModelProto;
   } catch (cause) {
     // the reader's own errors are plain ones and RangeErrors
-    throw new DownhillError("format", `onnx: expected ${where} as ONNX has it, got ${(cause as Error).message}`, {
+    throw new DownhillError("format", `importOnnx: expected ${where} as ONNX has it, got ${(cause as Error).message}`, {
       cause,
     });
   }

@@ -33,7 +33,7 @@ const MAX_PROBLEMS = 200;
  * Covered, of Sequential and Functional models and models in them: InputLayer Dense Activation ReLU LeakyReLU PReLU ELU Softmax
  * Conv1D Conv2D DepthwiseConv2D SeparableConv2D Conv2DTranspose Max- and AveragePooling1D and 2D, Global… BatchNormalization
  * LayerNormalization Dropout SpatialDropout1D and 2D GaussianNoise GaussianDropout AlphaDropout Flatten Reshape Permute Rescaling
- * Embedding SimpleRNN LSTM GRU (`reset_after`) Bidirectional (`concat`) UpSampling2D ZeroPadding2D Add Subtract Multiply Average
+ * Embedding SimpleRNN LSTM GRU Bidirectional (`concat`) UpSampling2D ZeroPadding2D Add Subtract Multiply Average
  * Maximum Concatenate. Data are channels last.
  *
  * @param modelJson the content of model.json: an object, text or bytes
@@ -83,15 +83,16 @@ function jsonFrom(given: unknown): unknown {
   if (typeof given === "string") bytes = new TextEncoder().encode(given);
   else if (given instanceof Uint8Array) bytes = given;
   else if (given instanceof ArrayBuffer) bytes = new Uint8Array(given);
-  else if (isRecord(given) && !ArrayBuffer.isView(given)) bytes = new TextEncoder().encode(textOf(given));
-  else throw argumentError("importTfjs", "model.json as an object, text or bytes", given);
+  else if (isRecord(given) && !ArrayBuffer.isView(given) && !(given instanceof Promise))
+    bytes = new TextEncoder().encode(textOf(given));
+  else throw argumentError("importTfjs: modelJson", "the content of model.json as an object, text or bytes", given);
   const { depth, marks, colons } = measureJson(bytes);
   if (depth > MAX_DEPTH) throw damaged(`a model.json nested at most ${MAX_DEPTH} deep`, depth);
   if (marks + colons > MAX_MARKS) throw damaged(`a model.json of at most ${MAX_MARKS} values`, marks + colons);
   try {
     return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw damaged("a model.json in JSON", (cause as Error).message, cause);
+    throw damaged("the content of model.json, in JSON", (cause as Error).message, cause);
   }
 }
 

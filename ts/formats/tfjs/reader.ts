@@ -19,7 +19,8 @@ import {
   varianceScaling,
   zeros,
 } from "../../initializers/initializers";
-import { leakyRelu, relu } from "../../layers/activation";
+import { leakyRelu } from "../../layers/activation";
+import { clip } from "../../layers/imported";
 import type { Layer } from "../../layers/layer";
 import { rescaling } from "../../layers/shape";
 import { isRecord } from "../../options";
@@ -51,14 +52,8 @@ const SILENT = /* @__PURE__ */ new Set([
   ],
 ]);
 
-/** `scale·x + offset`, cut to [0, most]. */
-function clipped(scale: number, offset: number, most: number): Layer[] {
-  const mirror = () => rescaling({ scale: -1, offset: most });
-  const first = scale === 1 && offset === 0 ? [] : [rescaling({ scale, offset })];
-  return [...first, relu(), mirror(), relu(), mirror()]; // min(max(x, 0), most) = most − max(most − max(x, 0), 0)
-}
-
-export const clippedRelu = (most: number): Layer[] => clipped(1, 0, most);
+/** min(max(scale·x + ½, 0), 1) */
+const hardSigmoid = (scale: number): Layer[] => [rescaling({ scale, offset: 0.5 }), clip({ low: 0, high: 1 })];
 
 const ACTIVATIONS: Readonly<Record<string, string>> = {
   ...{ linear: "linear", relu: "relu", elu: "elu", selu: "selu", sigmoid: "sigmoid", tanh: "tanh", gelu: "gelu" },
@@ -150,9 +145,8 @@ export class Reader {
     const name = this.raw(key) ?? "linear";
     if (typeof name === "string" && Object.hasOwn(ACTIVATIONS, name))
       return { activation: ACTIVATIONS[name], then: [] };
-    if (name === "relu6") return { activation: undefined, then: clippedRelu(6) };
-    if (name === "hard_sigmoid")
-      return { activation: undefined, then: this.keras3 ? clipped(1 / 6, 0.5, 1) : clipped(0.2, 0.5, 1) };
+    if (name === "relu6") return { activation: undefined, then: [clip({ low: 0, high: 6 })] };
+    if (name === "hard_sigmoid") return { activation: undefined, then: hardSigmoid(this.keras3 ? 1 / 6 : 0.2) };
     if (name === "leaky_relu") return { activation: undefined, then: [leakyRelu({ negativeSlope: 0.2 })] };
     this.problem(`${key} ${show(name)}`);
     return { activation: undefined, then: [] };

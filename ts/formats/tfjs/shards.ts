@@ -71,10 +71,14 @@ export function readShards(manifest: unknown, shards: unknown): StoredWeight[] {
 function partsOf(shards: unknown, paths: string[]): Uint8Array[] | undefined {
   if (bytesOf(shards)) return undefined;
   const bad = (got: unknown) =>
-    argumentError("importTfjs", "shards as bytes, a list of bytes or a record of them by path", got);
+    argumentError(
+      "importTfjs: shards",
+      `bytes, a list of bytes or a record of them by path (${paths.map(show).join(", ").slice(0, 200)})`,
+      got,
+    );
   if (Array.isArray(shards)) {
     if (shards.length !== paths.length)
-      throw wrong("argument", "importTfjs", `${paths.length} shards, as the manifest has paths`, shards.length);
+      throw wrong("argument", "importTfjs: shards", `${paths.length}, as the manifest has paths`, shards.length);
     return shards.map((part) => bytesOf(part) ?? raise(bad(part)));
   }
   if (!isRecord(shards) || ArrayBuffer.isView(shards)) throw bad(shards);
@@ -82,7 +86,7 @@ function partsOf(shards: unknown, paths: string[]): Uint8Array[] | undefined {
     const part = Object.hasOwn(shards, path) ? shards[path] : undefined;
     return (
       bytesOf(part) ??
-      raise(part === undefined ? argumentError("importTfjs", `a shard ${show(path)}`, part) : bad(part))
+      raise(part === undefined ? argumentError("importTfjs: shards", `bytes of ${show(path)}`, part) : bad(part))
     );
   });
 }

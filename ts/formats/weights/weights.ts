@@ -2,7 +2,7 @@
 
 import { checkTarget, type LoadSource, readSource, type SaveTarget, saveBytes } from "../../data/files";
 import { floatsOfBrains, floatsOfHalves } from "../../data/halves";
-import { argumentError, show, wrong } from "../../errors";
+import { argumentError, DownhillError, show, wrong } from "../../errors";
 import type { Shape } from "../../graph/graph";
 import type { NDArray } from "../../ndarray";
 import { boolean, type Field, isRecord, oneOf, optional, or, readOptions } from "../../options";
@@ -85,7 +85,7 @@ export async function loadWeights(
   const wanted = wantedOf(model, layout);
   const bytes = await readSource("loadWeights", source);
   const who = typeof source === "string" || source instanceof URL ? `loadWeights: ${source}` : "loadWeights";
-  const { entries } = openSafetensors(bytes, WIDTHS);
+  const { entries } = asked(who, () => openSafetensors(bytes, WIDTHS));
   const given = layout === "torch" ? entries.filter(({ name }) => !COUNTER.test(name)) : entries;
   const tensors = renamed(who, given, rename);
   const modules = match(who, wanted, tensors, layout, rename !== undefined);
@@ -116,7 +116,7 @@ export async function loadWeights(
     const got = `one that ${[...lacks, ...more].join(" and ")}; strict: false leaves them out`;
     throw wrong("format", who, "a file with the tensors of the model's weights", got);
   }
-  model.setWeights({ ...model.getWeights(), ...weights });
+  asked(who, () => model.setWeights({ ...model.getWeights(), ...weights }));
   return { missing, unused };
 }
 
@@ -153,6 +153,16 @@ export async function saveWeights(
       });
     }
   return saveBytes(encodeSafetensors(tensors, layout === "torch" ? { format: "pt" } : {}), target);
+}
+
+/** What `call` returns; an error of it says who asked. */
+function asked<T>(who: string, call: () => T): T {
+  try {
+    return call();
+  } catch (cause) {
+    if (!(cause instanceof DownhillError)) throw cause;
+    throw new DownhillError(cause.code, `${who}: ${cause.message.replace(/^setWeights: /, "")}`, { cause });
+  }
 }
 
 /** Characters of a tensor's name. */

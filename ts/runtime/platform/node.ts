@@ -1,17 +1,22 @@
 // What Node has: files and worker threads.
 
-import { appendFileSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
-import { type FileHandle, open, readFile as read, readdir, rename, rm, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { availableParallelism, hostname } from "node:os";
-import { basename, dirname, join } from "node:path";
 import { DownhillError } from "../../errors";
 import { blobSource, fetchBlob, fetchBytes } from "./fetch";
 import type { AtomicFile, ByteSource, ImageRequest } from "./files";
 import type { WorkerHandle } from "./worker";
 
-/** A module of Node's, at once, for whom it is worth waiting: importing this library does not. */
+/**
+ * A module of Node's, for who needs it now. An `import` of it would cost each program that imports this library: of node:fs
+ * a millisecond, in which its streams are loaded.
+ */
 export const builtin = (name: string) => createRequire("/")(name);
+
+const fs = (): typeof import("node:fs") => builtin("node:fs");
+const files = (): typeof import("node:fs/promises") => builtin("node:fs/promises");
+const os = (): typeof import("node:os") => builtin("node:os");
+const paths = (): typeof import("node:path") => builtin("node:path");
 
 /** What deflate made of bytes, in base64. */
 export const inflate = (text: string): Buffer =>
@@ -24,7 +29,7 @@ export const decodeStrict = (text: string): Uint8Array<ArrayBuffer> => new Uint8
 export const mayBlock = true;
 
 /** Cores that this process may use. */
-export const cores = (): number => availableParallelism();
+export const cores = (): number => os().availableParallelism();
 
 /** Starts a worker on `source`, in which `port` is the way to here. It does not keep the process alive. */
 export async function startWorker(source: string, _url?: string): Promise<WorkerHandle> {
@@ -65,7 +70,7 @@ const failure = (doing: string, path: string | URL, cause: unknown) =>
 export async function readFile(path: string | URL): Promise<Uint8Array> {
   if (path instanceof URL && path.protocol !== "file:") return fetchBytes(path);
   try {
-    const { buffer, byteOffset, length } = await read(path);
+    const { buffer, byteOffset, length } = await files().readFile(path);
     return new Uint8Array(buffer, byteOffset, length); // no Buffer: its slice() is a view
   } catch (cause) {
     throw failure("read", path, cause);
@@ -77,7 +82,7 @@ export async function openFile(path: string | URL): Promise<ByteSource> {
   if (path instanceof URL && path.protocol !== "file:") return blobSource(String(path), await fetchBlob(path));
   let file: FileHandle;
   try {
-    file = await open(path);
+    file = await files().open(path);
   } catch (cause) {
     throw failure("read", path, cause);
   }
@@ -110,7 +115,9 @@ async function readAll(file: FileHandle, at: number, length: number): Promise<Ui
 /** Paths of what is in a folder and its folders, from there on, with "/" between names. */
 export function listTree(path: string): string[] {
   try {
-    return readdirSync(path, { recursive: true, encoding: "utf8" }).map((name) => name.replaceAll("\\", "/"));
+    return fs()
+      .readdirSync(path, { recursive: true, encoding: "utf8" })
+      .map((name) => name.replaceAll("\\", "/"));
   } catch (cause) {
     throw failure("read the folder", path, cause);
   }
@@ -141,7 +148,7 @@ const MOST_PIXELS = 100_000_000;
 /** Names of what is in a folder. */
 export async function listFolder(path: string): Promise<string[]> {
   try {
-    return await readdir(path);
+    return await files().readdir(path);
   } catch (cause) {
     throw failure("read the folder", path, cause);
   }
@@ -153,8 +160,8 @@ export async function listFolder(path: string): Promise<string[]> {
  */
 export function createFile(path: string, bytes: Uint8Array): boolean {
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, bytes, { flag: "wx" });
+    fs().mkdirSync(paths().dirname(path), { recursive: true });
+    fs().writeFileSync(path, bytes, { flag: "wx" });
     return true;
   } catch (cause) {
     // of mkdir's, EEXIST says that a folder's name is a file's
@@ -167,14 +174,14 @@ export function createFile(path: string, bytes: Uint8Array): boolean {
 /** Writes behind what a file holds. */
 export function appendFile(path: string, bytes: Uint8Array): void {
   try {
-    appendFileSync(path, bytes);
+    fs().appendFileSync(path, bytes);
   } catch (cause) {
     throw failure("write", path, cause);
   }
 }
 
 /** This machine's name. */
-export { hostname };
+export const hostname = (): string => os().hostname();
 
 let writes = 0;
 
@@ -190,7 +197,9 @@ export async function createAtomic(path: string): Promise<AtomicFile> {
   const discard = async () => {
     await file?.close().catch(() => {});
     file = undefined;
-    await rm(temporary, { force: true }).catch(() => {});
+    await files()
+      .rm(temporary, { force: true })
+      .catch(() => {});
   };
   const attempt = async <T>(work: () => Promise<T>) => {
     try {
@@ -201,7 +210,7 @@ export async function createAtomic(path: string): Promise<AtomicFile> {
     }
   };
   await attempt(async () => {
-    file = await open(temporary, "w+");
+    file = await files().open(temporary, "w+");
   });
   return {
     write: (bytes, at) =>
@@ -214,9 +223,9 @@ export async function createAtomic(path: string): Promise<AtomicFile> {
       await attempt(async () => {
         await file!.sync();
         await file!.close();
-        await rename(temporary, path);
+        await files().rename(temporary, path);
         // Windows cannot open a folder; there the rename is as durable as it gets.
-        if (process.platform !== "win32") await syncFolder(dirname(path));
+        if (process.platform !== "win32") await syncFolder(paths().dirname(path));
       });
       await sweep(path).catch(() => {}); // the write is done, whatever comes of that
     },
@@ -236,14 +245,17 @@ const STALE = 600_000;
 
 /** Removes temporary files of `path` that nobody has written to for long and whose process has ended. */
 async function sweep(path: string): Promise<void> {
-  const folder = dirname(path);
-  const prefix = `${basename(path)}.`;
-  for (const name of await readdir(folder)) {
+  const folder = paths().dirname(path);
+  const prefix = `${paths().basename(path)}.`;
+  for (const name of await files().readdir(folder)) {
     const pid = name.startsWith(prefix) && /^(\d+)-\d+\.tmp$/.exec(name.slice(prefix.length))?.[1];
     if (!pid || isAlive(Number(pid))) continue;
-    const file = join(folder, name);
-    const stale = async () => Date.now() - (await stat(file)).mtimeMs > STALE;
-    if (await stale().catch(() => false)) await rm(file).catch(() => {}); // another may be sweeping too
+    const file = paths().join(folder, name);
+    const stale = async () => Date.now() - (await files().stat(file)).mtimeMs > STALE;
+    if (await stale().catch(() => false))
+      await files()
+        .rm(file)
+        .catch(() => {}); // another may be sweeping too
   }
 }
 
@@ -256,7 +268,7 @@ function isAlive(pid: number): boolean {
 }
 
 async function syncFolder(path: string) {
-  const folder = await open(path, "r");
+  const folder = await files().open(path, "r");
   try {
     await folder.sync();
   } finally {

@@ -1,15 +1,16 @@
-// Layers that ONNX files need beside those that users name: files of models hold them by these types.
+// Layers that models of other tools need beside those that users name. Files of models hold them by their types, which begin with
+// "imported": `slice` and `clip` are names that users give to layers of their own.
 
-import { checkImages } from "../layers/convolution";
-import { checkRank, type Layer, type LayerOptions, layerFactory } from "../layers/layer";
-import { pairOf, type Size, size } from "../layers/window";
-import { exp, log, subtract } from "../ops/arithmetic";
+import { clip as clipOp, exp, log, subtract } from "../ops/arithmetic";
 import { reshape } from "../ops/elementwise";
 import { largest } from "../ops/largest";
 import { slice as sliceOp, stopGradient } from "../ops/layout";
 import { averagePool2d, maxPooled } from "../ops/pooling";
 import { broadcastTo, sum } from "../ops/reductions";
-import { boolean, count, type Field, field, natural, or } from "../options";
+import { boolean, count, type Field, field, finite, natural, optional, or } from "../options";
+import { checkImages } from "./convolution";
+import { checkRank, type Layer, type LayerOptions, layerFactory } from "./layer";
+import { pairOf, type Size, size } from "./window";
 
 type Pads = readonly [top: number, bottom: number, left: number, right: number];
 
@@ -26,7 +27,7 @@ export interface PaddedPoolOptions extends LayerOptions {
  * [n, h, w, c] → [n, ⌊(h + top + bottom − poolSize)/strides⌋ + 1, …, c].
  */
 export const paddedPool2d: (poolSize: Size, options: PaddedPoolOptions) => Layer = /* @__PURE__ */ layerFactory({
-  type: "paddedPool2d",
+  type: "importedPool2d",
   positional: ["poolSize"],
   options: () => ({
     poolSize: size(),
@@ -44,9 +45,23 @@ export const paddedPool2d: (poolSize: Size, options: PaddedPoolOptions) => Layer
   },
 });
 
+/** Options of `clip`. */
+export interface ClipOptions extends LayerOptions {
+  /** Default: no bound. */
+  low?: number;
+  high?: number;
+}
+
+/** min(max(x, low), high), to the bit; the gradient passes where x lies within, its ends included. */
+export const clip: (options: ClipOptions) => Layer = /* @__PURE__ */ layerFactory({
+  type: "importedClip",
+  options: () => ({ low: optional(finite()), high: optional(finite()) }),
+  call: ([x], { config: { low = -Infinity, high = Infinity } }) => clipOp([x!], { low, high }),
+});
+
 /** y = x − log Σⱼ exp(xⱼ) along the last axis, without ever taking the log of a small number. */
 export const logSoftmax: (options?: LayerOptions) => Layer = /* @__PURE__ */ layerFactory({
-  type: "logSoftmax",
+  type: "importedLogSoftmax",
   call([x]) {
     const { shape } = x!;
     const rank = shape.length;
@@ -63,7 +78,7 @@ const isList = (v: unknown, { accepts }: Field<number>) => Array.isArray(v) && v
 /** Of each example `size` numbers along each axis, from `begin` on. */
 export const slice: (begin: readonly number[], size: readonly number[], options?: LayerOptions) => Layer =
   /* @__PURE__ */ layerFactory({
-    type: "slice",
+    type: "importedSlice",
     positional: ["begin", "size"],
     options: () => ({
       begin: field<readonly number[]>("a list of integers ≥ 0", (v) => isList(v, natural())),
