@@ -172,7 +172,7 @@ export function readTargets(
     const expected = !byClass
       ? ["n", ...prediction]
       : lead.length
-        ? `[n, ${lead.join(", ")}] (one class an example: flatten() the output)`
+        ? `[n, ${lead.join(", ")}]${got.length < 2 ? " (one class an example: flatten() the output)" : ""}`
         : `[n], [n, 1] or [n, ${classes}]`;
     throw shapeError(who, "targets", expected, got);
   }
