@@ -134,9 +134,10 @@ function runsAsLinks(markdown) {
   };
 }
 
-/** What is written of a name, or on a page. */
+/** What is written of a name, or on a page; what is inherited is written elsewhere. */
 function textOf(reflection) {
   if (reflection.isDocument()) return reflection.content;
+  if (reflection.inheritedFrom) return [];
   const { signatures = [], getSignature, setSignature } = reflection;
   const comments = [reflection, ...signatures, getSignature, setSignature].map((of) => of?.comment);
   return comments.flatMap((comment) => [

@@ -51,6 +51,9 @@ describe.skipIf(skips("the reference's pages", missing(chromium).join(" and ")))
 
   test.each([
     ["safetensors", "saveModel"],
+    ["freeze", "ModelLayer.trainable"],
+    ["freeze", "Transfer learning and fine-tuning"],
+    ["command", "The command line"],
     ["learning rate", "Learning-rate schedules"],
     ["HTTP", "downhill as a service"],
   ])(
