@@ -11,7 +11,7 @@ const root = new URL("./", import.meta.url).pathname;
 
 /** The files, with the names that others import from them. */
 const SLEEPING = {
-  "ts/onnx/import.ts": ["importOnnx"],
+  "ts/formats/onnx/import/importOnnx.ts": ["importOnnx"],
   "ts/formats/onnx/messages.ts": ["writeModel"],
   "ts/formats/tfjs/importTfjs.ts": ["importTfjs"],
   "ts/formats/weights/weights.ts": ["loadWeights", "saveWeights"],
@@ -34,6 +34,9 @@ const SLEEPING = {
 
 /** What `inflate` of ts/runtime/platform/node.ts reads. */
 export const deflated = (data) => deflateRawSync(data, { level: 9 }).toString("base64");
+
+/** Of which a bundle has the numbers it reads, unless somebody asks for the enums themselves: 64 KB. */
+const ENUMS = "assembly/isa.ts";
 
 const named = Object.entries(SLEEPING);
 /** A file of the sources that a relative import means. */
@@ -63,7 +66,7 @@ export async function asleep(options) {
     setup({ onResolve }) {
       onResolve({ filter: /^\.|^#platform$/ }, ({ path, resolveDir }) => {
         const file = path === "#platform" ? "ts/runtime/platform/node.ts" : fileOf(path, resolveDir);
-        if (!awake.has(file) || file in SLEEPING) return;
+        if (!awake.has(file) || file in SLEEPING || file === ENUMS) return;
         used.add(file);
         return { path: file, external: true };
       });

@@ -12,12 +12,16 @@ import fastify, {
 import type { Config } from "./config";
 import { crossSite, ServiceError, show } from "./errors";
 
+/** A connection on which nothing moves for so long is closed, in milliseconds: its client has gone, or does not read what it asked for. */
+const STILL = 300_000;
+
 /** A server without routes; `stopping` tells whether the service is being stopped. */
 export async function createApp(config: Config, stopping: () => boolean): Promise<FastifyInstance> {
   const timeout = config.timeout * 1000;
   const app = fastify({
     bodyLimit: config.maxJson,
     requestTimeout: timeout,
+    connectionTimeout: STILL,
     http: { headersTimeout: timeout, connectionsCheckingInterval: Math.min(1000, timeout / 2) },
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 2 ** 14 }, // an id that is too long is none, as any other
@@ -44,6 +48,7 @@ export async function createApp(config: Config, stopping: () => boolean): Promis
   app.removeContentTypeParser("text/plain"); // JSON only
   app.addHook("onRequest", (request, reply, done) => {
     reply.header("x-content-type-options", "nosniff");
+    if (stopping()) reply.header("connection", "close");
     // a page of another site can send some requests without asking, though it does not see what is answered
     const foreign = request.headers["sec-fetch-site"] === "cross-site" && request.method !== "GET";
     done(foreign ? crossSite(request.headers.origin) : undefined);
@@ -67,6 +72,7 @@ export async function createApp(config: Config, stopping: () => boolean): Promis
         message = "something went wrong in the service";
       }
     }
+    if (statusCode === 413) code = "too_large";
     if (statusCode === 429) reply.header("retry-after", "10");
     return reply.code(statusCode).send({ statusCode, code: codeOf(code), message });
   });

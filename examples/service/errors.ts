@@ -50,4 +50,4 @@ export const wrongState = (message: string) => new ServiceError(409, "wrong_stat
 export const busy = (message: string) => new ServiceError(429, "busy", message);
 
 export const noStorage = (why: string) =>
-  new ServiceError(507, "no_storage", `expected room in the data folder to write, got an error (${why})`);
+  new ServiceError(507, "no_storage", `expected a database that takes changes, got an error (${why})`);

@@ -62,6 +62,7 @@ export class EventStreams {
     response.writeHead(200, {
       "content-type": "text/event-stream",
       "cache-control": "no-store",
+      connection: "close",
       "x-accel-buffering": "no",
       "x-content-type-options": "nosniff",
     });

@@ -1,6 +1,7 @@
 // JSON bodies of requests to train. They are read in the tables' thread, for they may be large: what the schema then checks has a
 // stand-in for the table, whose rows were checked here.
 
+import type { Config } from "./config";
 import { badRequest, show, unprocessable } from "./errors";
 import type { Cell, Row } from "./rows";
 
@@ -10,12 +11,14 @@ export interface JsonBody {
   text?: string;
 }
 
+type Limits = Pick<Config, "maxRows" | "maxColumns" | "maxTable">;
+
 /** Throws where the bytes are no JSON, or rows in it are none. */
-export function readJson(bytes: Uint8Array, maxRows: number, maxColumns: number): JsonBody {
+export function readJson(bytes: Uint8Array, limits: Limits): JsonBody {
   const given = parse(bytes);
   if (typeof given !== "object" || given === null) return { body: given };
   if (Array.isArray(given)) return { body: [] };
-  const read = readTable(given, maxRows, maxColumns);
+  const read = readTable(given, limits);
   // what goes to another thread must not be deeper than an engine copies
   if (isDeeper(read.body, MOST_DEEP)) throw unprocessable(`expected JSON at most ${MOST_DEEP} deep, got a deeper one`);
   return read;
@@ -29,12 +32,13 @@ const isDeeper = (value: unknown, most: number): boolean =>
   value !== null &&
   (most === 0 || Object.values(value).some((v) => isDeeper(v, most - 1)));
 
-function readTable(body: object, maxRows: number, maxColumns: number): JsonBody {
+function readTable(body: object, limits: Limits): JsonBody {
+  const { maxRows } = limits;
   const { rows, columns, csv } = body as Record<string, unknown>;
   if (typeof csv === "string") return { body: { ...body, csv: "" }, text: csv };
   if (!Array.isArray(rows) || !rows.length || !isNames(columns)) return { body }; // the schema has something to say
   if (rows.length > maxRows) throw unprocessable(`rows: expected at most ${maxRows} rows, got ${rows.length}`);
-  return { body: { ...body, rows: [[0]] }, text: rowsToText(rows, columns, maxColumns) };
+  return { body: { ...body, rows: [[0]] }, text: rowsToText(rows, columns, limits) };
 }
 
 function parse(bytes: Uint8Array): unknown {
@@ -49,14 +53,18 @@ const isNames = (value: unknown): value is string[] | undefined =>
   value === undefined || (Array.isArray(value) && value.every((name) => typeof name === "string"));
 
 /** Rows as the text of a CSV file, so that one function reads both. */
-export function rowsToText(
+function rowsToText(
   rows: readonly unknown[],
   columns: readonly string[] | undefined,
-  maxColumns: number,
+  { maxColumns, maxTable }: Limits,
 ): string {
   const names = columns ?? namesOf(rowIn(rows, 0));
-  if (names.length > maxColumns)
-    throw unprocessable(`rows: expected at most ${maxColumns} columns, got ${names.length}`);
+  // one is the target
+  if (names.length > maxColumns + 1)
+    throw unprocessable(`rows: expected at most ${maxColumns} columns, got ${names.length - 1}`);
+  // rows that lack values are short in JSON, and as long as others in a table
+  const size = rows.length * (names.length - 1) * 4;
+  if (size > maxTable) throw unprocessable(`rows: expected a table of at most ${maxTable} bytes, got at least ${size}`);
   const known = new Set(names);
   const lines = rows.map((_, i) => {
     const row = rowIn(rows, i);

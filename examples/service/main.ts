@@ -8,21 +8,21 @@ import { Tables } from "./table";
 import { serve, tell } from "./threads";
 import { Trainings } from "./trainings";
 
-/** A stop takes no longer, in milliseconds: what is on the disk then is a checkpoint. */
-const STOP = 1800;
+/** How much longer than it waits for epochs a stop may take, in milliseconds: what is on the disk then is a checkpoint. */
+const LATE = 250;
 /** How much nicer than the thread that predicts the others are, and the workers that they start. */
 const NICER = 10;
 
 async function main(): Promise<void> {
-  const config = readConfig();
   const fail = (error: Error) => {
     console.error(`downhill service: ${error.message}`);
     process.exit(1); // what is on the disk is whole
   };
   try {
+    const config = readConfig();
     const { app, stop } = await openService(config, new URL(import.meta.url), fail);
     const end = () => {
-      setTimeout(() => process.exit(0), STOP).unref();
+      setTimeout(() => process.exit(0), config.stop + LATE).unref();
       void stop().then(() => process.exit(0), fail);
     };
     process.once("SIGTERM", end);

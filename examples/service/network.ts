@@ -100,7 +100,9 @@ export async function finalFile(spec: Spec, facts: Facts, weights: Record<string
   try {
     model.setWeights(weights);
     model.metadata["target"] = facts.target;
-    model.metadata["columns"] = JSON.stringify(facts.columns);
+    // as `downhill train` writes them, for `downhill predict` and `evaluate`
+    const names = facts.columns.flatMap(({ name, values }) => values?.map((value) => `${name}=${value}`) ?? [name]);
+    model.metadata["columns"] = JSON.stringify(names);
     if (facts.classes) model.metadata["classes"] = JSON.stringify(facts.classes);
     return await saveModel(model as unknown as Model);
   } finally {

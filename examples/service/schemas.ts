@@ -198,12 +198,12 @@ export function schemasOf(config: Config) {
                   type: "array",
                   minItems: 1,
                   maxItems: maxRows,
-                  items: ROW({ type: [...CELL.type, "null"] }, maxColumns),
+                  items: ROW({ type: [...CELL.type, "null"] }, maxColumns + 1), // with the target
                 },
                 columns: {
                   type: "array",
                   minItems: 2,
-                  maxItems: maxColumns,
+                  maxItems: maxColumns + 1,
                   items: string("names for rows that are lists"),
                 },
                 csv: { type: "string", description: "a table with a line of names" },

@@ -11,6 +11,8 @@ import { Tables } from "./table";
 import { type Calls, startThread } from "./threads";
 import { type Event, Trainings } from "./trainings";
 
+/** For how long a service that stops still answers, and asks clients to close their connections, in milliseconds. */
+const FAREWELL = 50;
 /** How long requests that are being answered have when the service stops, in milliseconds. */
 const LAST_REQUESTS = 500;
 
@@ -61,7 +63,13 @@ export async function openService(config: Config, file?: URL, died: (why: Error)
   const stop = async () => {
     stopping = true;
     const late = setTimeout(() => app.server.closeAllConnections(), LAST_REQUESTS);
-    await Promise.all([app.close().finally(() => clearTimeout(late)), trainings.stop()]);
+    const closed = async () => {
+      // a connection that is closed while it rests may have a request on its way
+      await new Promise((resolve) => setTimeout(resolve, FAREWELL));
+      await app.close();
+      clearTimeout(late);
+    };
+    await Promise.all([closed(), trainings.stop()]);
     predictor.dispose();
     await Promise.all(threads?.map((thread) => thread.end()) ?? []);
   };

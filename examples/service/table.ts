@@ -2,7 +2,7 @@
 
 import { readFile, realpath, stat } from "node:fs/promises";
 import { join, sep } from "node:path";
-import { csv, DownhillError } from "downhill";
+import { csvRows, DownhillError } from "downhill";
 import { philox4x32 } from "downhill/random";
 import type { Config } from "./config";
 import { badRequest, ServiceError, show, tooLarge, unprocessable } from "./errors";
@@ -53,34 +53,32 @@ export class Tables {
 
   /** A JSON body without its table, and the table as a text to `read`. */
   async json(bytes: Uint8Array): Promise<JsonBody> {
-    return readJson(bytes, this.config.maxRows, this.config.maxColumns);
+    return readJson(bytes, this.config);
   }
 
-  async read(source: Source, options: TableOptions): Promise<Table> {
+  async read(source: Source, { task, ...options }: TableOptions): Promise<Table> {
     try {
-      const { x, y, columns, classes } = await csv(await this.#text(source), {
-        target: options.target,
-        missing: options.missing,
-        ...(options.task && { task: options.task }),
-      });
-      return this.#prepare(x, y.data, columns, classes, options);
+      const bytes = await this.#bytes(source);
+      checkHeader(checkSize(bytes, this.config));
+      // some rows at a time: what a table takes in memory is the text and the numbers
+      const { target, missing } = options;
+      const rows = await csvRows(bytes, { target, missing, rows: ROWS, ...(task && { task }) });
+      return await this.#prepare(rows, options);
     } catch (error) {
       if (!(error instanceof DownhillError)) throw error;
-      const message = error.message.replace(/^csv: /, "").replace(', "mean" fills it in', ""); // csv could do that
+      // without what csvRows could do and the service does not
+      const message = error.message
+        .replace(/^csvRows: /, "")
+        .replace(', "mean" fills it in', "")
+        .replace(/ \(categories that may be numbers: .*\)$/, "");
       const json = "json" in source && source.json;
-      throw unprocessable(json ? message.replace(/^line (\d+)/, (_, line) => `rows[${line - 2}]`) : message);
+      throw unprocessable(json ? message.replaceAll(/\bline (\d+)/g, (_, line) => `rows[${line - 2}]`) : message);
     }
   }
 
-  async #text(source: Source): Promise<string> {
-    const bytes = "file" in source ? await this.#file(source.file) : "bytes" in source ? source.bytes : undefined;
-    const text = bytes ? decode(bytes) : (source as { text: string }).text;
-    const header = /^\ufeff?\s*([^\r\n]*)/.exec(text)![1]!;
-    // categories are told from numbers by it: "color=red"
-    if (header.includes("=")) throw unprocessable(`expected names of columns without "=", got ${show(header)}`);
-    if (header.split('"').length % 2 === 0)
-      throw unprocessable(`expected names of columns without line breaks, got ${show(header)}`);
-    return `${text}\n`; // with a line break it is no path
+  async #bytes(source: Source): Promise<Uint8Array> {
+    if ("file" in source) return this.#file(source.file);
+    return "bytes" in source ? source.bytes : new TextEncoder().encode(source.text);
   }
 
   /** A file of the data folder's; links out of it are not followed. */
@@ -103,22 +101,17 @@ export class Tables {
     }
   }
 
-  #prepare(
-    { data, shape }: { data: Float32Array; shape: readonly number[] },
-    labels: Int32Array | Float32Array,
-    names: string[],
-    classes: string[] | undefined,
-    { target, validationSplit, seed }: TableOptions,
-  ): Table {
-    const [rows, width] = shape as [number, number];
-    const { maxRows, maxColumns, maxTable, maxClasses } = this.config;
-    if (rows > maxRows) throw unprocessable(`expected at most ${maxRows} rows, got ${rows}`);
-    if (width > maxColumns)
-      throw unprocessable(`expected at most ${maxColumns} columns, a category counting as one each, got ${width}`);
-    if (data.byteLength > maxTable)
-      throw unprocessable(
-        `expected a table of at most ${maxTable} bytes, got ${data.byteLength} for [${rows}, ${width}]`,
-      );
+  async #prepare(
+    table: Awaited<ReturnType<typeof csvRows>>,
+    { target, validationSplit, seed }: Omit<TableOptions, "task">,
+  ): Promise<Table> {
+    const { size: rows, columns: names = [], classes } = table;
+    const width = names.length;
+    const { maxColumns, maxTable, maxClasses } = this.config;
+    if (width > maxColumns) throw tooWide(maxColumns, width);
+    const size = rows * width * 4;
+    if (size > maxTable)
+      throw unprocessable(`expected a table of at most ${maxTable} bytes, got ${size} for [${rows}, ${width}]`);
     if (classes && classes.length > maxClasses)
       throw unprocessable(`target: expected at most ${maxClasses} classes, got ${classes.length}`);
     if (classes && classes.length < 2) throw unprocessable(`target: expected at least 2 classes, got ${show(classes)}`);
@@ -128,12 +121,16 @@ export class Tables {
     const training = rows - validation;
     if (validationSplit > 0 && (validation === 0 || training === 0))
       throw unprocessable(`validationSplit: expected rows on both sides, got ${validationSplit} of ${rows} rows`);
-    const x = new Float32Array(data.length);
-    const y = labels.slice();
-    order(rows, seed).forEach((from, to) => {
-      x.set(data.subarray(from * width, (from + 1) * width), to * width);
-      y[to] = labels[from]!;
-    });
+    const x = new Float32Array(rows * width);
+    const y = classes ? new Int32Array(rows) : new Float32Array(rows);
+    const places = order(rows, seed);
+    let row = 0;
+    for await (const batch of table)
+      for (let i = 0; i < batch.x.shape[0]!; i++) {
+        const to = places[row++]!;
+        x.set(batch.x.data.subarray(i * width, (i + 1) * width), to * width);
+        y[to] = batch.y.data[i]!;
+      }
     const moments: Facts["moments"] = columnMoments(x, training, width);
     if (!classes) {
       const { mean, variance } = columnMoments(y, training, 1);
@@ -144,12 +141,56 @@ export class Tables {
   }
 }
 
-function decode(bytes: Uint8Array): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    throw unprocessable("expected text in UTF-8, got other bytes");
+/** Rows that are turned into numbers at once. */
+const ROWS = 256;
+
+const tooWide = (most: number, got: number) =>
+  unprocessable(`expected at most ${most} columns, a category counting as one each, got ${got}`);
+
+const [LF, CR, SPACE, QUOTE, COMMA] = [0x0a, 0x0d, 0x20, 0x22, 0x2c];
+/** Bytes of a row. */
+const LONGEST = 2 ** 22;
+
+/**
+ * Throws where there are more rows, or more values in one, than may be: before they are read, which takes time and memory.
+ * Returns the line of names.
+ */
+function checkSize(bytes: Uint8Array, { maxRows, maxColumns }: Config): string {
+  let header: string | undefined;
+  let [rows, blank, commas, from] = [0, 0, 0, 0];
+  let isBlank = true;
+  let isQuoted = false;
+  for (let at = 0; at <= bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === QUOTE) isQuoted = !isQuoted;
+    if (at < bytes.length && (isQuoted || (byte !== LF && byte !== CR))) {
+      if (byte === COMMA && !isQuoted) commas++;
+      isBlank &&= byte! <= SPACE;
+      continue;
+    }
+    if (commas > maxColumns) throw tooWide(maxColumns, commas); // one more value, and the target
+    if (byte === LF && bytes[at - 1] === CR) {
+      from = at + 1;
+      continue;
+    }
+    if (at - from > LONGEST) throw unprocessable(`expected rows of at most ${LONGEST} bytes, got ${at - from}`);
+    if (isBlank) blank++;
+    else if (header === undefined) header = new TextDecoder().decode(bytes.subarray(from, at));
+    else rows++;
+    commas = 0;
+    from = at + 1;
+    isBlank = true;
   }
+  if (rows > maxRows) throw unprocessable(`expected at most ${maxRows} rows, got ${rows}`);
+  if (blank > maxRows + 1) throw unprocessable(`expected at most ${maxRows} blank lines, got ${blank - 1}`); // one is behind the last break
+  return header ?? "";
+}
+
+/** Throws where the line of names has what names must not have. */
+function checkHeader(header: string): void {
+  // categories are told from numbers by it: "color=red"
+  if (header.includes("=")) throw unprocessable(`expected names of columns without "=", got ${show(header)}`);
+  if (/[\r\n]/.test(header)) throw unprocessable(`expected names of columns without line breaks, got ${show(header)}`);
 }
 
 /** `a, color=blue, color=red` → a, color with two values. */
@@ -167,17 +208,19 @@ function columnsOf(names: string[]): Column[] {
   return columns;
 }
 
-/** A permutation of 0 … n − 1 (Fisher and Yates), the same for each seed everywhere. */
+/** Where each of n rows goes: a permutation of 0 … n − 1 (Fisher and Yates), the same for each seed everywhere. */
 function order(n: number, seed: number): Uint32Array {
-  const places = Uint32Array.from({ length: n }, (_, i) => i);
+  const rows = Uint32Array.from({ length: n }, (_, i) => i);
   const key = [seed % 2 ** 32, Math.floor(seed / 2 ** 32)];
   let words = new Uint32Array(4);
   for (let i = n - 1; i > 0; i--) {
     const at = n - 1 - i;
     if (at % 4 === 0) words = philox4x32([at / 4, 0, 0, 0], key) as Uint32Array<ArrayBuffer>;
     const j = Math.floor((words[at % 4]! / 2 ** 32) * (i + 1));
-    [places[i], places[j]] = [places[j]!, places[i]!];
+    [rows[i], rows[j]] = [rows[j]!, rows[i]!];
   }
+  const places = new Uint32Array(n);
+  for (let at = 0; at < n; at++) places[rows[at]!] = at;
   return places;
 }
 

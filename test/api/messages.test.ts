@@ -5,12 +5,14 @@ import {
   activation,
   adam,
   binaryCrossEntropy,
+  conv2d,
   dense,
   type Layer,
   l2,
   meanSquaredError,
   relu,
   sequential,
+  sgd,
   sigmoid,
   softmax,
   softmaxCrossEntropy,
@@ -42,6 +44,11 @@ describe("shapes name the call, the argument and the layer", () => {
     const m = regression();
     const got = { data: floats(24), shape: [8, 3] };
     await rejected("shape", m.fit({ x, y: got }), "fit: y: expected targets of shape [n, 2], got [8, 3]");
+    const maps = sequential([conv2d(4, 3, { inputShape: [8, 8, 1] }), dense(10)]);
+    maps.compile({ optimizer: sgd(), loss: softmaxCrossEntropy() });
+    const unflattened = maps.fit({ x: { data: new Float32Array(128), shape: [2, 8, 8, 1] }, y: [1, 2] });
+    const hint = "fit: y: expected targets of shape [n, 6, 6] (one class an example: flatten() the output), got [2]";
+    await rejected("shape", unflattened, hint);
     thrown("shape", () => m.testOnBatch(x, floats(15)), /^testOnBatch: y: expected targets of shape \[n, 2\]/);
   });
 });

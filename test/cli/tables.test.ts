@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
+import { constant, dense, saveModel, sequential } from "../../ts/index";
 import { downhill, folder, lastLine } from "./run";
 
 const at = folder();
@@ -114,4 +115,22 @@ test("what does not fit the table that the model was trained on is told with its
   expect(word.stderr).toContain('line 2, column 1 ("size"): expected a number, got "big"');
   const images = await downhill("predict", file, "--data", "digits");
   expect(images).toMatchObject({ code: 1 });
+});
+
+test("a model that another program wrote: its notes on columns are used, or it is told what is wrong with them", async () => {
+  const model = sequential([
+    dense(1, { inputShape: [2], kernelInitializer: constant(0), biasInitializer: constant(3) }),
+  ]);
+  Object.assign(model.metadata, { target: "price", columns: '["size","city=Bonn"]' });
+  const file = at("foreign.safetensors");
+  await saveModel(model, file);
+  const data = write("foreign.csv", "city,size", [["Bonn", "70"]]);
+  expect(await downhill("predict", file, "--data", data)).toMatchObject({ code: 0, stdout: "price\n3\n" });
+  model.metadata["columns"] = '[{"name":"size"}]';
+  await saveModel(model, file);
+  const told = await downhill("predict", file, "--data", data);
+  expect(told).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("metadata columns: expected a list of names"),
+  });
 });

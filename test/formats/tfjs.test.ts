@@ -279,7 +279,7 @@ describe("what is not covered", () => {
       ["Dense", { ...dense, activation: "mish", kernel_regularizer: { class_name: "Own", config: {} } }],
       ["Cropping2D", { cropping: 1 }],
       ["LSTM", { units: 2, activation: "tanh", recurrent_activation: "hard_sigmoid", dropout: 0.1, stateful: true }],
-      ["GRU", { units: 2, activation: "tanh", recurrent_activation: "sigmoid", reset_after: false }],
+      ["GRU", { units: 2, activation: "tanh", recurrent_activation: "hard_sigmoid", reset_after: true }],
       ["Conv2D", { filters: 2, kernel_size: [3, 3], data_format: "channels_first", padding: "causal" }],
       ["Dense", { units: -1, new_in_keras_9: 3 }],
       ["Bidirectional", { merge_mode: "sum", layer: { class_name: "ConvLSTM2D", config: {} } }],
@@ -296,8 +296,7 @@ describe("what is not covered", () => {
   l1 (Cropping2D): no layer of downhill's
   l2 (LSTM): stateful true
   l2 (LSTM): dropout 0.1
-  l2 (LSTM): recurrent_activation "hard_sigmoid"
-  l3 (GRU): reset_after false
+  l3 (GRU): recurrent_activation "hard_sigmoid" with reset_after
   l4 (Conv2D): data_format "channels_first"
   l4 (Conv2D): padding must be "valid" or "same", got the string "causal"
   l5 (Dense): units must be a positive integer, got -1

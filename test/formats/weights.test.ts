@@ -322,6 +322,35 @@ describe("rename", () => {
     expect(Object.keys(tensorsIn(back))).toEqual(["my/dense_1/kernel", "my/dense_2/kernel", "my/dense_3/kernel"]);
   });
 
+  test("a record that leads nowhere, or from nowhere", async () => {
+    const make = () => d.sequential([d.dense(3, { inputShape: [2], name: "one" }), d.dense(3, { name: "two" })]);
+    const model = make();
+    const bits = weightBits(model);
+    const good = { "net.0": "one", "net.2": "two" };
+    const file = await d.saveWeights(make(), undefined, { layout: "torch", rename: good });
+    const load = (rename: Record<string, string>, strict = true) =>
+      d.loadWeights(model, file, { layout: "torch", rename, strict });
+    await rejected(
+      "argument",
+      load({ ...good, "net.2": "too" }),
+      'loadWeights: rename: net.2: expected a layer of the model (one, two), got "too"',
+    );
+    await rejected(
+      "format",
+      load({ "net.0": "one", "net.1": "two" }),
+      /has net\.2.* too; strict: false leaves them out; rename has net\.1, which the file has not$/,
+    );
+    await rejected(
+      "argument",
+      load({ ...good, "net.4": "two" }),
+      'loadWeights: rename: expected names of the file (net.0.bias, net.0.weight, net.2.bias, net.2.weight), got "net.4"',
+    );
+    expect(weightBits(model)).toEqual(bits);
+    expect((await load({ ...good, "net.4": "two", "net.2": "dropped" }, false)).unused.length).toBe(2);
+    await load({ net: "one", "net.0.weight": "one.weight", "net.0.bias": "one.bias", "net.2": "two" });
+    expect(weightBits(model)).not.toEqual(bits);
+  });
+
   test("what is no rename, or gives two tensors one name", async () => {
     const model = net();
     for (const rename of [3, ["a"], { a: 1 }]) {

@@ -511,3 +511,16 @@ function half(v) {
     loaded.predict(x),
   );
 }
+
+// TF.js's own defaults: gates that are hard sigmoids, a GRU whose reset gate stands before the product
+{
+  const made = tf.sequential();
+  made.add(l.lstm({ units: 5, returnSequences: true, inputShape: [6, 3] }));
+  made.add(l.bidirectional({ layer: l.gru({ units: 3, returnSequences: true }), mergeMode: "concat" }));
+  made.add(
+    l.bidirectional({ layer: l.lstm({ units: 2, returnSequences: true, useBias: false }), mergeMode: "concat" }),
+  );
+  made.add(l.lstm({ units: 4, recurrentActivation: "sigmoid", activation: "relu", returnSequences: true }));
+  made.add(l.gru({ units: 3, recurrentActivation: "sigmoid" }));
+  await model("gates", made, draw([3, 6, 3], -2, 2));
+}

@@ -1,6 +1,7 @@
 // What sleeps in dist/downhill.js (build.asleep.js): importing wakes none of it, and where code may not be made of strings it works too.
 
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 
@@ -22,6 +23,11 @@ test("importing the library loads nothing of Node's that only its parts need", a
     console.log(JSON.stringify(process.moduleLoadList.filter((name) => /NativeModule (fs.promises|os|stream|vm|worker_threads|zlib)$/.test(name))));
   `);
   expect(loaded).toEqual(before);
+});
+
+test("of the core's enums are numbers alone: their names would be a fifth of what an engine reads", () => {
+  const names = readFileSync(`${cwd}dist/downhill.js`, "utf8").match(/\] = "/g) ?? [];
+  expect(names.length).toBeLessThan(20);
 });
 
 test("what sleeps is the same library: its errors, its models, its layers", async () => {

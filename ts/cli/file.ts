@@ -2,7 +2,8 @@
 
 import { writeFile } from "node:fs/promises";
 import { mostLikely } from "../data/scores";
-import { DownhillError } from "../errors";
+import { DownhillError, show, wrong } from "../errors";
+import { parseJson } from "../formats/json";
 import { type OutputFormat, predictionLines } from "../formats/predictions";
 import { init } from "../runtime/runtime";
 import { explain } from "../training/explain";
@@ -31,11 +32,18 @@ export function rememberedBy(model: Model): Remembered {
   return {
     encoding: {
       target,
-      columns: JSON.parse(columns),
-      classes: classes === undefined ? undefined : JSON.parse(classes),
+      columns: namesIn("columns", columns),
+      classes: classes === undefined ? undefined : namesIn("classes", classes),
     },
     missing: missing === "mean" ? columnMeans(model) : undefined,
   };
+}
+
+/** A list of names in a model's metadata, where a program may write what it wants. */
+function namesIn(key: string, json: string): string[] {
+  const names = parseJson(`the model's metadata ${key}`, json, 2);
+  if (Array.isArray(names) && names.every((name) => typeof name === "string")) return names;
+  throw wrong("format", `the model's metadata ${key}`, "a list of names", show(names));
 }
 
 export async function evaluate(file: string, options: ExampleOptions): Promise<void> {

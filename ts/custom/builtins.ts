@@ -5,7 +5,7 @@ globalAveragePool2d globalMaxPool2d upSampling2d zeroPadding2d flatten reshape p
 lstm gru bidirectional multiHeadAttention positionEmbedding batchNorm layerNorm groupNorm dropout spatialDropout2d
 gaussianNoise gaussianDropout alphaDropout activation relu leakyRelu prelu elu selu gelu silu sigmoid tanh softplus
 softmax add subtract multiply average maximum concatenate
-importedClip importedLogSoftmax importedPool2d importedSlice`;
+importedClip importedLogSoftmax importedPool2d importedRecurrent importedSlice`;
 const LOSSES = `softmaxCrossEntropy binaryCrossEntropy meanSquaredError meanAbsoluteError huber hinge kullbackLeibler poisson
 cosineSimilarity`;
 const METRICS = `accuracy topKAccuracy precision recall f1 auc meanAbsoluteError rSquared`;

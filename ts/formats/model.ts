@@ -52,6 +52,8 @@ import { dense } from "../layers/dense";
 import { dropout } from "../layers/dropout";
 import { embedding, positionEmbedding } from "../layers/embedding";
 import { groupNorm, layerNorm } from "../layers/groupNorm";
+import { clip, logSoftmax, paddedPool2d, slice } from "../layers/imported";
+import { importedRecurrent } from "../layers/importedRecurrent";
 import { add, average, concatenate, maximum, multiply, subtract } from "../layers/merge";
 import { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "../layers/noise";
 import { averagePool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d } from "../layers/pooling";
@@ -72,7 +74,6 @@ import {
 import { auc, f1, precision, recall, topKAccuracy } from "../metrics/classification";
 import { accuracy } from "../metrics/metrics";
 import { absoluteErrorMetric, meanAbsoluteError, rSquared } from "../metrics/regression";
-import { clip, logSoftmax, paddedPool2d, slice } from "../onnx/ownLayers";
 import { adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd } from "../optimizers/optimizers";
 import { type Field, optional, or, readOptions } from "../options";
 import { enroll, isFactory } from "../registry";
@@ -112,7 +113,7 @@ export function enrollAll(): void {
     [absoluteErrorMetric, accuracy, auc, f1, precision, rSquared, recall, topKAccuracy],
     [bidirectional, gru, lstm, simpleRnn],
     [embedding, multiHeadAttention, positionEmbedding],
-    [clip, logSoftmax, paddedPool2d, slice], // of models of other tools
+    [clip, importedRecurrent, logSoftmax, paddedPool2d, slice], // of models of other tools
     [adadelta, adagrad, adam, adamw, lion, nadam, radam, rmsprop, sgd],
     [l1, l1l2, l2, tied],
     [maxNorm, minMaxNorm, nonNeg, unitNorm],

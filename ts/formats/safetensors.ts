@@ -102,7 +102,10 @@ export function openSafetensors(
   const size = view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
   const most = Math.min(bytes.length - 8, MAX_HEADER);
   if (size > most)
-    throw damaged(`a safetensors file, whose first 8 bytes tell the length of its header, here at most ${most} bytes`, size);
+    throw damaged(
+      `a safetensors file, whose first 8 bytes tell the length of its header, here at most ${most} bytes`,
+      size,
+    );
   const { header, colons } = parseHeader(new Uint8Array(bytes.subarray(8, 8 + size)));
   const body = bytes.subarray(8 + size);
 

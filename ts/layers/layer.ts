@@ -27,6 +27,8 @@ export interface CallContext<C> {
   training: boolean;
   /** The number of this call's random op. */
   op: number;
+  /** The result's shape alone is asked for. */
+  shapeOnly?: boolean;
   /** Registers what to build in the update span. `momentum`: the old statistics' weight, in the place of the layer's own. */
   onUpdate(build: (momentum?: number) => void): void;
 }
@@ -146,7 +148,7 @@ export function inferShape(
   const parameters = Object.fromEntries(
     Object.entries(specs).map(([key, spec]) => [key, new Tensor(graph, spec.shape, key)]),
   );
-  const context = { config, parameters, training: true, op: 0, onUpdate() {} };
+  const context = { config, parameters, training: true, op: 0, shapeOnly: true, onUpdate() {} };
   return definitionOf<LayerDefinition>("layer", config).call(tensors, context, who).shape.slice(1);
 }
 

@@ -111,6 +111,7 @@ test("the file is the model: downhill loads it, and it predicts the same from ra
   expect(model.countParams()).toBe(parameters);
   expect(await weightsHash(model as unknown as Model)).toBe(hash);
   expect(JSON.parse(model.metadata["classes"]!)).toEqual(["iris", "rose", "tulip"]);
+  expect(JSON.parse(model.metadata["columns"]!)).toEqual(["size", "weight", "color=blue", "color=red"]);
   const logits = [...model.predict([[2, 0, 0, 1]]).data];
   const sum = logits.reduce((total, v) => total + Math.exp(v), 0);
   const { body } = await ask("POST", `/models/${id}/predict`, { row: flower });

@@ -1,5 +1,8 @@
+import type { ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
+import { EventStreams } from "../../../examples/service/events";
 import { flowers, LONG, open } from "./support";
 
 const service = await open();
@@ -102,4 +105,29 @@ test("nobody follows what is not there, and clients that have gone are forgotten
   await expect
     .poll(async () => (await ask("GET", "/metrics")).text, { timeout: 10_000 })
     .toMatch(/^downhill_event_streams 0$/m);
+});
+
+test("what was told before the state is known is older, and is not sent behind it", async () => {
+  const trainings = {
+    async epochs() {
+      streams.take([{ id: "a", state: "queued" }]);
+      return { epochs: [{ epoch: 1, logs: { loss: 1 } }], state: "training" };
+    },
+  };
+  const streams = new EventStreams(trainings as never, () => Promise.reject(new Error("it is no more")));
+  const response = Object.assign(new PassThrough(), { writeHead() {} });
+  await streams.follow("a", 0, response as unknown as ServerResponse);
+  streams.take([{ id: "a", epoch: 1, logs: { loss: 1 } }]);
+  streams.take([{ id: "a", state: "training" }]);
+  streams.take([{ id: "a", state: undefined }]);
+  let text = "";
+  for await (const chunk of response) text += chunk;
+  streams.close();
+  expect(
+    [...text.matchAll(/^event: (.*)\ndata: (.*)$/gm)].map(([, event, data]) => [event, JSON.parse(data!)]),
+  ).toEqual([
+    ["state", { state: "training" }],
+    ["epoch", { epoch: 1, logs: { loss: 1 } }],
+    ["end", { id: "a", state: "deleted" }],
+  ]);
 });

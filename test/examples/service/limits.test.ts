@@ -34,13 +34,13 @@ const refused = (status: number, code: string, message: RegExp | string) => ({
 test("the size of a body and of a file", async () => {
   const text = "x".repeat(30_000);
   expect(await ask("POST", "/models", { ...OPTIONS, csv: text })).toMatchObject(
-    refused(413, "ctp_body_too_large", "expected a body of at most 20000 bytes, got a larger one"),
+    refused(413, "too_large", "expected a body of at most 20000 bytes, got a larger one"),
   );
   const { id } = await trained({ ...OPTIONS, rows });
   expect((await ask("POST", `/models/${id}/predict`, { row: [text, 1, "red"] })).status).toBe(413);
   const upload = form({ options: JSON.stringify(OPTIONS), file: { filename: "f.csv", content: text } });
   expect(await ask("POST", "/models", undefined, upload)).toMatchObject(
-    refused(413, "req_file_too_large", "expected a file of at most 10000 bytes, got a larger one"),
+    refused(413, "too_large", "expected a file of at most 10000 bytes, got a larger one"),
   );
   writeFileSync(join(service.folder, "large.csv"), text);
   expect(await ask("POST", "/models", { ...OPTIONS, file: "large.csv" })).toMatchObject(
@@ -65,6 +65,14 @@ test.each<[string, object, RegExp]>([
     { rows: rows.map((row, i) => ({ ...row, color: `c${i}` })) },
     /^expected at most 6 columns, .* got 14$/,
   ],
+  ["columns of a line", { csv: `a,kind\n1,x\n${"2,".repeat(9000)}y\n` }, /^expected at most 6 columns, .* got 9000$/],
+  ["columns in JSON", { rows: [[1, 2, 3, 4, 5, 6, 7, "x"]], target: "8" }, /^rows: expected at most 6 columns, got 7$/],
+  [
+    "numbers in JSON",
+    { rows: [{ a: 1, b: 2, c: 3, d: 4, e: 5, kind: "x" }, ...new Array(80).fill({})], missing: "drop" },
+    /^rows: expected a table of at most 1500 bytes, got at least 1620$/,
+  ],
+  ["blank lines", { csv: `a,kind\r\n1,x\r\n2,y${"\r\n".repeat(102)}` }, /^expected at most 100 blank lines, got 101$/],
   ["numbers", { csv: toCsv(flowers(99)) }, /^expected a table of at most 1500 bytes, got 1584 for \[99, 4\]$/],
   [
     "classes",
@@ -80,6 +88,29 @@ test.each<[string, object, RegExp]>([
   ["time", { rows, maxSeconds: 101 }, /^maxSeconds: expected to be <= 100, got 101$/],
 ])("a training's %s", async (_, given, message) => {
   expect(await ask("POST", "/models", { ...OPTIONS, ...given })).toMatchObject(refused(422, "unprocessable", message));
+});
+
+test("what is just within the limits is trained, whatever ends its lines", async () => {
+  const line = (i: number, kind: string) => `1,2,3,4,5,${i},${kind}`;
+  const lines = ["a,b,c,d,e,f,kind", ...Array.from({ length: 60 }, (_, i) => line(i, i % 2 ? "x" : "y"))];
+  const hashes = [];
+  for (const end of ["\n", "\r\n", "\r"])
+    for (const last of ["", end.repeat(100)])
+      hashes.push((await trained({ ...OPTIONS, csv: lines.join(end) + last })).weightsHash);
+  const cells = lines.slice(1).map((text) => text.split(",").map((cell) => (cell > "9" ? cell : Number(cell))));
+  hashes.push((await trained({ ...OPTIONS, rows: cells, columns: lines[0]!.split(",") })).weightsHash);
+  expect(new Set(hashes).size).toBe(1);
+});
+
+test("a row that is long beyond reason is refused before it is read", async () => {
+  const { ask } = await open();
+  const upload = form({
+    options: JSON.stringify(OPTIONS),
+    file: { filename: "f.csv", content: `a,kind\n1,"${"x".repeat(5_000_000)}"\n2,y\n` },
+  });
+  expect(await ask("POST", "/models", undefined, upload)).toMatchObject(
+    refused(422, "unprocessable", "expected rows of at most 4194304 bytes, got 5000004"),
+  );
 });
 
 test("the rows of a prediction", async () => {
@@ -114,6 +145,11 @@ test("the time of a training", async () => {
       /^expected a model that is trained, got one that is failed \(expected a training of at most/,
     ),
   );
+});
+
+test("a time that no timer holds", async () => {
+  const { trained } = await open({ MAX_SECONDS: 3_000_000 });
+  expect(await trained({ ...OPTIONS, rows })).toMatchObject({ options: { maxSeconds: 3_000_000 } });
 });
 
 test("requests to train that are read at once", async () => {
@@ -304,6 +340,16 @@ test.each<[object, string]>([
       ],
     },
     'rows[1]: expected the columns ["a", "kind"], got "b"',
+  ],
+  [
+    {
+      ...OPTIONS,
+      rows: [
+        { a: 1, kind: "x" },
+        { a: "u", kind: "y" },
+      ],
+    },
+    'rows[1], column 1 ("a"): expected a number as in rows[0], got "u"',
   ],
 ])("an error says what was expected and what came: %#", async (body, message) => {
   const reply = await ask("POST", "/models", body);

@@ -182,7 +182,9 @@ test.runIf(process.platform === "linux")("the thread that predicts goes before t
 });
 
 test("a wrong setting is told, and nothing is started", async () => {
-  await expect(startHost(place, { MAX_ROWS: "many" })).rejects.toThrow("MAX_ROWS: expected a number such as 1000000");
+  await expect(startHost(place, { MAX_ROWS: "many" })).rejects.toThrow(
+    /^the service ended: downhill service: MAX_ROWS: expected a number such as 1000000, got "many"\n$/,
+  );
   const file = join(built, "file");
   writeFileSync(file, "");
   await expect(startHost(place, { DATA: file })).rejects.toThrow(/EEXIST|ENOTDIR/);

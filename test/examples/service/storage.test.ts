@@ -34,7 +34,7 @@ test("a disk that is full: what is to be kept is refused, the rest goes on", asy
     body: {
       statusCode: 507,
       code: "no_storage",
-      message: "expected room in the data folder to write, got an error (database or disk is full)",
+      message: "expected a database that takes changes, got an error (database or disk is full)",
     },
   };
   expect(await ask("POST", "/models", OPTIONS)).toMatchObject(refused);

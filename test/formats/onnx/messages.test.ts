@@ -75,9 +75,10 @@ const inGraph = (build: (graph: BinaryWriter) => unknown): Uint8Array => {
 
 test.each<[string, Uint8Array, RegExp]>([
   ["a wire type", inGraph((w) => w.tag(2, 0).int64(1)), /expected model\.graph\.name as ONNX has it, got wire type 0/],
+  ["no ONNX file", Uint8Array.of(1, 2, 3), /^importOnnx: expected an ONNX file, got illegal tag/],
   ["a length beyond the message", inGraph((w) => w.tag(2, 2).uint32(9)), /model\.graph\.name/],
   ["a message beyond the file", Uint8Array.of(0x3a, 0x05, 0), /model\.graph/],
-  ["a tag cut off", Uint8Array.of(0x80), /model/],
+  ["a tag cut off", Uint8Array.of(0x80), /an ONNX file/],
   ["field 0", Uint8Array.of(0, 0), /illegal tag/],
   ["a field given twice", inGraph((w) => w.tag(2, 2).string("a").tag(2, 2).string("a")), /it twice/],
   ["text that is not UTF-8", inGraph((w) => w.tag(2, 2).bytes(Uint8Array.of(0xff))), /model\.graph\.name/],

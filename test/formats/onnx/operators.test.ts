@@ -436,6 +436,62 @@ const cases: Record<string, Case> = {
     nodes: [node("Relu", ["h"], "y"), node("Erf", ["h"], "unused"), node("Neg", ["x"], "h")],
     inputs: { x: ["n", 4] },
   },
+  // as PyTorch writes F.pad: pairs, turned round
+  "constants cut backwards": {
+    nodes: [
+      node("Reshape", ["pairs", "two"], "r"),
+      node("Slice", ["r", "from", "to", "zero", "back"], "s"),
+      node("Transpose", ["s"], "t"),
+      node("Reshape", ["t", "flat"], "p"),
+      node("Pad", ["x", "p"], "y"),
+    ],
+    inputs: { x: ["n", ...image] },
+    constants: {
+      pairs: int64s([1, 2, 0, 3, 0, 0, 0, 0]),
+      two: int64s([-1, 2]),
+      from: int64s([-1]),
+      to: int64s([-(2 ** 53) + 1]),
+      zero: int64s([0]),
+      back: int64s([-1]),
+      flat: int64s([-1]),
+    },
+  },
+  "weights cut along two axes": {
+    nodes: [node("Slice", ["w", "from", "to", "axes", "steps"], "v"), node("MatMul", ["x", "v"], "y")],
+    inputs: { x: ["n", 3] },
+    constants: {
+      w: floats([7, 6]),
+      from: int64s([-1, -100]),
+      to: int64s([1, 100]),
+      axes: int64s([0, -1]),
+      steps: int64s([-2, 3]),
+    },
+  },
+  "weights expanded": {
+    nodes: [node("Expand", ["w", "to"], "v"), node("MatMul", ["x", "v"], "y")],
+    inputs: { x: ["n", 3] },
+    constants: { w: floats([3, 1]), to: int64s([1, 4]) },
+  },
+  "GRU from zeros of the file's batch, as PyTorch writes it without dynamic axes": {
+    nodes: [
+      node("Shape", ["x"], "s"),
+      node("Gather", ["s", "zero"], "n"),
+      node("Concat", ["one", "n", "four"], "to", { axis: 0 }),
+      node("Expand", ["state", "to"], "h"),
+      node("Transpose", ["x"], "t", { perm: [1, 0, 2] }),
+      node("GRU", ["t", "w", "r", "", "", "h"], ["", "last"], { hidden_size: 4, linear_before_reset: 1 }),
+      node("Squeeze", ["last", "zero"], "y"),
+    ],
+    inputs: { x: [2, 5, 3] },
+    constants: {
+      w: floats([1, 12, 3]),
+      r: floats([1, 12, 4]),
+      state: floats([1, 2, 4], new Array(8).fill(0)),
+      zero: int64s([0]),
+      one: int64s([1]),
+      four: int64s([4]),
+    },
+  },
   "weights transposed": {
     nodes: [node("Transpose", ["w"], "t", { perm: [1, 0] }), node("MatMul", ["x", "t"], "y")],
     inputs: { x: ["n", 5] },

@@ -53,6 +53,43 @@ test("all that is not covered is named, with its nodes and reasons, and nothing 
   runtime.dispose();
 });
 
+test("attention is named, also behind what is not covered", () => {
+  const bytes = onnxFile({
+    nodes: [
+      node("Erf", ["x"], "q"),
+      node("MatMul", ["x", "w"], "k"),
+      node("MatMul", ["q", "k"], "scores"),
+      node("MatMul", ["scores", "w"], "y"),
+    ],
+    inputs: { x: ["n", 4, 4] },
+    constants: { w: floats([4, 4]) },
+  });
+  refused(bytes, /cover: Erf "Erf q"; MatMul "MatMul scores" \(of two computed values, as in attention\)$/);
+});
+
+test("thousands of nodes that are not covered are an error that can be read", () => {
+  const many = (op: (i: number) => string) =>
+    onnxFile({
+      nodes: [
+        ...Array.from({ length: 3000 }, (_, i) => node(op(i), ["x"], `h${i}`)),
+        node(
+          "Sum",
+          Array.from({ length: 3000 }, (_, i) => `h${i}`),
+          "y",
+        ),
+      ],
+      inputs: { x: ["n", 4] },
+    });
+  refused(
+    many(() => "Erf"),
+    /not cover: Erf "Erf h0", .*"Erf h19" and 2980 more$/,
+  );
+  refused(
+    many((i) => `Own${i}`),
+    /Own199 "Own199 h199" and 2800 more$/,
+  );
+});
+
 const image = { x: ["n", 3, 6, 7] };
 test.each<[string, FileSpec, RegExp]>([
   [
@@ -117,6 +154,19 @@ test.each<[string, FileSpec, RegExp]>([
     { nodes: [node("Max", ["x", "c"], "y")], inputs: { x: ["n", 1] }, constants: { c: floats([3], [1, 1, 1]) } },
     /a constant of shape \[3\] and an input of shape \[n, 1\]/,
   ],
+  ...["strides", "dilations", "pads", "kernel_shape"].map((name): [string, FileSpec, RegExp] => [
+    `${name} beyond what is counted`,
+    {
+      nodes: [
+        node("AveragePool", ["x"], "y", {
+          kernel_shape: [2, 2],
+          [name]: new Array(name === "pads" ? 4 : 2).fill(2 ** 32 + 1),
+        }),
+      ],
+      inputs: image,
+    },
+    new RegExp(`${name} (is|are) \\[4294967297, 4294967297`),
+  ]),
   [
     "training statistics",
     {

@@ -297,9 +297,8 @@ export function readModel(bytes: Bytes): ModelProto {
     return read(bytes, model, where) as unknown as ModelProto;
   } catch (cause) {
     // the reader's own errors are plain ones and RangeErrors
-    throw new DownhillError("format", `importOnnx: expected ${where} as ONNX has it, got ${(cause as Error).message}`, {
-      cause,
-    });
+    const expected = where === "model" ? "an ONNX file" : `${where} as ONNX has it`;
+    throw new DownhillError("format", `importOnnx: expected ${expected}, got ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -33,7 +33,7 @@ const MAX_PROBLEMS = 200;
  * Covered, of Sequential and Functional models and models in them: InputLayer Dense Activation ReLU LeakyReLU PReLU ELU Softmax
  * Conv1D Conv2D DepthwiseConv2D SeparableConv2D Conv2DTranspose Max- and AveragePooling1D and 2D, Global… BatchNormalization
  * LayerNormalization Dropout SpatialDropout1D and 2D GaussianNoise GaussianDropout AlphaDropout Flatten Reshape Permute Rescaling
- * Embedding SimpleRNN LSTM GRU (`reset_after`) Bidirectional (`concat`) UpSampling2D ZeroPadding2D Add Subtract Multiply Average
+ * Embedding SimpleRNN LSTM GRU Bidirectional (`concat`) UpSampling2D ZeroPadding2D Add Subtract Multiply Average
  * Maximum Concatenate. Data are channels last.
  *
  * @param modelJson the content of model.json: an object, text or bytes

@@ -9,6 +9,8 @@ import { dense } from "../../layers/dense";
 import { dropout } from "../../layers/dropout";
 import { embedding } from "../../layers/embedding";
 import { layerNorm } from "../../layers/groupNorm";
+import { clip } from "../../layers/imported";
+import { importedRecurrent } from "../../layers/importedRecurrent";
 import type { Layer } from "../../layers/layer";
 import { add, average, concatenate, maximum, multiply, subtract } from "../../layers/merge";
 import { alphaDropout, gaussianDropout, gaussianNoise, spatialDropout2d } from "../../layers/noise";
@@ -17,7 +19,6 @@ import { prelu } from "../../layers/prelu";
 import { bidirectional, gru, lstm, simpleRnn } from "../../layers/recurrent";
 import { upSampling2d, zeroPadding2d } from "../../layers/resizing";
 import { flatten, permute, rescaling, reshape } from "../../layers/shape";
-import { clip } from "../../onnx/ownLayers";
 import { isRecord } from "../../options";
 import { own, Reader } from "./reader";
 
@@ -131,28 +132,48 @@ const affine = (o: Reader) => {
   return { options, absent: absent.filter(([key]) => o.raw(key) === false).map(([, parameter]) => parameter) };
 };
 
-const cell = (make: typeof lstm | typeof gru | typeof simpleRnn): Translate =>
+/** What a recurrent layer is, where ours is another one: of which gates, or in which order. */
+function otherCell(o: Reader): { cell: string; slope?: number } | undefined {
+  if (o.className === "SimpleRNN") return undefined;
+  const gate: unknown = o.raw("recurrent_activation");
+  const hard = gate === "hard_sigmoid";
+  if (!hard) o.only("recurrent_activation", "sigmoid");
+  const before = o.className === "GRU" && o.raw("reset_after") !== true;
+  if (hard && o.className === "GRU" && !before) o.problem('recurrent_activation "hard_sigmoid" with reset_after');
+  const ours = (o.raw("activation") ?? "linear") === "tanh";
+  if (!hard && !before && (ours || o.className === "GRU")) return undefined;
+  return { cell: o.className.toLowerCase(), ...(hard && { slope: o.keras3 ? 1 / 6 : 0.2 }) };
+}
+
+type Common = ReturnType<Reader["common"]>;
+
+/** `both`: options of a layer that goes both ways. */
+const cell = (make: typeof lstm | typeof gru | typeof simpleRnn, both?: Common): Translate =>
   always((o) => {
     const { options, then } = o.kernel();
     if (then.length) o.problem(`activation ${show(o.raw("activation"))}`);
     for (const key of ["return_state", "stateful", "go_backwards", "time_major"]) o.only(key, undefined, false);
     for (const key of ["dropout", "recurrent_dropout"]) o.only(key, undefined, 0);
-    if (o.className !== "SimpleRNN") o.only("recurrent_activation", "sigmoid");
-    // with reset_after false r stands before the product with the recurrent kernel
-    if (o.className === "GRU") o.only("reset_after", true);
+    const other = otherCell(o);
     const recurrent = {
       recurrentInitializer: o.initializer("recurrent_initializer"),
       recurrentRegularizer: o.regularizer("recurrent_regularizer"),
       recurrentConstraint: o.constraint("recurrent_constraint"),
       returnSequences: o.raw("return_sequences"),
     };
-    return [(make as typeof lstm)(o.raw("units"), { ...options, ...recurrent })];
+    const all = { ...options, ...recurrent };
+    if (other) {
+      const activityRegularizer = both?.activityRegularizer ?? options.activityRegularizer;
+      return [importedRecurrent(o.raw("units"), { ...all, ...both, ...other, activityRegularizer, both: !!both })];
+    }
+    const layer = (make as typeof lstm)(o.raw("units"), all);
+    return [both ? bidirectional(layer, both) : layer];
   });
 
-const cells = (): Readonly<Record<string, Translate>> => ({
-  SimpleRNN: cell(simpleRnn),
-  LSTM: cell(lstm),
-  GRU: cell(gru),
+const cells = (both?: Common): Readonly<Record<string, Translate>> => ({
+  SimpleRNN: cell(simpleRnn, both),
+  LSTM: cell(lstm, both),
+  GRU: cell(gru, both),
 });
 
 /** Of an image or sequence every position has the same. */
@@ -307,11 +328,9 @@ const layers = (): Readonly<Record<string, Translate>> => ({
       return undefined;
     }
     const reader = new Reader(className, config, o.name, o.problems, o.keras3);
-    const one = cells()[className]!(reader);
+    const both = cells(o.common())[className]!(reader);
     reader.finish();
-    const layer = o.try(() => one?.make([])[0]);
-    const both = layer && o.try(() => bidirectional(layer, o.common()));
-    return plan(() => (both ? [both] : []));
+    return both;
   },
   UpSampling2D: always((o) => {
     images(o);

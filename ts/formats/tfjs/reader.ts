@@ -20,9 +20,9 @@ import {
   zeros,
 } from "../../initializers/initializers";
 import { leakyRelu } from "../../layers/activation";
+import { clip } from "../../layers/imported";
 import type { Layer } from "../../layers/layer";
 import { rescaling } from "../../layers/shape";
-import { clip } from "../../onnx/ownLayers";
 import { isRecord } from "../../options";
 import type { Built } from "../../registry";
 import { l1, l1l2, l2 } from "../../regularizers/regularizers";

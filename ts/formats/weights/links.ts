@@ -281,6 +281,8 @@ const keras: Table = ({ type }, shapes) => {
       return kerasCell(shapes, "");
     case "bidirectional":
       return [...kerasCell(shapes, "forward/"), ...kerasCell(shapes, "backward/")];
+    case "importedRecurrent":
+      return [...shapes].map(([key, shape]) => same(key, shape, key.replace("recurrentKernel", "recurrent_kernel")));
     case "multiHeadAttention":
       return named({
         "output/kernel": ["attention_output/kernel", "output/kernel"],

@@ -65,7 +65,7 @@ const COUNTER = /(^|\.)num_batches_tracked$/;
  *
  * `rename` says which module is which layer: a record from the file's name, or what it begins with up to a `.` or `/`, to
  * ours (`{ "features.0": "conv2d_1" }`; the longest counts), or a function from name to name, `undefined` to leave a tensor
- * out. Without it modules are layers of the same name; or else, with a layout, they are matched by what they hold where
+ * out; both names of a record must be there, unless `strict` is false. Without it modules are layers of the same name; or else, with a layout, they are matched by what they hold where
  * that leaves no doubt: one module fits one layer alone, or as many fit as there are layers and they are named alike but for their
  * numbers, in whose order they are taken.
  *
@@ -88,6 +88,9 @@ export async function loadWeights(
   const { entries } = asked(who, () => openSafetensors(bytes, WIDTHS));
   const given = layout === "torch" ? entries.filter(({ name }) => !COUNTER.test(name)) : entries;
   const tensors = renamed(who, given, rename);
+  const names = given.map(({ name }) => name);
+  const layers = model.layers.map(({ name }) => name);
+  const idle = strict && typeof rename === "object" ? checkRename(who, rename, names, layers) : [];
   const modules = match(who, wanted, tensors, layout, rename !== undefined);
 
   const missing: string[] = [];
@@ -113,9 +116,11 @@ export async function loadWeights(
   if (strict && (missing.length || unused.length)) {
     const lacks = missing.length ? [`lacks ${listed(missing)}`] : [];
     const more = unused.length ? [`has ${listed(unused)} too`] : [];
-    const got = `one that ${[...lacks, ...more].join(" and ")}; strict: false leaves them out`;
+    const aside = idle.length ? `; rename has ${listed(idle)}, which the file has not` : "";
+    const got = `one that ${[...lacks, ...more].join(" and ")}; strict: false leaves them out${aside}`;
     throw wrong("format", who, "a file with the tensors of the model's weights", got);
   }
+  if (idle.length) throw argumentError(`${who}: rename`, `names of the file (${listed(names)})`, idle[0]);
   asked(who, () => model.setWeights({ ...model.getWeights(), ...weights }));
   return { missing, unused };
 }
@@ -212,6 +217,23 @@ function renamed(who: string, given: readonly StoredTensor[], rename: Rename | u
     tensors.set(name, tensor);
   }
   return tensors;
+}
+
+/** Whether a name is that, or begins with it. */
+const isIn = (names: readonly string[], start: string): boolean =>
+  names.some((name) => name === start || behind(name, start) !== undefined);
+
+/** Throws where a record leads to no layer of the model; what it has that the file has not. */
+function checkRename(
+  who: string,
+  rename: Readonly<Record<string, string>>,
+  theirs: readonly string[],
+  ours: readonly string[],
+): string[] {
+  for (const [from, to] of Object.entries(rename))
+    if (!isIn(ours, to) && !ours.some((name) => isIn([to], name)))
+      throw argumentError(`${who}: rename: ${from}`, `a layer of the model (${listed(ours)})`, to);
+  return Object.keys(rename).filter((from) => !isIn(theirs, from));
 }
 
 const tensorOf = (module: ReadonlyMap<string, StoredTensor> | undefined, { names }: Part): StoredTensor | undefined =>

@@ -1,7 +1,7 @@
 // What each op that computes predictions is in ONNX (https://onnx.ai/onnx/operators/). By name: no op is carried that a model has
 // not. Which ops have to be here a test holds against ts/ops.
 
-import type { Attributes, Node, Tensor } from "../../graph/graph";
+import type { Attributes, Node, Tensor } from "../../../graph/graph";
 import { type Constant, type Exporter, type OnnxAttribute, product } from "./exporter";
 
 /** Appends what a node of ours is, and says which value is its output 0. */
@@ -152,10 +152,10 @@ function grouped(to: Exporter, [x, gamma, beta]: Tensor[], y: Tensor, count: num
   to.set(y, to.add("Add", [scaled, to.channels(beta!, rank)]), rank > 2);
 }
 
-/** Throws where of axis 0 something is left out or added. */
+/** Throws where of axis 0, if it counts examples, something is left out or added. */
 function needAllExamples(to: Exporter, node: Node): void {
   const [x, y] = [node.inputs[0]!, node.outputs[0]!].map((t) => to.dims(t)[0]);
-  if (x !== y || node.attributes.begin[0])
+  if ((x! < 0 || y! < 0) && (x !== y || node.attributes.begin[0]))
     throw to.source.refused(`${node.layer}: ${node.op.name}`, "all examples", "a part of the batch");
 }
 

@@ -142,15 +142,40 @@ const folders = (): Record<string, Folder> => ({
   },
   Slice(folding, node, [x, ...lists]) {
     if (x?.zeros) return x;
-    if (x?.shape.length !== 1) return undefined;
-    const [starts, ends, axes, steps] =
+    if (!x || x.shape.length > 8) return undefined;
+    const [starts, ends, axes = inOrder(starts?.length ?? 0), steps] =
       folding.lowering.opset < 10
         ? [node.ints("starts"), node.ints("ends"), node.ints("axes")]
         : lists.map((list) => (list && list.size < 9 ? Array.from(list.read()) : undefined));
-    if (starts?.length !== 1 || ends?.length !== 1 || (axes && axes[0] !== 0 && axes[0] !== -1)) return undefined;
-    if (steps && steps[0] !== 1) return undefined;
-    const numbers = Array.prototype.slice.call(x.read(), starts[0], ends[0]) as number[];
-    return folding.make([numbers.length], x.whole, (i) => numbers[i]!);
+    if (!starts || ends?.length !== starts.length || axes.length !== starts.length) return undefined;
+    if (steps && steps.length !== starts.length) return undefined;
+    const cuts = x.shape.map((size) => ({ from: 0, step: 1, size }));
+    for (const [i, given] of axes.entries()) {
+      const axis = axisOf(given, x.shape.length);
+      const step = steps?.[i] ?? 1;
+      if (axis === undefined || !step) return undefined;
+      const length = x.shape[axis]!;
+      // backwards from the last number at most, to before the first
+      const back = step < 0 ? 1 : 0;
+      const within = (at: number, least: number) => Math.min(Math.max(at < 0 ? at + length : at, least), length - back);
+      const [from, to] = [within(starts[i]!, 0), within(ends[i]!, -back)];
+      cuts[axis] = { from, step, size: Math.max(0, Math.ceil((to - from) / step)) };
+    }
+    const strides = x.shape.map((_, axis) => productOf(x.shape.slice(axis + 1)));
+    const numbers = x.read();
+    return folding.make(
+      cuts.map(({ size }) => size),
+      x.whole,
+      (i) => {
+        let [at, rest] = [0, i];
+        for (let axis = cuts.length - 1; axis >= 0; axis--) {
+          const { from, step, size } = cuts[axis]!;
+          at += (from + (rest % size) * step) * strides[axis]!;
+          rest = Math.floor(rest / size);
+        }
+        return numbers[at]!;
+      },
+    );
   },
   Concat(folding, node, inputs) {
     const [x] = inputs;
@@ -169,11 +194,27 @@ const folders = (): Record<string, Folder> => ({
     return folding.make(sizes, value?.whole ?? false, () => number);
   },
   Expand(folding, _, [x, shape]) {
-    if (x?.size !== 1 || !shape || shape.size > 8) return undefined;
-    const [number] = Array.from(x.read());
-    const sizes = Array.from(shape.read());
-    if (sizes.some(Number.isNaN)) return number ? undefined : zerosOf(sizes);
-    return sizes.every((size) => size >= 0) ? folding.make(sizes, x.whole, () => number!) : undefined;
+    if (!x || !shape || shape.size > 8 || x.shape.length > 8) return undefined;
+    const given = Array.from(shape.read());
+    const rank = Math.max(given.length, x.shape.length);
+    const padded = (sizes: readonly number[]) => new Array<number>(rank - sizes.length).fill(1).concat(sizes);
+    const [own, wanted] = [padded(x.shape), padded(given)];
+    // what the file has as the batch's size is any
+    const isBatch = (size: number, other: number) => Number.isNaN(other) && size === folding.lowering.batch;
+    const sizes = own.map((size, axis) => (size === 1 || isBatch(size, wanted[axis]!) ? wanted[axis]! : size));
+    if (sizes.some((size, axis) => !Object.is(size, wanted[axis]) && wanted[axis] !== 1)) return undefined;
+    const numbers = x.read();
+    if (sizes.some(Number.isNaN)) return isZero(numbers) ? zerosOf(sizes) : undefined;
+    if (sizes.some((size) => !(size >= 0))) return undefined;
+    return folding.make(sizes, x.whole, (i) => {
+      let [at, rest, stride] = [0, i, 1];
+      for (let axis = rank - 1; axis >= 0; axis--) {
+        if (own[axis] !== 1) at += (rest % sizes[axis]!) * stride;
+        rest = Math.floor(rest / sizes[axis]!);
+        stride *= own[axis]!;
+      }
+      return numbers[at]!;
+    });
   },
   Range(folding, _, [from, to, step]) {
     const [a, b, s] = [from?.read()[0], to?.read()[0], step?.read()[0]] as [number, number, number];
@@ -191,6 +232,11 @@ const folders = (): Record<string, Folder> => ({
   Ceil: unary(Math.ceil),
   Reciprocal: unary((a) => 1 / a),
 });
+
+export function isZero(numbers: ArrayLike<number>): boolean {
+  for (let i = 0; i < numbers.length; i++) if (numbers[i] !== 0) return false;
+  return true;
+}
 
 /** Zeros of which there are as many as the batch wants. */
 function zerosOf(shape: readonly number[]): Constant {

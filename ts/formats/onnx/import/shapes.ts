@@ -1,15 +1,15 @@
 // ONNX's operators that move numbers and change shapes; most only rename axes.
 
-import { DataType } from "../formats/onnx/messages";
-import type { Symbolic } from "../layers/layer";
-import { concatenate } from "../layers/merge";
-import { reshape } from "../layers/shape";
+import { slice } from "../../../layers/imported";
+import type { Symbolic } from "../../../layers/layer";
+import { concatenate } from "../../../layers/merge";
+import { reshape } from "../../../layers/shape";
+import { DataType } from "../messages";
 import { productOf } from "./constants";
 import { affine, shapeText } from "./elementwise";
 import type { Node } from "./graph";
 import { gather as embedded } from "./layers";
 import { inOrder, isWide, type Lowering, NotCovered, type Value } from "./lowering";
-import { slice } from "./ownLayers";
 import { reduced, withoutAxes } from "./windows";
 
 export const identity = (lowering: Lowering, node: Node): Value => lowering.value(node, 0, true);

@@ -1,9 +1,6 @@
 // Layers that models of other tools need beside those that users name. Files of models hold them by their types, which begin with
 // "imported": `slice` and `clip` are names that users give to layers of their own.
 
-import { checkImages } from "../layers/convolution";
-import { checkRank, type Layer, type LayerOptions, layerFactory } from "../layers/layer";
-import { pairOf, type Size, size } from "../layers/window";
 import { clip as clipOp, exp, log, subtract } from "../ops/arithmetic";
 import { reshape } from "../ops/elementwise";
 import { largest } from "../ops/largest";
@@ -11,6 +8,9 @@ import { slice as sliceOp, stopGradient } from "../ops/layout";
 import { averagePool2d, maxPooled } from "../ops/pooling";
 import { broadcastTo, sum } from "../ops/reductions";
 import { boolean, count, type Field, field, finite, natural, optional, or } from "../options";
+import { checkImages } from "./convolution";
+import { checkRank, type Layer, type LayerOptions, layerFactory } from "./layer";
+import { pairOf, type Size, size } from "./window";
 
 type Pads = readonly [top: number, bottom: number, left: number, right: number];
 
@@ -38,8 +38,8 @@ export const paddedPool2d: (poolSize: Size, options: PaddedPoolOptions) => Layer
   call([x], { config: { poolSize, strides, pads, average } }, who) {
     checkImages(who, x!.shape.slice(1));
     const window = pairOf(poolSize);
-    const below = pads.every((pad, i) => pad < window[i >> 1]!);
-    checkRank(who, x!.shape.slice(1), "[n, h, w, c], padded by less than its windows", below);
+    const below = pads.every((pad, i) => pad < window[i >> 1]!) && window.every((d) => d < 2 ** 24);
+    checkRank(who, x!.shape.slice(1), "[n, h, w, c], padded by less than its windows, which are below 2^24", below);
     const windows = { poolSize: window, strides: pairOf(strides), pads };
     return average ? averagePool2d([x!], windows) : maxPooled(x!, windows);
   },

@@ -1,13 +1,14 @@
 // ONNX's recurrent nets: X [T, n, in] → Y [T, directions, n, u] and Y_h [directions, n, u].
 
-import type { Layer, Symbolic } from "../layers/layer";
-import { concatenate } from "../layers/merge";
-import { bidirectional, gru, lstm, simpleRnn } from "../layers/recurrent";
-import { reshape } from "../layers/shape";
+import { slice } from "../../../layers/imported";
+import type { Layer, Symbolic } from "../../../layers/layer";
+import { concatenate } from "../../../layers/merge";
+import { bidirectional, gru, lstm, simpleRnn } from "../../../layers/recurrent";
+import { reshape } from "../../../layers/shape";
 import type { Constant } from "./constants";
+import { isZero } from "./folding";
 import type { Node } from "./graph";
 import { type Lowering, NotCovered, type Parameters, type Value } from "./lowering";
-import { slice } from "./ownLayers";
 
 /** Where our gates stand in ONNX's order: i o f c for i f g o, z r h for r z n. */
 const ORDER: Readonly<Record<string, readonly number[]>> = { LSTM: [0, 2, 3, 1], GRU: [1, 0, 2], RNN: [0] };
@@ -70,7 +71,8 @@ function cellOf(lowering: Lowering, node: Node, inputs: number): Cell {
       throw new NotCovered(`weights of shape [${constant?.shape.join(", ")}], not [${shape.join(", ")}]`);
   if (node.inputs[4]) throw new NotCovered("sequence_lens");
   if (node.inputs[7]) throw new NotCovered("peepholes");
-  for (const i of [5, 6]) if (!isZero(lowering.constant(node, i))) throw new NotCovered("a first state that is not 0");
+  for (const i of [5, 6])
+    if (!isZeroState(lowering.constant(node, i))) throw new NotCovered("a first state that is not 0");
   const parameters = Array.from({ length: directions }, (_, d): Parameters => {
     /** Half `h` of the biases, of W or of R. */
     const half = (h: number) => {
@@ -91,12 +93,7 @@ function cellOf(lowering: Lowering, node: Node, inputs: number): Cell {
   return { units, directions, activation: activation as keyof typeof NAMES, useBias: !!b, parameters };
 }
 
-function isZero(constant: Constant | undefined): boolean {
-  if (!constant || constant.zeros) return true;
-  const numbers = constant.read();
-  for (let i = 0; i < numbers.length; i++) if (numbers[i] !== 0) return false;
-  return true;
-}
+const isZeroState = (state: Constant | undefined) => !state || state.zeros || isZero(state.read());
 
 /** One direction's layer. */
 function layerOf(

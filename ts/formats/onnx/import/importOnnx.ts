@@ -1,9 +1,8 @@
 // ONNX files in: a graph of ONNX's operators becomes a model of our layers, with their parameters.
 
-import { argumentError, DownhillError, show } from "../errors";
-import { readModel } from "../formats/onnx/messages";
-import { activation } from "../layers/activation";
-import { input, type Symbolic } from "../layers/layer";
+import { argumentError, DownhillError, show } from "../../../errors";
+import { activation } from "../../../layers/activation";
+import { input, type Symbolic } from "../../../layers/layer";
 import {
   type Field,
   isRecord,
@@ -13,10 +12,11 @@ import {
   or,
   readOptions,
   shape as shapeField,
-} from "../options";
-import { Runtime } from "../runtime/runtime";
-import { functional } from "../training/functional";
-import type { Model } from "../training/model";
+} from "../../../options";
+import { Runtime } from "../../../runtime/runtime";
+import { functional } from "../../../training/functional";
+import type { Model } from "../../../training/model";
+import { readModel } from "../messages";
 import { damaged } from "./constants";
 import { elementwise } from "./elementwise";
 import { Folding } from "./folding";
@@ -117,6 +117,9 @@ const operators = (): Record<string, Operator> => ({
 
 /** Nodes that outputs need, at most: random numbers of a model's calls are told apart up to 2^16. */
 const MAX_NODES = 2 ** 13;
+/** Problems that an error lists, and nodes of each. */
+const MOST_PROBLEMS = 200;
+const MOST_NODES = 20;
 /** Inputs and outputs that a model has room for. */
 const MAX_INPUTS = 16;
 const MAX_OUTPUTS = 8;
@@ -163,6 +166,7 @@ export function importOnnx(bytes: Uint8Array | ArrayBuffer, options?: ImportOnnx
   });
   lowerAll(lowering, graph);
   const outputs = outputsOf(lowering, graph, images);
+  if (lowering.problems.length) findAttention(lowering, graph);
   refuse(lowering);
   const modelOptions = {
     name: read.name ?? portName(file.graph?.name, "onnx"),
@@ -265,6 +269,18 @@ function outputsOf(lowering: Lowering, graph: OnnxGraph, images: boolean): Port[
   });
 }
 
+/** Adds products of two computed values to the problems: what is before them may not be covered, and then nobody came to them. */
+function findAttention({ problems, constants }: Lowering, { inputs, nodes }: OnnxGraph): void {
+  const computed = new Set(inputs.map(({ name }) => name));
+  const told = new Set(problems.map(({ node }) => node));
+  for (const { op, name, inputs, outputs } of nodes) {
+    if (op === "Shape" || op === "Size" || !inputs.some((input) => computed.has(input))) continue;
+    for (const output of outputs) if (output && !constants.has(output)) computed.add(output);
+    if (op === "MatMul" && inputs.every((input) => computed.has(input)) && !told.has(name))
+      problems.push({ op, node: name, why: "of two computed values, as in attention" });
+  }
+}
+
 /** Throws where there is what is not covered: all of it, by operators and reasons. */
 function refuse({ problems }: Lowering): void {
   if (!problems.length) return;
@@ -275,11 +291,13 @@ function refuse({ problems }: Lowering): void {
     list.push(show(node));
     kinds.set(key, list);
   }
+  const listed = (items: readonly string[], most: number, separator: string) =>
+    items.slice(0, most).join(separator) + (items.length > most ? ` and ${items.length - most} more` : "");
   const texts = [...kinds].map(([key, nodes]) => {
     const [op, why] = key.split("\n");
-    return `${op} ${nodes.join(", ")}${why ? ` (${why})` : ""}`;
+    return `${op} ${listed(nodes, MOST_NODES, ", ")}${why ? ` (${why})` : ""}`;
   });
-  throw new DownhillError("format", `importOnnx: what layers do not cover: ${texts.join("; ")}`);
+  throw new DownhillError("format", `importOnnx: what layers do not cover: ${listed(texts, MOST_PROBLEMS, "; ")}`);
 }
 
 /** Puts the file's numbers into the model's memory. */

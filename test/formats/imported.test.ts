@@ -2,13 +2,13 @@
 // and 3 threads, files, and names that are nobody else's.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { isBuiltin } from "../../../ts/custom/builtins";
-import * as d from "../../../ts/index";
-import { clip, logSoftmax, paddedPool2d, slice } from "../../../ts/onnx/ownLayers";
-import { any, bitsOf, floats, weightBits } from "../../support/contract";
-import { node, onnxFile } from "../../support/onnxFiles";
-import "../../support/builds"; // relaxed SIMD on Node 20
-import "../../support/everyTeam";
+import { isBuiltin } from "../../ts/custom/builtins";
+import * as d from "../../ts/index";
+import { clip, logSoftmax, paddedPool2d, slice } from "../../ts/layers/imported";
+import { any, bitsOf, floats, weightBits } from "../support/contract";
+import { node, onnxFile } from "../support/onnxFiles";
+import "../support/builds"; // relaxed SIMD on Node 20
+import "../support/everyTeam";
 
 interface Case {
   make: (options?: object) => d.Layer;

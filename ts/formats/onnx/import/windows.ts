@@ -1,15 +1,15 @@
 // ONNX's operators whose windows move over images [n, c, h, w] and sequences [n, c, t].
 
-import { conv1d, conv2d, conv2dTranspose, depthwiseConv2d } from "../layers/convolution";
-import type { Layer, Symbolic } from "../layers/layer";
-import { averagePool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d } from "../layers/pooling";
-import { upSampling2d, zeroPadding2d } from "../layers/resizing";
-import { reshape } from "../layers/shape";
-import { padsOf } from "../layers/window";
+import { conv1d, conv2d, conv2dTranspose, depthwiseConv2d } from "../../../layers/convolution";
+import { paddedPool2d } from "../../../layers/imported";
+import type { Layer, Symbolic } from "../../../layers/layer";
+import { averagePool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d } from "../../../layers/pooling";
+import { upSampling2d, zeroPadding2d } from "../../../layers/resizing";
+import { reshape } from "../../../layers/shape";
+import { padsOf } from "../../../layers/window";
 import { type Constant, transposed } from "./constants";
 import type { Node } from "./graph";
 import { channelsLast, inOrder, type Lowering, NotCovered, type Value } from "./lowering";
-import { paddedPool2d } from "./ownLayers";
 
 type Pair = readonly [number, number];
 type Pads = readonly [top: number, bottom: number, left: number, right: number];
@@ -42,10 +42,14 @@ function ofRank(lowering: Lowering, image: Symbolic, rank: number): Value {
   return lowering.newValue(reshape([w, c])(image), [Number.NaN, c, w], [0, 2, 1]);
 }
 
+/** Sizes, strides and the like, and how far a window reaches: the kernels count in 32 bits. */
+const MOST = 2 ** 20;
+const MOST_REACH = 2 ** 30;
+
 /** A list of the window's, one number an axis. */
 function axesList(node: Node, name: string, rank: number, fallback: number, least: number, times = 1): number[] {
   const list = node.ints(name) ?? new Array<number>((rank - 2) * times).fill(fallback);
-  if (list.length !== (rank - 2) * times || list.some((v) => v < least))
+  if (list.length !== (rank - 2) * times || list.some((v) => v < least || v > MOST))
     throw new NotCovered(`${name} are [${list.join(", ")}]`);
   return list;
 }
@@ -53,11 +57,18 @@ function axesList(node: Node, name: string, rank: number, fallback: number, leas
 /** The window of a node over images of that size. */
 function windowOf(node: Node, rank: number, image: Pair, kernel?: readonly number[]): Window {
   const given = node.ints("kernel_shape") ?? kernel;
-  if (!given || given.length !== rank - 2 || (kernel && given.join() !== kernel.join()) || given.some((k) => k < 1))
+  if (
+    !given ||
+    given.length !== rank - 2 ||
+    (kernel && given.join() !== kernel.join()) ||
+    given.some((k) => k < 1 || k > MOST)
+  )
     throw new NotCovered(`kernel_shape is [${(given ?? []).join(", ")}]`);
   const size = pairFrom(given, rank);
   const strides = pairFrom(axesList(node, "strides", rank, 1, 1), rank);
   const dilation = pairFrom(axesList(node, "dilations", rank, 1, 1), rank);
+  if (size.some((k, i) => k * dilation[i]! > MOST_REACH))
+    throw new NotCovered(`kernel_shape is [${given.join(", ")}], dilations [${dilation.join(", ")}]`);
   const auto = node.text("auto_pad", "NOTSET");
   let pads = ZEROS;
   if (auto === "NOTSET") {
