@@ -11,7 +11,7 @@ const root = new URL("./", import.meta.url).pathname;
 
 /** The files, with the names that others import from them. */
 const SLEEPING = {
-  "ts/onnx/import.ts": ["importOnnx"],
+  "ts/formats/onnx/import/importOnnx.ts": ["importOnnx"],
   "ts/formats/onnx/messages.ts": ["writeModel"],
   "ts/formats/tfjs/importTfjs.ts": ["importTfjs"],
   "ts/formats/weights/weights.ts": ["loadWeights", "saveWeights"],

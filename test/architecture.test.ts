@@ -52,9 +52,7 @@ const LEVELS: string[][] = [
   ["custom"],
   ["training"],
   ["adversarial", "callbacks", "diagnostics"],
-  ["onnx"],
-  ["formats/model", "formats/onnx/exportOnnx"], // loadModel: it alone knows every type; what reads models
-  ["formats/weights"],
+  ["formats/model", "formats/weights", "formats/onnx/import", "formats/onnx/export"], // what makes models of files, and files of models
   ["formats/tfjs"],
   ["worker"],
   ["ensembles"],

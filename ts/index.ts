@@ -79,7 +79,8 @@ export {
 } from "./diagnostics/hessian";
 export { DownhillError, type ErrorCode } from "./errors";
 export { type LoadOptions, loadModel, saveModel } from "./formats/model";
-export { type ExportOnnxOptions, exportOnnx, type OnnxInputType } from "./formats/onnx/exportOnnx";
+export { type ExportOnnxOptions, exportOnnx, type OnnxInputType } from "./formats/onnx/export/exportOnnx";
+export { type ImportOnnxOptions, importOnnx } from "./formats/onnx/import/importOnnx";
 export { importTfjs } from "./formats/tfjs/importTfjs";
 export type { Shards } from "./formats/tfjs/shards";
 export type { Layout } from "./formats/weights/links";
@@ -162,7 +163,6 @@ export { type Average, type AverageOptions, auc, f1, precision, recall, topKAccu
 export { accuracy } from "./metrics/metrics";
 export { meanAbsoluteError, rSquared } from "./metrics/regression";
 export type { ArrayLike, NDArray, NestedArray, NumberArray } from "./ndarray";
-export { type ImportOnnxOptions, importOnnx } from "./onnx/import";
 export type { Algorithm, Pair } from "./ops/geometry";
 export {
   type AdadeltaOptions,

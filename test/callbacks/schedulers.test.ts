@@ -226,6 +226,30 @@ describe("csvLogger", () => {
     ])
       expect(() => csvLogger(options as never)).toThrow(expect.objectContaining({ code: "argument" }));
     await expect(make().fit(data, { callbacks: [csvLogger({ path })] })).rejects.toMatchObject({ code: "data" });
+    // what has no column for an epoch is left as it is
+    const other = join(folder, "other.csv");
+    for (const content of [
+      "a,b\n1,2\n",
+      "epoch;loss\n",
+      "\n",
+      "\0\ufffd\n",
+      '"epoch',
+      '"'.repeat(200_000),
+      "a,".repeat(200_000),
+    ]) {
+      await writeFile(other, content);
+      const model = make();
+      await expect(model.fit(data, { callbacks: [csvLogger({ path: other, append: true })] })).rejects.toMatchObject({
+        code: "format",
+        message: expect.stringMatching(
+          /other.csv: expected a file whose first line names "epoch", to append to, got \[/,
+        ),
+      });
+      expect([await readFile(other, "utf8"), model.state.step]).toEqual([content, 0]);
+    }
+    await writeFile(other, '"a,""\r\n""",epoch,"b"\r\n');
+    await make(0).fit({ x: [[0]], y: [0] }, { callbacks: [csvLogger({ path: other, append: true })] });
+    expect(await readFile(other, "utf8")).toBe('"a,""\r\n""",epoch,"b"\r\n,0,\n');
     const onFolder = csvLogger({ path: folder, append: true });
     await expect(make().fit(data, { callbacks: [onFolder] })).rejects.toMatchObject({ code: "data" });
   });

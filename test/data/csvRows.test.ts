@@ -232,3 +232,25 @@ describe("saveCsv", () => {
     await expect(saveCsv([{ x }, { x: [[1]] }], join(root, "c.csv"))).rejects.toMatchObject({ code: "shape" });
   });
 });
+
+test("what is written to take long to read does not", async () => {
+  const quotes = `a,y\n${'"'.repeat(2_000_001)},2\n`;
+  await expect(csvRows(quotes, { target: "y" })).rejects.toThrow("line 2, column 1: expected a closing quote");
+  const names = Array.from({ length: 50_000 }, (_, i) => `c${i}`);
+  const wide = `${names.join()}\n${"1,".repeat(49_999)}2\n`;
+  expect((await csvRows(wide, { target: "c0" })).columns).toHaveLength(49_999);
+  const digits = `a,y\n${"1".repeat(1_000_000)}x,2\n`;
+  expect((await csv(digits, { target: "y" })).columns).toHaveLength(1);
+  const blank = `a,y\n${"\n \n".repeat(300_000)}1,2\n3`;
+  for (const read of [csv, csvRows])
+    await expect(read(blank, { target: "y" })).rejects.toThrow(`${read.name}: line 600003, column 2 ("y"): expected 2`);
+}, 10_000);
+
+test("of many categories no more than a batch is laid out", async () => {
+  const text = `id,y\n${Array.from({ length: 20_000 }, (_, i) => `k${i},${i}`).join("\n")}`; // 1.6 GB in all
+  const rows = await csvRows(text, { target: "y", rows: 64 });
+  for await (const { x } of rows) {
+    expect(x.shape).toEqual([64, 20_000]);
+    break;
+  }
+});

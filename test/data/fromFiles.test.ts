@@ -208,8 +208,13 @@ describe("a folder of images", () => {
       [[], { size }, "data"],
     ] as const)
       expect(() => dataset.fromFiles(source as never, options as never), JSON.stringify(options)).toThrow(
-        expect.objectContaining({ name: "DownhillError", code }),
+        expect.objectContaining({
+          name: "DownhillError",
+          code,
+          message: expect.stringMatching(/^dataset.fromFiles: /),
+        }),
       );
+    expect(() => dataset.fromFiles([new Blob()], { size })).toThrow(/with their paths, got a Blob without one$/);
   });
 });
 

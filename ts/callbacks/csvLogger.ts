@@ -1,5 +1,5 @@
 import { readFile, writeFileAtomic } from "#platform";
-import type { DownhillError } from "../errors";
+import { type DownhillError, show, wrong } from "../errors";
 import { boolean, type Field, or, text } from "../options";
 import { type Built, factory } from "../registry";
 import type { CallbackDefinition } from "../training/callbacks";
@@ -27,7 +27,8 @@ const separatorField: Field<string> = {
  * process dies, it holds whole lines.
  *
  * @example model.fit(data, { epochs: 20, callbacks: [csvLogger({ path: "run.csv" })] })
- * @throws DownhillError `argument`; in `fit` `data` where the file cannot be read or written
+ * @throws DownhillError `argument`; in `fit` `data` where the file cannot be read or written, `format` where one that is
+ * appended to has no column `epoch`
  */
 export const csvLogger: (options: CsvLoggerOptions) => Built = /* @__PURE__ */ factory<
   [options: CsvLoggerOptions],
@@ -50,8 +51,15 @@ export const csvLogger: (options: CsvLoggerOptions) => Built = /* @__PURE__ */ f
         if (!append) return;
         content = new TextDecoder().decode(await existing(path));
         if (!content) return;
-        if (!content.endsWith("\n")) content += "\n";
         columns = fields(content, separator);
+        if (!columns.includes("epoch"))
+          throw wrong(
+            "format",
+            `csvLogger: ${path}`,
+            'a file whose first line names "epoch", to append to',
+            show(columns),
+          );
+        if (!content.endsWith("\n")) content += "\n";
       },
       async onEpochEnd(epoch: number, logs: Logs) {
         if (!columns.length) {
@@ -76,16 +84,20 @@ async function existing(path: string): Promise<Uint8Array> {
   }
 }
 
-/** The fields of the first line. */
+/** The fields of the first line; one within quotation marks may hold line breaks. */
 function fields(text: string, separator: string): string[] {
   const found: string[] = [];
-  let at = 0;
-  for (;;) {
-    const quoted = text[at] === '"' ? /^"((?:[^"]|"")*)"/.exec(text.slice(at)) : null;
-    const plain = quoted ? quoted[0] : /^[^\r\n]*/.exec(text.slice(at))![0].split(separator)[0]!;
-    found.push(quoted ? quoted[1]!.replaceAll('""', '"') : plain);
-    at += plain.length;
-    if (text[at] !== separator) return found;
-    at++;
+  const ends = (at: number) => at >= text.length || /[\r\n]/.test(text[at]!) || text.startsWith(separator, at);
+  for (let at = 0; ; at += separator.length) {
+    const from = at;
+    if (text[at] === '"') {
+      do at = text.indexOf('"', at + 1) + 1 || text.length;
+      while (text[at] === '"'); // doubled
+      found.push(text.slice(from + 1, at - 1).replaceAll('""', '"'));
+    } else {
+      while (!ends(at)) at++;
+      found.push(text.slice(from, at));
+    }
+    if (!text.startsWith(separator, at)) return found;
   }
 }

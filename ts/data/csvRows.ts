@@ -69,7 +69,10 @@ export async function csvRows(source: LoadSource, given: CsvRowsOptions): Promis
     try {
       for await (const table of readTables(nameSource("csvRows", opened), opened, header, options)) {
         handleMissing(table, missing, plan.target);
-        if (table.rows.length) yield { ...plan.encode(kinds, table) };
+        for (let at = 0; at < table.rows.length; at += rows) {
+          const part = { rows: table.rows.slice(at, at + rows), lines: table.lines.slice(at, at + rows) };
+          yield { ...plan.encode(kinds, { ...table, ...part }) };
+        }
       }
     } finally {
       await opened.close();

@@ -1,7 +1,7 @@
 // Folders of images by class: which files there are, and of which class. Decoding is images.ts.
 
 import { decodeImage, listTree } from "#platform";
-import { argumentError, DownhillError, show } from "../errors";
+import { argumentError, DownhillError, show, wrong } from "../errors";
 import { check, count, field, listOf, optional, or, readOptions, text } from "../options";
 import type { Batch } from "./sources";
 
@@ -75,7 +75,7 @@ export function imageFiles(source: FilesSource, given: FilesOptions): LaterExamp
     .filter(({ label }) => label >= 0);
   const where = typeof source === "string" ? ` in the folder ${show(source)}` : "";
   if (!files.length)
-    throw new DownhillError("data", `${WHO}: expected folders of images, one a class,${where} got none`);
+    throw new DownhillError("data", `${WHO}: expected folders of images, one a class${where}, got none`);
   const empty = classes.findIndex((_, label) => !files.some((file) => file.label === label));
   if (empty >= 0)
     throw new DownhillError("data", `${WHO}: expected images of the class ${show(classes[empty])}${where}, got none`);
@@ -100,7 +100,7 @@ const classOf = (path: string) => path.slice(0, path.indexOf("/"));
 function listImages(source: FilesSource): { path: string; source: string | Blob }[] {
   const all =
     typeof source === "string"
-      ? listTree(check(WHO, "folder", text(), source)).map((path) => ({
+      ? filesIn(check(WHO, "folder", text(), source)).map((path) => ({
           path,
           source: `${source.replace(/[/\\]+$/, "")}/${path}`,
         }))
@@ -109,12 +109,27 @@ function listImages(source: FilesSource): { path: string; source: string | Blob 
   return images.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
+function filesIn(folder: string): string[] {
+  try {
+    return listTree(folder);
+  } catch (error) {
+    const { code, message, cause } = error as DownhillError;
+    throw new DownhillError(code, `${WHO}: ${message}`, { cause });
+  }
+}
+
 function listFiles(files: unknown) {
   if (typeof files !== "object" || files === null || !(Symbol.iterator in files || "length" in files))
     throw argumentError(WHO, "a folder's path, or a list of files", files);
   return Array.from(files as ArrayLike<unknown>, (file) => {
     const path = file instanceof Blob && (file as File).webkitRelativePath;
-    if (!path) throw argumentError(WHO, "files of an <input webkitdirectory>, with their paths", file);
+    if (!path)
+      throw wrong(
+        "argument",
+        WHO,
+        "files of an <input webkitdirectory>, with their paths",
+        file instanceof Blob ? "a Blob without one" : show(file),
+      );
     return { path: path.slice(path.indexOf("/") + 1), source: file as Blob };
   });
 }

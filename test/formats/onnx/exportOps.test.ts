@@ -2,7 +2,7 @@
 
 import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
-import { translations } from "../../../ts/formats/onnx/exportOps";
+import { translations } from "../../../ts/formats/onnx/export/exportOps";
 import type { OpDefinition } from "../../../ts/graph/graph";
 
 const TRANSLATIONS = translations();

@@ -1,7 +1,7 @@
 // What each op that computes predictions is in ONNX (https://onnx.ai/onnx/operators/). By name: no op is carried that a model has
 // not. Which ops have to be here a test holds against ts/ops.
 
-import type { Attributes, Node, Tensor } from "../../graph/graph";
+import type { Attributes, Node, Tensor } from "../../../graph/graph";
 import { type Constant, type Exporter, type OnnxAttribute, product } from "./exporter";
 
 /** Appends what a node of ours is, and says which value is its output 0. */

@@ -1,10 +1,10 @@
 // The graph of an ONNX file. This module and what it imports import types alone, as callbacks/retrain.ts does: what they would share
 // with a page's entry, a bundler would take out of the entry.
 
-import type { Shape, Tensor } from "../../graph/graph";
+import type { Shape, Tensor } from "../../../graph/graph";
+import type { DataType, Draft, GraphProto, ValueInfo } from "../messages";
 import { Exporter, type Source } from "./exporter";
 import { translations } from "./exportOps";
-import type { DataType, Draft, GraphProto, ValueInfo } from "./messages";
 
 /** An input: its name, the shape of an example, and what its numbers come as. */
 export interface ExportedInput {

@@ -1,13 +1,7 @@
 // The graph of an ONNX file: its nodes in an order in which each follows what it reads, checked.
 
-import { show } from "../errors";
-import {
-  type AttributeProto,
-  AttributeType,
-  type GraphProto,
-  type ModelProto,
-  type ValueInfo,
-} from "../formats/onnx/messages";
+import { show } from "../../../errors";
+import { type AttributeProto, AttributeType, type GraphProto, type ModelProto, type ValueInfo } from "../messages";
 import { type Constant, damaged, isNumeric, isWhole, readTensor } from "./constants";
 
 /** A node. */

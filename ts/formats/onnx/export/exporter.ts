@@ -4,8 +4,8 @@
 // axes, channels last or first. What is done element by element stays in the order in which its input was made; a Transpose comes
 // where somebody needs the other one, once. A net of convolutions has one at its entrance, and one before it is made flat.
 
-import type { Node, Shape, Tensor } from "../../graph/graph";
-import type { AttributeType, DataType, Draft, NodeProto, TensorProto } from "./messages";
+import type { Node, Shape, Tensor } from "../../../graph/graph";
+import type { AttributeType, DataType, Draft, NodeProto, TensorProto } from "../messages";
 
 /** Numbers that are known: a parameter, a statistic or what only has another shape. */
 export interface Constant {

@@ -1,9 +1,9 @@
 // Constants of an ONNX graph: initializers, and what is computed of shapes and other constants.
 
-import { floatsOfBrains, floatsOfHalves } from "../data/halves";
-import { permute } from "../data/permute";
-import { DownhillError, show } from "../errors";
-import { DataType, type TensorProto } from "../formats/onnx/messages";
+import { floatsOfBrains, floatsOfHalves } from "../../../data/halves";
+import { permute } from "../../../data/permute";
+import { DownhillError, show } from "../../../errors";
+import { DataType, type TensorProto } from "../messages";
 
 /** A tensor that is known. Its numbers are read when they are needed: a large one is not held twice. */
 export interface Constant {

@@ -1,13 +1,13 @@
 // ONNX's operators that act element by element: functions, and arithmetic of two or more operands.
 
-import { elu, gelu, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh } from "../layers/activation";
-import { batchNorm } from "../layers/batchNorm";
-import { positionEmbedding } from "../layers/embedding";
-import { clip, logSoftmax } from "../layers/imported";
-import type { Layer, Symbolic } from "../layers/layer";
-import { add, average, maximum, multiply, subtract } from "../layers/merge";
-import { prelu } from "../layers/prelu";
-import { rescaling, reshape } from "../layers/shape";
+import { elu, gelu, leakyRelu, relu, selu, sigmoid, silu, softmax, softplus, tanh } from "../../../layers/activation";
+import { batchNorm } from "../../../layers/batchNorm";
+import { positionEmbedding } from "../../../layers/embedding";
+import { clip, logSoftmax } from "../../../layers/imported";
+import type { Layer, Symbolic } from "../../../layers/layer";
+import { add, average, maximum, multiply, subtract } from "../../../layers/merge";
+import { prelu } from "../../../layers/prelu";
+import { rescaling, reshape } from "../../../layers/shape";
 import { type Constant, scalarOf } from "./constants";
 import type { Node } from "./graph";
 import { inOrder, isWide, type Lowering, NotCovered, type Value } from "./lowering";

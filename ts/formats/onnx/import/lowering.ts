@@ -5,10 +5,10 @@
 // order in which it has the axes that ONNX names: `axes: [0, 2, 3, 1]`. Transpose only renames axes, and a permute layer
 // stands where an order is needed that is not there: before the first convolution, and at an output.
 
-import { DownhillError, show } from "../errors";
-import type { Layer, Symbolic } from "../layers/layer";
-import { upSampling2d } from "../layers/resizing";
-import { permute, reshape } from "../layers/shape";
+import { DownhillError, show } from "../../../errors";
+import type { Layer, Symbolic } from "../../../layers/layer";
+import { upSampling2d } from "../../../layers/resizing";
+import { permute, reshape } from "../../../layers/shape";
 import { type Constant, productOf } from "./constants";
 import type { Node, OnnxGraph } from "./graph";
 

@@ -1,10 +1,10 @@
 // ONNX's operators that move numbers and change shapes; most only rename axes.
 
-import { DataType } from "../formats/onnx/messages";
-import { slice } from "../layers/imported";
-import type { Symbolic } from "../layers/layer";
-import { concatenate } from "../layers/merge";
-import { reshape } from "../layers/shape";
+import { slice } from "../../../layers/imported";
+import type { Symbolic } from "../../../layers/layer";
+import { concatenate } from "../../../layers/merge";
+import { reshape } from "../../../layers/shape";
+import { DataType } from "../messages";
 import { productOf } from "./constants";
 import { affine, shapeText } from "./elementwise";
 import type { Node } from "./graph";

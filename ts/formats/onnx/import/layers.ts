@@ -1,11 +1,11 @@
 // ONNX's operators that are layers with parameters: products with matrices, normalizations, embeddings, recurrent nets.
 
-import { batchNorm } from "../layers/batchNorm";
-import { dense } from "../layers/dense";
-import { dropout } from "../layers/dropout";
-import { embedding } from "../layers/embedding";
-import { groupNorm, layerNorm } from "../layers/groupNorm";
-import { reshape } from "../layers/shape";
+import { batchNorm } from "../../../layers/batchNorm";
+import { dense } from "../../../layers/dense";
+import { dropout } from "../../../layers/dropout";
+import { embedding } from "../../../layers/embedding";
+import { groupNorm, layerNorm } from "../../../layers/groupNorm";
+import { reshape } from "../../../layers/shape";
 import { type Constant, productOf, scalarOf, transposed } from "./constants";
 import { lastAxis } from "./elementwise";
 import type { Node } from "./graph";

@@ -1,10 +1,10 @@
 // ONNX's recurrent nets: X [T, n, in] → Y [T, directions, n, u] and Y_h [directions, n, u].
 
-import { slice } from "../layers/imported";
-import type { Layer, Symbolic } from "../layers/layer";
-import { concatenate } from "../layers/merge";
-import { bidirectional, gru, lstm, simpleRnn } from "../layers/recurrent";
-import { reshape } from "../layers/shape";
+import { slice } from "../../../layers/imported";
+import type { Layer, Symbolic } from "../../../layers/layer";
+import { concatenate } from "../../../layers/merge";
+import { bidirectional, gru, lstm, simpleRnn } from "../../../layers/recurrent";
+import { reshape } from "../../../layers/shape";
 import type { Constant } from "./constants";
 import { isZero } from "./folding";
 import type { Node } from "./graph";

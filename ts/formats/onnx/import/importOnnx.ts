@@ -1,9 +1,8 @@
 // ONNX files in: a graph of ONNX's operators becomes a model of our layers, with their parameters.
 
-import { argumentError, DownhillError, show } from "../errors";
-import { readModel } from "../formats/onnx/messages";
-import { activation } from "../layers/activation";
-import { input, type Symbolic } from "../layers/layer";
+import { argumentError, DownhillError, show } from "../../../errors";
+import { activation } from "../../../layers/activation";
+import { input, type Symbolic } from "../../../layers/layer";
 import {
   type Field,
   isRecord,
@@ -13,10 +12,11 @@ import {
   or,
   readOptions,
   shape as shapeField,
-} from "../options";
-import { Runtime } from "../runtime/runtime";
-import { functional } from "../training/functional";
-import type { Model } from "../training/model";
+} from "../../../options";
+import { Runtime } from "../../../runtime/runtime";
+import { functional } from "../../../training/functional";
+import type { Model } from "../../../training/model";
+import { readModel } from "../messages";
 import { damaged } from "./constants";
 import { elementwise } from "./elementwise";
 import { Folding } from "./folding";

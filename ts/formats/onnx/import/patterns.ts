@@ -4,7 +4,7 @@
 //   layer norm       d = x − mean(x); d/√(mean(d²) + ε)·γ + β
 //   group norm       reshape to [n, groups, …], instance norm of γ 1 and β 0, reshape back, ·γ + β (as PyTorch writes it)
 
-import { type AttributeProto, AttributeType } from "../formats/onnx/messages";
+import { type AttributeProto, AttributeType } from "../messages";
 import { type Constant, scalarOf } from "./constants";
 import { constantIn } from "./folding";
 import { Node, type OnnxGraph } from "./graph";

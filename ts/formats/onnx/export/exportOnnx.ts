@@ -3,12 +3,12 @@
 //
 // Our graphs are built for a number of examples. Two, for 2 and for 3, tell which sizes count them.
 
-import { SourceType } from "../../../assembly/isa";
-import { version } from "../../../package.json";
-import { checkTarget, type SaveTarget, saveBytes } from "../../data/files";
-import { argumentError, type DownhillError, show, wrong } from "../../errors";
-import { prune } from "../../graph/gradient";
-import type { Node, Shape, Tensor } from "../../graph/graph";
+import { SourceType } from "../../../../assembly/isa";
+import { version } from "../../../../package.json";
+import { checkTarget, type SaveTarget, saveBytes } from "../../../data/files";
+import { argumentError, type DownhillError, show, wrong } from "../../../errors";
+import { prune } from "../../../graph/gradient";
+import type { Node, Shape, Tensor } from "../../../graph/graph";
 import {
   boolean,
   either,
@@ -21,16 +21,16 @@ import {
   or,
   readOptions,
   text,
-} from "../../options";
-import { averagedWeights } from "../../training/averagedWeights";
-import { buildGraph } from "../../training/construction";
-import { Model } from "../../training/model";
-import { BARE } from "../../training/program";
-import type { ModelState } from "../../training/state";
-import type { Port } from "../../training/structure";
-import type { Weights } from "../../training/weights";
+} from "../../../options";
+import { averagedWeights } from "../../../training/averagedWeights";
+import { buildGraph } from "../../../training/construction";
+import { Model } from "../../../training/model";
+import { BARE } from "../../../training/program";
+import type { ModelState } from "../../../training/state";
+import type { Port } from "../../../training/structure";
+import type { Weights } from "../../../training/weights";
+import { writeModel } from "../messages";
 import type { Source } from "./exporter";
-import { writeModel } from "./messages";
 
 /** What the numbers of an input come as. */
 export type OnnxInputType = "float32" | "uint8" | "int32" | "int64";

@@ -1,12 +1,12 @@
 // ONNX's operators whose windows move over images [n, c, h, w] and sequences [n, c, t].
 
-import { conv1d, conv2d, conv2dTranspose, depthwiseConv2d } from "../layers/convolution";
-import { paddedPool2d } from "../layers/imported";
-import type { Layer, Symbolic } from "../layers/layer";
-import { averagePool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d } from "../layers/pooling";
-import { upSampling2d, zeroPadding2d } from "../layers/resizing";
-import { reshape } from "../layers/shape";
-import { padsOf } from "../layers/window";
+import { conv1d, conv2d, conv2dTranspose, depthwiseConv2d } from "../../../layers/convolution";
+import { paddedPool2d } from "../../../layers/imported";
+import type { Layer, Symbolic } from "../../../layers/layer";
+import { averagePool2d, globalAveragePool2d, globalMaxPool2d, maxPool2d } from "../../../layers/pooling";
+import { upSampling2d, zeroPadding2d } from "../../../layers/resizing";
+import { reshape } from "../../../layers/shape";
+import { padsOf } from "../../../layers/window";
 import { type Constant, transposed } from "./constants";
 import type { Node } from "./graph";
 import { channelsLast, inOrder, type Lowering, NotCovered, type Value } from "./lowering";
