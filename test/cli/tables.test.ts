@@ -107,7 +107,13 @@ test("--missing of evaluate and predict: as trained with mean, otherwise an erro
   expect(trained).toMatchObject({ code: 0 });
   const head = "size,dose,constant,city,kind,more";
   const [a, b] = ["70,1e-7,7,Bonn,cheap,", "80,2e-7,7,Köln,dear,"];
-  const data = write("gaps.csv", head, [[a], [",1e-7,7,Bonn,dear,"], [b], ["70,1e-7,7,NA,dear,"], ["70,1e-7,7,Bonn,,"]]);
+  const data = write("gaps.csv", head, [
+    [a],
+    [",1e-7,7,Bonn,dear,"],
+    [b],
+    ["70,1e-7,7,NA,dear,"],
+    ["70,1e-7,7,Bonn,,"],
+  ]);
   for (const command of ["evaluate", "predict"]) {
     const refused = await downhill(command, file, "--data", data);
     expect(refused).toMatchObject({ code: 1, stdout: "" });
