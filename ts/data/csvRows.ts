@@ -54,7 +54,10 @@ export interface FeatureBatch {
  * await model.fit(data.shuffle(20_000), { epochs: 3 });
  * @throws DownhillError as `csv`, before the first batch
  */
-export function csvRows(source: LoadSource, options: CsvRowsLikeOptions & { target?: undefined }): Promise<Rows<FeatureBatch>>;
+export function csvRows(
+  source: LoadSource,
+  options: CsvRowsLikeOptions & { target?: undefined },
+): Promise<Rows<FeatureBatch>>;
 export function csvRows(
   source: LoadSource,
   options: CsvRowsOptions | (CsvRowsLikeOptions & { target: string | number }),

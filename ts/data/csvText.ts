@@ -160,11 +160,13 @@ export async function* readTables(
     held = !last && text.endsWith("\r") ? "\r" : "";
     text = text.slice(0, text.length - held.length).replace(/\r\n?/g, "\n");
     let end = 0; // a line break within quotes ends no record
-    for (let i = 0; i < text.length; i++) {
-      const c = text.charCodeAt(i);
-      if (c === mark) quoted = !quoted;
-      else if (c === LINE_FEED && !quoted) end = i + 1;
-    }
+    if (!quoted && !text.includes(dialect.quote)) end = text.lastIndexOf("\n") + 1;
+    else
+      for (let i = 0; i < text.length; i++) {
+        const c = text.charCodeAt(i);
+        if (c === mark) quoted = !quoted;
+        else if (c === LINE_FEED && !quoted) end = i + 1;
+      }
     if (last) end = text.length;
     const whole = end || last ? rest + text.slice(0, end) : "";
     rest = (whole ? "" : rest) + text.slice(end);
@@ -222,30 +224,31 @@ function dropBlank(content: string, { delimiter, quote }: Dialect, line: number)
   const lines: number[] = [];
   let text = "";
   let kept = 0;
-  let from = 0;
-  let begin = line;
+  let begin = line; // of a record, which goes on for as long as a quote is open
   let quoted = false;
-  let blank = true;
   const mark = quote.charCodeAt(0);
-  for (let i = 0; i < content.length; i++) {
-    const c = content.charCodeAt(i);
-    if (c === mark) quoted = !quoted;
-    if (c !== LINE_FEED) {
-      if (blank) blank = " \t".includes(content[i]!) && !delimiter.includes(content[i]!);
-      continue;
-    }
-    line++;
-    if (quoted) continue;
+  const anyQuote = content.includes(quote);
+  for (let from = 0; from < content.length; line++) {
+    const found = content.indexOf("\n", from);
+    const end = found < 0 ? content.length : found;
+    const within = quoted;
+    if (anyQuote) for (let i = from; i < end; i++) if (content.charCodeAt(i) === mark) quoted = !quoted;
+    const blank = found >= 0 && !within && isBlank(content, from, end, delimiter);
     if (blank) {
       text += content.slice(kept, from);
-      kept = i + 1;
-    } else lines.push(begin);
-    from = i + 1;
-    begin = line;
-    blank = true;
+      kept = end + 1;
+    } else if (!quoted || found < 0) lines.push(begin);
+    if (!quoted) begin = line + 1;
+    from = end + 1;
   }
-  if (from < content.length) lines.push(begin);
-  return { text: text + content.slice(kept), lines, behind: line };
+  const behind = content.endsWith("\n") || !content ? line : line - 1;
+  return { text: text + content.slice(kept), lines, behind };
+}
+
+/** Space only, which separates no values. */
+function isBlank(content: string, from: number, to: number, delimiter: string): boolean {
+  for (let i = from; i < to; i++) if (!" \t".includes(content[i]!) || delimiter.includes(content[i]!)) return false;
+  return true;
 }
 
 /** What stands behind the quotes of a line. */
