@@ -53,5 +53,9 @@ export const argumentError = (who: string, expected: string, got: unknown): Down
 const list = (sizes: string | readonly unknown[]) => (typeof sizes === "string" ? sizes : `[${sizes.join(", ")}]`);
 
 /** A wrong shape: prints both as `[8, 4]`. */
-export const shapeError = (who: string, what: string, expected: string | readonly unknown[], got: readonly unknown[]) =>
-  wrong("shape", who, `${what} of shape ${list(expected)}`, list(got));
+export const shapeError = (
+  who: string,
+  what: string,
+  expected: string | readonly unknown[],
+  got: string | readonly unknown[],
+) => wrong("shape", who, `${what} of shape ${list(expected)}`, list(got));

@@ -9,10 +9,12 @@ import {
   CommentTag,
   Context,
   Converter,
+  IndexEvent,
   JSX,
   KindRouter,
   Logger,
   LogLevel,
+  PageEvent,
   ReferenceReflection,
   ReflectionKind,
 } from "typedoc";
@@ -95,6 +97,8 @@ function putInto(category, reflection) {
   reflection.comment.blockTags.push(new CommentTag("@category", [{ kind: "text", text: category }]));
 }
 
+const DISPOSE = "dispose "; // so it stands behind `dispose`; its name is [Symbol.dispose]
+
 /** Modules have the names by which they are imported, exports the family of their file. */
 function arrange({ project }) {
   for (const module of project.getReflectionsByKind(ReflectionKind.Module)) {
@@ -107,12 +111,14 @@ function arrange({ project }) {
     }
   }
   for (const reflection of Object.values(project.reflections))
-    if (reflection.name === "[dispose]") reflection.name = "[Symbol.dispose]";
+    if (reflection.name === "[dispose]") reflection.name = DISPOSE;
   for (const document of project.documents ?? []) {
-    documentPages.set(document, document.name.replace("docs/", ""));
+    const [, folder, file] = /([^/]+)\/([^/]+)$/.exec(document.name);
+    documentPages.set(document, file === "README" ? folder : file);
     const [line, title] = /^# (.*)\n/.exec(document.content[0].text);
     document.name = title;
     document.frontmatter = { category: "Pages" };
+    document.relevanceBoost = 4; // or names would leave none among the ten that a search shows
     document.content[0].text = document.content[0].text.slice(line.length);
   }
 }
@@ -126,6 +132,46 @@ function runsAsLinks(markdown) {
     if (!/^#(train|descend|chapter)\b/.test(content)) return shown;
     return `<a href="../../playground/index.html${markdown.utils.escapeHtml(content)}">${shown}</a>`;
   };
+}
+
+/** What is written of a name, or on a page; what is inherited is written elsewhere. */
+function textOf(reflection) {
+  if (reflection.isDocument()) return reflection.content;
+  if (reflection.inheritedFrom) return [];
+  const { signatures = [], getSignature, setSignature } = reflection;
+  const comments = [reflection, ...signatures, getSignature, setSignature].map((of) => of?.comment);
+  return comments.flatMap((comment) => [
+    ...(comment?.summary ?? []),
+    ...(comment?.blockTags ?? []).flatMap((tag) => tag.content),
+  ]);
+}
+
+/** The index for the search has, beside names, the words of docstrings and pages, each once, without code: TypeDoc's own has twice the size. */
+function indexWords({ searchResults, searchFields, searchFieldWeights }) {
+  searchFieldWeights.words = 1;
+  for (const [i, reflection] of searchResults.entries()) {
+    const text = textOf(reflection)
+      .map((part) => part.text)
+      .join("\n");
+    const prose = text.replaceAll(/^ *```.*?^ *```$/gms, "").toLowerCase();
+    const words = new Set(prose.match(/[\p{L}\p{N}]{3,}/gu));
+    const longer = [...words].join(" "); // a search finds parts of words: "layers" stands for "layer"
+    const kept = [...words].filter(
+      (word) => !COMMON_WORDS.has(word) && longer.indexOf(word) === longer.lastIndexOf(word),
+    );
+    searchFields[i] = { words: kept.join(" ") };
+  }
+}
+
+/** What is said once for several signatures of a function, as TypeDoc has it, stands at the first. */
+function withoutRepetition({ signatures = [] }) {
+  const said = new Set();
+  for (const { comment } of signatures) {
+    if (!comment) continue;
+    const text = Comment.combineDisplayParts(comment.summary);
+    if (said.has(text)) comment.summary = [];
+    said.add(text);
+  }
 }
 
 /** The way back to the site's other pages, above the names. */
@@ -143,8 +189,15 @@ function siteLinks(context) {
 const PACKAGE = {
   files: Object.keys(MODULES),
   tsconfig: "tsconfig.types.json",
-  pages: ["docs/*.md"],
+  pages: ["docs/*.md", "examples/service/README.md"],
 };
+
+/** Nobody looks for them. */
+const COMMON_WORDS = new Set(
+  "all and are been but can does each else first for from goes has have how into its last many may more nor not nothing one only other others over own same see such than that the their them then there these they this those too two was what when where whether which who will with without".split(
+    " ",
+  ),
+);
 
 /** Writes the reference into a folder. Returns what there is to complain of: names without documentation, broken links, … */
 export async function buildReference(out, { files, tsconfig, pages } = PACKAGE) {
@@ -177,12 +230,20 @@ export async function buildReference(out, { files, tsconfig, pages } = PACKAGE) 
   app.logger = logger;
   app.renderer.defineRouter("addresses", Addresses);
   app.renderer.hooks.on("sidebar.begin", siteLinks);
+  app.renderer.on(IndexEvent.PREPARE_INDEX, indexWords);
+  app.renderer.on(PageEvent.END, (page) => {
+    page.contents = page.contents?.replaceAll("&quot;[Symbol.dispose]&quot;", "[Symbol.dispose]"); // a name that is none in quotes
+  });
   app.converter.on(Converter.EVENT_RESOLVE_BEGIN, arrange, 1000);
   const project = await app.convert();
   if (project) {
     // a tag would count as documentation
     for (const { comment } of Object.values(project.reflections)) comment?.removeTags("@category");
     app.validate(project);
+    for (const reflection of Object.values(project.reflections)) {
+      if (reflection.name === DISPOSE) reflection.name = "[Symbol.dispose]";
+      withoutRepetition(reflection);
+    }
     await app.generateDocs(project, out);
   }
   return logger.found;

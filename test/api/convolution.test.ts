@@ -170,6 +170,7 @@ test("options that are none", () => {
     () => conv2d(8, 3, { dilationRate: any([2]) }),
     () => conv2d(8, 3, { groups: any([1, 1]) }),
     () => conv2d(8, 3, any({ dilation: 2 })),
+    () => conv2d(8, 3, { dilationRate: 2 ** 32 }), // beyond what the core counts with
     () => conv1d(8, any([3])),
     () => conv1d(8, 3, { strides: any([2, 2]) }),
     () => depthwiseConv2d(3, { depthMultiplier: 0 }),

@@ -47,7 +47,7 @@ describe("shapes name the call, the argument and the layer", () => {
     const maps = sequential([conv2d(4, 3, { inputShape: [8, 8, 1] }), dense(10)]);
     maps.compile({ optimizer: sgd(), loss: softmaxCrossEntropy() });
     const unflattened = maps.fit({ x: { data: new Float32Array(128), shape: [2, 8, 8, 1] }, y: [1, 2] });
-    const hint = "fit: y: expected targets of shape [n, 6, 6] (one class an example: flatten() the output), got [2]";
+    const hint = "fit: y: expected targets of shape [n, 6, 6], got [2] (one class an example: flatten() the output)";
     await rejected("shape", unflattened, hint);
     thrown("shape", () => m.testOnBatch(x, floats(15)), /^testOnBatch: y: expected targets of shape \[n, 2\]/);
   });

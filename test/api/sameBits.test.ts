@@ -1,10 +1,11 @@
 // Whatever the public API makes has the same bits on 1, 2 and 3 threads: a model trained with each name that index exports.
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import * as d from "../../ts/index";
 import { any, bitsOf, floats, labels, weightBits } from "../support/contract";
 import "../support/builds"; // relaxed SIMD on Node 20
 import "../support/everyTeam";
+import { teamsOf } from "../support/teams";
 
 const [ROWS, HEIGHT, WIDTH, CLASSES] = [96, 12, 10, 3];
 const FEATURES = HEIGHT * WIDTH;
@@ -368,13 +369,7 @@ async function trained(make: Case, runtime: d.Runtime): Promise<unknown> {
 }
 
 describe.each([false, true])("the same bits on 1, 2 and 3 threads, fastMath %s", (fastMath) => {
-  const teams: d.Runtime[] = [];
-  beforeAll(async () => {
-    for (const threads of [1, 2, 3]) teams.push(await d.init({ threads, fastMath }));
-  });
-  afterAll(() => {
-    for (const runtime of teams) runtime.dispose();
-  });
+  const teams = teamsOf(fastMath);
 
   test.each(Object.entries(CASES))("%s", async (_, make) => {
     const one = await trained(make, teams[0]!);

@@ -84,6 +84,20 @@ test("each page under docs/ is there, under its own title", () => {
   }
 });
 
+test("the service's page is there", () => {
+  expect(pages.get("docs/service.html")).toContain("<h1>downhill as a service</h1>");
+});
+
+test("what overloads have in common is said once; [Symbol.dispose] is no name in quotes, and stands behind dispose", () => {
+  const summaries = [
+    ...pages.get("functions/csv.html")!.matchAll(/<div class="tsd-description">\s*<div class="tsd-comment/g),
+  ];
+  expect(summaries.length).toBe(1);
+  const model = pages.get("interfaces/Model.html")!;
+  expect(model).not.toContain("&quot;[Symbol.dispose]");
+  expect(model.indexOf("[Symbol.dispose]")).toBeGreaterThan(model.indexOf(">dispose<"));
+});
+
 test("links are relative and lead to what is there; nothing is loaded from elsewhere", () => {
   const ids = new Map([...pages].map(([page, html]) => [page, new Set(attributes(html, / id="([^"]*)"/g))]));
   for (const [page, html] of pages) {

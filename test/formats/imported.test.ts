@@ -1,7 +1,7 @@
 // The layers that imported models have beside those that users name: values and gradients against float64, equal bits on 1, 2
 // and 3 threads, files, and names that are nobody else's.
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { isBuiltin } from "../../ts/custom/builtins";
 import * as d from "../../ts/index";
 import { clip, logSoftmax, paddedPool2d, slice } from "../../ts/layers/imported";
@@ -9,6 +9,7 @@ import { any, bitsOf, floats, weightBits } from "../support/contract";
 import { node, onnxFile } from "../support/onnxFiles";
 import "../support/builds"; // relaxed SIMD on Node 20
 import "../support/everyTeam";
+import { teamsOf } from "../support/teams";
 
 interface Case {
   make: (options?: object) => d.Layer;
@@ -146,13 +147,7 @@ describe.each(Object.entries(cases))("%s", (_, { make, shape, reference }) => {
 });
 
 describe.each([false, true])("the same bits on 1, 2 and 3 threads, fastMath %s", (fastMath) => {
-  const teams: d.Runtime[] = [];
-  beforeAll(async () => {
-    for (const threads of [1, 2, 3]) teams.push(await d.init({ threads, fastMath }));
-  });
-  afterAll(() => {
-    for (const runtime of teams) runtime.dispose();
-  });
+  const teams = teamsOf(fastMath);
 
   test.each(Object.entries(cases))("%s", (_, { make, shape }) => {
     const [x, rows] = [dataOf(48, shape), { data: floats(96, 3), shape: [48, 2] }];

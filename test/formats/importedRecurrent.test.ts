@@ -2,12 +2,13 @@
 // Against TF.js itself: tfjs/gates.
 
 import { InferenceSession, Tensor } from "onnxruntime-node";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import * as d from "../../ts/index";
 import { type ImportedRecurrentOptions, importedRecurrent } from "../../ts/layers/importedRecurrent";
 import { any, bitsOf, floats, thrown, weightBits } from "../support/contract";
 import "../support/builds"; // relaxed SIMD on Node 20
 import "../support/everyTeam";
+import { teamsOf } from "../support/teams";
 
 const [T, IN, UNITS] = [5, 3, 2];
 const GATES = { lstm: 4, gru: 3 };
@@ -144,13 +145,7 @@ describe.each(Object.entries(cases))("%s", (_, options) => {
 });
 
 describe.each([false, true])("the same bits on 1, 2 and 3 threads, fastMath %s", (fastMath) => {
-  const teams: d.Runtime[] = [];
-  beforeAll(async () => {
-    for (const threads of [1, 2, 3]) teams.push(await d.init({ threads, fastMath }));
-  });
-  afterAll(() => {
-    for (const runtime of teams) runtime.dispose();
-  });
+  const teams = teamsOf(fastMath);
 
   test.each(Object.entries(cases))("%s", (_, options) => {
     const many = { data: floats(40 * T * IN, 3), shape: [40, T, IN] };
@@ -173,7 +168,10 @@ test("steps are bounded, and a layer's shape costs none of them", () => {
   const lstm = (steps: number) => () =>
     d.sequential([importedRecurrent(2, { cell: "lstm", slope: 0.2, inputShape: [steps, 3] })]);
   thrown("shape", lstm(2049), /importedRecurrent: expected input of shape \[n, T, 3\], T ≤ 2048, got \[n, 2049, 3\]/);
-  const start = performance.now();
-  for (let i = 0; i < 200; i++) lstm(2048)().dispose();
-  expect(performance.now() - start).toBeLessThan(2000);
+  const trials = Array.from({ length: 5 }, () => {
+    const start = performance.now();
+    for (let i = 0; i < 40; i++) lstm(2048)().dispose();
+    return performance.now() - start;
+  });
+  expect(Math.min(...trials)).toBeLessThan(400); // some milliseconds; as ops they are 40,000 an LSTM
 });

@@ -2,7 +2,8 @@
 
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { build, type Plugin } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -33,14 +34,24 @@ const entry = (name: string, text: string) => project.write(name, text);
 
 const output = async (command: string, ...args: string[]) => (await run(command, args, { cwd: folder })).stdout.trim();
 
-test("what is packed: the built files, their types, README and LICENSE; no sources, no tests", async () => {
+test("what is packed: the built files, their types, README, LICENSE, pages and the service to copy; no sources, no tests", async () => {
   const { packed } = project;
-  const others = packed.filter((path) => !path.startsWith("dist/"));
+  const others = packed.filter((path) => !/^(dist|docs|examples\/service)\//.test(path));
   expect(others.sort()).toEqual(["LICENSE", "README.md", "package.json"]);
   const { exports, imports, bin } = await manifest();
   const targets = JSON.stringify([exports, imports, bin]).match(/"\.?\/?dist[^"]*"/g)!;
   expect(targets.length).toBeGreaterThan(6);
   for (const target of targets) expect(packed).toContain(JSON.parse(target).replace(/^\.\//, ""));
+});
+
+test("links of the packed README and pages lead to packed files", async () => {
+  const pages = project.packed.filter((path) => path.endsWith(".md"));
+  expect(pages.length).toBeGreaterThan(40);
+  for (const page of pages) {
+    const text = await readFile(join(folder, "node_modules/downhill", page), "utf8");
+    for (const [, to] of text.matchAll(/\]\((?!https?:|#)([^)#]+)[^)]*\)/g))
+      expect(project.packed, page).toContain(join(dirname(page), to!));
+  }
 });
 
 test("a bundle for a page has nothing of Node in it, and works", async () => {

@@ -169,12 +169,11 @@ export function readTargets(
   const whole = of(prediction) && !(byClass && lead.length); // of sequences class numbers alone are taken
   const index = byClass && !(classes > 1 && whole);
   if (!(whole || ((index || size === 1) && numbered))) {
-    const expected = !byClass
-      ? ["n", ...prediction]
-      : lead.length
-        ? `[n, ${lead.join(", ")}] (one class an example: flatten() the output)`
-        : `[n], [n, 1] or [n, ${classes}]`;
-    throw shapeError(who, "targets", expected, got);
+    const expected =
+      byClass && !lead.length ? `[n], [n, 1] or [n, ${classes}]` : ["n", ...(byClass ? lead : prediction)];
+    const hint =
+      byClass && lead.length && got.length < 2 ? `[${got}] (one class an example: flatten() the output)` : got;
+    throw shapeError(who, "targets", expected, hint);
   }
   if (got[0] !== n) throw wrong("shape", who, `${n} targets, one for each example`, got[0]);
 

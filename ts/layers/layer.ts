@@ -80,7 +80,7 @@ let sequence = 0;
 export interface LayerOptions {
   /** Unique in its model; default: the factory's name and a number. */
   name?: string;
-  /** Whether training changes its parameters. Default true. */
+  /** Whether training changes its parameters; `false` freezes them. Default true. */
   trainable?: boolean;
   /** A penalty on the layer's output, averaged over the batch. */
   activityRegularizer?: Built;

@@ -9,10 +9,14 @@ export type Size = number | Pair;
 /** How an image is padded: not at all, or so that the output has ⌈size / stride⌉ rows and columns, as TensorFlow does it. */
 export type Padding = "valid" | "same";
 
+/** What the core counts with. */
+const MOST = 2 ** 31 - 1;
+
 /** An option that takes one positive integer or a pair. */
 export const size = (): Field<Size> => ({
   expected: "a positive integer or a pair of them",
-  accepts: (v) => [v].flat().every(count().accepts) && (!Array.isArray(v) || v.length === 2),
+  accepts: (v) =>
+    [v].flat().every((n) => count().accepts(n) && (n as number) <= MOST) && (!Array.isArray(v) || v.length === 2),
 });
 
 export const padding = (): Field<Padding> => or(oneOf("valid", "same"), "valid");

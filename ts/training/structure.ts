@@ -35,7 +35,10 @@ export interface Port {
 
 /** A layer of a model. */
 export class ModelLayer {
-  /** Whether training changes its parameters; counts from the next step. */
+  /**
+   * Whether training changes its parameters; counts from the next step. `false` freezes the layer, as for transfer learning and
+   * fine-tuning (docs/fine-tuning.md): no update moves its parameters, and a batch normalization keeps its moving statistics.
+   */
   trainable: boolean;
   /** @internal */ readonly calls: Call[] = [];
   /** @internal */ readonly entries: Entry[] = [];
