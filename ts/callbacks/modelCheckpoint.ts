@@ -1,4 +1,5 @@
 import { writeFileAtomic } from "#platform";
+import { sayWho } from "../data/files";
 import { argumentError } from "../errors";
 import { boolean, optional, or, text } from "../options";
 import { type Built, factory } from "../registry";
@@ -74,7 +75,7 @@ export const modelCheckpoint: (options: ModelCheckpointOptions) => Built = /* @_
         if (due) known.best = value;
       },
       async afterEpoch() {
-        if (due) await writeFileAtomic(fileOf(latest), encodeModel(model));
+        if (due) await sayWho("modelCheckpoint", writeFileAtomic(fileOf(latest), encodeModel(model)));
       },
       getState: () => ({ ...known }),
       setState(state: { best?: number }) {

@@ -64,6 +64,7 @@ export async function saveIdx(data: IdxParts, folder?: string): Promise<Record<s
   if (folder !== undefined) {
     const base = folder.replace(/[/\\]+$/, "");
     await writeFiles(
+      "saveIdx",
       names.map((name) => `${base}/${name}`),
       write,
     );
