@@ -26,6 +26,7 @@ test("numbers are columns, categories one-hot in sorted order, a target of words
     y: { data: i32(0, 1, 0), shape: [3] },
     columns: ["length", "width", "colour=blue", "colour=red"],
     classes: ["setosa", "versicolor"],
+    means: [(5.1 + 4.9 + 0.5) / 3, (3.5 - 3 + 2) / 3, 1 / 3, 2 / 3],
   });
 });
 
@@ -89,6 +90,7 @@ for (const [what, text, options] of same)
         y: { data: i32(0, 1), shape: [2] },
         columns: ["a", "b=x", "b=z"],
         classes: ["u", "v"],
+        means: [1.5, 0.5, 0.5],
       });
   });
 
@@ -223,6 +225,22 @@ const bad: [string, string, Partial<CsvOptions> | undefined, string, RegExp][] =
   ],
   ["a quote within", 'a,y\n1,2"3"\n', {}, "format", /line 2, column 2: expected a quote at the beginning/],
   ["one column", "y\n1\n2", {}, "format", /line 2, column 2: expected a second column/],
+  [
+    "semicolons unsaid",
+    "a;y\n1;2",
+    {},
+    "format",
+    /end of the line \(if ";" separates the values of this file, say so: opt/,
+  ],
+  [
+    "semicolons and decimal commas",
+    "a;y\n1,5;2",
+    {},
+    "format",
+    /line 2, column 2: expected 1 values .*got 2 \(if ";" sep/,
+  ],
+  ["semicolons and quotes", '"a";"y"\n1;2', {}, "format", /line 1, column 1: .*\(if ";" separates/],
+  ["commas unsaid", "a,y\n1,2", { delimiter: ";" }, "format", /\(if "," separates/],
   ["a header only", "a,y\n", {}, "shape", /expected at least one row, got none/],
   ["line breaks only", "\n\r\n", {}, "shape", /expected at least one row, got none/],
   ["an unknown target", "a,b\n1,2", {}, "argument", /expected target to be a column, one of \["a", "b"\], got "y"/],
@@ -292,7 +310,7 @@ test("maxColumns bounds x, with the target left out; csvRows has it too", async 
   const text = "id,a,y\nu,1,p\nv,2,q\nw,3,r\nx,4,s\n";
   expect((await csv(text, { target: "y", maxColumns: 5 })).x.shape).toEqual([4, 5]);
   const message = `expected x of at most 4 columns (maxColumns), got 5; column "id" has 4 different values`;
-  for (const read of [csv, csvRows]) {
+  for (const read of [csv, csvRows] as ((text: string, options: CsvOptions) => Promise<unknown>)[]) {
     const reading = read(text, { target: "y", maxColumns: 4 });
     await expect(reading).rejects.toMatchObject({ code: "memory", message: `${read.name}: ${message}` });
     for (const maxColumns of [0, 1.5, -1, "4" as unknown as number])
@@ -302,8 +320,11 @@ test("maxColumns bounds x, with the target left out; csvRows has it too", async 
 
 test("a string that was taken for a path: the error says so, and how content is given", async () => {
   for (const text of ["", "a,y", "a,y ".repeat(10_000), root])
-    for (const read of [csv, csvRows]) {
-      const error = await read(text, { target: "y" }).catch((error) => error);
+    for (const read of [csv, csvRows] as ((text: string, options: CsvOptions) => Promise<unknown>)[]) {
+      const error = await read(text, { target: "y" }).then(
+        () => new Error("read"),
+        (error: Error) => error,
+      );
       expect(error).toMatchObject({ name: "DownhillError", code: "data" });
       expect(error.message).toMatch(/^csv(Rows)?: cannot read ".*taken for a path, as it has no line break/);
       expect(error.message.length).toBeLessThan(500);
