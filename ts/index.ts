@@ -40,8 +40,23 @@ export {
   type OptionsOf,
 } from "./custom/define";
 export type { AxisOptions, Operand, Ops, Value } from "./custom/primitives";
-export { type ClassificationTable, type CsvOptions, type CsvTask, csv, type RegressionTable } from "./data/csv";
-export { type CsvRowsOptions, csvRows, type TableBatch } from "./data/csvRows";
+export {
+  type ClassificationTable,
+  type CsvEncoding,
+  type CsvLikeOptions,
+  type CsvOptions,
+  type CsvTask,
+  csv,
+  type FeatureTable,
+  type RegressionTable,
+} from "./data/csv";
+export {
+  type CsvRowsLikeOptions,
+  type CsvRowsOptions,
+  csvRows,
+  type FeatureBatch,
+  type TableBatch,
+} from "./data/csvRows";
 export { type Dataset, type DatasetFactory, dataset, type Item } from "./data/dataset";
 export { digits, type LabelledImages, type TrainTest } from "./data/digits";
 export type { LoadSource, SaveTarget } from "./data/files";

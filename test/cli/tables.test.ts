@@ -101,6 +101,52 @@ test("classes: names of the file; missing values filled in with the means of the
   expect(more.stderr.trimEnd().split("\n")).toHaveLength(2);
 });
 
+test("--missing of evaluate and predict: as trained with mean, otherwise an error that says what to do", async () => {
+  const file = at("whole.safetensors");
+  const trained = await downhill("train", "--data", classes, "--target", "kind", "--epochs", "2", "--save", file);
+  expect(trained).toMatchObject({ code: 0 });
+  const head = "size,dose,constant,city,kind,more";
+  const [a, b] = ["70,1e-7,7,Bonn,cheap,", "80,2e-7,7,Köln,dear,"];
+  const data = write("gaps.csv", head, [
+    [a],
+    [",1e-7,7,Bonn,dear,"],
+    [b],
+    ["70,1e-7,7,NA,dear,"],
+    ["70,1e-7,7,Bonn,,"],
+  ]);
+  for (const command of ["evaluate", "predict"]) {
+    const refused = await downhill(command, file, "--data", data);
+    expect(refused).toMatchObject({ code: 1, stdout: "" });
+    expect(refused.stderr).toContain('line 3, column 1 ("size"): expected a value, got "" (missing: "drop" leaves');
+  }
+  const evaluated = await downhill("evaluate", file, "--data", data, "--missing", "drop");
+  expect(evaluated.stdout).toMatch(/gaps.csv +2 /);
+
+  const dropped = await downhill("predict", file, "--data", data, "--missing", "drop");
+  expect(dropped.stderr).toBe("downhill: 2 of 5 rows lack values: no prediction in their lines\n");
+  const lines = dropped.stdout.trimEnd().split("\n");
+  expect(lines).toHaveLength(6);
+  expect([lines[2], lines[4]]).toEqual(["NA,NA,NA", "NA,NA,NA"]);
+  const whole = await downhill("predict", file, "--data", write("two.csv", head, [[a], [b]]));
+  expect(whole.stdout.trimEnd().split("\n")).toEqual([lines[0], lines[1], lines[3]]);
+  expect(lines[5]).toBe(lines[1]); // a target that lacks is no gap
+  const json = await downhill("predict", file, "--data", data, "--missing", "drop", "--format", "json");
+  expect(json.stdout.split("\n")[1]).toBe("null");
+
+  const filled = await downhill("predict", file, "--data", data, "--missing", "mean");
+  expect(filled).toMatchObject({ code: 0, stderr: "" });
+  expect(filled.stdout).not.toContain("NA");
+  expect(await downhill("predict", file, "--data", data, "--missing", "keep")).toMatchObject({ code: 2 });
+});
+
+test("values that something else separates: the error says so, and --delimiter takes \\t", async () => {
+  const file = write("tabs.tsv", "size\tkind", [["1\tx"], ["2\ty"], ["3\tx"], ["4\ty"]]);
+  const train = ["train", "--data", file, "--target", "kind", "--epochs", "1"];
+  const refused = await downhill(...train);
+  expect(refused.stderr).toContain('(if "\\t" separates the values of this file, say so: option delimiter)');
+  expect(await downhill(...train, "--delimiter", "\\t")).toMatchObject({ code: 0 });
+});
+
 test("what does not fit the table that the model was trained on is told with its line", async () => {
   const file = at("fit.safetensors");
   await downhill("train", "--data", classes, "--target", "kind", "--epochs", "1", "--save", file);
@@ -126,6 +172,10 @@ test("a model that another program wrote: its notes on columns are used, or it i
   await saveModel(model, file);
   const data = write("foreign.csv", "city,size", [["Bonn", "70"]]);
   expect(await downhill("predict", file, "--data", data)).toMatchObject({ code: 0, stdout: "price\n3\n" });
+  expect(await downhill("predict", file, "--data", data, "--missing", "mean")).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("the model does not hold the means of its columns"),
+  });
   model.metadata["columns"] = '[{"name":"size"}]';
   await saveModel(model, file);
   const told = await downhill("predict", file, "--data", data);

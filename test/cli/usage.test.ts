@@ -82,6 +82,8 @@ describe("failures", () => {
     expect(unwritable.code).toBe(1);
     expect(unwritable.stderr).toContain("downhill: cannot write");
     expect(unwritable.stderr).not.toContain("epoch"); // said before the training
+    const unwritten = await downhill(...short, "--checkpoint", at("no/such/folder.safetensors"));
+    expect(unwritten.stderr).toMatch(/^downhill: cannot write .*\n$/);
     const huge = ["--no-batch-norm", "--optimizer", "sgd", "--learning-rate", "1e30"];
     const exploded = await downhill(...short, ...huge);
     expect(exploded.code).toBe(1);

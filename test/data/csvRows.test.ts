@@ -30,7 +30,7 @@ async function whole(rows: Rows<TableBatch>) {
     labels = batch.y.shape.slice(1);
   }
   const n = sizes.reduce((a, b) => a + b, 0);
-  const { columns, classes } = rows;
+  const { columns, classes, means } = rows;
   return {
     sizes,
     table: {
@@ -38,6 +38,7 @@ async function whole(rows: Rows<TableBatch>) {
       y: { data: classes ? Int32Array.from(y) : Float32Array.from(y), shape: [n, ...labels] },
       columns,
       classes,
+      means,
     },
   };
 }
@@ -242,7 +243,7 @@ test("what is written to take long to read does not", async () => {
   const digits = `a,y\n${"1".repeat(1_000_000)}x,2\n`;
   expect((await csv(digits, { target: "y" })).columns).toHaveLength(1);
   const blank = `a,y\n${"\n \n".repeat(300_000)}1,2\n3`;
-  for (const read of [csv, csvRows])
+  for (const read of [csv, csvRows] as (typeof csv)[])
     await expect(read(blank, { target: "y" })).rejects.toThrow(`${read.name}: line 600003, column 2 ("y"): expected 2`);
 }, 10_000);
 

@@ -107,4 +107,10 @@ test("what MNIST's files cannot hold", async () => {
   }
   await expect(saveIdx({ train: data.train } as never)).rejects.toMatchObject({ code: "argument" });
   await expect(saveIdx(data, 5 as never)).rejects.toMatchObject({ code: "argument" });
+  await expect(saveIdx(data, join(root, "none"))).rejects.toMatchObject({
+    code: "data",
+    message: expect.stringMatching(
+      /^saveIdx: cannot write ".*none.train-images-idx3-ubyte": there is no folder ".*none"$/,
+    ),
+  });
 });

@@ -39,7 +39,13 @@ test("node: a failed write leaves the old content and no temporary file", async 
   });
   expect(await readdir(folder)).toEqual(["taken"]);
   expect(await read(join(folder, "taken", "file"), "utf8")).toBe("old");
-  await expect(node.writeFileAtomic(join(root, "none", "a"), bytes)).rejects.toMatchObject({ code: "data" });
+  await expect(node.writeFileAtomic(join(root, "none", "a"), bytes)).rejects.toMatchObject({
+    code: "data",
+    message: `cannot write ${JSON.stringify(join(root, "none", "a"))}: there is no folder ${JSON.stringify(join(root, "none"))}`,
+  });
+  const long = "a".repeat(250); // a name that fits no more with what is behind it
+  const { message } = await node.writeFileAtomic(join(root, long), bytes).catch((error) => error);
+  expect(message).toBe(`cannot write ${JSON.stringify(join(root, long))}: ENAMETOOLONG: name too long`);
 });
 
 test("node: writes to one path at a time end with one of them whole", async () => {
@@ -97,7 +103,10 @@ test("node: createFile makes a file that is not there, and its folders; appendFi
   for (const below of [join(path, "b"), join(path, "b", "c")])
     expect(() => node.createFile(below, bytes)).toThrow(expect.objectContaining({ code: "data" }));
   expect(() => node.appendFile(join(root, "none", "a"), bytes)).toThrow(
-    expect.objectContaining({ code: "data", message: expect.stringMatching(/cannot write ".*none.*a": ENOENT/) }),
+    expect.objectContaining({
+      code: "data",
+      message: expect.stringMatching(/cannot write ".*none.*a": there is no folder ".*none"/),
+    }),
   );
 });
 

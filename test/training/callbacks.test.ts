@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -274,11 +274,35 @@ describe("modelCheckpoint", () => {
     expect(saved).toEqual([1, 2, 2, 4, 4]);
   });
 
+  test("{epoch} and names of logs in the path: a file for each", async () => {
+    const root = join(folder, "named");
+    await mkdir(root);
+    const path = join(root, "{epoch}-{valLoss}-{loss}");
+    const callbacks = [figures([3, 1.23456789, 2, 1e-9]), modelCheckpoint({ path, saveBestOnly: true })];
+    const model = compiledNet();
+    const { epochs } = await model.fit({ x, y }, { epochs: 4, validationSplit: 0.2, callbacks });
+    const loss = (epoch: number) => Number(epochs[epoch]!["loss"]!.toPrecision(4));
+    expect((await readdir(root)).sort()).toEqual([`1-3-${loss(0)}`, `2-1.235-${loss(1)}`, `4-1e-9-${loss(3)}`]);
+    expect((await loadModel(join(root, `2-1.235-${loss(1)}`))).epoch).toBe(2);
+    await model.fit(
+      { x, y },
+      { epochs: 5, initialEpoch: 4, callbacks: [modelCheckpoint({ path: join(root, "{epoch}") })] },
+    );
+    expect(await readdir(root)).toContain("5");
+    for (const name of ["{epochs}", "{valLoss}", "{}"])
+      await expect(
+        model.fit({ x, y }, { epochs: 6, callbacks: [modelCheckpoint({ path: join(root, name) })] }),
+      ).rejects.toMatchObject({ code: "argument", message: expect.stringContaining(`in braces, got "${name}"`) });
+  });
+
   test("a path that cannot be written is a data error", async () => {
     const model = compiledNet();
     await expect(
       model.fit({ x, y }, { callbacks: [modelCheckpoint({ path: join(folder, "none", "a") })] }),
-    ).rejects.toMatchObject({ code: "data" });
+    ).rejects.toMatchObject({
+      code: "data",
+      message: expect.stringMatching(/^modelCheckpoint: cannot write ".*none.a": there is no folder ".*none"$/),
+    });
   });
 });
 

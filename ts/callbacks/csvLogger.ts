@@ -1,4 +1,5 @@
 import { readFile, writeFileAtomic } from "#platform";
+import { sayWho } from "../data/files";
 import { type DownhillError, show, wrong } from "../errors";
 import { boolean, type Field, or, text } from "../options";
 import { type Built, factory } from "../registry";
@@ -68,7 +69,7 @@ export const csvLogger: (options: CsvLoggerOptions) => Built = /* @__PURE__ */ f
         }
         const values: Record<string, number> = { epoch, ...logs };
         add(columns.map((name) => (Object.hasOwn(values, name) ? values[name] : undefined)));
-        await writeFileAtomic(path, new TextEncoder().encode(content));
+        await sayWho("csvLogger", writeFileAtomic(path, new TextEncoder().encode(content)));
       },
     };
   },

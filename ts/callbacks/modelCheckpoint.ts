@@ -1,4 +1,6 @@
 import { writeFileAtomic } from "#platform";
+import { sayWho } from "../data/files";
+import { argumentError } from "../errors";
 import { boolean, optional, or, text } from "../options";
 import { type Built, factory } from "../registry";
 import type { CallbackDefinition } from "../training/callbacks";
@@ -8,7 +10,10 @@ import { improvement, type Mode, modeOption } from "./monitor";
 
 /** Options of `modelCheckpoint`. */
 export interface ModelCheckpointOptions {
-  /** The file. */
+  /**
+   * The file. With `{epoch}`, the epochs that the model in it was trained for, or a name of the epoch's logs such as
+   * `{valLoss}`, in four digits, in it: a file for each.
+   */
   path: string;
   /** What `saveBestOnly` goes by. Default `"valLoss"`. */
   monitor?: string;
@@ -25,11 +30,15 @@ interface Config {
   saveBestOnly: boolean;
 }
 
+/** What a path may name. */
+const NAMED = /\{(\w*)\}/g;
+
 /**
  * Saves the model after each epoch, as `saveModel` does, with what all callbacks know of that epoch. The file is replaced
  * as a whole: whenever the process dies, `path` holds one epoch or another. Training goes on from it by
  * `fit({ initialEpoch: model.epoch, … })`, to the bit.
  *
+ * @example modelCheckpoint({ path: "best-{epoch}-{valLoss}.safetensors", saveBestOnly: true }) // best-12-0.0314.safetensors
  * @throws DownhillError `argument`; in `fit` `data` where the file cannot be written
  */
 export const modelCheckpoint: (options: ModelCheckpointOptions) => Built = /* @__PURE__ */ factory<
@@ -47,17 +56,26 @@ export const modelCheckpoint: (options: ModelCheckpointOptions) => Built = /* @_
     const watched = monitor ?? "valLoss";
     const improves =
       saveBestOnly || monitor !== undefined ? improvement("modelCheckpoint", watched, mode, plan) : undefined;
+    for (const [braced, name] of path.matchAll(NAMED))
+      if (name !== "epoch" && !plan.monitors.includes(name!))
+        throw argumentError("modelCheckpoint", `path to name epoch, ${plan.monitors.join(", ")} in braces`, braced);
+    const fileOf = (logs: Partial<Logs>) =>
+      path.replace(NAMED, (_, name: string) =>
+        name === "epoch" ? `${model.epoch}` : `${Number(Number(logs[name]).toPrecision(4))}`,
+      );
+    let latest: Partial<Logs> = {};
     let known: { best?: number } = {};
     let due = true;
     return {
       onEpochEnd(_epoch: number, logs: Logs) {
+        latest = logs;
         if (!saveBestOnly) return;
         const value = logs[watched]!;
         due = improves!(value, known.best, 0);
         if (due) known.best = value;
       },
       async afterEpoch() {
-        if (due) await writeFileAtomic(path, encodeModel(model));
+        if (due) await sayWho("modelCheckpoint", writeFileAtomic(fileOf(latest), encodeModel(model)));
       },
       getState: () => ({ ...known }),
       setState(state: { best?: number }) {

@@ -3,7 +3,7 @@
 import { stat } from "node:fs/promises";
 import { takeRows } from "../data/arrays";
 import { columnMoments, fillMissing, type Moments } from "../data/columns";
-import { type CsvTask, csv, csvAlike, type Encoding } from "../data/csv";
+import { type CsvEncoding, type CsvTask, csv } from "../data/csv";
 import { digits } from "../data/digits";
 import { idx } from "../data/idx";
 import { countClasses } from "../data/scores";
@@ -20,12 +20,15 @@ export interface Examples {
   y: Targets;
 }
 
+/** What stands in the place of missing values. */
+export const MISSING = ["error", "drop", "mean"] as const;
+
 /** How a CSV file is read. */
 export interface CsvReading {
   header: boolean;
   delimiter: string;
   /** Where a value is missing: refuse the file, leave the row out, or the mean of the training rows. */
-  missing: "error" | "drop" | "mean";
+  missing: (typeof MISSING)[number];
 }
 
 /** How a data set is cut. */
@@ -37,6 +40,11 @@ export interface Cut {
   seed: number;
 }
 
+/** How a table was encoded, and what was to be predicted. */
+export interface TableEncoding extends CsvEncoding {
+  target: string;
+}
+
 /** What a model is trained and tested on. */
 export interface TrainingData {
   title: string;
@@ -45,7 +53,7 @@ export interface TrainingData {
   /** Names of the classes; undefined: the targets are numbers. */
   classes: string[] | undefined;
   /** A table's columns, and their moments over the rows that are trained on. */
-  table: { encoding: Encoding; columns: Moments; target: Moments | undefined } | undefined;
+  table: { encoding: TableEncoding; columns: Moments; target: Moments | undefined } | undefined;
 }
 
 type Source = "digits" | "idx" | "csv";
@@ -145,25 +153,33 @@ export type Part = "train" | "test";
 
 /** What a model that was trained on a table remembers of it. */
 export interface Remembered {
-  encoding: Encoding | undefined;
-  /** What stands in for missing values. */
-  missing: ArrayLike<number> | undefined;
+  encoding: TableEncoding | undefined;
+  /** What becomes of missing values where the command line does not say. */
+  missing: CsvReading["missing"];
 }
 
-/** Examples for a trained model; `y` only if `labelled`. */
+/**
+ * Examples for a trained model. `labelled`: with `y`, and rows that lack values are left out where `missing` is `"drop"`;
+ * otherwise x of such a row holds NaN.
+ */
 export async function loadExamples(
   data: string,
   part: Part,
   labelled: boolean,
-  { encoding, missing }: Remembered,
-  { header, delimiter }: Pick<CsvReading, "header" | "delimiter">,
+  { encoding, missing: usual }: Remembered,
+  { header, delimiter, missing = usual }: Pick<CsvReading, "header" | "delimiter"> & Partial<CsvReading>,
 ): Promise<{ x: Inputs; y: Targets | undefined }> {
   const source = await sourceOf(data);
   if (source === "digits") return digits()[part];
   if (source === "idx") return (await idx(data))[part];
   if (!encoding)
     throw new DownhillError("data", `--data: expected images, as the model was not trained on a table, got ${data}`);
-  return csvAlike(data, encoding, { labelled, header, delimiter, missing });
+  if (missing === "mean" && !encoding.means)
+    throw argumentError("--missing", "error or drop, as the model does not hold the means of its columns", missing);
+  const reading = { like: encoding, header, delimiter };
+  return labelled
+    ? csv(data, { ...reading, missing, target: encoding.target })
+    : csv(data, { ...reading, missing: missing === "drop" ? "keep" : missing });
 }
 
 /** Rows [from, to), as views. */

@@ -1,10 +1,12 @@
 // Commands on a model's file: evaluate, predict, inspect.
 
 import { writeFile } from "node:fs/promises";
+import { fillMissing } from "../data/columns";
 import { mostLikely } from "../data/scores";
 import { DownhillError, show, wrong } from "../errors";
 import { parseJson } from "../formats/json";
 import { type OutputFormat, predictionLines } from "../formats/predictions";
+import type { NDArray } from "../ndarray";
 import { init } from "../runtime/runtime";
 import { explain } from "../training/explain";
 import type { Model } from "../training/model";
@@ -15,6 +17,7 @@ import type { Run, RuntimeOptions } from "./train";
 
 /** Where the examples are, for `evaluate` and `predict`. */
 export interface ExampleOptions extends RuntimeOptions, Pick<CsvReading, "header" | "delimiter"> {
+  missing?: CsvReading["missing"];
   data: string;
   part: Part;
 }
@@ -27,15 +30,19 @@ async function load(file: string, options: RuntimeOptions): Promise<Model> {
 /** What the model knows of the table that it was trained on. */
 export function rememberedBy(model: Model): Remembered {
   const { columns, classes, target, run } = model.metadata;
-  if (columns === undefined || target === undefined) return { encoding: undefined, missing: undefined };
+  if (columns === undefined || target === undefined) return { encoding: undefined, missing: "error" };
   const { missing } = JSON.parse(run ?? "{}") as Partial<Run>;
+  const names = namesIn("columns", columns);
+  const means = columnMeans(model);
+  const fit = means?.length === names.length;
   return {
     encoding: {
       target,
-      columns: namesIn("columns", columns),
+      columns: names,
       classes: classes === undefined ? undefined : namesIn("classes", classes),
+      means: fit ? [...means!] : undefined,
     },
-    missing: missing === "mean" ? columnMeans(model) : undefined,
+    missing: missing === "mean" && fit ? "mean" : "error",
   };
 }
 
@@ -63,18 +70,32 @@ export interface PredictOptions extends ExampleOptions {
 export async function predict(file: string, options: PredictOptions): Promise<void> {
   const model = await load(file, options);
   const { x } = await loadExamples(options.data, options.part, false, rememberedBy(model), options);
+  const absent = x.data instanceof Float32Array ? takeGaps(x as NDArray) : undefined;
   const values = scores(model, x);
   const width = values.data.length / values.shape[0]!;
   const classes = meaningOf(model) === "classes" ? classNames(model, width) : undefined;
   const text = predictionLines(values, options.format, {
     classes: classes && { names: classes, best: mostLikely(values) },
     target: model.metadata["target"] ?? "prediction",
+    absent,
   });
+  const lines = absent?.filter(Boolean).length;
+  if (lines) console.error(`downhill: ${lines} of ${absent!.length} rows lack values: no prediction in their lines`);
   if (options.output === undefined) process.stdout.write(text);
   else
     await writeFile(options.output, text).catch((cause) => {
       throw new DownhillError("data", `--output: cannot write ${options.output}: ${cause.message}`, { cause });
     });
+}
+
+/** Which rows hold NaN, which becomes 0. */
+function takeGaps(x: NDArray): boolean[] {
+  const width = x.data.length / x.shape[0]!;
+  const gaps = Array.from({ length: x.shape[0]! }, (_, row) =>
+    x.data.subarray(row * width, (row + 1) * width).some(Number.isNaN),
+  );
+  if (gaps.includes(true)) fillMissing(x, new Float32Array(width));
+  return gaps;
 }
 
 export async function inspect(file: string, options: { tape: boolean; rows: number }): Promise<void> {

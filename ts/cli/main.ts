@@ -5,6 +5,7 @@ import { Command, CommanderError, Option } from "commander";
 import { version } from "../../package.json";
 import { DownhillError } from "../errors";
 import { bench } from "./bench";
+import { MISSING } from "./data";
 import { evaluate, inspect, predict } from "./file";
 import { count, fraction, natural, nonNegative, sizes, threads } from "./options";
 import { profile } from "./profile";
@@ -45,7 +46,11 @@ const runtimeOptions = (command: Command) =>
     .option("--fast-math", "fused multiply-add: faster, bits depend on the machine", false);
 const csvOptions = (command: Command) =>
   command
-    .option("--delimiter <text>", "CSV: what separates values", ",")
+    .addOption(
+      optionOf("--delimiter <text>", "CSV: what separates values; \\t is a tab")
+        .argParser((text) => text.replaceAll("\\t", "\t"))
+        .default(","),
+    )
     .option("--no-header", "CSV: the first line holds values; columns are called 1, 2, …");
 
 const modelOptions = (command: Command) =>
@@ -117,7 +122,7 @@ modelOptions(training)
   .addOption(optionOf("--test-split <f>", "share of the rows kept for the test").argParser(fraction).default(0.2))
   .addOption(
     optionOf("--missing <how>", "missing values: refuse, leave the row out, fill in the mean")
-      .choices(["error", "drop", "mean"])
+      .choices(MISSING)
       .default("error"),
   );
 csvOptions(training).optionsGroup("Speed:");
@@ -142,20 +147,27 @@ MNIST (98.4 % and more on the test images):
 
 const ofFile = (name: string, description: string) =>
   program.command(name).description(description).argument("<file>", "a saved model (.safetensors)");
-const exampleOptions = (command: Command) =>
+const exampleOptions = (command: Command, missing: string) =>
   runtimeOptions(
     csvOptions(
       command
         .requiredOption("--data <source>", DATA)
-        .addOption(optionOf("--part <name>", "which images of a data set").choices(["train", "test"]).default("test")),
+        .addOption(optionOf("--part <name>", "which images of a data set").choices(["train", "test"]).default("test"))
+        .addOption(optionOf("--missing <how>", missing).choices(MISSING)),
     ),
   );
 
-exampleOptions(ofFile("evaluate", "Test a saved model."))
+exampleOptions(
+  ofFile("evaluate", "Test a saved model."),
+  "CSV: missing values: error, drop (leave the row out), mean of the rows trained on (default: mean where trained so, else error)",
+)
   .addHelpText("after", "\nExample:\n  downhill evaluate digits.safetensors --data digits")
   .action(evaluate);
 
-exampleOptions(ofFile("predict", "Predict with a saved model: class and probabilities, or numbers, a line an example."))
+exampleOptions(
+  ofFile("predict", "Predict with a saved model: class and probabilities, or numbers, a line an example."),
+  "CSV: missing values: error, drop (NA in that line), mean of the rows trained on (default: mean where trained so, else error)",
+)
   .addOption(
     optionOf("--format <name>", "csv with a header, or json: an object a line").choices(["csv", "json"]).default("csv"),
   )

@@ -55,7 +55,7 @@ const INTERRUPTED = 130;
 
 /** `given(option)`: whether the user named it, in the place of its default. Returns the exit code. */
 export async function train(options: TrainOptions, given: (option: string) => boolean): Promise<number> {
-  if (options.save !== undefined) await needFolder(options.save);
+  for (const path of [options.save, options.checkpoint]) if (path !== undefined) await needFolder(path);
   await init({ threads: options.threads, fastMath: options.fastMath, seed: options.seed });
   const { model, run, data } = options.resume ? await resume(options, given) : await begin(options);
   console.log(`${data.title}\n\n${model.summary()}\n`);

@@ -8,6 +8,8 @@ import {
   count,
   either,
   type Field,
+  field,
+  isObject,
   listOf,
   oneOf,
   optional,
@@ -55,6 +57,40 @@ export interface CsvOptions {
   maxColumns?: number;
 }
 
+/** How a table was encoded: of what `csv` gave, or of the rows of `csvRows`, these fields. JSON keeps them. */
+export interface CsvEncoding {
+  /** Names of the columns of `x`. */
+  columns: readonly string[];
+  /** The classes' names; none where the target is a number. */
+  classes?: readonly string[] | undefined;
+  /** Means of the columns of `x`, for `missing: "mean"`. */
+  means?: readonly number[] | undefined;
+}
+
+/** Options of `csv` for another table of the same kind as an earlier one. */
+export interface CsvLikeOptions extends Pick<CsvOptions, "header" | "delimiter" | "quote"> {
+  /** The earlier table, or its `{ columns, classes, means }`: `x` has exactly its columns, `y` its classes. */
+  like: CsvEncoding;
+  /** The target column: its name, or its number from 1. Without it there is no `y`, and rows need not have one. */
+  target?: string | number | undefined;
+  /** As otherwise; `"mean"` fills in the means of the earlier table. Columns that are not used may lack values. */
+  missing?: "error" | "drop" | "mean" | "keep";
+}
+
+/** A table without a target. */
+export interface FeatureTable {
+  /** The features, [n, columns]. */
+  x: NDArray<Float32Array>;
+  /** There is none. */
+  y: undefined;
+  /** Names of the columns of `x`. */
+  columns: string[];
+  /** Those of the earlier table. */
+  classes: string[] | undefined;
+  /** Those of the earlier table. */
+  means: number[] | undefined;
+}
+
 /** A table with classes to learn: `y` holds indices into `classes`. */
 export interface ClassificationTable {
   /** The features, [n, columns]. */
@@ -65,6 +101,8 @@ export interface ClassificationTable {
   columns: string[];
   /** The classes' names. */
   classes: string[];
+  /** Means of the columns of `x` over the rows that have a value: of a category its share. */
+  means: number[];
 }
 
 /** A table with numbers to learn: `y` is of shape [n, 1]. */
@@ -77,10 +115,13 @@ export interface RegressionTable {
   columns: string[];
   /** There are none. */
   classes: undefined;
+  /** Means of the columns of `x` over the rows that have a value: of a category its share. */
+  means: number[];
 }
 
 export const csvSchema = () => ({
-  target: either(text(), count()),
+  target: optional(targetField()),
+  like: optional(likeField()),
   task: optional(oneOf("classification", "regression")),
   header: or(boolean(), true),
   delimiter: or(separator("a string without line breaks", /^[^\r\n]+$/), ","),
@@ -89,6 +130,25 @@ export const csvSchema = () => ({
   categorical: or(listOf(text()), () => []),
   maxColumns: or(count(), Infinity),
 });
+
+const targetField = () => either(text(), count());
+
+const likeField = () =>
+  field<CsvEncoding>("what csv gave of an earlier table, or its { columns, classes, means }", (value) => {
+    if (!isObject(value)) return false;
+    const { columns, classes, means } = value as Partial<CsvEncoding>;
+    const names = listOf(text());
+    return (
+      names.accepts(columns) &&
+      columns!.length > 0 &&
+      (classes === undefined || names.accepts(classes)) &&
+      (means === undefined ||
+        (Array.isArray(means) && means.length === columns!.length && means.every(Number.isFinite)))
+    );
+  });
+
+/** Options that say what `like` says. */
+const LEARNED = ["task", "categorical", "maxColumns"] as const;
 
 function separator(expected: string, pattern: RegExp): Field<string> {
   return { expected, accepts: (value) => typeof value === "string" && pattern.test(value) };
@@ -107,23 +167,37 @@ function separator(expected: string, pattern: RegExp): Field<string> {
  * const { x, y, columns, classes } = await csv("iris.csv", { target: "species" });
  * ```
  *
+ * `like` reads more rows as an earlier table was encoded, such as those to predict, in whatever order their columns are;
+ * columns that it does not name are passed over. A category that the earlier table did not have is an error.
+ *
+ * ```ts
+ * const fresh = await csv("new.csv", { like: { columns, classes } }); // fresh.x has the columns of x
+ * ```
+ *
  * Rejects with `format`, naming line and column from 1, where the content is not as expected; `data` where the file
  * cannot be read; `shape` where no row is left; `argument` for an unknown target; `memory` where `x` would have
  * more than `maxColumns` columns, or take more than 1 GiB.
  */
 export function csv(source: string, options: CsvOptions & { task: "classification" }): Promise<ClassificationTable>;
 export function csv(source: string, options: CsvOptions & { task: "regression" }): Promise<RegressionTable>;
-export function csv(source: string, options: CsvOptions): Promise<ClassificationTable | RegressionTable>;
-export async function csv(source: string, given: CsvOptions): Promise<ClassificationTable | RegressionTable> {
+export function csv(source: string, options: CsvLikeOptions & { target?: undefined }): Promise<FeatureTable>;
+export function csv(
+  source: string,
+  options: CsvOptions | (CsvLikeOptions & { target: string | number }),
+): Promise<ClassificationTable | RegressionTable>;
+export async function csv(
+  source: string,
+  given: CsvOptions | CsvLikeOptions,
+): Promise<ClassificationTable | RegressionTable | FeatureTable> {
   check("csv", "source", text(), source);
   const options = readCsvOptions("csv", given, csvSchema());
-  const table = await readTable(source, options.header, options);
+  const table = await readTable(source, options.header, options, leastColumns(options));
   const plan = planOf(table, options);
-  handleMissing(table, options.missing, plan.target);
+  handleMissing(table, options.missing, plan);
   checkRows(table.who, table.rows.length);
   plan.learn(table);
   const kinds = plan.kinds();
-  return { ...plan.encode(kinds, table), ...namesOf(kinds) } as ClassificationTable | RegressionTable;
+  return { ...plan.encode(kinds, table), ...plan.names(kinds) } as ClassificationTable | RegressionTable | FeatureTable;
 }
 
 /** Options of a schema that has csv's. */
@@ -135,8 +209,19 @@ export function readCsvOptions<S extends ReturnType<typeof csvSchema>>(
   const options = readOptions(who, given, fields) as Read<S> & Read<ReturnType<typeof csvSchema>>;
   const { delimiter, quote } = options;
   if (delimiter.includes(quote)) throw argumentError(who, `a delimiter without the quote ${quote}`, delimiter);
+  if (!options.like) check(who, "target", targetField(), options.target);
+  else {
+    for (const key of LEARNED)
+      if ((given as CsvOptions)[key] !== undefined)
+        throw argumentError(who, `no ${key} beside like, which has the columns`, (given as CsvOptions)[key]);
+    if (options.missing === "mean" && !options.like.means)
+      throw argumentError(who, 'like with the means of its columns, for missing: "mean"', options.like);
+  }
   return options;
 }
+
+/** A target, and something to tell it from. */
+export const leastColumns = ({ like, target }: { like?: unknown; target?: unknown }) => (like && !target ? 1 : 2);
 
 export function checkRows(who: string, rows: number): void {
   if (!rows) throw new DownhillError("shape", `${who}: expected at least one row without missing values, got none`);
@@ -218,30 +303,41 @@ interface Kind {
   means: number[];
 }
 
-/** Of the columns of x, and of the target. */
+/** Of the columns of x, and of the target, if there is one. */
 interface Kinds {
   x: Kind[];
-  y: Kind;
+  y: Kind | undefined;
 }
 
 /** What becomes of a table, which may come in parts. */
 export interface CsvPlan {
-  /** The target's column. */
-  target: number;
+  /** The target's column, if there is one. */
+  target: number | undefined;
+  /** The columns that are used. */
+  used: readonly number[];
   /** Looks at rows. */
   learn(table: Table): void;
   /** What was learned. */
   kinds(): Kinds;
-  encode(kinds: Kinds, table: Table): { x: NDArray<Float32Array>; y: NDArray<Int32Array> | NDArray<Float32Array> };
+  /** Names of the columns of x, and of the classes; and the means of the columns. */
+  names(kinds: Kinds): { columns: string[]; classes: string[] | undefined; means: number[] | undefined };
+  encode(
+    kinds: Kinds,
+    table: Table,
+  ): { x: NDArray<Float32Array>; y: NDArray<Int32Array> | NDArray<Float32Array> | undefined };
 }
 
 type CsvChoices = Pick<
   Read<ReturnType<typeof csvSchema>>,
-  "target" | "task" | "missing" | "categorical" | "maxColumns"
+  "target" | "like" | "task" | "missing" | "categorical" | "maxColumns"
 >;
 
-export function planOf(table: Table, { target: wanted, task, missing, categorical, maxColumns }: CsvChoices): CsvPlan {
-  const target = findColumn(table, "target", wanted);
+export const planOf = (table: Table, options: CsvChoices): CsvPlan =>
+  options.like ? planLike(table, options.like, options) : planToLearn(table, options);
+
+/** What columns are is told by their values. */
+function planToLearn(table: Table, { target: wanted, task, missing, categorical, maxColumns }: CsvChoices): CsvPlan {
+  const target = findColumn(table, "target", wanted!);
   const forced = new Set(categorical.map((name) => findColumn(table, "categorical", name)));
   if (task === "classification") forced.add(target);
   else if (task && forced.has(target))
@@ -250,6 +346,7 @@ export function planOf(table: Table, { target: wanted, task, missing, categorica
   let first = 0;
   return {
     target,
+    used: [...facts.keys()],
     learn({ rows, lines }) {
       first ||= lines[0] ?? 0;
       rows.forEach((cells, row) => {
@@ -270,19 +367,57 @@ export function planOf(table: Table, { target: wanted, task, missing, categorica
         );
       return { x, y };
     },
-    encode({ x, y }, part) {
-      const n = part.rows.length;
-      const labels = columnOf(part, y);
-      return {
-        x: encode(
-          x.map((kind) => columnOf(part, kind)),
-          missing === "keep",
-        ),
-        y: y.values
-          ? { data: Int32Array.from(labels.data), shape: [n] }
-          : { data: Float32Array.from(labels.data), shape: [n, 1] },
-      };
-    },
+    names: ({ x, y }) => ({
+      columns: x.flatMap(({ name, values }) => values?.map((v) => `${name}=${v}`) ?? [name]),
+      classes: y!.values,
+      means: x.flatMap(({ means }) => means),
+    }),
+    encode: (kinds, part) => encodeTable(kinds, part, missing),
+  };
+}
+
+/** The columns are those of an earlier table. */
+function planLike(
+  table: Table,
+  { columns, classes, means }: CsvEncoding,
+  { target: wanted, missing }: CsvChoices,
+): CsvPlan {
+  const target = wanted === undefined ? undefined : findColumn(table, "target", wanted);
+  const x: Kind[] = [];
+  for (const [j, encoded] of columns.entries()) {
+    const { column: index, value } = findOrigin(table, columns, encoded);
+    const mean = means ? means[j]! : Number.NaN;
+    const last = x.at(-1);
+    if (value !== undefined && last?.values && last.index === index) {
+      last.values.push(value);
+      last.means.push(mean);
+    } else if (x.some((kind) => kind.index === index))
+      throw argumentError(table.who, "like to have the columns of a category side by side, each once", encoded);
+    else x.push({ name: table.names[index]!, index, values: value === undefined ? undefined : [value], means: [mean] });
+  }
+  const y = target === undefined ? undefined : { name: table.names[target]!, index: target, means: [] };
+  const kinds: Kinds = { x, y: y && { ...y, values: classes && [...classes] } };
+  return {
+    target,
+    used: [...x.map(({ index }) => index), ...(target === undefined ? [] : [target])],
+    learn() {},
+    kinds: () => kinds,
+    names: () => ({ columns: [...columns], classes: classes && [...classes], means: means && [...means] }),
+    encode: (_, part) => encodeTable(kinds, part, missing),
+  };
+}
+
+function encodeTable({ x, y }: Kinds, part: Table, missing: CsvChoices["missing"]): ReturnType<CsvPlan["encode"]> {
+  const n = part.rows.length;
+  const labels = y && columnOf(part, y).data;
+  return {
+    x: encode(
+      x.map((kind) => columnOf(part, kind)),
+      missing === "keep",
+    ),
+    y:
+      labels &&
+      (y.values ? { data: Int32Array.from(labels), shape: [n] } : { data: Float32Array.from(labels), shape: [n, 1] }),
   };
 }
 
@@ -294,12 +429,6 @@ function widestOf(kinds: readonly Kind[]): string {
   const { name, means } = kinds.reduce((widest, kind) => (kind.means.length > widest.means.length ? kind : widest));
   return `column ${show(name)} has ${means.length} different values`;
 }
-
-/** Names of the columns of x, and of the classes. */
-export const namesOf = ({ x, y }: Kinds) => ({
-  columns: x.flatMap(({ name, values }) => values?.map((v) => `${name}=${v}`) ?? [name]),
-  classes: y.values,
-});
 
 /** One column of the file; missing values are NaN. */
 interface Column extends Kind {
@@ -346,13 +475,6 @@ function encode(columns: Column[], keep: boolean): NDArray<Float32Array> {
   return { data: x, shape: [n, width] };
 }
 
-/** How a table was encoded: what `csv` returned of it. */
-export interface Encoding {
-  target: string;
-  columns: string[];
-  classes?: string[] | undefined;
-}
-
 /** Where a column of x comes from. */
 interface Origin {
   column: number;
@@ -360,52 +482,8 @@ interface Origin {
   value: string | undefined;
 }
 
-/**
- * @internal Reads another table and encodes it as an earlier one was: `x` has exactly `encoding.columns`; other columns are
- * passed over. Where a value is missing, `missing` of its column stands in; without it that is an error. `y` is read only
- * if `labelled`.
- */
-export async function csvAlike(
-  source: string,
-  { columns, classes, target }: Encoding,
-  options: { labelled: boolean; header: boolean; delimiter: string; missing: ArrayLike<number> | undefined },
-): Promise<{ x: NDArray<Float32Array>; y: NDArray<Int32Array> | NDArray<Float32Array> | undefined }> {
-  const table = await readTable(source, options.header, { delimiter: options.delimiter, quote: '"' });
-  const n = table.rows.length;
-  const origins = columns.map((name) => findOrigin(table, columns, name));
-  const known = new Map<number, string[]>();
-  for (const { column, value } of origins)
-    if (value !== undefined) known.set(column, [...(known.get(column) ?? []), value]);
-  const data = new Float32Array(n * columns.length);
-  table.rows.forEach((cells, row) => {
-    origins.forEach(({ column, value }, j) => {
-      const cell = cells[column]!;
-      const at = row * columns.length + j;
-      if (isMissing(cell)) {
-        if (!options.missing) throw damaged(table, row, column, "a value", `${show(cell)} (missing)`);
-        data[at] = options.missing[j]!;
-      } else if (value === undefined) data[at] = numberIn(table, row, column);
-      else {
-        data[at] = +(cell === value);
-        if (!known.get(column)!.includes(cell))
-          throw damaged(table, row, column, `one of ${show(known.get(column))}`, show(cell));
-      }
-    });
-  });
-  const x = { data, shape: [n, columns.length] };
-  if (!options.labelled) return { x, y: undefined };
-  const c = findColumn(table, "target", target);
-  handleMissing(table, "keep", c);
-  if (!classes)
-    return { x, y: { data: Float32Array.from(table.rows, (_, row) => numberIn(table, row, c)), shape: [n, 1] } };
-  const labels = Int32Array.from(table.rows, (cells) => classes.indexOf(cells[c]!));
-  const unknown = labels.indexOf(-1);
-  if (unknown >= 0) throw damaged(table, unknown, c, `one of ${show(classes)}`, show(table.rows[unknown]![c]));
-  return { x, y: { data: labels, shape: [n] } };
-}
-
 /** `name` or `name=category`; of several columns that fit, the longest name that is not a column of numbers. */
-function findOrigin(table: Table, columns: string[], encoded: string): Origin {
+function findOrigin(table: Table, columns: readonly string[], encoded: string): Origin {
   const whole = table.names.indexOf(encoded);
   if (whole >= 0) return { column: whole, value: undefined };
   let column = -1;

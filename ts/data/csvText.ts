@@ -48,7 +48,7 @@ export function damagedLine({ who, names }: Table, line: number, column: number,
 }
 
 /** The whole table of a text, or of the file that it names. */
-export async function readTable(source: string, header: boolean, dialect: Dialect): Promise<Table> {
+export async function readTable(source: string, header: boolean, dialect: Dialect, least: number): Promise<Table> {
   const isPath = !isText(source);
   const who = isPath ? `csv: ${source}` : "csv";
   const bytes = isPath ? await pathOrText("csv", source, readSource("csv", source)) : new TextEncoder().encode(source);
@@ -60,7 +60,7 @@ export async function readTable(source: string, header: boolean, dialect: Dialec
     for (const row of rows) table.rows.push(row);
     for (const line of lines) table.lines.push(line);
   }
-  checkTable(table);
+  checkTable(table, dialect, least);
   return table;
 }
 
@@ -76,15 +76,33 @@ export const pathOrText = <T>(who: string, source: unknown, reading: Promise<T>)
     throw new DownhillError("data", `${message} (${taken})`, { cause: error.cause });
   });
 
-/** Throws where it has no rows, or one column. */
-export function checkTable(table: Table): void {
+/** Throws where it has no rows, or fewer columns. */
+export function checkTable(table: Table, { delimiter }: Dialect, least: number): void {
   if (!table.rows.length) throw new DownhillError("shape", `${table.who}: expected at least one row, got none`);
-  if (table.names.length < 2)
-    throw damaged(table, 0, 1, "a second column (target and features)", "the end of the line");
+  if (table.names.length < least)
+    throw damaged(
+      table,
+      0,
+      1,
+      "a second column (target and features)",
+      `the end of the line${otherDelimiter(table.names[0]!, delimiter)}`,
+    );
+}
+
+/** A hint where something else seems to separate the values of a line. */
+function otherDelimiter(line: string, delimiter: string): string {
+  const other = [";", "\t", "|", ","].find((one) => !delimiter.includes(one) && line.includes(one));
+  return other ? ` (if ${show(other)} separates the values of this file, say so: option delimiter)` : "";
 }
 
 /** Adds records as rows, of which `lines` tells where they begin; the first one as names. */
-function addRecords(table: Table, records: string[][], header: boolean, lines: readonly number[]): void {
+function addRecords(
+  table: Table,
+  records: string[][],
+  header: boolean,
+  lines: readonly number[],
+  { delimiter }: Dialect,
+): void {
   for (const [i, record] of records.entries()) {
     if (record.length === 1 && record[0] === "") continue; // a blank line
     const width = table.names.length;
@@ -102,7 +120,7 @@ function addRecords(table: Table, records: string[][], header: boolean, lines: r
         table.rows.length,
         Math.min(record.length, width),
         `${width} values in the line`,
-        `${record.length}`,
+        `${record.length}${width === 1 ? otherDelimiter(table.names[0]!, delimiter) : ""}`,
       );
     table.rows.push(record);
   }
@@ -142,11 +160,13 @@ export async function* readTables(
     held = !last && text.endsWith("\r") ? "\r" : "";
     text = text.slice(0, text.length - held.length).replace(/\r\n?/g, "\n");
     let end = 0; // a line break within quotes ends no record
-    for (let i = 0; i < text.length; i++) {
-      const c = text.charCodeAt(i);
-      if (c === mark) quoted = !quoted;
-      else if (c === LINE_FEED && !quoted) end = i + 1;
-    }
+    if (!quoted && !text.includes(dialect.quote)) end = text.lastIndexOf("\n") + 1;
+    else
+      for (let i = 0; i < text.length; i++) {
+        const c = text.charCodeAt(i);
+        if (c === mark) quoted = !quoted;
+        else if (c === LINE_FEED && !quoted) end = i + 1;
+      }
     if (last) end = text.length;
     const whole = end || last ? rest + text.slice(0, end) : "";
     rest = (whole ? "" : rest) + text.slice(end);
@@ -155,7 +175,7 @@ export async function* readTables(
     if (whole) {
       const table: Table = { who, names, rows: [], lines: [] };
       const found = await parseRecords(who, whole, dialect, line);
-      addRecords(table, found.records, header, found.lines);
+      addRecords(table, found.records, header, found.lines, dialect);
       line = found.behind;
       yield table;
     }
@@ -188,9 +208,10 @@ async function parseRecords(who: string, content: string, dialect: Dialect, line
   } catch (cause) {
     const { code, lines, column, message } = cause as { code: string; lines: number; column: number; message: string };
     const within = code === "CSV_QUOTE_NOT_CLOSED" ? openingLine(content, quote) : lines;
+    const after = code === "CSV_INVALID_CLOSING_QUOTE" ? afterQuotes(content.split("\n")[within - 1] ?? "", quote) : "";
     throw new DownhillError(
       "format",
-      `${who}: line ${line - 1 + within}, column ${column + 1}: expected ${QUOTING[code] ?? message}`,
+      `${who}: line ${line - 1 + within}, column ${column + 1}: expected ${QUOTING[code] ?? message}${otherDelimiter(after, delimiter)}`,
       {
         cause,
       },
@@ -203,31 +224,40 @@ function dropBlank(content: string, { delimiter, quote }: Dialect, line: number)
   const lines: number[] = [];
   let text = "";
   let kept = 0;
-  let from = 0;
-  let begin = line;
+  let begin = line; // of a record, which goes on for as long as a quote is open
   let quoted = false;
-  let blank = true;
   const mark = quote.charCodeAt(0);
-  for (let i = 0; i < content.length; i++) {
-    const c = content.charCodeAt(i);
-    if (c === mark) quoted = !quoted;
-    if (c !== LINE_FEED) {
-      if (blank) blank = " \t".includes(content[i]!) && !delimiter.includes(content[i]!);
-      continue;
-    }
-    line++;
-    if (quoted) continue;
+  const anyQuote = content.includes(quote);
+  for (let from = 0; from < content.length; line++) {
+    const found = content.indexOf("\n", from);
+    const end = found < 0 ? content.length : found;
+    const within = quoted;
+    if (anyQuote) for (let i = from; i < end; i++) if (content.charCodeAt(i) === mark) quoted = !quoted;
+    const blank = found >= 0 && !within && isBlank(content, from, end, delimiter);
     if (blank) {
       text += content.slice(kept, from);
-      kept = i + 1;
-    } else lines.push(begin);
-    from = i + 1;
-    begin = line;
-    blank = true;
+      kept = end + 1;
+    } else if (!quoted || found < 0) lines.push(begin);
+    if (!quoted) begin = line + 1;
+    from = end + 1;
   }
-  if (from < content.length) lines.push(begin);
-  return { text: text + content.slice(kept), lines, behind: line };
+  const behind = content.endsWith("\n") || !content ? line : line - 1;
+  return { text: text + content.slice(kept), lines, behind };
 }
+
+/** Space only, which separates no values. */
+function isBlank(content: string, from: number, to: number, delimiter: string): boolean {
+  for (let i = from; i < to; i++) if (!" \t".includes(content[i]!) || delimiter.includes(content[i]!)) return false;
+  return true;
+}
+
+/** What stands behind the quotes of a line. */
+const afterQuotes = (line: string, quote: string) =>
+  line
+    .split(quote)
+    .slice(1)
+    .map((part) => part[0] ?? "")
+    .join("");
 
 /** The line of a quote that is not closed: the last of an odd run, for behind it all are doubled. */
 function openingLine(content: string, quote: string): number {
@@ -259,18 +289,23 @@ export function findColumn({ who, names }: Table, option: string, column: string
 
 export const isMissing = (cell: string) => cell.length < 5 && MISSING.has(cell.trim().toLowerCase());
 
-/** Throws at missing values, or leaves their rows out, as `missing` says. */
-export function handleMissing(table: Table, missing: "error" | "drop" | "mean" | "keep", target: number) {
+/** Throws at missing values of the columns that are used, or leaves their rows out, as `missing` says. */
+export function handleMissing(
+  table: Table,
+  missing: "error" | "drop" | "mean" | "keep",
+  { target, used }: { target: number | undefined; used: readonly number[] },
+) {
   const { rows, lines } = table;
+  const gap = (cells: string[]) => used.find((c) => isMissing(cells[c]!));
   if (missing === "drop") {
-    const whole = rows.map((cells) => !cells.some(isMissing));
+    const whole = rows.map((cells) => gap(cells) === undefined);
     table.rows = rows.filter((_, row) => whole[row]);
     table.lines = lines.filter((_, row) => whole[row]);
     return;
   }
   for (const [row, cells] of rows.entries()) {
-    const column = missing === "error" ? cells.findIndex(isMissing) : isMissing(cells[target]!) ? target : -1;
-    if (column < 0) continue;
+    const column = missing === "error" ? gap(cells) : isMissing(cells[target ?? -1] ?? "0") ? target : undefined;
+    if (column === undefined) continue;
     const hint = column === target ? '"drop" leaves the row out' : '"drop" leaves the row out, "mean" fills it in';
     const what = column === target ? "a target" : "a value";
     throw damaged(table, row, column, what, `${show(cells[column])} (missing: ${hint})`);
@@ -281,5 +316,8 @@ export function handleMissing(table: Table, missing: "error" | "drop" | "mean" |
 export function numberIn(table: Table, row: number, column: number): number {
   const cell = table.rows[row]![column]!;
   if (!NUMBER.test(cell)) throw damaged(table, row, column, "a number", show(cell));
-  return Number(cell);
+  const value = Number(cell);
+  if (!Number.isFinite(Math.fround(value)))
+    throw damaged(table, row, column, "a number that is finite in float32", show(cell));
+  return value;
 }

@@ -36,13 +36,13 @@ export const MOST_BYTES = 2 ** 30;
 /** No Buffer of Node's, whose slice() is a view. */
 const plain = ({ buffer, byteOffset, length }: Uint8Array) => new Uint8Array(buffer, byteOffset, length);
 
-/** The same work, whose failure says for whom a file could not be read: `npy: cannot read "x.npy": …`. */
-export const readFor = <T>(who: string, work: Promise<T>): Promise<T> =>
+/** The same work on a file, whose failure says for whom: `npy: cannot read "x.npy": …`. */
+export const sayWho = <T>(who: string, work: Promise<T>): Promise<T> =>
   work.catch(({ code, message, cause }) => Promise.reject(new DownhillError(code, `${who}: ${message}`, { cause })));
 
 /** All bytes of a source. */
 export async function readSource(who: string, source: unknown): Promise<Uint8Array> {
-  if (typeof source === "string" || source instanceof URL) return readFor(who, readFile(source));
+  if (typeof source === "string" || source instanceof URL) return sayWho(who, readFile(source));
   if (source instanceof Uint8Array) return plain(source);
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (isObject(source)) {
@@ -60,8 +60,8 @@ export async function readSource(who: string, source: unknown): Promise<Uint8Arr
 /** A source to be read in parts. Of what has no parts it holds all bytes. */
 export async function openSource(who: string, source: unknown): Promise<ByteSource> {
   if (typeof source === "string" || source instanceof URL) {
-    const opened = await readFor(who, openFile(source));
-    return { ...opened, read: (at, length) => readFor(who, opened.read(at, length)) };
+    const opened = await sayWho(who, openFile(source));
+    return { ...opened, read: (at, length) => sayWho(who, opened.read(at, length)) };
   }
   if (source instanceof Blob) return blobSource((source as File).name ?? "", source);
   const bytes = await readSource(who, source);
@@ -171,8 +171,8 @@ export function checkTarget(who: string, target: unknown): asserts target is Sav
 }
 
 /** Brings a file's bytes to its target. */
-export async function saveBytes(bytes: Uint8Array, target: SaveTarget | undefined): Promise<Uint8Array> {
-  if (typeof target === "string") await writeFileAtomic(target, bytes);
+export async function saveBytes(who: string, bytes: Uint8Array, target: SaveTarget | undefined): Promise<Uint8Array> {
+  if (typeof target === "string") await sayWho(who, writeFileAtomic(target, bytes));
   else if (typeof target === "function") await target(bytes);
   else await target?.save(bytes);
   return bytes;
@@ -206,20 +206,21 @@ export function memoryFile(): Pick<AtomicFile, "write"> & { bytes(): Uint8Array 
  * held. `scratch` makes files beside the first one, for the time of the work.
  */
 export async function writeFiles(
+  who: string,
   paths: readonly string[],
   work: (files: AtomicFile[], scratch: () => Promise<AtomicFile>) => Promise<void>,
 ): Promise<void> {
   const files: AtomicFile[] = [];
   const others: AtomicFile[] = [];
   const create = async (list: AtomicFile[], path: string) => {
-    const file = await createAtomic(path);
+    const file = await sayWho(who, createAtomic(path));
     list.push(file);
     return file;
   };
   try {
     for (const path of paths) await create(files, path);
     await work(files, () => create(others, paths[0]!));
-    for (const file of files) await file.commit();
+    for (const file of files) await sayWho(who, file.commit());
   } catch (error) {
     for (const file of files) await file.discard();
     throw error;

@@ -7,7 +7,7 @@ import { DownhillError, show } from "../errors";
 import type { NDArray } from "../ndarray";
 import { check, count, or, readOptions, text } from "../options";
 import type { LabelledImages, TrainTest } from "./digits";
-import { MOST_BYTES, openSource, readFor, readSource, streamSource, Taker } from "./files";
+import { MOST_BYTES, openSource, readSource, sayWho, streamSource, Taker } from "./files";
 import { type Columns, Rows } from "./rows";
 
 /** Elements that a file may have: more do not fit one array everywhere. */
@@ -27,7 +27,7 @@ const MOST = 2 ** 31 - 1;
  */
 export async function idx(folder: string): Promise<TrainTest<Uint8Array>> {
   check("idx", "folder", text(), folder);
-  const names = await readFor("idx", listFolder(folder));
+  const names = await sayWho("idx", listFolder(folder));
   const train = await readPart(folder, names, "train");
   const test = await readPart(folder, names, "t10k");
   checkSizes(folder, train.x.shape, test.x.shape);
@@ -77,7 +77,7 @@ export interface IdxRows {
 export async function idxRows(folder: string, options?: IdxRowsOptions): Promise<IdxRows> {
   check("idxRows", "folder", text(), folder);
   const { rows } = readOptions("idxRows", options, { rows: or(count(), 1024) });
-  const names = await readFor("idx", listFolder(folder));
+  const names = await sayWho("idx", listFolder(folder));
   const part = async (stem: string) => {
     const [images, labels] = [
       findFile(folder, names, `${stem}-images`, 3),

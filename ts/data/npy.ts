@@ -170,9 +170,9 @@ export function saveNpy(batches: ArrayBatches, path: string): Promise<undefined>
 export async function saveNpy(given: ArrayLike | ArrayBatches, target?: SaveTarget): Promise<Uint8Array | undefined> {
   checkTarget("saveNpy", target);
   const batches = batchesOf(given);
-  if (!batches) return saveBytes(encodeNpy("saveNpy", given), target);
+  if (!batches) return saveBytes("saveNpy", encodeNpy("saveNpy", given), target);
   if (typeof target !== "string") throw argumentError("saveNpy", "a path for rows as they come", target);
-  await writeFiles([target], async ([file]) => {
+  await writeFiles("saveNpy", [target], async ([file]) => {
     const writer = new NpyWriter("saveNpy", file!);
     for await (const batch of batches) await writer.write(batch);
     await writer.end();

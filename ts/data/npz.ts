@@ -309,7 +309,7 @@ export async function saveNpz(
   const batches = batchesOf(given);
   if (batches) {
     if (typeof target !== "string") throw argumentError("saveNpz", "a path for rows as they come", target);
-    await writeFiles([target], ([file], scratch) => writeBatches(batches, file!, compress, scratch));
+    await writeFiles("saveNpz", [target], ([file], scratch) => writeBatches(batches, file!, compress, scratch));
     return undefined;
   }
   if (!isRecord(given) || !Object.keys(given).length)
@@ -321,7 +321,7 @@ export async function saveNpz(
     await archive.add(name, bytes.length, [bytes]);
   }
   await archive.close();
-  return saveBytes(file.bytes(), target);
+  return saveBytes("saveNpz", file.bytes(), target);
 }
 
 /** A name, which may have "/" within, as weights have. */

@@ -21,6 +21,8 @@ export interface RowReader {
   columns?: string[];
   /** Of labels: the names of the classes. */
   classes?: string[] | undefined;
+  /** Of a table: the means of the columns of x. */
+  means?: number[] | undefined;
 }
 
 interface Shuffle {
@@ -57,6 +59,11 @@ export class Rows<T = Batch> implements AsyncIterable<T> {
   /** Of a table with classes to learn: their names. */
   get classes(): string[] | undefined {
     return this.#reader.classes;
+  }
+
+  /** Of a table: the means of the columns of x, over the rows that have a value. */
+  get means(): number[] | undefined {
+    return this.#reader.means;
   }
 
   /**

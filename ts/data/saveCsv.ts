@@ -79,9 +79,9 @@ export async function saveCsv(
   const batches = batchesOf(given);
   const encoder = new TextEncoder();
   const lines = linesOf(read);
-  if (!batches) return saveBytes(encoder.encode(lines(given)), target);
+  if (!batches) return saveBytes("saveCsv", encoder.encode(lines(given)), target);
   if (typeof target !== "string") throw argumentError("saveCsv", "a path for rows as they come", target);
-  await writeFiles([target], async ([file]) => {
+  await writeFiles("saveCsv", [target], async ([file]) => {
     let any = false;
     for await (const batch of batches) {
       any = true;

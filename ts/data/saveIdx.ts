@@ -35,7 +35,7 @@ const PARTS = { train: "train", test: "t10k" };
  * [n, rows, cols, 1]; y are integers in 0 … 255, [n].
  *
  * @param data `train` and `test`, each { x, y }, a dataset, or an (async) iterable of batches { x, y }, written as they come
- * @param folder where they go, each atomically, when all are whole; without it they are given only
+ * @param folder where they go, a folder that is there, each atomically, when all are whole; without it they are given only
  * @returns a promise of a record from file name to bytes; with a folder of nothing
  * @example await saveIdx({ train: { x, y }, test: { x: xTest, y: yTest } }, "data/mine");
  * @throws DownhillError `argument`, `shape`, `data`
@@ -64,6 +64,7 @@ export async function saveIdx(data: IdxParts, folder?: string): Promise<Record<s
   if (folder !== undefined) {
     const base = folder.replace(/[/\\]+$/, "");
     await writeFiles(
+      "saveIdx",
       names.map((name) => `${base}/${name}`),
       write,
     );

@@ -140,7 +140,7 @@ export function enrollAll(): void {
 export async function saveModel(model: Model, target?: SaveTarget): Promise<Uint8Array> {
   if (!(model instanceof Model)) throw argumentError("saveModel", "a model", model);
   checkTarget("saveModel", target);
-  return saveBytes(encodeModel(model), target);
+  return saveBytes("saveModel", encodeModel(model), target);
 }
 
 /** Options of `loadModel`. */

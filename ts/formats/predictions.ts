@@ -10,6 +10,8 @@ export interface Meanings {
   classes: { names: readonly string[]; best: Int32Array } | undefined;
   /** What the numbers are called. */
   target: string;
+  /** Rows without a prediction: `NA` in each field of CSV, `null` in JSON. */
+  absent?: readonly boolean[] | undefined;
 }
 
 /** Quoted where it must be. */
@@ -19,7 +21,11 @@ const cell = (text: string): string => (/[",\r\n]/.test(text) ? `"${text.replace
 const digits = (value: number): string => `${Number(value.toPrecision(7))}`;
 
 /** A line for each row of values [n, …]; CSV begins with a header. */
-export function predictionLines({ data, shape }: NDArray, format: OutputFormat, { classes, target }: Meanings): string {
+export function predictionLines(
+  { data, shape }: NDArray,
+  format: OutputFormat,
+  { classes, target, absent }: Meanings,
+): string {
   const n = shape[0]!;
   const width = data.length / n;
   const names =
@@ -27,6 +33,16 @@ export function predictionLines({ data, shape }: NDArray, format: OutputFormat, 
   const lines: string[] = [];
   if (format === "csv") lines.push([...(classes ? ["class"] : []), ...names].map(cell).join(","));
   for (let i = 0; i < n; i++) {
+    if (absent?.[i]) {
+      lines.push(
+        format === "csv"
+          ? Array(names.length + (classes ? 1 : 0))
+              .fill("NA")
+              .join(",")
+          : "null",
+      );
+      continue;
+    }
     const values = Array.from(data.subarray(i * width, (i + 1) * width), digits);
     const best = classes && classes.names[classes.best[i]!]!;
     if (format === "csv") lines.push([...(best === undefined ? [] : [cell(best)]), ...values].join(","));

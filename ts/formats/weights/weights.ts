@@ -157,7 +157,7 @@ export async function saveWeights(
         tensors[name] = { data: written[i]!, shape };
       });
     }
-  return saveBytes(encodeSafetensors(tensors, layout === "torch" ? { format: "pt" } : {}), target);
+  return saveBytes("saveWeights", encodeSafetensors(tensors, layout === "torch" ? { format: "pt" } : {}), target);
 }
 
 /** What `call` returns; an error of it says who asked. */

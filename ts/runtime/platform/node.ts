@@ -63,8 +63,13 @@ export const terminal = {
   },
 };
 
-const failure = (doing: string, path: string | URL, cause: unknown) =>
-  new DownhillError("data", `cannot ${doing} ${JSON.stringify(path)}: ${(cause as Error).message}`, { cause });
+function failure(doing: string, path: string | URL, cause: unknown) {
+  const { message, code } = cause as NodeJS.ErrnoException;
+  let why = message.replace(/, \w+( '.*)?$/s, ""); // the call, and its path: that of a temporary file
+  if (doing === "write" && code === "ENOENT")
+    why = `there is no folder ${JSON.stringify(paths().dirname(String(path)))}`;
+  return new DownhillError("data", `cannot ${doing} ${JSON.stringify(path)}: ${why}`, { cause });
+}
 
 /** The bytes of a file, or behind a URL. */
 export async function readFile(path: string | URL): Promise<Uint8Array> {

@@ -130,7 +130,7 @@ export async function exportOnnx(model: Model, options?: ExportOnnxOptions): Pro
     opsetImport: [{ domain: "", version: opset }],
     metadataProps: notes.map(([key, value]) => ({ key, value })),
   });
-  return saveBytes(content, target);
+  return saveBytes("exportOnnx", content, target);
 }
 
 /** The ports that are meant; throws `argument` where one is unknown. */
