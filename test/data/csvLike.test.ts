@@ -75,6 +75,13 @@ test("a column's name may hold =", async () => {
   expect((await csv(text, { like: trained })).x).toEqual(trained.x);
 });
 
+test("like of many columns of numbers and many categories", async () => {
+  const names = Array.from({ length: 3000 }, (_, c) => `n${c}`);
+  const columns = [...names, ...names.map((name) => `c=${name}`)];
+  const { x } = await csv(`${names},c\n${names.map(() => 2)},n1\n`, { like: { columns } }); // took 20 s
+  expect([...x.data]).toEqual(columns.map((_, j) => (j < 3000 ? 2 : Number(j === 3001))));
+}, 5000);
+
 test.each([
   ["size,kind\n1,x\n", 'expected the column "city", got columns ["size", "kind"]'],
   ["size,city,kind\nbig,Bonn,x\n", 'line 2, column 1 ("size"): expected a number, got "big"'],
@@ -103,6 +110,7 @@ test.each<[object, RegExp]>([
   [{ like: { columns: ["size"] }, target: "price" }, /expected target to be a column/],
   [{ like: { columns: ["city=Bonn", "size", "city=Köln"] } }, /columns of a category side by side/],
   [{ like: { columns: ["size", "size"] } }, /side by side, each once/],
+  [{ like: { columns: ["city=Bonn", "city=Bonn"] } }, /side by side, each once, got "city=Bonn"/],
 ])("refuses the options %j", async (options, message) => {
   for (const read of [csv, csvRows])
     await expect((read as typeof csv)(TABLE, options as { like: CsvEncoding })).rejects.toMatchObject({

@@ -384,15 +384,20 @@ function planLike(
 ): CsvPlan {
   const target = wanted === undefined ? undefined : findColumn(table, "target", wanted);
   const x: Kind[] = [];
+  const once = (encoded: string) =>
+    argumentError(table.who, "like to have the columns of a category side by side, each once", encoded);
+  const seen = new Set<string>();
+  const originOf = originsIn(table, columns);
   for (const [j, encoded] of columns.entries()) {
-    const { column: index, value } = findOrigin(table, columns, encoded);
+    if (seen.has(encoded)) throw once(encoded);
+    seen.add(encoded);
+    const { column: index, value } = originOf(encoded);
     const mean = means ? means[j]! : Number.NaN;
     const last = x.at(-1);
     if (value !== undefined && last?.values && last.index === index) {
       last.values.push(value);
       last.means.push(mean);
-    } else if (x.some((kind) => kind.index === index))
-      throw argumentError(table.who, "like to have the columns of a category side by side, each once", encoded);
+    } else if (x.some((kind) => kind.index === index)) throw once(encoded);
     else x.push({ name: table.names[index]!, index, values: value === undefined ? undefined : [value], means: [mean] });
   }
   const y = target === undefined ? undefined : { name: table.names[target]!, index: target, means: [] };
@@ -482,19 +487,24 @@ interface Origin {
   value: string | undefined;
 }
 
-/** `name` or `name=category`; of several columns that fit, the longest name that is not a column of numbers. */
-function findOrigin(table: Table, columns: readonly string[], encoded: string): Origin {
-  const whole = table.names.indexOf(encoded);
-  if (whole >= 0) return { column: whole, value: undefined };
-  let column = -1;
-  table.names.forEach((name, c) => {
-    if (columns.includes(name) || !encoded.startsWith(`${name}=`)) return;
-    if (name.length > (table.names[column]?.length ?? -1)) column = c;
-  });
-  if (column < 0)
+/** A column of x is `name` or `name=category`; of several columns that fit, the longest name that is not a column of numbers. */
+function originsIn(table: Table, columns: readonly string[]): (encoded: string) => Origin {
+  const places = new Map(table.names.map((name, c) => [name, c]));
+  const known = new Set(columns);
+  const longest = table.names.reduce((most, { length }) => Math.max(most, length), 0);
+  return (encoded) => {
+    const whole = places.get(encoded);
+    if (whole !== undefined) return { column: whole, value: undefined };
+    let found: Origin | undefined;
+    for (let at = encoded.indexOf("="); at >= 0 && at <= longest; at = encoded.indexOf("=", at + 1)) {
+      const name = encoded.slice(0, at);
+      const column = places.get(name);
+      if (column !== undefined && !known.has(name)) found = { column, value: encoded.slice(at + 1) };
+    }
+    if (found) return found;
     throw new DownhillError(
       "format",
       `${table.who}: expected the column ${show(encoded.replace(/=.*/, ""))}, got columns ${show(table.names)}`,
     );
-  return { column, value: encoded.slice(table.names[column]!.length + 1) };
+  };
 }
