@@ -108,6 +108,7 @@ test("node: createFile makes a file that is not there, and its folders; appendFi
       message: expect.stringMatching(/cannot write ".*none.*a": there is no folder ".*none"/),
     }),
   );
+  await expect(node.writeFileAtomic("", bytes)).rejects.toThrow('cannot write "": ENOENT: no such file or directory');
 });
 
 test("node: createAtomic writes in pieces and in places; the path holds the old content until it is whole", async () => {

@@ -66,7 +66,7 @@ export const terminal = {
 function failure(doing: string, path: string | URL, cause: unknown) {
   const { message, code } = cause as NodeJS.ErrnoException;
   let why = message.replace(/, \w+( '.*)?$/s, ""); // the call, and its path: that of a temporary file
-  if (doing === "write" && code === "ENOENT")
+  if (doing === "write" && code === "ENOENT" && String(path))
     why = `there is no folder ${JSON.stringify(paths().dirname(String(path)))}`;
   return new DownhillError("data", `cannot ${doing} ${JSON.stringify(path)}: ${why}`, { cause });
 }
