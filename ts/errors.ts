@@ -36,7 +36,7 @@ export function show(value: unknown): string {
     return `a ${value.constructor.name} of ${(value as Uint8Array).length ?? value.byteLength}`;
   const type = (value as { type?: unknown }).type;
   if (typeof type === "string") return `${type}()`;
-  const name = value.constructor?.name;
+  const name = value.constructor?.name || (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
   return typeof name === "string" && name !== "Object"
     ? `a ${name}`
     : `an object with keys ${show(Object.keys(value))}`;
