@@ -36,7 +36,8 @@ export function show(value: unknown): string {
     return `a ${value.constructor.name} of ${(value as Uint8Array).length ?? value.byteLength}`;
   const type = (value as { type?: unknown }).type;
   if (typeof type === "string") return `${type}()`;
-  const name = value.constructor?.name || (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
+  // the tag first: what sleeps in a bundle has classes with other names (build.asleep.js), generators have none
+  const name = (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag] || value.constructor?.name;
   return typeof name === "string" && name !== "Object"
     ? `a ${name}`
     : `an object with keys ${show(Object.keys(value))}`;

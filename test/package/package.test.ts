@@ -198,15 +198,20 @@ test("without a bundler: import", async () => {
 test("classes keep their names, which errors tell", async () => {
   const path = await entry(
     "names.mjs",
-    `import { dataset, dense, DownhillError, loadModel, sequential } from "downhill";
+    `import { csvRows, dataset, dense, DownhillError, loadModel, sequential } from "downhill";
     const model = sequential([dense(1, { inputShape: [2] })]);
     const what = (error) => [error.constructor.name, /got (.*)/.exec(error.message)[1]];
     const loaded = await loadModel(model).catch(what);
-    try { model.predict(dataset({ x: [[1, 2]], y: [[3]] })); } catch (error) { console.log(JSON.stringify([loaded, what(error)])); }`,
+    const rows = await csvRows("a,b\\n1,2\\n", { target: "b" });
+    const predicted = [dataset({ x: [[1, 2]], y: [[3]] }), rows].map((x) => {
+      try { model.predict(x); } catch (error) { return what(error); }
+    });
+    console.log(JSON.stringify([loaded, ...predicted]));`,
   );
   expect(JSON.parse(await output(process.execPath, path))).toEqual([
     ["DownhillError", "a Model"],
     ["DownhillError", "a Dataset"],
+    ["DownhillError", "a Rows"],
   ]);
 });
 

@@ -46,6 +46,11 @@ export class Rows<T = Batch> implements AsyncIterable<T> {
     this.#shuffle = shuffle;
   }
 
+  /** @internal What errors call it. */
+  get [Symbol.toStringTag](): string {
+    return "Rows";
+  }
+
   /** Rows in all. */
   get size(): number {
     return this.#reader.size;
