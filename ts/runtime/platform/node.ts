@@ -66,8 +66,9 @@ export const terminal = {
 function failure(doing: string, path: string | URL, cause: unknown) {
   const { message, code } = cause as NodeJS.ErrnoException;
   let why = message.replace(/, \w+( '.*)?$/s, ""); // the call, and its path: that of a temporary file
-  if (doing === "write" && code === "ENOENT" && String(path))
-    why = `there is no folder ${JSON.stringify(paths().dirname(String(path)))}`;
+  const folder = paths().dirname(String(path));
+  if (doing === "write" && code === "ENOENT" && !fs().existsSync(folder))
+    why = `there is no folder ${JSON.stringify(folder)}`;
   return new DownhillError("data", `cannot ${doing} ${JSON.stringify(path)}: ${why}`, { cause });
 }
 
